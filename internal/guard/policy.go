@@ -1,0 +1,90 @@
+package guard
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Mode says whether a subject's verdicts are carried out.
+type Mode string
+
+const (
+	Shadow  Mode = "shadow"  // judged, written down and shown, but the mail passes
+	Enforce Mode = "enforce" // carried out
+)
+
+// Policy is what the operator decided. It is immutable: a change is a new Policy, swapped whole by an event, so
+// that a replay judges each mail by the policy of its day.
+type Policy struct {
+	Modes   map[Subject]Mode `json:"modes"`
+	Own     []netip.Prefix   `json:"own"`     // the operator's own networks: never contained for their address
+	Webmail []netip.Prefix   `json:"webmail"` // hosts that many people send through: their address proves nothing
+	Domains []string         `json:"domains"` // an account NAME may send as NAME@ these
+
+	Budget      BudgetPolicy      `json:"budget"`
+	Cooling     CoolingPolicy     `json:"cooling"`
+	Containment ContainmentPolicy `json:"containment"`
+}
+
+// BudgetPolicy holds the numbers of lock 1, all in recipients a rolling day.
+type BudgetPolicy struct {
+	Unfamiliar          int `json:"unfamiliar"`            // never-seen, from level new or country
+	Newcomer            int `json:"newcomer"`              // the same for a newcomer in a network the site knows
+	Network             int `json:"network"`               // never-seen, from a familiar network
+	NetworkAndProgram   int `json:"network_and_program"`   // the same with a familiar client program
+	Familiar            int `json:"familiar"`              // never-seen, from a familiar address: at least this
+	FamiliarMax         int `json:"familiar_max"`          // and at most this, or 3 times the account's own maximum
+	KnownFromUnfamiliar int `json:"known_from_unfamiliar"` // known, from level new or country
+	Site                int `json:"site"`                  // never-seen, from level new or country, all accounts
+}
+
+// CoolingPolicy holds the numbers of lock 2.
+type CoolingPolicy struct {
+	Time    time.Duration `json:"time"`    // how long an unusual mail waits
+	Dormant time.Duration `json:"dormant"` // an account silent for longer is dormant
+}
+
+// ContainmentPolicy says when an account is stopped.
+type ContainmentPolicy struct {
+	Held        int           `json:"held"`         // held messages within Within
+	HeldNetwork int           `json:"held_network"` // the same from a familiar network
+	Within      time.Duration `json:"within"`
+}
+
+// DefaultPolicy returns the numbers of a server nobody has tuned, with every subject in shadow.
+func DefaultPolicy() *Policy {
+	p := &Policy{
+		Modes: map[Subject]Mode{},
+		Own:   []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		Budget: BudgetPolicy{
+			Unfamiliar: 6, Newcomer: 40, Network: 20, NetworkAndProgram: 60,
+			Familiar: 60, FamiliarMax: 150, KnownFromUnfamiliar: 40, Site: 30,
+		},
+		Cooling:     CoolingPolicy{Time: 2 * time.Minute, Dormant: 45 * 24 * time.Hour},
+		Containment: ContainmentPolicy{Held: 5, HeldNetwork: 10, Within: time.Hour},
+	}
+	for _, s := range Subjects {
+		p.Modes[s] = Shadow
+	}
+	return p
+}
+
+// Enforces reports whether s's verdicts are carried out.
+func (p *Policy) Enforces(s Subject) bool { return p.Modes[s] == Enforce }
+
+// IsOwn reports whether addr lies in the operator's own networks.
+func (p *Policy) IsOwn(addr netip.Addr) bool { return within(p.Own, addr) }
+
+// IsWebmail reports whether addr is a declared webmail host or proxy.
+func (p *Policy) IsWebmail(addr netip.Addr) bool { return within(p.Webmail, addr) }
+
+func within(nets []netip.Prefix, addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Contains(addr) })
+}
+
+func (p *Policy) localDomain(domain string) bool {
+	return slices.ContainsFunc(p.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
+}

@@ -1,0 +1,36 @@
+package guard
+
+// Action is what postward asks of Postfix for one mail. There is no discard: no mail is lost.
+type Action string
+
+const (
+	Accept   Action = "accept"
+	Hold     Action = "hold"     // accepted into Postfix's hold queue
+	Tempfail Action = "tempfail" // 4xx: the sender keeps it and tries again
+	Reject   Action = "reject"   // 5xx: the sender is told
+)
+
+// Verdict is the answer to one transaction and why. The reply to the client is Reply's; the rest is for the
+// journal, the incident and the people who read them.
+type Verdict struct {
+	Action    Action `json:"action"`
+	Cool      bool   `json:"cool,omitempty"`       // a Hold that postward releases by itself
+	ReleaseAt Time   `json:"release_at,omitempty"` // for Cool: when, if the account is still normal
+	Reason    Reason `json:"reason"`               // the rule that decided
+	Why       string `json:"why,omitempty"`        // one sentence made of facts
+	Would     Action `json:"would,omitempty"`      // in shadow mode: the action that was not taken, by Reason
+
+	Account  string   `json:"account,omitempty"`  // whom the mail counts for; empty for inbound mail
+	Level    Level    `json:"level"`              // how familiar the source is to the account
+	New      int      `json:"new,omitempty"`      // recipients never seen by the account
+	Known    int      `json:"known,omitempty"`    // the other recipients
+	Evidence Families `json:"evidence,omitempty"` // independent families of evidence against the mail
+	Incident int64    `json:"incident,omitempty"` // the open incident of the account when it was judged
+}
+
+// Reply is an SMTP reply (RFC 5321 section 4.2) with its enhanced status code (RFC 3463).
+type Reply struct {
+	Code     int    // 3 digits
+	Enhanced string // like "5.7.1"
+	Text     string // one line, printable ASCII, at most 400 octets
+}
