@@ -1,0 +1,151 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Status is how postward sees an account.
+type Status string
+
+const (
+	Normal     Status = "normal"
+	Suspicious Status = "suspicious" // what is unusual is held
+	Contained  Status = "contained"  // everything is refused
+)
+
+// Class is what an operator declared an account to be.
+type Class string
+
+const (
+	Person      Class = "person"
+	Newsletter  Class = "newsletter"  // has a declared budget of never-seen recipients
+	Application Class = "application" // likewise
+)
+
+// Listing is an account's entry on the list of those who may send.
+type Listing struct {
+	Denied    bool     `json:"denied,omitempty"`
+	Since     Time     `json:"since"`               // first put on the list
+	Class     Class    `json:"class,omitempty"`     // empty: person
+	Budget    int      `json:"budget,omitempty"`    // never-seen recipients a rolling day, for a declared class
+	Addresses []string `json:"addresses,omitempty"` // exact, *@domain or *; empty: see Policy.Domains
+	Messages  int      `json:"messages,omitempty"`  // for what was learned: messages seen in old logs
+}
+
+// Account is what postward knows of one account. With 500 known recipients it takes less than 8 KiB.
+type Account struct {
+	Name    string   `json:"name"`
+	Listing *Listing `json:"listing,omitempty"`
+	Learned *Listing `json:"learned,omitempty"` // seen in old logs and maps, not yet allowed
+	Status  Status   `json:"status"`
+
+	First    Time   `json:"first,omitempty"` // first mail that passed
+	Last     Time   `json:"last,omitempty"`  // last mail that passed
+	Messages uint64 `json:"messages,omitempty"`
+	Refused  uint64 `json:"refused,omitempty"` // mails refused, ever
+	RefusedA Time   `json:"refused_at,omitempty"`
+
+	Known   Recipients `json:"known"`
+	Sources Sources    `json:"sources"`
+	Held    []Time     `json:"held,omitempty"` // when its last mails were held, oldest first, at most maxHeldTimes
+	Spent   spent      `json:"spent"`
+	MaxDay  uint16     `json:"max_day,omitempty"` // most never-seen recipients in a rolling day that passed or were released
+}
+
+// spent counts the recipients of mail that passed or cools, in windows that nest: what came from an unfamiliar
+// source counts in the windows of the more familiar ones too.
+type spent struct {
+	New   [LevelAddress + 1]window `json:"new"`   // never-seen, from sources of at most this level
+	Known window                   `json:"known"` // known, from level new or country
+}
+
+const (
+	maxHeldTimes = 16
+	newcomerFor  = 14 * 24 * time.Hour
+)
+
+// AccountOf returns the name of the account that t counts for; empty for mail from strangers.
+func AccountOf(p *Policy, t *Transaction) string {
+	switch {
+	case t.Login != "":
+		return strings.ToLower(t.Login)
+	case t.Direction == Local && t.UnixUser == "":
+		return "local"
+	case t.Direction == Local:
+		return "local:" + t.UnixUser
+	case p.IsOwn(t.Client):
+		return "net:" + Network(t.Client).String()
+	case t.Direction == Submission:
+		return "net:" + Network(t.Client).String()
+	}
+	return ""
+}
+
+// hosted reports whether an account needs no login: what the host itself and its own networks send.
+func hosted(name string) bool {
+	return name == "local" || strings.HasPrefix(name, "local:") || strings.HasPrefix(name, "net:")
+}
+
+func (a *Account) listed() bool { return a.Listing != nil && !a.Listing.Denied }
+
+// unclassified reports whether a is a hosted account that nobody has declared: it is watched, never refused.
+func (a *Account) unclassified() bool { return hosted(a.Name) && a.Listing == nil }
+
+func (a *Account) newcomer(now Time) bool {
+	return a.listed() && now.Sub(a.Listing.Since) < newcomerFor
+}
+
+func (a *Account) dormant(p *Policy, now Time) bool {
+	return a.Last == 0 || now.Sub(a.Last) > p.Cooling.Dormant
+}
+
+func (a *Account) heldSince(from Time) int {
+	n := 0
+	for _, at := range a.Held {
+		if at > from {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *Account) noteHeld(now Time) {
+	if len(a.Held) == maxHeldTimes {
+		a.Held = slices.Delete(a.Held, 0, 1)
+	}
+	a.Held = append(a.Held, now)
+}
+
+// spend counts a mail that passes or cools.
+func (a *Account) spend(now Time, v *Verdict) {
+	for l := v.Level; l <= LevelAddress; l++ {
+		a.Spent.New[l].add(now, v.New)
+	}
+	if v.Level <= LevelCountry {
+		a.Spent.Known.add(now, v.Known)
+	}
+}
+
+// giveBack undoes spend for a mail that the MTA did not take.
+func (a *Account) giveBack(m *Mail) {
+	for l := m.Level; l <= LevelAddress; l++ {
+		a.Spent.New[l].giveBack(m.At, m.New)
+	}
+	if m.Level <= LevelCountry {
+		a.Spent.Known.giveBack(m.At, m.Known)
+	}
+}
+
+// clone returns a copy that shares nothing with a, for writing outside the State's mutex.
+func (a *Account) clone() *Account {
+	c := *a
+	c.Known = a.Known.clone()
+	c.Held = slices.Clone(a.Held)
+	c.Sources.Networks = slices.Clone(a.Sources.Networks)
+	c.Sources.ASNs = slices.Clone(a.Sources.ASNs)
+	c.Sources.Countries = slices.Clone(a.Sources.Countries)
+	c.Sources.Programs = slices.Clone(a.Sources.Programs)
+	return &c
+}

@@ -1,0 +1,89 @@
+package guard
+
+// Kind says what an Event tells. A kind is never re-used nor re-interpreted: old journals must fold the same.
+type Kind string
+
+const (
+	KindPolicy  Kind = "policy"  // the operator's numbers and modes, whole
+	KindJudged  Kind = "judged"  // a transaction and its verdict, before the answer leaves
+	KindUntaken Kind = "untaken" // the MTA did not take a judged mail: its budget is given back
+	KindQueued  Kind = "queued"  // the queue id of a judged mail became known
+	KindLeft    Kind = "left"    // a receiving server took the mail for one recipient
+	KindBounced Kind = "bounced" // a receiving server refused it for good
+	KindRemoved Kind = "removed" // the mail is out of Postfix's queue
+	KindForeign Kind = "foreign" // somebody else put a mail of ours on hold: hands off
+	KindGone    Kind = "gone"    // a held mail is not in the hold queue any more
+	KindCooled  Kind = "cooled"  // a cooling time is over
+	KindAllowed Kind = "allowed" // an account was put on the list
+	KindDenied  Kind = "denied"  // an account was taken off the list
+	KindClassed Kind = "classed" // an account's class was declared
+	KindLearned Kind = "learned" // what old logs and maps say about an account
+	KindRelease Kind = "release" // an operator released mail
+	KindDelete  Kind = "delete"  // an operator deleted held mail
+	KindClosed  Kind = "closed"  // an operator closed an incident
+	KindOutcome Kind = "outcome" // what became of an effect
+)
+
+// Event is a fact, as the journal keeps it. Key is its natural key: a fact told twice (by the milter and the log,
+// or by a log read again after a crash) has the same key and changes nothing. Which other fields are set depends
+// on Kind.
+type Event struct {
+	Key   string `json:"key"`
+	Kind  Kind   `json:"kind"`
+	At    Time   `json:"at"`
+	Actor string `json:"actor,omitempty"` // who asked: an operator; empty for postward itself and for facts
+
+	Account   string `json:"account,omitempty"`
+	Mail      string `json:"mail,omitempty"`      // Mail.ID
+	QueueID   string `json:"queue_id,omitempty"`  // for KindQueued
+	Incident  int64  `json:"incident,omitempty"`  // Incident.ID
+	Recipient string `json:"recipient,omitempty"` // for KindLeft and KindBounced
+	Text      string `json:"text,omitempty"`      // the receiver's words, an operator's note, an error
+
+	Transaction *Transaction `json:"transaction,omitempty"` // for KindJudged
+	Verdict     *Verdict     `json:"verdict,omitempty"`     // for KindJudged
+	Policy      *Policy      `json:"policy,omitempty"`      // for KindPolicy
+	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
+	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID
+	Outcome     Outcome      `json:"outcome,omitempty"`     // for KindOutcome
+}
+
+// Outcome is what became of an effect.
+type Outcome string
+
+const (
+	Done   Outcome = "done"
+	Gone   Outcome = "gone"   // there was nothing to do any more
+	Failed Outcome = "failed" // to be tried again
+)
+
+// Act is what an effect does.
+type Act string
+
+const (
+	ActRelease Act = "release" // let a held mail go
+	ActHold    Act = "hold"    // hold a queued mail
+	ActDelete  Act = "delete"  // delete a held mail, a copy stays in the trash
+	ActAlert   Act = "alert"   // tell the operator
+)
+
+// Stages of an incident that are worth an alert.
+const (
+	AlertOpened    = "opened"
+	AlertContained = "contained"
+	AlertClosed    = "closed"
+)
+
+// Effect is something to be done outside: idempotent, and kept in State until its outcome is known, so that a
+// crash between deciding and doing repeats it and never forgets it.
+type Effect struct {
+	ID       string `json:"id"` // natural: the act and what it acts on
+	Act      Act    `json:"act"`
+	Mail     string `json:"mail,omitempty"`
+	Incident int64  `json:"incident,omitempty"`
+	Stage    string `json:"stage,omitempty"` // for ActAlert
+	Since    Time   `json:"since"`           // when it was decided
+	Next     Time   `json:"next"`            // not to be tried (again) before
+	Attempts int    `json:"attempts,omitempty"`
+	Error    string `json:"error,omitempty"` // of the last attempt
+}

@@ -1,0 +1,98 @@
+package guard
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// IncidentStatus is how far an incident is.
+type IncidentStatus string
+
+const (
+	IncidentOpen      IncidentStatus = "open"      // mail is held, the account may still send
+	IncidentContained IncidentStatus = "contained" // the account's mail is refused
+	IncidentClosed    IncidentStatus = "closed"
+)
+
+// Bounds of what an incident remembers one by one. The counts go on.
+const (
+	maxIncidentSources   = 64
+	maxIncidentSentences = 16
+)
+
+// Incident is what happened to one account, from the first held mail until an operator closes it.
+type Incident struct {
+	ID        int64          `json:"id"`
+	Account   string         `json:"account"`
+	Status    IncidentStatus `json:"status"`
+	Shadow    bool           `json:"shadow,omitempty"` // nothing was held: the subject was in shadow
+	Opened    Time           `json:"opened"`
+	Contained Time           `json:"contained,omitempty"`
+	Closed    Time           `json:"closed,omitempty"`
+	By        string         `json:"by,omitempty"`      // who closed it
+	Outcome   string         `json:"outcome,omitempty"` // released, deleted, closed
+	Evidence  Families       `json:"evidence"`
+	First     Time           `json:"first"` // the first mail that belongs to it
+	Last      Time           `json:"last"`  // the last one, refused ones included
+
+	Held     int `json:"held"`     // mails held, cooling ones that were kept included
+	Passed   int `json:"passed"`   // mails of the last hour that had passed when it was opened
+	Stopped  int `json:"stopped"`  // passed mails put on hold while they were queued
+	Refused  int `json:"refused"`  // mails refused since
+	Left     int `json:"left"`     // recipients whose servers took a mail of the incident before it was released
+	Released int `json:"released"` // mails let go by an operator
+	Deleted  int `json:"deleted"`
+	Before   int `json:"before"` // mails accepted (passed, cooling, held) before the account was contained
+
+	Sources   []IncidentSource `json:"sources,omitempty"`
+	Sentences []Sentence       `json:"sentences,omitempty"`
+}
+
+// IncidentSource is one source of an incident's mail.
+type IncidentSource struct {
+	Network  netip.Addr `json:"network,omitzero"`
+	ASN      uint32     `json:"asn,omitempty"`
+	Country  string     `json:"country,omitempty"`
+	Level    Level      `json:"level"`
+	Messages int        `json:"messages"`
+	First    Time       `json:"first"`
+	Last     Time       `json:"last"`
+}
+
+// Sentence is one reason in words.
+type Sentence struct {
+	At     Time   `json:"at"`
+	Reason Reason `json:"reason"`
+	Why    string `json:"why"`
+	Times  int    `json:"times"` // how often the same reason came in a row
+}
+
+func (i *Incident) note(t *Transaction, v *Verdict) {
+	i.Evidence |= v.Evidence
+	i.Last = max(i.Last, t.At)
+	i.noteSource(t, v.Level)
+	if n := len(i.Sentences); n > 0 && i.Sentences[n-1].Reason == v.Reason {
+		i.Sentences[n-1].Times++
+	} else if n < maxIncidentSentences {
+		i.Sentences = append(i.Sentences, Sentence{t.At, v.Reason, v.Why, 1})
+	}
+}
+
+func (i *Incident) noteSource(t *Transaction, level Level) {
+	network := Network(t.Client)
+	for k := range i.Sources {
+		if s := &i.Sources[k]; s.Network == network {
+			s.Messages, s.Last = s.Messages+1, t.At
+			return
+		}
+	}
+	if len(i.Sources) < maxIncidentSources {
+		i.Sources = append(i.Sources, IncidentSource{network, t.ASN, t.Country, level, 1, t.At, t.At})
+	}
+}
+
+func (i *Incident) clone() *Incident {
+	c := *i
+	c.Sources, c.Sentences = slices.Clone(i.Sources), slices.Clone(i.Sentences)
+	return &c
+}

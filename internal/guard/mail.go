@@ -1,0 +1,64 @@
+package guard
+
+import "slices"
+
+// MailStatus is where a mail of an account stands, as far as postward knows.
+type MailStatus string
+
+const (
+	MailPassed    MailStatus = "passed"    // in Postfix's queue, or on its way
+	MailCooling   MailStatus = "cooling"   // held, to be released by postward itself
+	MailHeld      MailStatus = "held"      // held, to be released by a person
+	MailReleasing MailStatus = "releasing" // released by decision, not yet known to be done
+	MailReleased  MailStatus = "released"  // out of hold, on its way
+	MailDeleting  MailStatus = "deleting"  // to be deleted by an operator's word
+	MailForeign   MailStatus = "foreign"   // held by somebody else since: shown, never touched
+)
+
+// Mail is a mail of an account from its verdict until it is out of Postfix's queue.
+type Mail struct {
+	ID          string     `json:"id"` // Transaction.ID
+	QueueID     string     `json:"queue_id,omitempty"`
+	Account     string     `json:"account"`
+	Status      MailStatus `json:"status"`
+	At          Time       `json:"at"`      // when it was judged
+	MailAt      Time       `json:"mail_at"` // when MAIL was said
+	ReleaseAt   Time       `json:"release_at,omitempty"`
+	Incident    int64      `json:"incident,omitempty"`
+	ReversePath string     `json:"reverse_path"`
+	Subject     string     `json:"subject,omitempty"`
+	MessageID   string     `json:"message_id,omitempty"`
+	First       string     `json:"first,omitempty"` // its first recipient
+	Recipients  int        `json:"recipients"`
+	Reason      Reason     `json:"reason"`
+	Why         string     `json:"why,omitempty"`
+
+	Level  Level    `json:"level"`
+	New    int      `json:"new,omitempty"`
+	Known  int      `json:"known,omitempty"`
+	Source source   `json:"source"`
+	Teach  []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
+	Left   []uint64 `json:"left,omitempty"`  // recipients whose servers took it
+}
+
+// Waiting reports whether the mail lies in Postfix's hold queue by postward's verdict.
+func (m *Mail) Waiting() bool { return m.Status == MailCooling || m.Status == MailHeld }
+
+func (m *Mail) clone() *Mail {
+	c := *m
+	c.Teach, c.Left = slices.Clone(m.Teach), slices.Clone(m.Left)
+	return &c
+}
+
+func mailOf(t *Transaction, v *Verdict) *Mail {
+	m := &Mail{
+		ID: t.ID, QueueID: t.QueueID, Account: v.Account, Status: MailPassed, At: t.At, MailAt: t.MailAt,
+		ReleaseAt: v.ReleaseAt, ReversePath: t.ReversePath, Subject: t.Subject, MessageID: t.MessageID,
+		Recipients: t.RecipientCount(), Reason: v.Reason, Why: v.Why,
+		Level: v.Level, New: v.New, Known: v.Known, Source: sourceOf(t),
+	}
+	if len(t.Recipients) > 0 {
+		m.First = t.Recipients[0]
+	}
+	return m
+}

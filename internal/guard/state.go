@@ -1,0 +1,200 @@
+package guard
+
+import (
+	"maps"
+	"slices"
+)
+
+// State is the fold of all events. Only Apply writes it. It is bounded: see the max constants.
+type State struct {
+	policy    *Policy
+	accounts  map[string]*Account
+	mails     map[string]*Mail    // by Mail.ID, until out of Postfix's queue
+	queue     map[string]string   // queue id → Mail.ID of its present incarnation
+	incidents map[int64]*Incident // open ones, and closed ones for incidentsKept
+	effects   map[string]*Effect  // undone ones
+	open      map[string]int64    // account → its open incident
+	site      Site
+	changed   Changes
+}
+
+// Site is what all accounts have in common.
+type Site struct {
+	LastIncident int64  `json:"last_incident"`
+	Unfamiliar   window `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
+	Listed       int    `json:"listed"`     // accounts on the list
+}
+
+// Bounds of the State. Beyond them the oldest passed mails and closed incidents are forgotten; held mail never is.
+const (
+	maxMails          = 50_000
+	maxHeldAnAccount  = 500
+	maxClosedIncident = 1000
+)
+
+// New returns an empty State under the default policy.
+func New() *State {
+	return &State{
+		policy: DefaultPolicy(), accounts: map[string]*Account{}, mails: map[string]*Mail{}, queue: map[string]string{},
+		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, changed: newChanges(),
+	}
+}
+
+// Rows is a State as rows, for the store. Its JSON is also the form in which two States are compared.
+type Rows struct {
+	Policy    *Policy     `json:"policy"`
+	Site      Site        `json:"site"`
+	Accounts  []*Account  `json:"accounts"`  // by name
+	Mails     []*Mail     `json:"mails"`     // by ID
+	Incidents []*Incident `json:"incidents"` // by ID
+	Effects   []*Effect   `json:"effects"`   // by ID
+}
+
+// Restore makes a State of rows and owns them from then on.
+func Restore(rows *Rows) *State {
+	s := New()
+	if rows.Policy != nil {
+		s.policy = rows.Policy
+	}
+	s.site = rows.Site
+	for _, a := range rows.Accounts {
+		s.accounts[a.Name] = a
+	}
+	for _, m := range rows.Mails {
+		s.mails[m.ID] = m
+		s.noteQueueID(m)
+	}
+	for _, i := range rows.Incidents {
+		s.incidents[i.ID] = i
+		if i.Status != IncidentClosed {
+			s.open[i.Account] = i.ID
+		}
+	}
+	for _, e := range rows.Effects {
+		s.effects[e.ID] = e
+	}
+	return s
+}
+
+// noteQueueID keeps the newest incarnation of a queue id.
+func (s *State) noteQueueID(m *Mail) {
+	if m.QueueID == "" {
+		return
+	}
+	if other := s.mails[s.queue[m.QueueID]]; other == nil || other.At <= m.At {
+		s.queue[m.QueueID] = m.ID
+	}
+}
+
+// All returns copies of everything, sorted. It is for tests and exports, not for the live path.
+func (s *State) All() *Rows {
+	rows := &Rows{Policy: s.policy, Site: s.site}
+	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
+		rows.Accounts = append(rows.Accounts, s.accounts[name].clone())
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.mails)) {
+		rows.Mails = append(rows.Mails, s.mails[id].clone())
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.incidents)) {
+		rows.Incidents = append(rows.Incidents, s.incidents[id].clone())
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.effects)) {
+		e := *s.effects[id]
+		rows.Effects = append(rows.Effects, &e)
+	}
+	return rows
+}
+
+// Changes names the rows that Apply touched since they were last taken.
+type Changes struct {
+	Policy    bool
+	Site      bool
+	Accounts  map[string]struct{}
+	Mails     map[string]struct{}
+	Incidents map[int64]struct{}
+	Effects   map[string]struct{}
+}
+
+func newChanges() Changes {
+	return Changes{
+		Accounts: map[string]struct{}{}, Mails: map[string]struct{}{},
+		Incidents: map[int64]struct{}{}, Effects: map[string]struct{}{},
+	}
+}
+
+// Checkpoint is the rows to write and those to delete so that the store holds the State as it is now.
+type Checkpoint struct {
+	Rows
+	Policied     bool // Rows.Policy changed
+	GoneMails    []string
+	GoneEffects  []string
+	GoneIncident []int64
+}
+
+// TakeChanges returns copies of the rows changed since the last call. The caller writes them, in the same
+// database transaction as the sequence number of the last event applied.
+func (s *State) TakeChanges() *Checkpoint {
+	c := &Checkpoint{Rows: Rows{Policy: s.policy, Site: s.site}, Policied: s.changed.Policy}
+	for name := range s.changed.Accounts {
+		c.Accounts = append(c.Accounts, s.accounts[name].clone())
+	}
+	for id := range s.changed.Mails {
+		if m := s.mails[id]; m != nil {
+			c.Mails = append(c.Mails, m.clone())
+		} else {
+			c.GoneMails = append(c.GoneMails, id)
+		}
+	}
+	for id := range s.changed.Incidents {
+		if i := s.incidents[id]; i != nil {
+			c.Incidents = append(c.Incidents, i.clone())
+		} else {
+			c.GoneIncident = append(c.GoneIncident, id)
+		}
+	}
+	for id := range s.changed.Effects {
+		if e := s.effects[id]; e != nil {
+			copied := *e
+			c.Effects = append(c.Effects, &copied)
+		} else {
+			c.GoneEffects = append(c.GoneEffects, id)
+		}
+	}
+	s.changed = newChanges()
+	return c
+}
+
+// The getters below return what State holds, for reading only, under the owner's mutex.
+
+// Policy returns the policy in force.
+func (s *State) Policy() *Policy { return s.policy }
+
+// Site returns what all accounts have in common.
+func (s *State) Site() Site { return s.site }
+
+// Account returns an account, or nil.
+func (s *State) Account(name string) *Account { return s.accounts[name] }
+
+// Mail returns a mail by its ID, or nil.
+func (s *State) Mail(id string) *Mail { return s.mails[id] }
+
+// Queued returns the mail that now has a queue id, or nil.
+func (s *State) Queued(queueID string) *Mail { return s.mails[s.queue[queueID]] }
+
+// Incident returns an incident, or nil.
+func (s *State) Incident(id int64) *Incident { return s.incidents[id] }
+
+// Accounts returns every account by name.
+func (s *State) Accounts() map[string]*Account { return s.accounts }
+
+// Mails returns every mail by ID.
+func (s *State) Mails() map[string]*Mail { return s.mails }
+
+// Incidents returns every incident by ID.
+func (s *State) Incidents() map[int64]*Incident { return s.incidents }
+
+// Effects returns every undone effect by ID.
+func (s *State) Effects() map[string]*Effect { return s.effects }
+
+// OpenIncident returns the open or contained incident of an account, or nil.
+func (s *State) OpenIncident(account string) *Incident { return s.incidents[s.open[account]] }

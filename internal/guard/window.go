@@ -1,0 +1,53 @@
+package guard
+
+import "time"
+
+// window counts over a rolling day in hourly slots. It has one slot more than a day has hours, so that sum
+// covers at least the last 24 hours and at most 25: what it allows is never more than a budget a rolling day.
+type window struct {
+	Hour  int64      `json:"hour"`  // of the newest slot, in hours since 1970
+	Slots [25]uint16 `json:"slots"` // by hour modulo 25
+}
+
+const hour = Time(time.Hour / time.Millisecond)
+
+// roll moves the window to now. A clock stepped back leaves it where it is: nothing is forgotten early.
+func (w *window) roll(now Time) {
+	h := int64(now / hour)
+	if h-w.Hour >= int64(len(w.Slots)) {
+		w.Slots, w.Hour = [25]uint16{}, h
+	}
+	for w.Hour < h {
+		w.Hour++
+		w.Slots[w.Hour%25] = 0
+	}
+}
+
+// add counts n at now and saturates a slot rather than wrapping it.
+func (w *window) add(now Time, n int) {
+	w.roll(now)
+	slot := &w.Slots[w.Hour%25]
+	*slot = uint16(min(int(*slot)+n, 65535))
+}
+
+// giveBack takes n back that were counted at then. What has left the window is left alone.
+func (w *window) giveBack(then Time, n int) {
+	h := int64(then / hour)
+	if h > w.Hour || w.Hour-h >= int64(len(w.Slots)) {
+		return
+	}
+	slot := &w.Slots[h%25]
+	*slot = uint16(max(int(*slot)-n, 0))
+}
+
+// sum returns the count of the rolling day that ends now, and changes nothing.
+func (w *window) sum(now Time) int {
+	skip := max(int64(now/hour)-w.Hour, 0) // slots that roll would have cleared
+	total := 0
+	for back := int64(0); back < int64(len(w.Slots))-skip; back++ {
+		if h := w.Hour - back; h >= 0 {
+			total += int(w.Slots[h%25])
+		}
+	}
+	return total
+}
