@@ -45,13 +45,16 @@ type Account struct {
 	Last     Time   `json:"last,omitempty"`  // last mail that passed
 	Messages uint64 `json:"messages,omitempty"`
 	Refused  uint64 `json:"refused,omitempty"` // mails refused, ever
-	RefusedA Time   `json:"refused_at,omitempty"`
+	LastNo   Time   `json:"last_refused,omitempty"`
 
 	Known   Recipients `json:"known"`
 	Sources Sources    `json:"sources"`
 	Held    []Time     `json:"held,omitempty"` // when its last mails were held, oldest first, at most maxHeldTimes
 	Spent   spent      `json:"spent"`
-	MaxDay  uint16     `json:"max_day,omitempty"` // most never-seen recipients in a rolling day that passed or were released
+	Day     int32      `json:"day,omitempty"`     // the day (since 1970, UTC) that DayNew counts
+	DayNew  uint16     `json:"day_new,omitempty"` // never-seen recipients of mail that passed on Day
+	MaxDay  uint16     `json:"max_day,omitempty"` // the most of any day before it, or of one release
+	Waiting int        `json:"waiting,omitempty"` // its mails in hold by postward's verdict
 }
 
 // spent counts the recipients of mail that passed or cools, in windows that nest: what came from an unfamiliar
@@ -136,6 +139,22 @@ func (a *Account) giveBack(m *Mail) {
 	if m.Level <= LevelCountry {
 		a.Spent.Known.giveBack(m.At, m.Known)
 	}
+}
+
+// learn makes recipients known.
+func (a *Account) learn(hashes []uint64, now Time) {
+	for _, h := range hashes {
+		a.Known.add(h, now)
+	}
+}
+
+// countDay keeps the most never-seen recipients of a day. The day that runs does not count yet: or a burst would
+// raise its own budget.
+func (a *Account) countDay(now Time, n int) {
+	if day := int32(now / (24 * hour)); day != a.Day {
+		a.MaxDay, a.Day, a.DayNew = max(a.MaxDay, a.DayNew), day, 0
+	}
+	a.DayNew = uint16(min(int(a.DayNew)+n, 65535))
 }
 
 // clone returns a copy that shares nothing with a, for writing outside the State's mutex.

@@ -12,6 +12,8 @@ const (
 	MailReleasing MailStatus = "releasing" // released by decision, not yet known to be done
 	MailReleased  MailStatus = "released"  // out of hold, on its way
 	MailDeleting  MailStatus = "deleting"  // to be deleted by an operator's word
+	MailStopping  MailStatus = "stopping"  // had passed, to be held again because the account was contained
+	MailRemoved   MailStatus = "removed"   // out of the queue; remembered for a day because its source was unfamiliar
 	MailForeign   MailStatus = "foreign"   // held by somebody else since: shown, never touched
 )
 
@@ -33,16 +35,22 @@ type Mail struct {
 	Reason      Reason     `json:"reason"`
 	Why         string     `json:"why,omitempty"`
 
-	Level  Level    `json:"level"`
-	New    int      `json:"new,omitempty"`
-	Known  int      `json:"known,omitempty"`
-	Source source   `json:"source"`
-	Teach  []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
-	Left   []uint64 `json:"left,omitempty"`  // recipients whose servers took it
+	Level     Level    `json:"level"`
+	New       int      `json:"new,omitempty"`
+	Known     int      `json:"known,omitempty"`
+	Source    source   `json:"source"`
+	Teach     []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
+	Left      []uint64 `json:"left,omitempty"`  // recipients whose servers took it
+	RemovedAt Time     `json:"removed_at,omitempty"`
+	Holds     int      `json:"holds,omitempty"`   // "placed on hold" lines that our own acts will write
+	ByHand    bool     `json:"by_hand,omitempty"` // released by an operator
 }
 
 // Waiting reports whether the mail lies in Postfix's hold queue by postward's verdict.
 func (m *Mail) Waiting() bool { return m.Status == MailCooling || m.Status == MailHeld }
+
+// unfamiliar reports whether the mail came from a source of which the account knew nothing but its country.
+func (m *Mail) unfamiliar() bool { return m.Level <= LevelCountry }
 
 func (m *Mail) clone() *Mail {
 	c := *m

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -14,6 +15,8 @@ type State struct {
 	incidents map[int64]*Incident // open ones, and closed ones for incidentsKept
 	effects   map[string]*Effect  // undone ones
 	open      map[string]int64    // account → its open incident
+	cool      map[string]struct{} // mails that cool, by Mail.ID
+	removed   []string            // mails out of the queue and remembered, oldest first
 	site      Site
 	changed   Changes
 }
@@ -36,7 +39,7 @@ const (
 func New() *State {
 	return &State{
 		policy: DefaultPolicy(), accounts: map[string]*Account{}, mails: map[string]*Mail{}, queue: map[string]string{},
-		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, changed: newChanges(),
+		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, changed: newChanges(),
 	}
 }
 
@@ -62,8 +65,9 @@ func Restore(rows *Rows) *State {
 	}
 	for _, m := range rows.Mails {
 		s.mails[m.ID] = m
-		s.noteQueueID(m)
+		s.index(m)
 	}
+	slices.SortFunc(s.removed, func(a, b string) int { return byRemoval(s.mails[a], s.mails[b]) })
 	for _, i := range rows.Incidents {
 		s.incidents[i.ID] = i
 		if i.Status != IncidentClosed {
@@ -74,6 +78,25 @@ func Restore(rows *Rows) *State {
 		s.effects[e.ID] = e
 	}
 	return s
+}
+
+// index enters a restored mail into what is derived from the mails.
+func (s *State) index(m *Mail) {
+	switch m.Status {
+	case MailRemoved:
+		s.removed = append(s.removed, m.ID)
+		return
+	case MailCooling:
+		s.cool[m.ID] = struct{}{}
+	}
+	s.noteQueueID(m)
+}
+
+func byRemoval(a, b *Mail) int {
+	if a.RemovedAt != b.RemovedAt {
+		return cmp.Compare(a.RemovedAt, b.RemovedAt)
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 // noteQueueID keeps the newest incarnation of a queue id.

@@ -1,0 +1,238 @@
+package guard
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// effectLease is how long an effect is left alone before it is tried again without an outcome: the doer died.
+const effectLease = time.Minute
+
+// rememberRemoved is how long a mail from an unfamiliar source is remembered after it left the queue, so that
+// an incident can count what it had cost before anybody noticed.
+const rememberRemoved = 24 * time.Hour
+
+// Apply is the only writer of State. It returns the effects that e makes due; they stay in State until a
+// KindOutcome event ends them. Applying the same event twice changes nothing the second time, but for the
+// count of refusals.
+func Apply(s *State, e *Event) []Effect {
+	switch e.Kind {
+	case KindJudged:
+		return s.judged(e.Transaction, e.Verdict)
+	case KindUntaken, KindQueued, KindLeft, KindBounced, KindRemoved, KindForeign, KindGone, KindCooled:
+		return s.mailEvent(e)
+	case KindRelease, KindDelete, KindClosed:
+		return s.operatorEvent(e)
+	case KindAllowed, KindDenied, KindClassed, KindLearned:
+		s.listingEvent(e)
+	case KindPolicy:
+		s.policy, s.changed.Policy = e.Policy, true
+	case KindOutcome:
+		s.outcome(e)
+	}
+	return nil
+}
+
+// touch returns the account, made if it is new, and marks it changed.
+func (s *State) touch(name string) *Account {
+	a := s.accounts[name]
+	if a == nil {
+		a = &Account{Name: name, Status: Normal}
+		s.accounts[name] = a
+	}
+	s.changed.Accounts[name] = struct{}{}
+	return a
+}
+
+func (s *State) judged(t *Transaction, v *Verdict) []Effect {
+	if v.Account == "" || s.mails[t.ID] != nil {
+		return nil
+	}
+	a := s.touch(v.Account)
+	switch v.Action {
+	case Reject, Tempfail:
+		s.refused(a, t, v)
+		return nil
+	case Accept:
+		return s.passed(a, t, v)
+	}
+	if v.Cool {
+		s.cooling(a, t, v)
+		return nil
+	}
+	return s.held(a, t, v)
+}
+
+func (s *State) refused(a *Account, t *Transaction, v *Verdict) {
+	a.Refused++
+	a.LastNo = max(a.LastNo, t.At)
+	if i := s.openIncident(a.Name); i != nil {
+		i.Refused++
+		i.note(t, v)
+	}
+}
+
+// passed counts a mail that goes its way. In shadow mode that is also one that would have been held: it spends,
+// and teaches nothing.
+func (s *State) passed(a *Account, t *Transaction, v *Verdict) []Effect {
+	m := s.track(t, v, MailPassed)
+	s.spend(a, t.At, v)
+	if v.Would != "" && v.Would != Accept && !v.Cool {
+		return s.incidentOf(a, t, v, m)
+	}
+	hashes := unknownRecipients(a, t)
+	a.learn(hashes, t.At)
+	a.touchKnown(t)
+	s.credit(a, m, t.At)
+	return nil
+}
+
+// cooling counts a mail that waits a little. It spends now: what cools will leave unless something happens.
+func (s *State) cooling(a *Account, t *Transaction, v *Verdict) {
+	m := s.track(t, v, MailCooling)
+	m.Teach = unknownRecipients(a, t)
+	s.cool[m.ID] = struct{}{}
+	s.spend(a, t.At, v)
+	a.Waiting++
+}
+
+func (s *State) held(a *Account, t *Transaction, v *Verdict) []Effect {
+	m := s.track(t, v, MailHeld)
+	m.Teach = unknownRecipients(a, t)
+	a.Waiting++
+	a.noteHeld(t.At)
+	return s.incidentOf(a, t, v, m)
+}
+
+func (s *State) spend(a *Account, now Time, v *Verdict) {
+	a.spend(now, v)
+	if v.Level <= LevelCountry {
+		s.site.Unfamiliar.add(now, v.New)
+		s.changed.Site = true
+	}
+}
+
+// credit counts what a mail that goes its way says about the account: it writes, from there, to so many.
+func (s *State) credit(a *Account, m *Mail, now Time) {
+	if a.First == 0 {
+		a.First = now
+	}
+	a.Last = max(a.Last, now)
+	a.Messages++
+	a.countDay(now, m.New)
+	if !hosted(a.Name) {
+		earn := m.New == 0 && m.Known > 0
+		a.Sources.note(m.Source, now, earn, sharedSource(s.policy, m.Source.Network))
+	}
+}
+
+func (a *Account) touchKnown(t *Transaction) {
+	for _, r := range t.Recipients {
+		if h := hashRecipient(r); a.Known.has(h) {
+			a.Known.add(h, t.At)
+		}
+	}
+}
+
+func unknownRecipients(a *Account, t *Transaction) []uint64 {
+	var hashes []uint64
+	for _, r := range t.Recipients {
+		if h := hashRecipient(r); !a.Known.has(h) {
+			hashes = append(hashes, h)
+		}
+	}
+	return hashes
+}
+
+// track begins to follow a mail until it is out of Postfix's queue.
+func (s *State) track(t *Transaction, v *Verdict, status MailStatus) *Mail {
+	m := mailOf(t, v)
+	m.Status = status
+	s.mails[m.ID] = m
+	s.noteQueueID(m)
+	s.changed.Mails[m.ID] = struct{}{}
+	s.forgetOld(t.At)
+	return m
+}
+
+// forgetOld drops what left long ago, and the oldest tenth of the passed mails when there are too many: a log
+// that cannot be read must not fill the memory.
+func (s *State) forgetOld(now Time) {
+	for len(s.removed) > 0 {
+		m := s.mails[s.removed[0]]
+		if m != nil && now.Sub(m.RemovedAt) < rememberRemoved && len(s.removed) <= maxMails/10 {
+			break
+		}
+		if m != nil {
+			s.drop(m)
+		}
+		s.removed = s.removed[1:]
+	}
+	if len(s.mails) <= maxMails {
+		return
+	}
+	var passed []*Mail
+	for _, m := range s.mails {
+		if m.Status == MailPassed || m.Status == MailReleased {
+			passed = append(passed, m)
+		}
+	}
+	slices.SortFunc(passed, byTime)
+	for _, m := range passed[:min(len(passed), maxMails/10)] {
+		s.drop(m)
+	}
+}
+
+func byTime(a, b *Mail) int {
+	if a.At != b.At {
+		return cmp.Compare(a.At, b.At)
+	}
+	return cmp.Compare(a.ID, b.ID)
+}
+
+// drop forgets a mail.
+func (s *State) drop(m *Mail) {
+	delete(s.mails, m.ID)
+	if s.queue[m.QueueID] == m.ID {
+		delete(s.queue, m.QueueID)
+	}
+	s.changed.Mails[m.ID] = struct{}{}
+}
+
+// stopWaiting notes that a mail of the account left the hold queue, or will.
+func (s *State) stopWaiting(m *Mail) {
+	delete(s.cool, m.ID)
+	if m.Waiting() {
+		a := s.touch(m.Account)
+		a.Waiting = max(a.Waiting-1, 0)
+	}
+}
+
+func (s *State) openIncident(account string) *Incident {
+	i := s.incidents[s.open[account]]
+	if i != nil {
+		s.changed.Incidents[i.ID] = struct{}{}
+	}
+	return i
+}
+
+// start makes an effect due and leaves it in State until its outcome is known.
+func (s *State) start(now Time, e Effect) Effect {
+	e.ID = effectID(&e)
+	e.Since, e.Next = now, now.Add(effectLease)
+	if old := s.effects[e.ID]; old != nil {
+		e.Since, e.Attempts = old.Since, old.Attempts
+	}
+	s.effects[e.ID] = &e
+	s.changed.Effects[e.ID] = struct{}{}
+	return e
+}
+
+func effectID(e *Effect) string {
+	if e.Act == ActAlert {
+		return fmt.Sprintf("alert:%d:%s", e.Incident, e.Stage)
+	}
+	return string(e.Act) + ":" + e.Mail
+}

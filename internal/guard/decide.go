@@ -1,0 +1,323 @@
+package guard
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Judge says what should become of a transaction, and why. It reads s and changes nothing; the verdict counts
+// once an event with it is applied.
+func Judge(s *State, t *Transaction) Verdict {
+	name := AccountOf(s.policy, t)
+	if name == "" {
+		return Verdict{Action: Accept, Reason: ReasonInbound}
+	}
+	j := newJudgement(s, t, name)
+	v := j.verdict(Accept, ReasonOrdinary)
+	for _, r := range order {
+		if r.stage == StageEnd && t.Stage != StageEnd {
+			break
+		}
+		o, objects := r.rule(&j)
+		if !objects {
+			continue
+		}
+		if j.enforced(o.reason) {
+			return j.object(o)
+		}
+		if v.Would == "" {
+			v.Would, v.Reason, v.Why, v.Cool, v.Evidence = o.action, o.reason, o.why, o.cool, o.evidence
+		}
+	}
+	return v
+}
+
+// order is the order in which rules win. The first that objects, and is enforced, decides. What can be said of
+// the sender alone comes first and is said at the MAIL command; the rest needs the message.
+var order = [...]struct {
+	stage Stage
+	rule  func(*judgement) (objection, bool)
+}{
+	{StageMail, (*judgement).notListed},
+	{StageMail, (*judgement).contained},
+	{StageMail, (*judgement).foreignReversePath},
+	{StageEnd, (*judgement).foreignAuthor},
+	{StageEnd, (*judgement).tooMuchHeld},
+	{StageEnd, (*judgement).suspicious},
+	{StageEnd, (*judgement).overBudget},
+	{StageEnd, (*judgement).overKnownBudget},
+	{StageEnd, (*judgement).overSiteBudget},
+	{StageEnd, (*judgement).unusual},
+}
+
+// objection is what a rule has against a mail.
+type objection struct {
+	action   Action
+	reason   Reason
+	why      string
+	cool     bool
+	evidence Families
+}
+
+// judgement is one transaction beside what the State knows of its account.
+type judgement struct {
+	state   *State
+	policy  *Policy
+	t       *Transaction
+	account *Account
+	level   Level
+	new     int // recipients never seen by the account
+	known   int
+}
+
+func newJudgement(s *State, t *Transaction, name string) judgement {
+	a := s.accounts[name]
+	if a == nil {
+		a = &Account{Name: name, Status: Normal}
+	}
+	j := judgement{state: s, policy: s.policy, t: t, account: a, level: levelOf(s.policy, a, t)}
+	for _, r := range t.Recipients {
+		if a.Known.has(hashRecipient(r)) {
+			j.known++
+		}
+	}
+	j.new = t.RecipientCount() - j.known
+	return j
+}
+
+// levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network.
+// A login over loopback comes from a webmail host or a proxy on this machine: everybody's address.
+func levelOf(p *Policy, a *Account, t *Transaction) Level {
+	if hosted(a.Name) {
+		return LevelAddress
+	}
+	webmail := sharedSource(p, t.Client)
+	level := a.Sources.level(sourceOf(t), webmail)
+	if !webmail && p.IsOwn(t.Client) {
+		level = max(level, LevelNetwork)
+	}
+	return level
+}
+
+func sharedSource(p *Policy, client netip.Addr) bool {
+	return client.Unmap().IsLoopback() || p.IsWebmail(client)
+}
+
+// enforced reports whether an objection for this reason is carried out.
+func (j *judgement) enforced(r Reason) bool {
+	return j.policy.Enforces(r.Subject()) && !j.account.unclassified()
+}
+
+func (j *judgement) verdict(a Action, r Reason) Verdict {
+	return Verdict{
+		Action: a, Reason: r, Account: j.account.Name, Level: j.level, New: j.new, Known: j.known,
+		Incident: j.state.open[j.account.Name],
+	}
+}
+
+func (j *judgement) object(o objection) Verdict {
+	v := j.verdict(o.action, o.reason)
+	v.Why, v.Evidence, v.Cool = o.why, o.evidence, o.cool
+	if o.cool {
+		v.ReleaseAt = j.t.At.Add(j.policy.Cooling.Time)
+	}
+	return v
+}
+
+// Hard rules, before anything is counted.
+
+// notListed: the account is not on the list of those who may send. An empty list is never enforced.
+func (j *judgement) notListed() (objection, bool) {
+	a := j.account
+	if a.listed() || j.state.site.Listed == 0 || a.unclassified() {
+		return objection{}, false
+	}
+	return objection{action: Reject, reason: ReasonNotListed,
+		why: fmt.Sprintf("%s is not on the list of accounts that may send", a.Name)}, true
+}
+
+// contained: the account was stopped. From where its owner usually writes, his outbox keeps the mail.
+func (j *judgement) contained() (objection, bool) {
+	if j.account.Status != Contained {
+		return objection{}, false
+	}
+	o := objection{action: Reject, reason: ReasonContained,
+		why: fmt.Sprintf("sending from %s was stopped, incident %d", j.account.Name, j.state.open[j.account.Name])}
+	if j.level == LevelAddress {
+		o.action = Tempfail
+	}
+	return o, true
+}
+
+func (j *judgement) foreignReversePath() (objection, bool) {
+	if j.account.Owns(j.policy, j.t.ReversePath) {
+		return objection{}, false
+	}
+	return objection{action: Reject, reason: ReasonReversePath,
+		why: fmt.Sprintf("reverse-path %s does not belong to %s", j.t.ReversePath, j.account.Name)}, true
+}
+
+// foreignAuthor: every author must belong to the account. A message without one passes only from the host
+// itself: Postfix adds the field there.
+func (j *judgement) foreignAuthor() (objection, bool) {
+	if j.t.NoAuthor && j.t.Direction != Local {
+		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
+	}
+	for _, author := range j.t.Authors {
+		if !j.account.Owns(j.policy, author) {
+			return objection{action: Reject, reason: ReasonAuthor,
+				why: fmt.Sprintf("author %s does not belong to %s", author, j.account.Name)}, true
+		}
+	}
+	return objection{}, false
+}
+
+// What holds.
+
+func (j *judgement) tooMuchHeld() (objection, bool) {
+	if j.account.Waiting < maxHeldAnAccount {
+		return objection{}, false
+	}
+	return objection{action: Tempfail, reason: ReasonTooMuchHeld,
+		why: fmt.Sprintf("%d mails of %s are held already", j.account.Waiting, j.account.Name)}, true
+}
+
+// suspicious: two mails were held; what is unusual waits for a person too.
+func (j *judgement) suspicious() (objection, bool) {
+	if j.account.Status != Suspicious || j.new == 0 && j.level > LevelCountry {
+		return objection{}, false
+	}
+	return objection{action: Hold, reason: ReasonSuspicious, evidence: j.evidence(),
+		why: fmt.Sprintf("other mail of %s is held (incident %d); %s", j.account.Name, j.state.open[j.account.Name], j.facts())}, true
+}
+
+// overBudget is lock 1: it bounds what can leave even when everything else is wrong.
+func (j *judgement) overBudget() (objection, bool) {
+	budget := j.budget()
+	spent := j.account.Spent.New[j.level].sum(j.t.At)
+	if j.new == 0 || spent+j.new <= budget {
+		return objection{}, false
+	}
+	return objection{action: Hold, reason: ReasonBudget, evidence: j.evidence() | FamilyRecipients,
+		why: fmt.Sprintf("%s; %d of %d a day were used", j.facts(), spent, budget)}, true
+}
+
+func (j *judgement) overKnownBudget() (objection, bool) {
+	spent := j.account.Spent.Known.sum(j.t.At)
+	if j.level > LevelCountry || j.known == 0 || spent+j.known <= j.policy.Budget.KnownFromUnfamiliar {
+		return objection{}, false
+	}
+	return objection{action: Hold, reason: ReasonKnownBudget, evidence: j.evidence() | FamilyRecipients,
+		why: fmt.Sprintf("%s; %d known recipients, %d of %d a day were used", j.facts(), j.known, spent, j.policy.Budget.KnownFromUnfamiliar)}, true
+}
+
+func (j *judgement) overSiteBudget() (objection, bool) {
+	spent := j.state.site.Unfamiliar.sum(j.t.At)
+	if j.level > LevelCountry || j.new == 0 || spent+j.new <= j.policy.Budget.Site {
+		return objection{}, false
+	}
+	return objection{action: Hold, reason: ReasonSiteBudget, evidence: j.evidence(),
+		why: fmt.Sprintf("%s; all accounts together used %d of %d a day from unfamiliar sources", j.facts(), spent, j.policy.Budget.Site)}, true
+}
+
+// unusual is lock 2: what is within the budget but unusual waits a little, in case more comes.
+func (j *judgement) unusual() (objection, bool) {
+	dormant := j.account.dormant(j.policy, j.t.At)
+	if j.new == 0 || j.level > LevelCountry && !dormant || j.declared() {
+		return objection{}, false
+	}
+	return objection{action: Hold, reason: ReasonCooling, cool: true, evidence: j.evidence(),
+		why: fmt.Sprintf("%s; waits %d s", j.facts(), int(j.policy.Cooling.Time.Seconds()))}, true
+}
+
+// budget returns the never-seen recipients a rolling day that the account has from a source of this level.
+func (j *judgement) budget() int {
+	b, a := &j.policy.Budget, j.account
+	switch {
+	case j.declared():
+		return max(a.Listing.Budget, b.Network)
+	case j.level == LevelAddress:
+		return min(max(b.Familiar, 3*int(a.MaxDay)), b.FamiliarMax)
+	case j.level == LevelNetwork && a.Sources.Programs.familiar(j.t.Mailer):
+		return b.NetworkAndProgram
+	case j.level == LevelNetwork && a.newcomer(j.t.At):
+		return max(b.Network, b.Newcomer)
+	case j.level == LevelNetwork:
+		return b.Network
+	}
+	return b.Unfamiliar
+}
+
+// declared reports whether the account was declared to write to many, and writes from where it usually does.
+func (j *judgement) declared() bool {
+	l := j.account.Listing
+	return j.account.listed() && l.Class != "" && l.Class != Person && j.level >= LevelNetwork
+}
+
+// evidence returns the families that speak against the mail, whatever rule asks.
+func (j *judgement) evidence() Families {
+	var f Families
+	if j.level <= LevelCountry {
+		f |= FamilySource
+	}
+	if j.account.dormant(j.policy, j.t.At) {
+		f |= FamilyAccount
+	}
+	return f
+}
+
+// facts says in words what is unusual.
+func (j *judgement) facts() string {
+	return fmt.Sprintf("%s; %s", j.sourceFact(), count(j.new, "never-seen recipient"))
+}
+
+func (j *judgement) sourceFact() string {
+	t, a := j.t, j.account
+	where := "mail injected on this host"
+	if t.Client.IsValid() {
+		where = t.Client.String()
+	}
+	if t.ASN != 0 {
+		where += " (" + asnText(t.ASN) + " in " + t.Country + ")"
+	}
+	switch {
+	case a.Last == 0:
+		return where + ": first mail of " + a.Name
+	case a.dormant(j.policy, t.At):
+		return fmt.Sprintf("%s: first mail of %s for %d days", where, a.Name, int(t.At.Sub(a.Last).Hours()/24))
+	case j.level == LevelNew:
+		return where + " never used by " + a.Name
+	}
+	return where + ", " + j.level.String() + " of " + a.Name
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Reply returns the SMTP reply for a verdict that refuses; the zero Reply otherwise.
+func (v *Verdict) Reply() Reply {
+	r := Reply{Code: 550, Enhanced: "5.7.1"}
+	switch v.Action {
+	case Accept, Hold:
+		return Reply{}
+	case Tempfail:
+		r = Reply{Code: 451, Enhanced: "4.7.1"}
+	}
+	switch v.Reason {
+	case ReasonNotListed:
+		r.Text = v.Why + "; ask the administrator to allow it"
+	case ReasonContained:
+		r.Text = fmt.Sprintf("sending from this account was stopped, incident %d; ask the administrator", v.Incident)
+	case ReasonReversePath, ReasonAuthor:
+		r.Text = v.Why + "; use an address of your own or ask the administrator"
+	case ReasonTooMuchHeld:
+		r.Text = fmt.Sprintf("too much mail of this account is held, incident %d; ask the administrator", v.Incident)
+	default:
+		r.Text = v.Why
+	}
+	return r
+}

@@ -1,0 +1,142 @@
+package guard
+
+import (
+	"slices"
+	"time"
+)
+
+// adoptFor is how far back an incident looks for mail of the same account that had passed from unfamiliar
+// sources.
+const adoptFor = 24 * time.Hour
+
+// incidentOf adds a held mail to the account's incident, opened if there is none, and stops the account when
+// the evidence suffices.
+func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Effect {
+	var due []Effect
+	i := s.openIncident(a.Name)
+	if i == nil {
+		i = s.openNew(a, t, v)
+		due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertOpened}))
+	}
+	m.Incident = i.ID
+	i.Held++
+	i.note(t, v)
+	if i.Shadow || i.Status == IncidentContained {
+		return due
+	}
+	if a.Status == Normal && a.heldSince(t.At.Add(-s.policy.Containment.Within)) >= 2 && s.policy.Enforces(Containment) {
+		a.Status = Suspicious
+	}
+	if s.mustContain(a, i, v, t.At) {
+		due = append(due, s.contain(a, i, t.At)...)
+	}
+	return due
+}
+
+func (s *State) openNew(a *Account, t *Transaction, v *Verdict) *Incident {
+	s.site.LastIncident++
+	s.changed.Site = true
+	i := &Incident{
+		ID: s.site.LastIncident, Account: a.Name, Status: IncidentOpen, Shadow: v.Action == Accept,
+		Opened: t.At, First: t.At, Last: t.At,
+	}
+	s.incidents[i.ID] = i
+	s.open[a.Name] = i.ID
+	s.changed.Incidents[i.ID] = struct{}{}
+	s.forgetClosed()
+	s.adopt(i, t.At)
+	return i
+}
+
+// adopt gives an incident the account's earlier mail from unfamiliar sources: what cools, what passed, what left.
+func (s *State) adopt(i *Incident, now Time) {
+	for _, m := range s.mails {
+		if m.Account != i.Account || m.Incident != 0 || m.ByHand || !m.unfamiliar() || now.Sub(m.At) > adoptFor {
+			continue
+		}
+		switch m.Status {
+		case MailPassed, MailReleasing, MailReleased, MailRemoved:
+			i.Passed++
+			i.Left += len(m.Left)
+		case MailCooling:
+		default:
+			continue
+		}
+		m.Incident = i.ID
+		i.First = min(i.First, m.At)
+		s.changed.Mails[m.ID] = struct{}{}
+	}
+}
+
+// forgetClosed drops the oldest closed incidents beyond the bound; the journal keeps their events.
+func (s *State) forgetClosed() {
+	if len(s.incidents) <= maxClosedIncident {
+		return
+	}
+	oldest := int64(0)
+	for id, i := range s.incidents {
+		if i.Status == IncidentClosed && (oldest == 0 || id < oldest) {
+			oldest = id
+		}
+	}
+	if oldest != 0 {
+		delete(s.incidents, oldest)
+		s.changed.Incidents[oldest] = struct{}{}
+	}
+}
+
+// mustContain asks for many held mails in a short time and for two independent families of evidence. From a
+// familiar address mail is held, never refused, on this evidence alone.
+func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool {
+	p := &s.policy.Containment
+	if !s.policy.Enforces(Containment) || v.Level == LevelAddress || i.Evidence.Count() < 2 {
+		return false
+	}
+	limit := p.Held
+	if v.Level == LevelNetwork {
+		limit = p.HeldNetwork
+	}
+	return a.heldSince(now.Add(-p.Within)) >= min(limit, maxHeldTimes)
+}
+
+// contain stops an account: its mail is refused from now on, what cools stays held, and what is still queued
+// is held again.
+func (s *State) contain(a *Account, i *Incident, now Time) []Effect {
+	a.Status = Contained
+	i.Status, i.Contained = IncidentContained, now
+	i.Before = i.Held + i.Passed
+	due := []Effect{s.start(now, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertContained})}
+	for _, m := range s.mailsOf(a.Name) {
+		switch {
+		case m.Status == MailCooling:
+			s.keep(m, i)
+			i.Before++
+		case m.Status == MailPassed && m.QueueID != "":
+			m.Status, m.Incident, m.Holds = MailStopping, i.ID, m.Holds+1
+			s.changed.Mails[m.ID] = struct{}{}
+			due = append(due, s.start(now, Effect{Act: ActHold, Mail: m.ID, Incident: i.ID}))
+		}
+	}
+	return due
+}
+
+// keep turns a cooling mail into a held one of the incident.
+func (s *State) keep(m *Mail, i *Incident) {
+	delete(s.cool, m.ID)
+	m.Status, m.ReleaseAt, m.Incident = MailHeld, 0, i.ID
+	i.Held++
+	s.changed.Mails[m.ID] = struct{}{}
+	s.changed.Incidents[i.ID] = struct{}{}
+}
+
+// mailsOf returns an account's mails in order of time.
+func (s *State) mailsOf(account string) []*Mail {
+	var of []*Mail
+	for _, m := range s.mails {
+		if m.Account == account {
+			of = append(of, m)
+		}
+	}
+	slices.SortFunc(of, byTime)
+	return of
+}

@@ -1,0 +1,114 @@
+package guard
+
+import "slices"
+
+// mailEvent applies what the log, the queue or the clock says of one mail. A mail that is not followed (any
+// more) makes it a fact that changes nothing.
+func (s *State) mailEvent(e *Event) []Effect {
+	m := s.mails[e.Mail]
+	if m == nil || m.Status == MailRemoved {
+		return nil
+	}
+	s.changed.Mails[m.ID] = struct{}{}
+	switch e.Kind {
+	case KindUntaken:
+		s.untaken(m)
+	case KindQueued:
+		m.QueueID = e.QueueID
+		s.noteQueueID(m)
+	case KindLeft:
+		s.left(m, e.Recipient)
+	case KindBounced: // evidence for the score; the journal has it
+	case KindForeign:
+		s.foreign(m)
+	case KindGone:
+		if m.Waiting() {
+			s.stopWaiting(m)
+			s.drop(m)
+		}
+	case KindRemoved:
+		s.removeMail(m, e.At)
+	case KindCooled:
+		return s.cooled(m, e.At)
+	}
+	return nil
+}
+
+// untaken gives back what a mail spent that the MTA never took: its sender keeps it, and will try again.
+func (s *State) untaken(m *Mail) {
+	a := s.touch(m.Account)
+	if m.Status == MailPassed || m.Status == MailCooling {
+		a.giveBack(m)
+		if m.unfamiliar() {
+			s.site.Unfamiliar.giveBack(m.At, m.New)
+			s.changed.Site = true
+		}
+	}
+	if i := s.incidents[m.Incident]; i != nil && m.Status == MailHeld {
+		i.Held = max(i.Held-1, 0)
+		s.changed.Incidents[i.ID] = struct{}{}
+	}
+	s.stopWaiting(m)
+	s.drop(m)
+}
+
+// left counts a recipient whose server took the mail, once.
+func (s *State) left(m *Mail, recipient string) {
+	h := hashRecipient(recipient)
+	if slices.Contains(m.Left, h) || len(m.Left) >= MaxRecipients {
+		return
+	}
+	m.Left = append(m.Left, h)
+	if i := s.incidents[m.Incident]; i != nil && !m.ByHand {
+		i.Left++
+		s.changed.Incidents[i.ID] = struct{}{}
+	}
+}
+
+// foreign notes that somebody put the mail on hold. The line that our own act writes is not somebody's.
+func (s *State) foreign(m *Mail) {
+	if m.Holds > 0 {
+		m.Holds--
+		return
+	}
+	s.stopWaiting(m)
+	m.Status = MailForeign
+}
+
+func (s *State) removeMail(m *Mail, now Time) {
+	s.stopWaiting(m)
+	if !m.unfamiliar() || m.ByHand {
+		s.drop(m)
+		return
+	}
+	m.Status, m.RemovedAt, m.Teach = MailRemoved, now, nil
+	if s.queue[m.QueueID] == m.ID {
+		delete(s.queue, m.QueueID)
+	}
+	s.removed = append(s.removed, m.ID)
+}
+
+// cooled lets a mail go whose time is over, if the account is still normal; else a person decides.
+func (s *State) cooled(m *Mail, now Time) []Effect {
+	if m.Status != MailCooling {
+		return nil
+	}
+	a := s.touch(m.Account)
+	i := s.openIncident(m.Account)
+	if i != nil && !i.Shadow {
+		s.keep(m, i)
+		return nil
+	}
+	return []Effect{s.letGo(a, m, now)}
+}
+
+// letGo releases a mail that waits. What it was held for becomes ordinary: its recipients are known now.
+func (s *State) letGo(a *Account, m *Mail, now Time) Effect {
+	s.stopWaiting(m)
+	m.Status = MailReleasing
+	a.learn(m.Teach, now)
+	s.credit(a, m, now)
+	m.Teach = nil
+	s.changed.Mails[m.ID] = struct{}{}
+	return s.start(now, Effect{Act: ActRelease, Mail: m.ID, Incident: m.Incident})
+}

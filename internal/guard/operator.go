@@ -1,0 +1,178 @@
+package guard
+
+import "time"
+
+// operatorEvent applies an operator's word about held mail or an incident.
+func (s *State) operatorEvent(e *Event) []Effect {
+	if e.Mail != "" {
+		m := s.mails[e.Mail]
+		if m == nil || !m.Waiting() {
+			return nil
+		}
+		return []Effect{s.decide(m, e)}
+	}
+	i := s.incidents[e.Incident]
+	if i == nil {
+		return nil
+	}
+	s.changed.Incidents[i.ID] = struct{}{}
+	var due []Effect
+	if e.Kind != KindClosed {
+		for _, m := range s.mailsOf(i.Account) {
+			if m.Waiting() && (m.Incident == i.ID || m.Status == MailCooling) {
+				due = append(due, s.decide(m, e))
+			}
+		}
+	}
+	if e.Kind == KindRelease {
+		s.pardon(i, e)
+	}
+	if e.Kind != KindDelete && i.Status != IncidentClosed {
+		due = append(due, s.closeIncident(i, e))
+	}
+	return due
+}
+
+// decide releases or deletes one mail by an operator's word.
+func (s *State) decide(m *Mail, e *Event) Effect {
+	a := s.touch(m.Account)
+	m.ByHand = true
+	s.changed.Mails[m.ID] = struct{}{}
+	if e.Kind == KindDelete {
+		s.stopWaiting(m)
+		m.Status = MailDeleting
+		return s.start(e.At, Effect{Act: ActDelete, Mail: m.ID, Incident: m.Incident})
+	}
+	a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network))
+	return s.letGo(a, m, e.At)
+}
+
+// pardon is what a release teaches about the account: its budgets are full again, it may write to as many.
+func (s *State) pardon(i *Incident, e *Event) {
+	a := s.touch(i.Account)
+	total := a.Spent.New[LevelAddress].sum(e.At)
+	for _, m := range s.mails {
+		if m.Incident == i.ID && m.Status == MailReleasing {
+			total += m.New
+		}
+	}
+	a.MaxDay = max(a.MaxDay, uint16(min(total, 65535)))
+	a.Spent = spent{}
+	if e.Listing != nil {
+		s.listingEvent(&Event{Kind: KindClassed, At: e.At, Account: i.Account, Listing: e.Listing})
+	}
+}
+
+func (s *State) closeIncident(i *Incident, e *Event) Effect {
+	i.Status, i.Closed, i.By = IncidentClosed, e.At, e.Actor
+	i.Outcome = "closed"
+	if e.Kind == KindRelease {
+		i.Outcome = "released"
+	}
+	a := s.touch(i.Account)
+	a.Status, a.Held = Normal, nil
+	delete(s.open, i.Account)
+	return s.start(e.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertClosed})
+}
+
+// listingEvent changes the list of those who may send.
+func (s *State) listingEvent(e *Event) {
+	a := s.touch(e.Account)
+	was := a.listed()
+	switch e.Kind {
+	case KindLearned:
+		if e.Listing != nil {
+			a.Learned = e.Listing
+		}
+	case KindAllowed:
+		s.allow(a, e)
+	case KindDenied:
+		since := e.At
+		if a.Listing != nil {
+			since = a.Listing.Since
+		}
+		a.Listing = &Listing{Denied: true, Since: since}
+	case KindClassed:
+		if a.Listing != nil && e.Listing != nil {
+			l := *a.Listing
+			l.Class, l.Budget = e.Listing.Class, e.Listing.Budget
+			a.Listing = &l
+		}
+	}
+	if is := a.listed(); is != was {
+		s.site.Listed += map[bool]int{true: 1, false: -1}[is]
+		s.changed.Site = true
+	}
+}
+
+// allow puts an account on the list, by the addresses given or else by those that were learned. The day it was
+// first listed stays.
+func (s *State) allow(a *Account, e *Event) {
+	l := Listing{Since: e.At}
+	if a.listed() {
+		l = *a.Listing
+	}
+	if e.Listing != nil {
+		l.Class, l.Budget = e.Listing.Class, e.Listing.Budget
+		l.Addresses = e.Listing.Addresses
+	}
+	if len(l.Addresses) == 0 && a.Learned != nil {
+		l.Addresses = a.Learned.Addresses
+	}
+	a.Listing = &l
+}
+
+// outcome applies what became of an effect.
+func (s *State) outcome(e *Event) {
+	f := s.effects[e.Effect]
+	if f == nil {
+		return
+	}
+	s.changed.Effects[f.ID] = struct{}{}
+	if e.Outcome == Failed && !(f.Act == ActAlert && e.At.Sub(f.Since) > alertFor) {
+		f.Attempts++
+		f.Error = e.Text
+		f.Next = e.At.Add(backoff(f.Attempts))
+		return
+	}
+	delete(s.effects, f.ID)
+	if m := s.mails[f.Mail]; m != nil {
+		s.carried(m, f, e.Outcome)
+	}
+}
+
+// alertFor is how long an alert is tried before it is given up.
+const alertFor = 24 * time.Hour
+
+// backoff returns how long to wait after the n-th failed attempt.
+func backoff(n int) time.Duration {
+	waits := [...]time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
+	return waits[min(max(n, 1), len(waits))-1]
+}
+
+// carried notes on a mail that an effect was carried out, or found nothing to do.
+func (s *State) carried(m *Mail, f *Effect, o Outcome) {
+	s.changed.Mails[m.ID] = struct{}{}
+	i := s.incidents[m.Incident]
+	if i != nil {
+		s.changed.Incidents[i.ID] = struct{}{}
+	} else {
+		i = &Incident{}
+	}
+	switch {
+	case f.Act == ActRelease && m.Status == MailReleasing:
+		m.Status = MailReleased
+		if m.ByHand {
+			i.Released++
+		}
+	case f.Act == ActHold && m.Status == MailStopping && o == Done:
+		m.Status = MailHeld
+		s.touch(m.Account).Waiting++
+		i.Stopped++
+	case f.Act == ActHold && m.Status == MailStopping:
+		m.Status, m.Holds = MailPassed, 0
+	case f.Act == ActDelete && m.Status == MailDeleting:
+		i.Deleted++
+		s.drop(m)
+	}
+}
