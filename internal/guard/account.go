@@ -57,12 +57,15 @@ type Account struct {
 	Waiting int        `json:"waiting,omitempty"` // its mails in hold by postward's verdict
 }
 
-// spent counts the recipients of mail that passed or cools, in windows that nest: what came from an unfamiliar
-// source counts in the windows of the more familiar ones too.
+// spent counts the recipients of mail that passed or cools. The windows of never-seen recipients nest: what came
+// from an unfamiliar source counts in the windows of the more familiar ones too. Level new and country share one.
 type spent struct {
-	New   [LevelAddress + 1]window `json:"new"`   // never-seen, from sources of at most this level
-	Known window                   `json:"known"` // known, from level new or country
+	New   [3]window `json:"new"`   // never-seen; see tier
+	Known window    `json:"known"` // known, from level new or country
 }
+
+// tier returns the window of never-seen recipients that l spends from.
+func (l Level) tier() int { return max(int(l)-1, 0) }
 
 const (
 	maxHeldTimes = 16
@@ -123,8 +126,8 @@ func (a *Account) noteHeld(now Time) {
 
 // spend counts a mail that passes or cools.
 func (a *Account) spend(now Time, v *Verdict) {
-	for l := v.Level; l <= LevelAddress; l++ {
-		a.Spent.New[l].add(now, v.New)
+	for tier := v.Level.tier(); tier < len(a.Spent.New); tier++ {
+		a.Spent.New[tier].add(now, v.New)
 	}
 	if v.Level <= LevelCountry {
 		a.Spent.Known.add(now, v.Known)
@@ -133,8 +136,8 @@ func (a *Account) spend(now Time, v *Verdict) {
 
 // giveBack undoes spend for a mail that the MTA did not take.
 func (a *Account) giveBack(m *Mail) {
-	for l := m.Level; l <= LevelAddress; l++ {
-		a.Spent.New[l].giveBack(m.At, m.New)
+	for tier := m.Level.tier(); tier < len(a.Spent.New); tier++ {
+		a.Spent.New[tier].giveBack(m.At, m.New)
 	}
 	if m.Level <= LevelCountry {
 		a.Spent.Known.giveBack(m.At, m.Known)

@@ -74,12 +74,12 @@ func (s *State) refused(a *Account, t *Transaction, v *Verdict) {
 	}
 }
 
-// passed counts a mail that goes its way. In shadow mode that is also one that would have been held: it spends,
-// and teaches nothing.
+// passed counts a mail that goes its way. In shadow mode that is also one that would have been held for a
+// person: it spends, and teaches nothing.
 func (s *State) passed(a *Account, t *Transaction, v *Verdict) []Effect {
 	m := s.track(t, v, MailPassed)
 	s.spend(a, t.At, v)
-	if v.Would != "" && v.Would != Accept && !v.Cool {
+	if v.Would == Hold && !v.Cool {
 		return s.incidentOf(a, t, v, m)
 	}
 	hashes := unknownRecipients(a, t)

@@ -194,7 +194,7 @@ func (j *judgement) suspicious() (objection, bool) {
 // overBudget is lock 1: it bounds what can leave even when everything else is wrong.
 func (j *judgement) overBudget() (objection, bool) {
 	budget := j.budget()
-	spent := j.account.Spent.New[j.level].sum(j.t.At)
+	spent := j.account.Spent.New[j.level.tier()].sum(j.t.At)
 	if j.new == 0 || spent+j.new <= budget {
 		return objection{}, false
 	}

@@ -50,7 +50,7 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 // pardon is what a release teaches about the account: its budgets are full again, it may write to as many.
 func (s *State) pardon(i *Incident, e *Event) {
 	a := s.touch(i.Account)
-	total := a.Spent.New[LevelAddress].sum(e.At)
+	total := a.Spent.New[LevelAddress.tier()].sum(e.At)
 	for _, m := range s.mails {
 		if m.Incident == i.ID && m.Status == MailReleasing {
 			total += m.New

@@ -48,6 +48,10 @@ func (r *Recipients) add(hash uint64, now Time) {
 		r.days = slices.Delete(r.days, old, old+1)
 		i, _ = slices.BinarySearch(r.hashes, hash)
 	}
+	if len(r.hashes) == cap(r.hashes) { // grow in small steps: most accounts stay small, and there are many
+		r.hashes = append(make([]uint64, 0, len(r.hashes)+64), r.hashes...)
+		r.days = append(make([]uint16, 0, len(r.days)+64), r.days...)
+	}
 	r.hashes = slices.Insert(r.hashes, i, hash)
 	r.days = slices.Insert(r.days, i, day)
 }

@@ -10,7 +10,8 @@ import (
 const (
 	earnMessages = 4
 	earnApart    = 20 * time.Hour
-	maxUses      = 32 // kept of each kind; the one not used for longest is dropped
+	maxNetworks  = 16 // addresses kept an account; the one not used for longest is dropped
+	maxUses      = 8  // the same of networks, countries and programs
 )
 
 // Use counts how an account used one address, network, country or client program.
@@ -45,10 +46,10 @@ func (s Uses[K]) familiar(what K) bool {
 }
 
 // count notes one use; earn says that it was mail to known people only. It reports whether what became familiar.
-func (s *Uses[K]) count(what K, now Time, earn bool) bool {
+func (s *Uses[K]) count(limit int, what K, now Time, earn bool) bool {
 	u := s.find(what)
 	if u == nil {
-		u = s.room()
+		u = s.room(limit)
 		*u = Use[K]{What: what}
 	}
 	before := u.Familiar()
@@ -63,14 +64,14 @@ func (s *Uses[K]) count(what K, now Time, earn bool) bool {
 	return !before && u.Familiar()
 }
 
-func (s *Uses[K]) trust(what K, now Time) {
-	s.count(what, now, false)
+func (s *Uses[K]) trust(limit int, what K, now Time) {
+	s.count(limit, what, now, false)
 	s.find(what).Trusted = true
 }
 
 // room returns a place for a new use. A familiar one is dropped only when all are familiar.
-func (s *Uses[K]) room() *Use[K] {
-	if len(*s) < maxUses {
+func (s *Uses[K]) room(limit int) *Use[K] {
+	if len(*s) < limit {
 		*s = append(*s, Use[K]{})
 		return &(*s)[len(*s)-1]
 	}
@@ -125,24 +126,24 @@ func (s *Sources) level(from source, webmail bool) Level {
 // note counts a mail's source. A webmail host's address and network are left out: they are everybody's.
 func (s *Sources) note(from source, now Time, earn, webmail bool) {
 	if from.Network.IsValid() && !webmail {
-		s.Networks.count(from.Network, now, earn)
+		s.Networks.count(maxNetworks, from.Network, now, earn)
 		if from.ASN != 0 {
-			s.ASNs.count(from.ASN, now, earn)
+			s.ASNs.count(maxUses, from.ASN, now, earn)
 		}
 	}
 	if from.Country != "" && !webmail {
-		s.Countries.count(from.Country, now, earn)
+		s.Countries.count(maxUses, from.Country, now, earn)
 	}
 	if from.Program != "" {
-		s.Programs.count(from.Program, now, earn)
+		s.Programs.count(maxUses, from.Program, now, earn)
 	}
 }
 
 func (s *Sources) trust(from source, now Time, webmail bool) {
 	if from.Network.IsValid() && !webmail {
-		s.Networks.trust(from.Network, now)
+		s.Networks.trust(maxNetworks, from.Network, now)
 	}
 	if from.Program != "" {
-		s.Programs.trust(from.Program, now)
+		s.Programs.trust(maxUses, from.Program, now)
 	}
 }
