@@ -1,0 +1,103 @@
+// Package postward_test holds the one test that is about the whole house: who may import whom.
+package postward_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows is the picture of ARCHITECTURE.md: what each room may import of the house. A room that wants a new
+// arrow changes the picture in the same commit.
+var arrows = map[string]string{
+	"cmd/postward":     "attach config ctl daemon guard maillog notify postfix store warden",
+	"internal/guard":   "",
+	"internal/message": "",
+	"internal/maillog": "",
+	"internal/milter":  "guard message",
+	"internal/follow":  "maillog",
+	"internal/postfix": "guard",
+	"internal/notify":  "guard",
+	"internal/store":   "guard",
+	"internal/config":  "guard",
+	"internal/warden":  "postfix",
+	"internal/ctl":     "guard",
+	"internal/daemon":  "config ctl follow guard maillog milter notify postfix store warden",
+	"internal/attach":  "config guard maillog postfix",
+	"test/rig":         "",
+}
+
+// forbidden is what the decision must not touch, and why.
+var forbidden = map[string]string{
+	"net": "guard decides, edges talk", "os": "guard has no files", "log": "edges log", "log/slog": "edges log",
+	"database/sql": "store writes", "math/rand": "a replay must decide the same", "math/rand/v2": "a replay must decide the same",
+	"sync": "daemon owns the one mutex",
+}
+
+func TestArrows(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		room := filepath.ToSlash(filepath.Dir(path))
+		if !strings.HasPrefix(room, "internal/") && !strings.HasPrefix(room, "cmd/") {
+			return nil
+		}
+		files++
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			checkArrow(t, path, room, imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 10 {
+		t.Errorf("only %d files were read: the test looks in the wrong place", files)
+	}
+}
+
+func checkArrow(t *testing.T, path, room, imported string) {
+	t.Helper()
+	test := strings.HasSuffix(path, "_test.go")
+	allowed, drawn := arrows[room]
+	if !drawn {
+		t.Errorf("%s: the room %s is not in the picture", path, room)
+		return
+	}
+	if inside, ok := strings.CutPrefix(imported, "postward/"); ok {
+		name := strings.TrimPrefix(inside, "internal/")
+		if inside != room && !contains(allowed, name) && !(test && strings.HasPrefix(inside, "test/")) {
+			t.Errorf("%s imports %s: no such arrow", path, inside)
+		}
+		return
+	}
+	if why, no := forbidden[imported]; no && room == "internal/guard" && !test {
+		t.Errorf("%s imports %s: %s", path, imported, why)
+	}
+	if room == "internal/guard" && !test && strings.Contains(imported, ".") {
+		t.Errorf("%s imports %s: guard uses the standard library only", path, imported)
+	}
+}
+
+func contains(list, name string) bool {
+	for _, n := range strings.Fields(list) {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
