@@ -1,0 +1,75 @@
+package ctl
+
+import "postward/internal/guard"
+
+// The requests and answers of the verbs: what the CLI shows as JSON is these types.
+
+// Status is the answer to "status".
+type Status struct {
+	Version   string                       `json:"version"`
+	Node      string                       `json:"node"`
+	Started   guard.Time                   `json:"started"`
+	Now       guard.Time                   `json:"now"`
+	Modes     map[guard.Subject]guard.Mode `json:"modes"`
+	Listed    int                          `json:"listed"`    // accounts that may send
+	Accounts  int                          `json:"accounts"`  // accounts known
+	Contained []string                     `json:"contained"` // accounts whose mail is refused
+	Open      int                          `json:"open"`      // incidents not closed
+	Cooling   int                          `json:"cooling"`   // mails that wait for their time
+	Held      int                          `json:"held"`      // mails that wait for a person
+	Queued    int                          `json:"queued"`    // mails followed until they are out of the queue
+	Undone    []guard.Effect               `json:"undone"`    // effects that failed and are tried again
+	Verdicts  map[guard.Reason]uint64      `json:"verdicts"`  // since start
+	Troubles  []string                     `json:"troubles"`  // what is wrong, each with the next step
+	Unlisted  []guard.Account              `json:"unlisted"`  // accounts that were refused for not being listed
+	Learned   int                          `json:"learned"`   // accounts seen in old logs and not yet allowed
+	Sockets   map[guard.Direction]string   `json:"sockets"`
+	Sessions  map[guard.Direction]int      `json:"sessions"`
+}
+
+// AccountChange is the request of "account/allow", "account/deny" and "account/class".
+type AccountChange struct {
+	Account string         `json:"account"`
+	Listing *guard.Listing `json:"listing,omitempty"`
+}
+
+// Name asks about one account.
+type Name struct {
+	Account string `json:"account"`
+}
+
+// MailsRequest is the request of the held verbs; empty lists all.
+type MailsRequest struct {
+	QueueIDs []string `json:"queue_ids,omitempty"`
+	Incident int64    `json:"incident,omitempty"`
+}
+
+// IncidentRequest is the request of the incident verbs.
+type IncidentRequest struct {
+	ID      int64          `json:"id"`
+	Listing *guard.Listing `json:"listing,omitempty"` // for release: what the account is declared to be
+}
+
+// IncidentAnswer is an incident with the mail that still waits because of it.
+type IncidentAnswer struct {
+	Incident *guard.Incident `json:"incident"`
+	Mails    []*guard.Mail   `json:"mails"`
+}
+
+// Acted says how many mails a verb concerned.
+type Acted struct {
+	Mails int `json:"mails"`
+}
+
+// Foreign is a mail in hold that postward did not put there: shown, never touched.
+type Foreign struct {
+	QueueID string     `json:"queue_id"`
+	Sender  string     `json:"sender"`
+	Arrived guard.Time `json:"arrived"`
+}
+
+// HeldAnswer is the answer to "held/list".
+type HeldAnswer struct {
+	Mails   []*guard.Mail `json:"mails"`
+	Foreign []Foreign     `json:"foreign"`
+}
