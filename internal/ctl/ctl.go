@@ -58,7 +58,7 @@ type Server struct {
 func Listen(path string, gid int) (net.Listener, error) {
 	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		c.Close()
-		return nil, &Problem{"open " + path + ": another postward answers there", "stop it first: systemctl stop postward"}
+		return nil, &Problem{"open " + path + ": another postward answers there", "systemctl stop postward"}
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove stale socket: %w", err)
@@ -131,7 +131,7 @@ func peerOf(c net.Conn) int64 {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	uid, _ := r.Context().Value(peerKey{}).(int64)
 	if uid < 0 || !s.allowed(uint32(uid)) {
-		answer(w, http.StatusForbidden, &Problem{fmt.Sprintf("user %d may not speak to postward", uid), "run it as root, or join the group of the socket"})
+		answer(w, http.StatusForbidden, &Problem{fmt.Sprintf("user %d may not speak to postward", uid), "the same as root, or as a member of the group of the socket"})
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
@@ -212,9 +212,9 @@ func (c Client) Do(ctx context.Context, verb string, request, reply any) error {
 func (c Client) unreachable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return &Problem{"speak to postward at " + c.Path + ": permission denied", "run it as root, or join the group of the socket"}
+		return &Problem{"speak to postward at " + c.Path + ": permission denied", "the same as root, or as a member of the group of the socket"}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return &Problem{"speak to postward at " + c.Path + ": nobody answers", "start it: systemctl start postward (or postward serve)"}
+		return &Problem{"speak to postward at " + c.Path + ": nobody answers", "systemctl start postward (or postward serve)"}
 	}
 	return fmt.Errorf("speak to postward at %s: %w", c.Path, err)
 }

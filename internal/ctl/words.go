@@ -73,3 +73,9 @@ type HeldAnswer struct {
 	Mails   []*guard.Mail `json:"mails"`
 	Foreign []Foreign     `json:"foreign"`
 }
+
+// LookAnswer is the answer to "held/show": a held mail and its envelope and header section, as Postfix shows them.
+type LookAnswer struct {
+	Mail *guard.Mail `json:"mail"`
+	Text string      `json:"text"`
+}

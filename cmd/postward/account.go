@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/ctl"
+	"postward/internal/guard"
+)
+
+func (a *app) accountCommand() *cobra.Command {
+	c := &cobra.Command{Use: "account", Short: "who may send, as whom, and what is known of them"}
+	c.AddCommand(a.accountList(), a.accountShow(), a.accountAllow(), a.accountDeny(), a.accountClass())
+	return c
+}
+
+func (a *app) accountList() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "list the accounts", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		var accounts []*guard.Account
+		if err := a.ask(c.Context(), "account/list", nil, &accounts); err != nil || a.json {
+			return a.orJSON(err, accounts)
+		}
+		var rows [][]string
+		for _, x := range accounts {
+			rows = append(rows, []string{x.Name, listing(x), string(x.Status), fmt.Sprint(x.Messages), when(x.Last), fmt.Sprint(x.Refused)})
+		}
+		return a.out.table([]string{"account", "may send", "state", "mails", "last mail", "refused"}, rows)
+	}}
+}
+
+func listing(x *guard.Account) string {
+	switch l := x.Listing; {
+	case l == nil && x.Learned != nil:
+		return "seen in logs"
+	case l == nil:
+		return "not listed"
+	case l.Denied:
+		return "denied"
+	case l.Class != "" && l.Class != guard.Person:
+		return string(l.Class)
+	}
+	return "yes"
+}
+
+func (a *app) accountShow() *cobra.Command {
+	return &cobra.Command{Use: "show ACCOUNT", Short: "show what is known of an account", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		var x guard.Account
+		if err := a.ask(c.Context(), "account/show", ctl.Name{Account: args[0]}, &x); err != nil || a.json {
+			return a.orJSON(err, x)
+		}
+		a.out.line("%s: %s, may send: %s", printable(x.Name), x.Status, listing(&x))
+		if x.Listing != nil {
+			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), addresses(x.Listing.Addresses))
+		}
+		if x.Learned != nil {
+			a.out.line("  in old logs: %s, as %s", count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
+		}
+		a.out.line("  mails %d, last %s; %d refused; %s known", x.Messages, when(x.Last), x.Refused, count(x.Known.Len(), "recipient"))
+		for _, u := range x.Sources.Networks {
+			a.out.line("  from %-39s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
+		}
+		return nil
+	}}
+}
+
+func familiar(yes bool) string {
+	if yes {
+		return "familiar"
+	}
+	return "not yet familiar"
+}
+
+func addresses(list []string) string {
+	if len(list) == 0 {
+		return "its own name at the local domains"
+	}
+	return printable(strings.Join(list, ", "))
+}
+
+func (a *app) accountAllow() *cobra.Command {
+	var l guard.Listing
+	var class string
+	c := &cobra.Command{Use: "allow ACCOUNT", Short: "put an account on the list of those who may send", Args: cobra.ExactArgs(1),
+		Long: "Put an account on the list of those who may send. Without --address it may send as what old logs say, or\n" +
+			"else as its own name at the local domains. Accounts that need no login are written local:USER and net:ADDRESS.",
+		RunE: func(c *cobra.Command, args []string) error {
+			l.Class = guard.Class(class)
+			return a.changeAccount(c.Context(), "account/allow", args[0], &l, "%s may send.")
+		}}
+	c.Flags().StringArrayVar(&l.Addresses, "address", nil, "an address it may use: exact, *@domain or * (repeat)")
+	c.Flags().StringVar(&class, "class", "", "person, newsletter or application")
+	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day, for a newsletter or application")
+	return c
+}
+
+func (a *app) accountDeny() *cobra.Command {
+	return &cobra.Command{Use: "deny ACCOUNT", Short: "take an account off the list", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		return a.changeAccount(c.Context(), "account/deny", args[0], nil, "%s may not send any more.")
+	}}
+}
+
+func (a *app) accountClass() *cobra.Command {
+	var l guard.Listing
+	c := &cobra.Command{Use: "class ACCOUNT person|newsletter|application", Short: "declare what an account is", Args: cobra.ExactArgs(2), RunE: func(c *cobra.Command, args []string) error {
+		l.Class = guard.Class(args[1])
+		return a.changeAccount(c.Context(), "account/class", args[0], &l, "%s is declared.")
+	}}
+	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day")
+	return c
+}
+
+func (a *app) changeAccount(ctx context.Context, verb, account string, l *guard.Listing, said string) error {
+	var x guard.Account
+	if err := a.ask(ctx, verb, ctl.AccountChange{Account: account, Listing: l}, &x); err != nil || a.json {
+		return a.orJSON(err, x)
+	}
+	a.out.line(said, printable(x.Name))
+	return nil
+}
+
+// ask puts a question to the daemon.
+func (a *app) ask(ctx context.Context, verb string, request, reply any) error {
+	return ctl.Client{Path: a.socketPath()}.Do(ctx, verb, request, reply)
+}
+
+func (a *app) socketPath() string {
+	if a.socket != "" {
+		return a.socket
+	}
+	return defaultSocket
+}
+
+const defaultSocket = "/run/postward/control.sock"
+
+// orJSON prints the answer as JSON, unless there is an error.
+func (a *app) orJSON(err error, answer any) error {
+	if err != nil {
+		return err
+	}
+	return a.out.json(answer)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/ctl"
+	"postward/internal/guard"
+)
+
+func (a *app) heldCommand() *cobra.Command {
+	c := &cobra.Command{Use: "held", Short: "mail that postward holds"}
+	c.AddCommand(a.heldList(), a.heldShow(), a.heldRelease(), a.heldDelete())
+	return c
+}
+
+func (a *app) heldList() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "list held mail, oldest first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		var x ctl.HeldAnswer
+		if err := a.ask(c.Context(), "held/list", ctl.MailsRequest{}, &x); err != nil || a.json {
+			return a.orJSON(err, x)
+		}
+		var rows [][]string
+		for _, m := range x.Mails {
+			rows = append(rows, []string{m.QueueID, m.Account, waits(m), when(m.At), m.First + more(m.Recipients-1), m.Subject})
+		}
+		for _, f := range x.Foreign {
+			rows = append(rows, []string{f.QueueID, "", "by others", when(f.Arrived), f.Sender, ""})
+		}
+		return a.out.table([]string{"queue id", "account", "waits for", "since", "to", "subject"}, rows)
+	}}
+}
+
+func waits(m *guard.Mail) string {
+	if m.Status == guard.MailCooling {
+		return "its time"
+	}
+	return "a person"
+}
+
+func (a *app) heldShow() *cobra.Command {
+	return &cobra.Command{Use: "show QUEUE-ID", Short: "show a held mail: why it is held, and its header section", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		var x ctl.LookAnswer
+		if err := a.ask(c.Context(), "held/show", ctl.MailsRequest{QueueIDs: args}, &x); err != nil || a.json {
+			return a.orJSON(err, x)
+		}
+		m := x.Mail
+		a.out.line("%s: %s of account %s, waits for %s", m.QueueID, count(m.Recipients, "recipient"), printable(m.Account), waits(m))
+		a.out.line("  since %s; incident %d", when(m.At), m.Incident)
+		a.out.line("  %s: %s", m.Reason, oneLine(m.Why))
+		a.out.line("%s", printable(x.Text))
+		return nil
+	}}
+}
+
+func (a *app) heldRelease() *cobra.Command {
+	return &cobra.Command{Use: "release QUEUE-ID…", Short: "let held mail go", Args: cobra.MinimumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		return a.actOnHeld(c.Context(), "held/release", args, "%s on the way.")
+	}}
+}
+
+func (a *app) heldDelete() *cobra.Command {
+	return &cobra.Command{Use: "delete QUEUE-ID…", Short: "delete held mail; a copy is kept for 7 days", Args: cobra.MinimumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		if err := a.confirm(fmt.Sprintf("This deletes %s", count(len(args), "held mail"))); err != nil {
+			return err
+		}
+		return a.actOnHeld(c.Context(), "held/delete", args, "%s being deleted.")
+	}}
+}
+
+func (a *app) actOnHeld(ctx context.Context, verb string, ids []string, said string) error {
+	var acted ctl.Acted
+	if err := a.ask(ctx, verb, ctl.MailsRequest{QueueIDs: ids}, &acted); err != nil || a.json {
+		return a.orJSON(err, acted)
+	}
+	a.out.line(said, count(acted.Mails, "mail"))
+	return nil
+}

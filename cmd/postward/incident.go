@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/ctl"
+	"postward/internal/guard"
+)
+
+func (a *app) incidentCommand() *cobra.Command {
+	c := &cobra.Command{Use: "incident", Short: "what happened, and what to do about it"}
+	c.AddCommand(a.incidentList(), a.incidentShow(), a.incidentRelease(), a.incidentDelete(), a.incidentClose())
+	return c
+}
+
+func (a *app) incidentList() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "list the incidents, newest first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		var list []*guard.Incident
+		if err := a.ask(c.Context(), "incident/list", nil, &list); err != nil || a.json {
+			return a.orJSON(err, list)
+		}
+		var rows [][]string
+		for _, i := range list {
+			rows = append(rows, []string{fmt.Sprint(i.ID), i.Account, incidentState(i), when(i.Opened), fmt.Sprint(i.Held), fmt.Sprint(i.Left), fmt.Sprint(i.Refused)})
+		}
+		return a.out.table([]string{"incident", "account", "state", "opened", "held", "left", "refused"}, rows)
+	}}
+}
+
+func incidentState(i *guard.Incident) string {
+	switch {
+	case i.Status == guard.IncidentClosed:
+		return i.Outcome
+	case i.Shadow:
+		return "open (shadow)"
+	}
+	return string(i.Status)
+}
+
+func (a *app) incidentShow() *cobra.Command {
+	return &cobra.Command{Use: "show N", Short: "show an incident on one page", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		id, err := incidentID(args[0])
+		if err != nil {
+			return err
+		}
+		var x ctl.IncidentAnswer
+		if err := a.ask(c.Context(), "incident/show", ctl.IncidentRequest{ID: id}, &x); err != nil || a.json {
+			return a.orJSON(err, x)
+		}
+		a.printIncident(&x)
+		return nil
+	}}
+}
+
+func (a *app) printIncident(x *ctl.IncidentAnswer) {
+	i, o := x.Incident, a.out
+	o.line("Incident %d: account %s, %s", i.ID, o.paint(watch, printable(i.Account)), o.paint(stateColour(i), incidentState(i)))
+	o.line("  first mail %s, last %s", when(i.First), when(i.Last))
+	if i.Contained != 0 {
+		o.line("  contained %s after %s", when(i.Contained), count(i.Before, "mail"))
+	}
+	o.line("  held %d   refused %d   put back on hold %d   left for %s", i.Held, i.Refused, i.Stopped, count(i.Left, "recipient"))
+	if i.Released+i.Deleted > 0 {
+		o.line("  released %d   deleted %d", i.Released, i.Deleted)
+	}
+	o.line("Why")
+	for _, s := range i.Sentences {
+		times := ""
+		if s.Times > 1 {
+			times = fmt.Sprintf("  (and %d times more)", s.Times-1)
+		}
+		o.line("  %s  %-12s %s%s", s.At.Time().Local().Format("15:04:05"), s.Reason, oneLine(s.Why), times)
+	}
+	o.line("From")
+	for _, s := range i.Sources {
+		o.line("  %-39s %s, %s", s.Network, count(s.Messages, "mail"), s.Level)
+	}
+	if len(x.Mails) > 0 {
+		o.line("Still held: %s", count(len(x.Mails), "mail"))
+		for _, m := range x.Mails[:min(len(x.Mails), 5)] {
+			o.line("  %-12s %s -> %s%s  %q", m.QueueID, printable(m.ReversePath), printable(m.First), more(m.Recipients-1), printable(m.Subject))
+		}
+	}
+	if i.Status != guard.IncidentClosed {
+		o.line("Next")
+		o.line("  postward incident release %d   it was the owner: let the mail go and learn from it", i.ID)
+		o.line("  postward incident delete %d    it was not: delete what is held (a copy is kept for 7 days)", i.ID)
+		o.line("  postward incident close %d     done: the password is changed, %s may send again", i.ID, printable(i.Account))
+	}
+}
+
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
+func stateColour(i *guard.Incident) string {
+	switch i.Status {
+	case guard.IncidentClosed:
+		return calm
+	case guard.IncidentContained:
+		return alarm
+	}
+	return watch
+}
+
+func (a *app) incidentRelease() *cobra.Command {
+	var l guard.Listing
+	var class string
+	c := &cobra.Command{Use: "release N", Short: "it was the owner: let the held mail go and learn from it", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		r := ctl.IncidentRequest{}
+		if class != "" {
+			l.Class = guard.Class(class)
+			r.Listing = &l
+		}
+		return a.actOnIncident(c.Context(), "incident/release", args[0], r, "Incident %d: %s on the way.")
+	}}
+	c.Flags().StringVar(&class, "class", "", "it is a newsletter or an application: declare the account so")
+	c.Flags().IntVar(&l.Budget, "budget", 0, "with --class: never-seen recipients a day")
+	return c
+}
+
+func (a *app) incidentDelete() *cobra.Command {
+	return &cobra.Command{Use: "delete N", Short: "delete the held mail of an incident; a copy is kept for 7 days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		if err := a.confirm("This deletes every held mail of incident " + args[0]); err != nil {
+			return err
+		}
+		return a.actOnIncident(c.Context(), "incident/delete", args[0], ctl.IncidentRequest{}, "Incident %d: %s being deleted.")
+	}}
+}
+
+func (a *app) incidentClose() *cobra.Command {
+	return &cobra.Command{Use: "close N", Short: "done: the account may send again, held mail stays held", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		return a.actOnIncident(c.Context(), "incident/close", args[0], ctl.IncidentRequest{}, "Incident %d is closed; %s still held.")
+	}}
+}
+
+func (a *app) actOnIncident(ctx context.Context, verb, arg string, r ctl.IncidentRequest, said string) error {
+	id, err := incidentID(arg)
+	if err != nil {
+		return err
+	}
+	r.ID = id
+	var acted ctl.Acted
+	if err := a.ask(ctx, verb, r, &acted); err != nil || a.json {
+		return a.orJSON(err, acted)
+	}
+	a.out.line(said, id, count(acted.Mails, "mail"))
+	return nil
+}
+
+func incidentID(arg string) (int64, error) {
+	id, err := strconv.ParseInt(arg, 10, 64)
+	if err != nil || id < 1 {
+		return 0, &ctl.Problem{What: fmt.Sprintf("%q is not the number of an incident", arg), Hint: "postward incident list"}
+	}
+	return id, nil
+}

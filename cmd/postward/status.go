@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/ctl"
+	"postward/internal/guard"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{Use: "status", Short: "one screen: what stands, what needs you", Args: cobra.NoArgs,
+		Long: "One screen: what stands, what needs you. Exit status 0: nothing needs you; 1: something does; 2: no answer.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			var s ctl.Status
+			if err := a.ask(c.Context(), "status", nil, &s); err != nil || a.json {
+				return a.orJSON(err, s)
+			}
+			return a.printStatus(&s)
+		}}
+}
+
+// printStatus says what needs a person first, and returns found if anything does.
+func (a *app) printStatus(s *ctl.Status) error {
+	o := a.out
+	needs := s.Troubles
+	if s.Open > 0 {
+		needs = append(needs, count(s.Open, "open incident")+": postward incident list")
+	}
+	for _, e := range s.Undone {
+		needs = append(needs, fmt.Sprintf("%s failed %d times (%s)", e.ID, e.Attempts, oneLine(e.Error)))
+	}
+	if len(needs) == 0 {
+		o.line("%s", o.paint(calm, "Nothing needs you."))
+	}
+	for _, n := range needs {
+		o.line("%s %s", o.paint(alarm, "!"), printable(n))
+	}
+	o.line("")
+	o.line("postward %s on %s, up since %s", s.Version, printable(s.Node), when(s.Started))
+	o.line("modes      %s", modes(s.Modes))
+	o.line("accounts   %d known, %d may send, %d seen in old logs only", s.Accounts, s.Listed, s.Learned)
+	if len(s.Contained) > 0 {
+		o.line("contained  %s", o.paint(alarm, printable(strings.Join(s.Contained, ", "))))
+	}
+	o.line("mail       %d held for a person, %d cooling, %d on the way", s.Held, s.Cooling, s.Queued)
+	for _, x := range s.Unlisted {
+		o.line("not listed %s tried to send %d times, last %s: postward account allow %s", printable(x.Name), x.Refused, ago(x.LastNo, s.Now), printable(x.Name))
+	}
+	for _, d := range slices.Sorted(maps.Keys(s.Sockets)) {
+		o.line("%-10s %s, %s", d, s.Sockets[d], count(s.Sessions[d], "session"))
+	}
+	o.line("verdicts   %s", verdicts(s.Verdicts))
+	if len(needs) > 0 {
+		return found
+	}
+	return nil
+}
+
+func modes(m map[guard.Subject]guard.Mode) string {
+	var parts []string
+	for _, s := range guard.Subjects {
+		parts = append(parts, fmt.Sprintf("%s %s", s, m[s]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func verdicts(v map[guard.Reason]uint64) string {
+	var parts []string
+	for _, r := range slices.Sorted(maps.Keys(v)) {
+		parts = append(parts, fmt.Sprintf("%s %d", r, v[r]))
+	}
+	if len(parts) == 0 {
+		return "none since the start"
+	}
+	return strings.Join(parts, ", ")
+}
