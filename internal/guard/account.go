@@ -160,10 +160,10 @@ func (a *Account) countDay(now Time, n int) {
 	a.DayNew = uint16(min(int(a.DayNew)+n, 65535))
 }
 
-// clone returns a copy that shares nothing with a, for writing outside the State's mutex.
-func (a *Account) clone() *Account {
+// Clone returns a copy that shares nothing with a, for writing outside the State's mutex.
+func (a *Account) Clone() *Account {
 	c := *a
-	c.Known = a.Known.clone()
+	c.Known = a.Known.Clone()
 	c.Held = slices.Clone(a.Held)
 	c.Sources.Networks = slices.Clone(a.Sources.Networks)
 	c.Sources.ASNs = slices.Clone(a.Sources.ASNs)

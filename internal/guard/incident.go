@@ -91,7 +91,8 @@ func (i *Incident) noteSource(t *Transaction, level Level) {
 	}
 }
 
-func (i *Incident) clone() *Incident {
+// Clone returns a copy that shares nothing with i.
+func (i *Incident) Clone() *Incident {
 	c := *i
 	c.Sources, c.Sentences = slices.Clone(i.Sources), slices.Clone(i.Sentences)
 	return &c

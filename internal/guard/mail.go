@@ -52,7 +52,8 @@ func (m *Mail) Waiting() bool { return m.Status == MailCooling || m.Status == Ma
 // unfamiliar reports whether the mail came from a source of which the account knew nothing but its country.
 func (m *Mail) unfamiliar() bool { return m.Level <= LevelCountry }
 
-func (m *Mail) clone() *Mail {
+// Clone returns a copy that shares nothing with m.
+func (m *Mail) Clone() *Mail {
 	c := *m
 	c.Teach, c.Left = slices.Clone(m.Teach), slices.Clone(m.Left)
 	return &c

@@ -66,7 +66,7 @@ func (r *Recipients) oldest() int {
 	return old
 }
 
-func (r *Recipients) clone() Recipients {
+func (r *Recipients) Clone() Recipients {
 	return Recipients{slices.Clone(r.hashes), slices.Clone(r.days)}
 }
 

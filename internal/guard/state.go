@@ -113,13 +113,13 @@ func (s *State) noteQueueID(m *Mail) {
 func (s *State) All() *Rows {
 	rows := &Rows{Policy: s.policy, Site: s.site}
 	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
-		rows.Accounts = append(rows.Accounts, s.accounts[name].clone())
+		rows.Accounts = append(rows.Accounts, s.accounts[name].Clone())
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.mails)) {
-		rows.Mails = append(rows.Mails, s.mails[id].clone())
+		rows.Mails = append(rows.Mails, s.mails[id].Clone())
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.incidents)) {
-		rows.Incidents = append(rows.Incidents, s.incidents[id].clone())
+		rows.Incidents = append(rows.Incidents, s.incidents[id].Clone())
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.effects)) {
 		e := *s.effects[id]
@@ -159,18 +159,18 @@ type Checkpoint struct {
 func (s *State) TakeChanges() *Checkpoint {
 	c := &Checkpoint{Rows: Rows{Policy: s.policy, Site: s.site}, Policied: s.changed.Policy}
 	for name := range s.changed.Accounts {
-		c.Accounts = append(c.Accounts, s.accounts[name].clone())
+		c.Accounts = append(c.Accounts, s.accounts[name].Clone())
 	}
 	for id := range s.changed.Mails {
 		if m := s.mails[id]; m != nil {
-			c.Mails = append(c.Mails, m.clone())
+			c.Mails = append(c.Mails, m.Clone())
 		} else {
 			c.GoneMails = append(c.GoneMails, id)
 		}
 	}
 	for id := range s.changed.Incidents {
 		if i := s.incidents[id]; i != nil {
-			c.Incidents = append(c.Incidents, i.clone())
+			c.Incidents = append(c.Incidents, i.Clone())
 		} else {
 			c.GoneIncident = append(c.GoneIncident, id)
 		}
