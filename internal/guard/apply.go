@@ -124,7 +124,7 @@ func (s *State) credit(a *Account, m *Mail, now Time) {
 	a.countDay(now, m.New)
 	if !hosted(a.Name) {
 		earn := m.New == 0 && m.Known > 0
-		a.Sources.note(m.Source, now, earn, sharedSource(s.policy, m.Source.Network))
+		a.Sources.note(m.Source, now, earn, sharedSource(s.policy, m.Source.Network), &s.familiar)
 	}
 }
 

@@ -75,7 +75,7 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 	if a == nil {
 		a = &Account{Name: name, Status: Normal}
 	}
-	j := judgement{state: s, policy: s.policy, t: t, account: a, level: levelOf(s.policy, a, t)}
+	j := judgement{state: s, policy: s.policy, t: t, account: a, level: s.levelOf(a, t)}
 	for _, r := range t.Recipients {
 		if a.Known.has(hashRecipient(r)) {
 			j.known++
@@ -85,16 +85,23 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 	return j
 }
 
-// levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network.
-// A login over loopback comes from a webmail host or a proxy on this machine: everybody's address.
-func levelOf(p *Policy, a *Account, t *Transaction) Level {
+// levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network,
+// and to a newcomer the site's familiar sources are his. A login over loopback comes from a webmail host or a
+// proxy on this machine: everybody's address.
+func (s *State) levelOf(a *Account, t *Transaction) Level {
 	if hosted(a.Name) {
 		return LevelAddress
 	}
-	webmail := sharedSource(p, t.Client)
-	level := a.Sources.level(sourceOf(t), webmail)
-	if !webmail && p.IsOwn(t.Client) {
+	from, webmail := sourceOf(t), sharedSource(s.policy, t.Client)
+	level := a.Sources.level(from, webmail)
+	if webmail {
+		return level
+	}
+	if s.policy.IsOwn(t.Client) {
 		level = max(level, LevelNetwork)
+	}
+	if a.newcomer(t.At) {
+		level = max(level, s.familiar.level(from))
 	}
 	return level
 }

@@ -216,7 +216,7 @@ func (w *world) makeFamiliar(account, client string) {
 		}
 		w.now = w.now.Add(21 * time.Hour)
 	}
-	if l := levelOf(w.state.policy, w.state.Account(account), w.mail(account, client)); l != LevelAddress {
+	if l := w.state.levelOf(w.state.Account(account), w.mail(account, client)); l != LevelAddress {
 		w.t.Fatalf("%s is %s after three days", client, l)
 	}
 }
@@ -229,7 +229,7 @@ func TestMailToStrangersEarnsNoTrust(t *testing.T) {
 		w.now = w.now.Add(6 * time.Hour)
 		w.pass(3 * time.Minute)
 	}
-	if l := levelOf(w.state.policy, w.state.Account("anna"), w.mail("anna", "203.0.113.80")); l != LevelNew {
+	if l := w.state.levelOf(w.state.Account("anna"), w.mail("anna", "203.0.113.80")); l != LevelNew {
 		t.Errorf("a drip to strangers made the source a %s", l)
 	}
 }
@@ -422,6 +422,7 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	site := newFamiliars()
 	kept := make([]*Account, accounts)
 	for n := range kept {
 		a := &Account{Name: fmt.Sprintf("account-%d", n), Listing: &Listing{Addresses: []string{"a@example.org"}}}
@@ -430,7 +431,7 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 		}
 		for i := range maxNetworks {
 			from := source{Network: netip.AddrFrom4([4]byte{203, 0, byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
-			a.Sources.note(from, day0, true, false)
+			a.Sources.note(from, day0, true, false, &site)
 			a.noteHeld(day0)
 		}
 		kept[n] = a

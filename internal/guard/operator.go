@@ -43,7 +43,7 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 		m.Status = MailDeleting
 		return s.start(e.At, Effect{Act: ActDelete, Mail: m.ID, Incident: m.Incident})
 	}
-	a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network))
+	a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network), &s.familiar)
 	return s.letGo(a, m, e.At)
 }
 

@@ -45,11 +45,14 @@ func (s Uses[K]) familiar(what K) bool {
 	return u != nil && u.Familiar()
 }
 
-// count notes one use; earn says that it was mail to known people only. It reports whether what became familiar.
-func (s *Uses[K]) count(limit int, what K, now Time, earn bool) bool {
+// count notes one use; earn says that it was mail to known people only. site counts who is familiar with what.
+func (s *Uses[K]) count(limit int, what K, now Time, earn bool, site map[K]int) {
 	u := s.find(what)
 	if u == nil {
 		u = s.room(limit)
+		if u.Familiar() {
+			forget(site, u.What)
+		}
 		*u = Use[K]{What: what}
 	}
 	before := u.Familiar()
@@ -61,12 +64,24 @@ func (s *Uses[K]) count(limit int, what K, now Time, earn bool) bool {
 		u.Earned++
 		u.Apart = u.Apart || now.Sub(u.First) >= earnApart
 	}
-	return !before && u.Familiar()
+	if !before && u.Familiar() {
+		site[what]++
+	}
 }
 
-func (s *Uses[K]) trust(limit int, what K, now Time) {
-	s.count(limit, what, now, false)
-	s.find(what).Trusted = true
+// forget takes one account off the count of those familiar with what.
+func forget[K comparable](site map[K]int, what K) {
+	if site[what]--; site[what] <= 0 {
+		delete(site, what)
+	}
+}
+
+func (s *Uses[K]) trust(limit int, what K, now Time, site map[K]int) {
+	s.count(limit, what, now, false, site)
+	if u := s.find(what); !u.Familiar() {
+		u.Trusted = true
+		site[what]++
+	}
 }
 
 // room returns a place for a new use. A familiar one is dropped only when all are familiar.
@@ -124,26 +139,70 @@ func (s *Sources) level(from source, webmail bool) Level {
 }
 
 // note counts a mail's source. A webmail host's address and network are left out: they are everybody's.
-func (s *Sources) note(from source, now Time, earn, webmail bool) {
+func (s *Sources) note(from source, now Time, earn, webmail bool, site *familiars) {
 	if from.Network.IsValid() && !webmail {
-		s.Networks.count(maxNetworks, from.Network, now, earn)
+		s.Networks.count(maxNetworks, from.Network, now, earn, site.networks)
 		if from.ASN != 0 {
-			s.ASNs.count(maxUses, from.ASN, now, earn)
+			s.ASNs.count(maxUses, from.ASN, now, earn, site.asns)
 		}
 	}
 	if from.Country != "" && !webmail {
-		s.Countries.count(maxUses, from.Country, now, earn)
+		s.Countries.count(maxUses, from.Country, now, earn, site.countries)
 	}
 	if from.Program != "" {
-		s.Programs.count(maxUses, from.Program, now, earn)
+		s.Programs.count(maxUses, from.Program, now, earn, site.programs)
 	}
 }
 
-func (s *Sources) trust(from source, now Time, webmail bool) {
+func (s *Sources) trust(from source, now Time, webmail bool, site *familiars) {
 	if from.Network.IsValid() && !webmail {
-		s.Networks.trust(maxNetworks, from.Network, now)
+		s.Networks.trust(maxNetworks, from.Network, now, site.networks)
 	}
 	if from.Program != "" {
-		s.Programs.trust(maxUses, from.Program, now)
+		s.Programs.trust(maxUses, from.Program, now, site.programs)
 	}
+}
+
+// siteFamiliar is how many accounts must be familiar with a source before the site is.
+const siteFamiliar = 3
+
+// familiars counts, for each source, the accounts familiar with it. It is derived from the accounts.
+type familiars struct {
+	networks  map[netip.Addr]int
+	asns      map[uint32]int
+	countries map[string]int
+	programs  map[string]int
+}
+
+func newFamiliars() familiars {
+	return familiars{map[netip.Addr]int{}, map[uint32]int{}, map[string]int{}, map[string]int{}}
+}
+
+// add counts what an account is familiar with.
+func (f *familiars) add(s *Sources) {
+	tally(f.networks, s.Networks)
+	tally(f.asns, s.ASNs)
+	tally(f.countries, s.Countries)
+	tally(f.programs, s.Programs)
+}
+
+func tally[K comparable](site map[K]int, uses Uses[K]) {
+	for i := range uses {
+		if uses[i].Familiar() {
+			site[uses[i].What]++
+		}
+	}
+}
+
+// level says how familiar a source is to the site as a whole.
+func (f *familiars) level(from source) Level {
+	switch {
+	case f.networks[from.Network] >= siteFamiliar:
+		return LevelAddress
+	case f.asns[from.ASN] >= siteFamiliar:
+		return LevelNetwork
+	case f.countries[from.Country] >= siteFamiliar:
+		return LevelCountry
+	}
+	return LevelNew
 }

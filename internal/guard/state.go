@@ -17,6 +17,7 @@ type State struct {
 	open      map[string]int64    // account → its open incident
 	cool      map[string]struct{} // mails that cool, by Mail.ID
 	removed   []string            // mails out of the queue and remembered, oldest first
+	familiar  familiars           // what many accounts are familiar with, derived from them
 	site      Site
 	changed   Changes
 }
@@ -39,7 +40,7 @@ const (
 func New() *State {
 	return &State{
 		policy: DefaultPolicy(), accounts: map[string]*Account{}, mails: map[string]*Mail{}, queue: map[string]string{},
-		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, changed: newChanges(),
+		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, familiar: newFamiliars(), changed: newChanges(),
 	}
 }
 
@@ -62,6 +63,7 @@ func Restore(rows *Rows) *State {
 	s.site = rows.Site
 	for _, a := range rows.Accounts {
 		s.accounts[a.Name] = a
+		s.familiar.add(&a.Sources)
 	}
 	for _, m := range rows.Mails {
 		s.mails[m.ID] = m
