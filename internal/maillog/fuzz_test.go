@@ -1,0 +1,66 @@
+package maillog
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// FuzzParse holds what is true of every line: no panic, fields are parts of the line and do not depend on what
+// the Line held before, ids are exact, and a stamp has a time not after the day after now.
+func FuzzParse(f *testing.F) {
+	for _, line := range corpus() {
+		f.Add(line)
+	}
+	f.Add([]byte(`Nov 23 17:29:01 mx postfix/smtp[1]: 4A1B2C3D: to=<"a>, relay=x"@example.org>, orig_to=<b>, relay=none, delay=0, delays=0/0/0/0, dsn=4.4.1, status=deferred (x)`))
+	f.Add([]byte(`Nov 23 17:29:01 mx postfix/pickup[1]: 4A1B2C3D: uid=1000 from=<root> orig_id=5A1B2C3D`))
+	now := time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var l Line
+		understood := Parse(line, &l)
+		again := Line{Kind: Held, QueueID: []byte("x"), UID: 7}
+		if Parse(line, &again) != understood || !reflect.DeepEqual(l, again) {
+			t.Fatalf("read twice, differently: %+v %+v", l, again)
+		}
+		if !understood {
+			return
+		}
+		if l.QueueID != nil && !ValidQueueID(l.QueueID) || l.OtherID != nil && !ValidQueueID(l.OtherID) {
+			t.Errorf("queue ids %q %q", l.QueueID, l.OtherID)
+		}
+		if when := l.Stamp.Time(now); l.Stamp.Year == 0 && when.After(now.Add(24*time.Hour)) {
+			t.Errorf("stamp %v", when)
+		}
+		for i, field := range parts(&l) {
+			if !inside(field, line) {
+				t.Errorf("field %d %q is not part of the line", i, field)
+			}
+		}
+	})
+}
+
+// parts are all byte slices of a line.
+func parts(l *Line) [][]byte {
+	var all [][]byte
+	v := reflect.ValueOf(*l)
+	for i := range v.NumField() {
+		switch f := v.Field(i).Interface().(type) {
+		case []byte:
+			all = append(all, f)
+		case Peer:
+			all = append(all, f.Name, f.Addr, f.Port)
+		}
+	}
+	return all
+}
+
+func inside(field, line []byte) bool {
+	if len(field) == 0 {
+		return true
+	}
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(line)))
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(field)))
+	return at >= start && at+uintptr(len(field)) <= start+uintptr(len(line)) && bytes.Contains(line, field)
+}

@@ -1,0 +1,138 @@
+package maillog
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// show writes every field of a line that is set, in the order of the struct, one a line.
+func show(l *Line) string {
+	var b strings.Builder
+	v := reflect.ValueOf(*l)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		switch f := v.Field(i).Interface().(type) {
+		case []byte:
+			if f != nil && name != "Text" && name != "Host" {
+				fmt.Fprintf(&b, "%s=%q\n", name, f)
+			}
+		case Peer:
+			if f.Name != nil || f.Addr != nil {
+				fmt.Fprintf(&b, "%s=%s|%s|%s\n", name, f.Name, f.Addr, f.Port)
+			}
+		case Kind, Status, int, int64:
+			if fmt.Sprint(f) != "0" && fmt.Sprint(f) != "other" || name == "Kind" {
+				fmt.Fprintf(&b, "%s=%v\n", name, f)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestCases reads testdata/NN-name.log and compares with NN-name.want: for each line its fields and a blank line.
+// The forged ones (2N-forged-*.log) hold text that imitates fields.
+func TestCases(t *testing.T) {
+	logs, err := filepath.Glob("testdata/*.log")
+	if err != nil || len(logs) < 8 {
+		t.Fatalf("found %d logs, %v", len(logs), err)
+	}
+	for _, path := range logs {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			want, err := os.ReadFile(strings.TrimSuffix(path, ".log") + ".want")
+			if err != nil && os.Getenv("UPDATE_WANT") == "" {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			var l Line
+			for _, line := range logLines(t, path) {
+				Parse([]byte(line), &l)
+				got.WriteString(show(&l) + "\n")
+			}
+			if os.Getenv("UPDATE_WANT") != "" {
+				if err := os.WriteFile(strings.TrimSuffix(path, ".log")+".want", []byte(got.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			compare(t, path, strings.Split(got.String(), "\n\n"), strings.Split(string(want), "\n\n"))
+		})
+	}
+}
+
+func compare(t *testing.T, path string, got, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d lines, want %d", len(got), len(want))
+	}
+	lines := logLines(t, path)
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("line %d: %s\ngot:\n%s\nwant:\n%s", i+1, lines[i], got[i], want[i])
+		}
+	}
+}
+
+// logLines leaves out comments, which no log has.
+func logLines(t *testing.T, path string) []string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, line := range strings.Split(strings.TrimSuffix(string(b), "\n"), "\n") {
+		if !strings.HasPrefix(line, "# ") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestALineWithoutAHeaderIsNotOurs(t *testing.T) {
+	for _, line := range []string{
+		"", " ", "hello", "Nov 23 17:29:01", "Nov 23 17:29:01 ", "Nov 23 17:29:01 mx", "Nov 23 17:29:01 mx postfix/smtpd",
+		"Nov 31 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "Nov 2A 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
+		"Nov  A 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "Foo 23 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
+		"Nov 23 24:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "2024-11-23T17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
+		"2023-02-29T17:29:01Z mx postfix/qmgr[1]: ABCDEF1: removed", "2024-11-23T17:29:01.Z mx postfix/qmgr[1]: ABCDEF1: removed",
+		"2024-11-23T17:29:01+25:00 mx postfix/qmgr[1]: ABCDEF1: removed", "Nov 23 17:29:01 mx last message repeated 2 times",
+		"Nov 23 17:29:01 mx postfix/qmgr[x]: ABCDEF1: removed", "Nov 23 17:29:01 mx postfix/qmgr[1] ABCDEF1: removed",
+	} {
+		l := Line{Kind: Removed}
+		if Parse([]byte(line), &l) || l.Kind != Unknown {
+			t.Errorf("%q was read as %v", line, l.Kind)
+		}
+	}
+}
+
+func TestParseAllocatesNothing(t *testing.T) {
+	lines := corpus()
+	var l Line
+	allocs := testing.AllocsPerRun(100, func() {
+		for _, line := range lines {
+			Parse(line, &l)
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for %d lines", allocs, len(lines))
+	}
+}
+
+func TestOnlyRealQueueIDsAreValid(t *testing.T) {
+	for id, want := range map[string]bool{
+		"4A1B2C3D": true, "F423F1": true, "BABABABABABABABABABAB": true,
+		"4XvKjB0mN2z1Pk": true, "3b8TLC6qHVzhR": true, "4Xvz3B0mNzz1Pk": true,
+		"": false, "ALL": false, "-": false, "4A1B2": false, "4a1b2c3d": false, "NOQUEUE": false,
+		"4XvKjB0mN2z": false, "4XvKjB0mN2zzz": false, "4XvKjB0mN21Pk": false, "4XvKjB0mA2z1Pk": false,
+		"4A1B2C3D ": false, "4A1B2C3D\n": false, "../4A1B2C": false, "4XvKjB0mN2z1234567890123": false,
+		"BABABABABABABABABABABA": false,
+	} {
+		if ValidQueueID([]byte(id)) != want {
+			t.Errorf("%q: want %v", id, want)
+		}
+	}
+}
