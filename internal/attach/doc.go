@@ -1,0 +1,37 @@
+// Package attach puts postward on the Postfix that is already there, and takes it off again.
+//
+// It reads main.cf and master.cf as postconf(5) and master(5) define them, asks postconf(1) for every effective
+// value, and makes a Plan: which milter socket each smtpd service gets, as insertions into the two files. It
+// only ever inserts, so taking off is cutting out what was inserted; nothing of the operator's is rewritten.
+//
+//	Inspect → Host → NewPlan → Plan.Apply … Detach      Learn: who sends as whom
+//
+// # What is inserted
+//
+// A block of parameters of our own at the end of main.cf, the word $postward_milter in front of smtpd_milters,
+// and `-o postward_milter=…` on the services whose socket differs from the default:
+//
+//	smtpd_milters = $postward_milter,inet:localhost:8891
+//	postward_milter = $postward_inbound
+//	submission inet … smtpd -o postward_milter=$postward_submission
+//
+// So the operator's own milters are written down once, where they were, and a later change to them reaches
+// every service. A service where AUTH is offered gets the submission socket (4xx while postward is down, law 3
+// of the design), any other smtpd the inbound one (accept), mail injected with sendmail(1) the local one. What
+// a content filter hands back has been judged already and gets none.
+//
+// # Why ours is the first milter
+//
+// Postfix calls milters in the order written, and each sees the message as the ones before it left it. postward
+// first means: it judges what the client sent, not what a filter made of it; a mail it refuses costs no scan;
+// and a signing milter after it signs the header section in its final form. The price: a mail that a later
+// milter refuses was judged for nothing; its budget is given back when the log says so.
+//
+// # Trust
+//
+// master.cf names programs that root starts. So the backup is only ever read back from a directory that belongs
+// to the caller and that nobody else can write to, and no file is written through a symbolic link in it.
+//
+// A Host and a Plan are values of one goroutine. Nothing here runs in the background. The package must not
+// import an edge other than postfix, nor store, nor daemon.
+package attach

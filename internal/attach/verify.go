@@ -1,0 +1,100 @@
+package attach
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Rehearse writes the planned files into a temporary directory and lets Postfix read them there: every service
+// must get exactly the milters that were meant. It changes nothing else, so that a dry run can call it.
+func (p *Plan) Rehearse(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "postward-attach-")
+	if err != nil {
+		return fmt.Errorf("rehearse: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	before, err := writePair(filepath.Join(dir, "before"), p.Host.main, p.Host.master)
+	if err != nil {
+		return fmt.Errorf("rehearse: %w", err)
+	}
+	after, err := writePair(filepath.Join(dir, "after"), p.main, p.master)
+	if err != nil {
+		return fmt.Errorf("rehearse: %w", err)
+	}
+	known, err := postconfWarnings(ctx, before)
+	if err != nil {
+		return fmt.Errorf("rehearse: %w", err)
+	}
+	if err := p.verify(ctx, after, known); err != nil {
+		return fmt.Errorf("rehearse: %w", err)
+	}
+	return nil
+}
+
+func writePair(dir string, main, master []byte) (string, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, mainCF), main, 0o600); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, masterCF), master, 0o600)
+}
+
+// verify asks Postfix what the configuration in dir means now. known are the warnings it gave before.
+func (p *Plan) verify(ctx context.Context, dir string, known []string) error {
+	master, err := readFile(filepath.Join(dir, masterCF))
+	if err != nil {
+		return err
+	}
+	if err := p.verifyMilters(master, postconfValues(ctx, dir)); err != nil {
+		return err
+	}
+	warnings, err := postconfWarnings(ctx, dir)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		if !slices.Contains(known, w) {
+			return fmt.Errorf("postconf has a new complaint: %s", w)
+		}
+	}
+	return nil
+}
+
+// verifyMilters compares the effective milters of every service in master with what the plan meant.
+func (p *Plan) verifyMilters(master []byte, get values) error {
+	seen := 0
+	for _, e := range entries(master) {
+		name := "smtpd_milters"
+		switch filepath.Base(e.command) {
+		case "smtpd":
+		case "cleanup":
+			name = "non_smtpd_milters"
+		default:
+			continue
+		}
+		key := e.name + "/" + e.kind
+		want, ok := p.want[key]
+		if !ok {
+			return fmt.Errorf("check %s (master.cf:%d): a service the plan does not know", key, e.number)
+		}
+		v, err := get(e.options, name)
+		if err != nil {
+			return fmt.Errorf("check %s: %w", key, err)
+		}
+		if got := splitList(v[name]); !slices.Equal(got, want) {
+			return fmt.Errorf("check %s (master.cf:%d): %s would be %q, meant was %q",
+				key, e.number, name, strings.Join(got, ", "), strings.Join(want, ", "))
+		}
+		seen++
+	}
+	if seen < len(p.want) {
+		return fmt.Errorf("check master.cf: %d services found, %d were planned", seen, len(p.want))
+	}
+	return nil
+}
