@@ -22,6 +22,8 @@ type Options struct {
 	Held     int       // Detach only: mails that postward holds now
 
 	Say func(string) // progress, a line a call; nil: silent
+
+	filesOnly bool // for tests of what is written: no Postfix is there to be asked
 }
 
 func (o Options) say(format string, args ...any) {

@@ -180,6 +180,7 @@ func writeNew(dir *os.Root, name string, content []byte, it Item) error {
 // replace writes a file in one step: a new file beside it, synced, renamed over it.
 func replace(dir *os.Root, name string, content []byte, it Item) error {
 	temp := fmt.Sprintf(".%s.postward-%d", name, os.Getpid())
+	dir.Remove(temp) // left by a process that died
 	err := writeNew(dir, temp, content, it)
 	if err == nil {
 		err = copyAttributes(filepath.Join(dir.Name(), name), filepath.Join(dir.Name(), temp))

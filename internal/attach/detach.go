@@ -171,7 +171,7 @@ func (d *Detached) warn(rec *Record, o Options) {
 // carryOut writes the files and lets Postfix check them. If they fail a check that passed before, they are put
 // back: a mail server that works is worth more than a clean file.
 func (d *Detached) carryOut(ctx context.Context, dir string, o Options) error {
-	sane := checkConfig(ctx, dir) == nil
+	sane := !o.filesOnly && checkConfig(ctx, dir) == nil
 	for _, g := range d.Files {
 		if g.How == Untouched {
 			continue
@@ -185,8 +185,13 @@ func (d *Detached) carryOut(ctx context.Context, dir string, o Options) error {
 		}
 		o.say("%s: %s", filepath.Join(dir, g.Name), g.How)
 	}
-	if err := checkConfig(ctx, dir); err != nil && sane {
-		return errors.Join(fmt.Errorf("detach: without postward Postfix does not like its configuration: %w", err), d.putBack(dir))
+	if sane {
+		if err := checkConfig(ctx, dir); err != nil {
+			return errors.Join(fmt.Errorf("detach: without postward Postfix does not like its configuration: %w", err), d.putBack(dir))
+		}
+	}
+	if o.NoReload {
+		return nil
 	}
 	h, err := inspect(dir, d.Files[0].then, d.Files[1].then, postconfValues(ctx, dir))
 	if err != nil {

@@ -1,0 +1,206 @@
+package attach
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/maillog"
+)
+
+const (
+	maxLine    = 64 << 10 // octets of a log line; longer ones are skipped
+	maxPending = 100_000  // mails whose sender is known and whose reverse-path is not yet
+)
+
+// Logs returns the mail log that Postfix writes and its rotated predecessors, oldest first. Without
+// maillog_file the log is where the usual syslog daemons put it.
+func (h *Host) Logs() []string {
+	files := []string{"/var/log/mail.log", "/var/log/maillog"}
+	if f := h.values["maillog_file"]; f != "" && !strings.HasPrefix(f, "/dev/") {
+		files = []string{f}
+	}
+	for _, f := range files {
+		if all := rotated(f); len(all) > 0 {
+			return all
+		}
+	}
+	return nil
+}
+
+// rotated returns path, path.1, path.2.gz, path-20250101 and the like, oldest first by modification time.
+func rotated(path string) []string {
+	type old struct {
+		path string
+		at   time.Time
+	}
+	var all []old
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		suffix, ok := strings.CutPrefix(e.Name(), base)
+		if !ok || strings.Trim(strings.TrimSuffix(suffix, ".gz"), ".-0123456789") != "" {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			all = append(all, old{dir + e.Name(), info.ModTime()})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b old) int { return a.at.Compare(b.at) })
+	var names []string
+	for _, f := range all {
+		names = append(names, f.path)
+	}
+	return names
+}
+
+// logReader joins the lines of one mail: who handed it in (smtpd, pickup), then its reverse-path (qmgr).
+type logReader struct {
+	learned  *Learned
+	users    map[int64]string
+	returned bool // a content filter hands mail back: loopback clients are nobody's own
+	pending  map[string]string
+	line     maillog.Line
+	ref      time.Time
+}
+
+func (l *Learned) logs(ctx context.Context, h *Host, o LearnOptions, users map[int64]string) error {
+	r := &logReader{learned: l, users: users, pending: map[string]string{}}
+	r.returned = slices.ContainsFunc(h.Services, func(s Service) bool { return s.Direction == None })
+	if r.returned {
+		l.note("a content filter hands mail back over loopback: clients on loopback are not shown as senders of their own")
+	}
+	for _, path := range o.Logs {
+		if err := r.file(ctx, path, o.Now); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			l.note("%v", err)
+		}
+	}
+	return nil
+}
+
+// file reads one log. Stamps without a year are placed by the file's own time.
+func (r *logReader) file(ctx context.Context, path string, now time.Time) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("read old log: %w (root or the group adm may)", err)
+	}
+	if err != nil {
+		return fmt.Errorf("read old log: %w", err)
+	}
+	defer f.Close()
+	r.ref = now
+	if info, err := f.Stat(); err == nil && info.ModTime().Before(now) {
+		r.ref = info.ModTime().In(now.Location())
+	}
+	var text io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return fmt.Errorf("unpack old log %s: %w", path, err)
+		}
+		defer z.Close()
+		text = z
+	}
+	if err := r.lines(ctx, text); err != nil {
+		return fmt.Errorf("read old log %s: %w", path, err)
+	}
+	return nil
+}
+
+func (r *logReader) lines(ctx context.Context, text io.Reader) error {
+	in := bufio.NewReaderSize(text, maxLine)
+	long := false
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		line, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			long = true
+			continue
+		case !long && len(line) > 0:
+			r.read(bytes.TrimRight(line, "\r\n"))
+		}
+		long = false
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// read takes one line. A mail is counted once, at its first qmgr line: later ones are retries.
+func (r *logReader) read(text []byte) {
+	l := &r.line
+	if !maillog.Parse(text, l) || l.QueueID == nil {
+		return
+	}
+	switch l.Kind {
+	case maillog.Client:
+		r.wait(string(l.QueueID), r.client(l))
+	case maillog.PickedUp:
+		if l.OtherID == nil {
+			r.wait(string(l.QueueID), "local:"+r.user(l.UID))
+		}
+	case maillog.Active:
+		if account, ok := r.pending[string(l.QueueID)]; ok {
+			delete(r.pending, string(l.QueueID))
+			r.learned.sent(account, string(l.From), l.Stamp.Time(r.ref))
+		}
+	case maillog.Removed:
+		delete(r.pending, string(l.QueueID))
+	}
+}
+
+func (r *logReader) wait(id, account string) {
+	if account == "" {
+		delete(r.pending, id) // the id is used again, by a stranger
+		return
+	}
+	if len(r.pending) >= maxPending {
+		clear(r.pending)
+		r.learned.dropped++
+	}
+	r.pending[id] = account
+}
+
+// client returns the account that a mail through smtpd counts for; empty for strangers and for what a content
+// filter hands back.
+func (r *logReader) client(l *maillog.Line) string {
+	if len(l.SASLUsername) > 0 {
+		return strings.ToLower(string(l.SASLUsername))
+	}
+	addr, err := netip.ParseAddr(string(l.Client.Addr))
+	if err != nil || l.Origin.Addr != nil || !r.learned.isOwn(addr) || (r.returned && addr.IsLoopback()) {
+		return ""
+	}
+	return "net:" + guard.Network(addr).String()
+}
+
+func (r *logReader) user(uid int64) string {
+	if name, ok := r.users[uid]; ok {
+		return name
+	}
+	return strconv.FormatInt(uid, 10)
+}
