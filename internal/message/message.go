@@ -1,0 +1,217 @@
+// Package message reads what postward needs of a message's header section (RFC 5322), field by field as a milter
+// hands them over, and brings addresses into the one form in which they are compared.
+//
+// It reads kindly and reports fully: every author of every From field counts, since receivers differ in which one
+// they show. A From field that the grammar does not cover is searched for everything that looks like an address;
+// one in which nothing does is unreadable, and that is a fact too.
+//
+// Bounds: a field's value is looked at for its first MaxField octets, a message for its first MaxHeader octets of
+// fields, an address for its first MaxAddress octets, texts are cut to MaxText. The package has no state and no
+// owner. It must not import anything of the house.
+package message
+
+import (
+	"mime"
+	"net/mail"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds, in octets.
+const (
+	MaxField   = 64 << 10
+	MaxHeader  = 1 << 20
+	MaxAddress = 512
+	MaxText    = 256
+	maxAuthors = 16
+)
+
+// NoZone is the Zone of a message whose Date field names none.
+const NoZone int16 = -32768
+
+// Facts is what is known of a header section so far.
+type Facts struct {
+	Authors    []string // canonical addresses of every From field, at most 16
+	Unreadable bool     // there is a From field in which no address can be found
+	Froms      int      // From fields
+	ReplyTo    []string // canonical addresses
+	MessageID  string   // without angle brackets, cut
+	Subject    string   // decoded, cut, without control characters
+	Mailer     string   // User-Agent or X-Mailer, cut
+	Zone       int16    // minutes east of UTC in the Date field, or NoZone
+
+	seen int
+}
+
+// New returns the facts of an empty header section.
+func New() Facts { return Facts{Zone: NoZone} }
+
+// NoAuthor reports whether the message names no author that can be read (RFC 5322 section 3.6.2 demands one).
+func (f *Facts) NoAuthor() bool { return f.Froms == 0 || f.Unreadable }
+
+// Field takes one header field. Value may be folded.
+func (f *Facts) Field(name, value string) {
+	if f.seen += len(name) + len(value); f.seen > MaxHeader {
+		return
+	}
+	value = value[:min(len(value), MaxField)]
+	switch strings.ToLower(name) {
+	case "from":
+		f.from(value)
+	case "reply-to":
+		f.ReplyTo = appendNew(f.ReplyTo, addresses(value))
+	case "message-id":
+		f.MessageID = Clean(strings.Trim(strings.TrimSpace(value), "<>"))
+	case "subject":
+		f.Subject = Clean(decode(value))
+	case "user-agent", "x-mailer":
+		f.Mailer = Clean(value)
+	case "date":
+		f.Zone = zone(value)
+	}
+}
+
+func (f *Facts) from(value string) {
+	f.Froms++
+	found := addresses(value)
+	f.Unreadable = f.Unreadable || len(found) == 0
+	f.Authors = appendNew(f.Authors, found)
+}
+
+func appendNew(list, more []string) []string {
+	for _, a := range more {
+		if len(list) >= maxAuthors {
+			break
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// addresses returns the canonical addresses of an address list. What the grammar does not cover is searched.
+func addresses(value string) []string {
+	value = unfold(value)
+	parsed, err := mail.ParseAddressList(value)
+	if err != nil {
+		return search(value)
+	}
+	var found []string
+	for _, a := range parsed {
+		found = append(found, Canonical(a.Address))
+	}
+	return found
+}
+
+// search returns everything in a text that looks like an address, in angle brackets or not.
+func search(value string) []string {
+	var found []string
+	for _, word := range strings.FieldsFunc(value, between) {
+		word = strings.Trim(word, `"'`)
+		if at := strings.LastIndexByte(word, '@'); at > 0 && at < len(word)-1 && len(found) < maxAuthors {
+			found = append(found, Canonical(word))
+		}
+	}
+	return found
+}
+
+func between(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>(),;:[]", r)
+}
+
+func unfold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// decode reads encoded words (RFC 2047); what cannot be decoded stays as it is.
+func decode(s string) string {
+	s = unfold(s)
+	if len(s) > 4*MaxText {
+		s = s[:4*MaxText]
+	}
+	var d mime.WordDecoder
+	if text, err := d.DecodeHeader(s); err == nil {
+		return text
+	}
+	return s
+}
+
+// Clean makes a stranger's text fit to be kept: valid UTF-8 of at most MaxText octets, on one line, without
+// control and format characters.
+func Clean(s string) string {
+	if len(s) > 4*MaxText {
+		s = s[:4*MaxText]
+	}
+	var b strings.Builder
+	for _, r := range strings.TrimSpace(unfold(s)) {
+		if !unicode.IsPrint(r) && r != ' ' || r == utf8.RuneError {
+			r = '?'
+		}
+		if b.Len()+utf8.RuneLen(r) > MaxText {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func zone(date string) int16 {
+	t, err := mail.ParseDate(unfold(date))
+	if err != nil {
+		return NoZone
+	}
+	_, offset := t.Zone()
+	return int16(offset / 60)
+}
+
+// Canonical brings a path (RFC 5321 section 4.1.2) or address into the form in which addresses are compared:
+// without angle brackets and source route, in lower case, without the domain's last dot, and with the quotes of
+// the local part taken off where they are not needed. The local part is lower-cased too: no receiver that matters
+// tells Anna from anna, and an attacker must not get a new budget by typing.
+func Canonical(path string) string {
+	a := strings.TrimSpace(path)
+	a = strings.TrimSuffix(strings.TrimPrefix(a, "<"), ">")
+	if strings.HasPrefix(a, "@") {
+		if _, rest, ok := strings.Cut(a, ":"); ok {
+			a = rest
+		}
+	}
+	a = strings.ToLower(strings.ToValidUTF8(a[:min(len(a), MaxAddress)], "?"))
+	at := strings.LastIndexByte(a, '@')
+	if at < 0 {
+		return clearControls(a)
+	}
+	return clearControls(unquote(a[:at]) + "@" + strings.TrimSuffix(a[at+1:], "."))
+}
+
+func clearControls(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// unquote takes the quotes off a local part whose content is a dot-string anyway (RFC 5321 section 4.1.2).
+func unquote(local string) string {
+	if len(local) < 3 || local[0] != '"' || local[len(local)-1] != '"' {
+		return local
+	}
+	inner := strings.ReplaceAll(local[1:len(local)-1], `\`, "")
+	for _, part := range strings.Split(inner, ".") {
+		if part == "" || strings.ContainsFunc(part, notAtext) {
+			return local
+		}
+	}
+	return inner
+}
+
+func notAtext(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= utf8.RuneSelf || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r))
+}

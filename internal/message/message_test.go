@@ -1,0 +1,109 @@
+package message
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestCanonicalFormsOfOneAddress(t *testing.T) {
+	for path, want := range map[string]string{
+		"<Anna@Example.ORG>":              "anna@example.org",
+		" anna@example.org. ":             "anna@example.org",
+		"<@relay.example,@b:anna@c.test>": "anna@c.test",
+		`"anna"@example.org`:              "anna@example.org",
+		`"an\na"@example.org`:             "anna@example.org",
+		`"an na"@example.org`:             `"an na"@example.org`,
+		`"a@b"@example.org`:               `"a@b"@example.org`,
+		`".a"@example.org`:                `".a"@example.org`,
+		"<>":                              "",
+		"postmaster":                      "postmaster",
+		"a\x00b@c\x1b.test":               "a?b@c?.test",
+		"<" + strings.Repeat("x", 70000) + "@y.test>": strings.Repeat("x", MaxAddress),
+	} {
+		if got := Canonical(path); got != want {
+			t.Errorf("Canonical(%.40q) = %.60q, want %.60q", path, got, want)
+		}
+	}
+}
+
+func TestEveryAuthorIsReported(t *testing.T) {
+	for _, c := range []struct {
+		froms      []string
+		want       []string
+		unreadable bool
+	}{
+		{[]string{"Anna <anna@example.org>"}, []string{"anna@example.org"}, false},
+		{[]string{`"CEO, Bank" <anna@example.org>`}, []string{"anna@example.org"}, false},
+		{[]string{"anna@example.org, ceo@bank.example"}, []string{"anna@example.org", "ceo@bank.example"}, false},
+		{[]string{"anna@example.org", "ceo@bank.example"}, []string{"anna@example.org", "ceo@bank.example"}, false},
+		{[]string{"anna@example.org <ceo@bank.example>"}, []string{"anna@example.org", "ceo@bank.example"}, false},
+		{[]string{"Anna (a comment)\r\n <anna@example.org>"}, []string{"anna@example.org"}, false},
+		{[]string{"friends: anna@example.org, bob@example.org;"}, []string{"anna@example.org", "bob@example.org"}, false},
+		{[]string{"=?utf-8?q?An=C3=A4?= <anna@example.org>"}, []string{"anna@example.org"}, false},
+		{[]string{"<anna@example.org"}, []string{"anna@example.org"}, false},
+		{[]string{"nobody at all"}, nil, true},
+		{[]string{""}, nil, true},
+		{[]string{"anna@example.org", "\x00\x01"}, []string{"anna@example.org"}, true},
+	} {
+		f := New()
+		for _, v := range c.froms {
+			f.Field("From", v)
+		}
+		if !slices.Equal(f.Authors, c.want) || f.Unreadable != c.unreadable || f.NoAuthor() != c.unreadable {
+			t.Errorf("%q: authors %q, unreadable %v", c.froms, f.Authors, f.Unreadable)
+		}
+	}
+	if f := New(); !f.NoAuthor() {
+		t.Error("a message without From names an author")
+	}
+}
+
+func TestFacts(t *testing.T) {
+	f := New()
+	f.Field("DATE", "Mon, 23 Nov 2026 17:00:00 +0130")
+	f.Field("subject", "=?utf-8?b?R29vZCBEYXkh?=\r\n\tagain\x1b[31m")
+	f.Field("Message-ID", " <1@example.org> ")
+	f.Field("X-Mailer", "Mail 1.0")
+	f.Field("Reply-To", "Other <o@free.example>")
+	if f.Zone != 90 || f.Subject != "Good Day!  ?again?[31m" || f.MessageID != "1@example.org" || f.Mailer != "Mail 1.0" || f.ReplyTo[0] != "o@free.example" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestHugeFieldsAreQuick(t *testing.T) {
+	started := time.Now()
+	for _, part := range []string{"<", "(", `"`, "a@b,", "=?utf-8?q?x?= ", ":;", "@a,"} {
+		f := New()
+		f.Field("From", strings.Repeat(part, 20<<20/len(part)))
+		f.Field("Subject", strings.Repeat(part, 20<<20/len(part)))
+	}
+	if took := time.Since(started); took > 10*time.Second {
+		t.Errorf("20 MB fields took %s", took)
+	}
+}
+
+func FuzzField(f *testing.F) {
+	for _, v := range []string{"Anna <anna@example.org>", "a:b@c;", `"\`, "=?utf-8?b?//8=?=", "Mon, 1 Jan 2026 00:00:00 +9999"} {
+		f.Add("From", v)
+		f.Add("Subject", v)
+		f.Add("Date", v)
+	}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		facts := New()
+		facts.Field(name, value)
+		facts.Field("From", value)
+		for _, s := range append([]string{facts.Subject, facts.Mailer, facts.MessageID}, facts.Authors...) {
+			if !utf8.ValidString(s) || len(s) > 3*MaxAddress || strings.ContainsAny(s, "\r\n\x00\x1b") {
+				t.Errorf("unfit text %q", s)
+			}
+		}
+		for _, a := range facts.Authors {
+			if Canonical(a) != a && Canonical(Canonical(a)) != Canonical(a) {
+				t.Errorf("%q is not canonical", a)
+			}
+		}
+	})
+}
