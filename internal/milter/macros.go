@@ -1,0 +1,70 @@
+package milter
+
+// Bounds of the macros of a session.
+const (
+	maxMacros     = 64 // a stage
+	maxMacroValue = 1024
+)
+
+// macros are the macros of every stage. A later stage's word is newer; Postfix does not repeat what it said.
+type macros map[byte]map[string]string
+
+// stages in the order in which they come, the newest first for looking up.
+var newestFirst = [...]byte{cmdEOM, cmdEOH, cmdHeader, cmdData, cmdRcpt, cmdMail, cmdHelo, cmdConnect}
+
+func (m macros) take(data []byte) error {
+	if len(data) == 0 {
+		return errPacket
+	}
+	stage, rest := data[0], data[1:]
+	if !knownStage(stage) {
+		return nil
+	}
+	set := m[stage]
+	if set == nil {
+		set = map[string]string{}
+		m[stage] = set
+	}
+	for len(rest) > 0 {
+		var name, value string
+		var err error
+		if name, rest, err = cstring(rest); err != nil {
+			return err
+		}
+		if value, rest, err = cstring(rest); err != nil {
+			return err
+		}
+		if _, known := set[name]; known || len(set) < maxMacros {
+			set[name[:min(len(name), 64)]] = value[:min(len(value), maxMacroValue)]
+		}
+	}
+	return nil
+}
+
+func knownStage(b byte) bool {
+	for _, s := range newestFirst {
+		if s == b {
+			return true
+		}
+	}
+	return false
+}
+
+// get returns the newest value of a macro. The name is as Postfix sends it: "i", "{auth_authen}".
+func (m macros) get(name string) string {
+	for _, stage := range newestFirst {
+		if v, ok := m[stage][name]; ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// forget drops the macros of a message; those of the connection stay.
+func (m macros) forget() {
+	for stage := range m {
+		if stage != cmdConnect && stage != cmdHelo {
+			delete(m, stage)
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package milter
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/message"
+)
+
+// session is one connection of the MTA: one SMTP session, and any number of messages.
+type session struct {
+	server *Server
+	conn   net.Conn
+	in     *bufio.Reader
+	buf    []byte
+	can    agreement
+	macros macros
+
+	clientName string
+	client     netip.Addr
+	helo       string
+	t          *guard.Transaction // the mail that is going on, or nil
+	facts      message.Facts
+}
+
+// errQuit ends a session in order.
+var errQuit = errors.New("the MTA is done")
+
+// run speaks until the peer is done, silent for too long, or wrong.
+func (s *session) run() error {
+	for {
+		if err := s.conn.SetReadDeadline(s.idleUntil()); err != nil {
+			return err
+		}
+		p, err := readPacket(s.in, &s.buf, func() error {
+			return s.conn.SetReadDeadline(time.Now().Add(s.server.Limits.Packet))
+		})
+		if err != nil {
+			return err
+		}
+		reply, err := s.command(p)
+		if err != nil {
+			return err
+		}
+		if err := s.send(reply); err != nil {
+			return err
+		}
+		if s.t == nil && s.server.draining() {
+			return errQuit
+		}
+	}
+}
+
+// idleUntil is how long the peer may say nothing. A session that carries no message ends at once when draining.
+func (s *session) idleUntil() time.Time {
+	if s.t == nil && s.server.draining() {
+		return time.Now()
+	}
+	return time.Now().Add(s.server.Limits.Idle)
+}
+
+func (s *session) send(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(s.server.Limits.Packet)); err != nil {
+		return err
+	}
+	_, err := s.conn.Write(b)
+	return err
+}
+
+// command takes one command and returns what to send; nothing for those that want no answer.
+func (s *session) command(p packet) ([]byte, error) {
+	switch p.cmd {
+	case cmdOptNeg:
+		var reply []byte
+		var err error
+		s.can, reply, err = negotiate(p.data)
+		return reply, err
+	case cmdMacro:
+		return nil, s.macros.take(p.data)
+	case cmdConnect:
+		return s.on(stepNRConnect, s.connect(p.data))
+	case cmdHelo:
+		return s.on(stepNRHelo, s.hello(p.data))
+	case cmdMail:
+		return s.mail(p.data)
+	case cmdRcpt:
+		return s.on(stepNRRcpt, s.rcpt(p.data))
+	case cmdData:
+		return s.on(stepNRData, nil)
+	case cmdHeader:
+		return s.on(stepNRHeader, s.header(p.data))
+	case cmdEOH:
+		return s.on(stepNREOH, nil)
+	case cmdBody:
+		return s.on(stepNRBody, nil)
+	case cmdEOM:
+		return nil, s.end()
+	case cmdUnknown:
+		return s.on(stepNRUnknown, nil)
+	case cmdAbort:
+		s.forget()
+		return nil, nil
+	case cmdQuitNC:
+		s.forget()
+		s.macros, s.helo, s.clientName, s.client = macros{}, "", "", netip.Addr{}
+		return nil, nil
+	case cmdQuit:
+		return nil, errQuit
+	}
+	return nil, errPacket
+}
+
+// on answers a command whose answer may have been agreed away.
+func (s *session) on(step uint32, err error) ([]byte, error) {
+	if err != nil || s.can.silent(step) {
+		return nil, err
+	}
+	return appendPacket(nil, rspContinue), nil
+}
+
+// connect takes name, family, port and address (mfdef.h, SMFIC_CONNECT). Mail from the host itself has none.
+func (s *session) connect(data []byte) error {
+	name, rest, err := cstring(data)
+	if err != nil {
+		return err
+	}
+	s.clientName, s.client = message.Clean(name), netip.Addr{}
+	if len(rest) < 1 {
+		return errPacket
+	}
+	family := rest[0]
+	if family != '4' && family != '6' || s.server.Direction == guard.Local {
+		return nil
+	}
+	if len(rest) < 3 {
+		return errPacket
+	}
+	text, _, err := cstring(rest[3:])
+	if err != nil {
+		return err
+	}
+	if addr, err := netip.ParseAddr(strings.TrimPrefix(text, "IPv6:")); err == nil {
+		s.client = addr.Unmap()
+	}
+	return nil
+}
+
+func (s *session) hello(data []byte) error {
+	name, _, err := cstring(data)
+	s.helo = message.Clean(name)
+	return err
+}
+
+// mail begins a transaction, and judges what can be judged of its sender.
+func (s *session) mail(data []byte) ([]byte, error) {
+	path, _, err := cstring(data)
+	if err != nil {
+		return nil, err
+	}
+	at := guard.TimeOf(time.Now())
+	s.facts = message.New()
+	s.t = &guard.Transaction{
+		Direction: s.server.Direction, MailAt: at, Client: s.client, ClientName: s.clientName, Helo: s.helo,
+		ReversePath: message.Canonical(path), Zone: guard.NoZone,
+	}
+	s.fill(guard.StageMail)
+	a := s.server.judge(s.server.Mail, s.t)
+	if a.Action == guard.Reject || a.Action == guard.Tempfail {
+		s.forget()
+		return a.refusal(), nil
+	}
+	return appendPacket(nil, rspContinue), nil
+}
+
+// fill takes what the macros say now.
+func (s *session) fill(stage guard.Stage) {
+	s.t.Stage, s.t.At = stage, guard.TimeOf(time.Now())
+	s.t.QueueID = message.Clean(s.macros.get("i"))
+	s.t.Login = message.Clean(s.macros.get("{auth_authen}"))
+}
+
+func (s *session) rcpt(data []byte) error {
+	path, _, err := cstring(data)
+	if err != nil || s.t == nil {
+		return err
+	}
+	if len(s.t.Recipients) < guard.MaxRecipients {
+		s.t.Recipients = append(s.t.Recipients, message.Canonical(path))
+	} else {
+		s.t.MoreRecipients++
+	}
+	return nil
+}
+
+func (s *session) header(data []byte) error {
+	name, rest, err := cstring(data)
+	if err != nil {
+		return err
+	}
+	value, _, err := cstring(rest)
+	if s.t != nil {
+		s.t.Size += int64(len(name) + len(value))
+		s.facts.Field(name, value)
+	}
+	return err
+}
+
+// end judges the message and sends the answer. An answer that cannot be sent is told: the MTA never got it.
+func (s *session) end() error {
+	if s.t == nil {
+		return errPacket
+	}
+	t := s.t
+	s.fill(guard.StageEnd)
+	t.Authors, t.NoAuthor, t.ReplyTo = s.facts.Authors, s.facts.NoAuthor(), s.facts.ReplyTo
+	t.MessageID, t.Subject, t.Mailer, t.Zone = s.facts.MessageID, s.facts.Subject, s.facts.Mailer, s.facts.Zone
+	a, err := s.wait(t)
+	if err == nil {
+		err = s.send(a.end(&s.can))
+	}
+	if err != nil && s.server.Unanswered != nil {
+		s.server.Unanswered(t)
+	}
+	s.forget()
+	return err
+}
+
+// wait judges, and tells the MTA now and then that it is at it.
+func (s *session) wait(t *guard.Transaction) (Answer, error) {
+	done := make(chan Answer, 1)
+	go func() { done <- s.server.judge(s.server.End, t) }()
+	progress := time.NewTicker(s.server.Limits.Progress)
+	defer progress.Stop()
+	var broken error
+	for {
+		select {
+		case a := <-done:
+			return a, broken
+		case <-progress.C:
+			if broken == nil {
+				broken = s.send(appendPacket(nil, rspProgress))
+			}
+		}
+	}
+}
+
+// forget ends the mail that is going on.
+func (s *session) forget() {
+	s.t = nil
+	s.macros.forget()
+}
+
+// ordinary reports whether err is how sessions end when nothing is wrong.
+func ordinary(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, errQuit) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.Canceled)
+}
