@@ -1,0 +1,133 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Dovecot is a private Dovecot that does nothing but logins for one Postfix (SASL PLAIN and LOGIN), from a file of
+// users. Knows the configuration of 2.3 and of 2.4.
+type Dovecot struct {
+	Dir     string
+	LogPath string
+
+	socket  string
+	users   string
+	process *Process
+}
+
+// StartDovecot starts one for a Postfix that has been started once or will be: its socket is private/auth in that
+// queue directory. extra are further lines of the configuration (auth_policy_…). It waits for the socket.
+func StartDovecot(p *Postfix, users map[string]string, extra ...string) (*Dovecot, error) {
+	dir, err := NewDir("dovecot")
+	if err != nil {
+		return nil, err
+	}
+	d := &Dovecot{
+		Dir: dir, LogPath: filepath.Join(dir, "dovecot.log"), users: filepath.Join(dir, "users"),
+		socket: filepath.Join(p.QueueDir, "private", "auth"),
+	}
+	if err := d.start(p, users, extra); err != nil {
+		tail, _ := os.ReadFile(d.LogPath)
+		return nil, errors.Join(fmt.Errorf("start Dovecot: %w: %s", err, tail), d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dovecot) start(p *Postfix, users map[string]string, extra []string) error {
+	// Makes queue/private as Postfix wants it, if it has not been there yet.
+	if err := p.tool("postfix", "check"); err != nil {
+		return err
+	}
+	if err := d.SetUsers(users); err != nil {
+		return err
+	}
+	version, err := exec.Command("dovecot", "--version").Output()
+	if err != nil {
+		return err
+	}
+	config := filepath.Join(d.Dir, "dovecot.conf")
+	if err := os.WriteFile(config, []byte(d.config(string(version), extra)), 0o644); err != nil {
+		return err
+	}
+	if d.process, err = StartProcess(d.LogPath, nil, "dovecot", "-F", "-c", config); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return Wait(ctx, "the socket private/auth", func() error {
+		conn, err := net.Dial("unix", d.socket)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+// SetUsers replaces the users: login to password. Dovecot reads the file again by itself.
+func (d *Dovecot) SetUsers(users map[string]string) error {
+	var text strings.Builder
+	for name, password := range users {
+		fmt.Fprintf(&text, "%s:{PLAIN}%s\n", name, password)
+	}
+	next := d.users + ".new"
+	if err := os.WriteFile(next, []byte(text.String()), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(next, d.users)
+}
+
+// config: no mail, no pause after a failed login (a test that wants Dovecot's own gives auth_failure_delay), and no
+// penalty for the address.
+func (d *Dovecot) config(version string, extra []string) string {
+	passdb := "disable_plaintext_auth = no\npassdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u " + d.users + "\n}\n"
+	head := ""
+	if !strings.HasPrefix(version, "2.3") {
+		head = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
+		passdb = "auth_allow_cleartext = yes\npassdb passwd-file {\n  passwd_file_path = " + d.users + "\n}\n"
+	}
+	return head + `protocols =
+ssl = no
+base_dir = ` + d.Dir + `/run
+state_dir = ` + d.Dir + `/state
+log_path = ` + d.LogPath + `
+auth_mechanisms = plain login
+auth_verbose = yes
+auth_failure_delay = 0
+` + passdb + `service auth {
+  unix_listener ` + d.socket + ` {
+    mode = 0660
+    user = postfix
+    group = postfix
+  }
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+` + strings.Join(extra, "\n") + "\n"
+}
+
+// Stop ends it; Postfix then answers AUTH with a temporary failure.
+func (d *Dovecot) Stop() error {
+	if d.process == nil {
+		return nil
+	}
+	// Dovecot's auth, log and stats outlive the master while an smtpd is connected: systemd ends them by the cgroup.
+	for _, r := range inSession(d.process.Pid) {
+		_ = syscall.Kill(r.Pid, syscall.SIGTERM)
+	}
+	return d.process.Stop()
+}
+
+// Close stops it and removes its directory.
+func (d *Dovecot) Close() error { return errors.Join(d.Stop(), os.RemoveAll(d.Dir)) }

@@ -1,0 +1,136 @@
+#!/bin/bash
+# Installs what `make run`, `make test` and `make prove` need on a Debian 12 or 13 with Go: packages that are
+# missing, and the system user postward. Starts no daemon, touches no configuration, removes nothing.
+#
+#   test/setup.sh [run|test|prove]        (default: test)
+#
+# Exit 0: everything is there. 2: could not; the last line says what to do.
+set -euo pipefail
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+what=${1:-test}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$1"; shift; for line in "$@"; do say "  $line"; done; exit 2; }
+
+# One line a package: for whom (a level includes those before it), package, purpose.
+packages() {
+	cat <<-'LIST'
+		run    postfix            the mail server that postward attaches to, private instances of it
+		run    dovecot-core       the logins: SASL for Postfix
+		run    swaks              mails whose whole SMTP dialogue can be read
+		run    iproute2           ip: the loopback of a private network namespace
+		test   nftables           nft: to see what is banned
+		test   miltertest         a milter client that is not ours
+		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
+	LIST
+}
+
+wanted() {
+	packages | awk -v what="$what" '
+		BEGIN { rank["run"] = 1; rank["test"] = 2; rank["prove"] = 3 }
+		rank[$1] <= rank[what] { print $2 }'
+}
+
+missing() {
+	local have
+	have=" $(dpkg-query -W -f '${Package}:${db:Status-Status} ' 2>/dev/null) "
+	for package in $(wanted); do
+		[[ $have == *" $package:installed "* ]] || echo "$package"
+	done
+}
+
+# Installing postfix removes any other mail-transport-agent: that is its owner's decision, not ours.
+refuse_beside_foreign_mta() {
+	local foreign
+	foreign=$(dpkg-query -W -f '${Package}\t${db:Status-Status}\t${Provides}\n' |
+		awk -F '\t' '$2 == "installed" && $1 != "postfix" && $3 ~ /(^|[ ,])mail-transport-agent([ ,(]|$)/ { print $1 }' |
+		tr '\n' ' ')
+	foreign=${foreign% }
+	[[ -z $foreign ]] || die "this machine's mail server is $foreign; installing postfix would remove it: nothing was done." \
+		"Use another machine or a container (docker run -it debian:12 will do)," \
+		"or, if nobody needs it here: apt-get remove $foreign"
+}
+
+policy=/usr/sbin/policy-rc.d
+mark='# laid by postward test/setup.sh for the time of an installation'
+
+# Debian starts what it installs, unless policy-rc.d says 101. One that stood here before stays as it is.
+forbid_starting() {
+	if [[ -e $policy ]] && ! grep -qxF "$mark" "$policy"; then
+		return
+	fi
+	trap allow_starting EXIT
+	printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
+	chmod 755 "$policy"
+}
+
+allow_starting() {
+	if grep -qsxF "$mark" "$policy"; then
+		rm -f "$policy"
+	fi
+}
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
+
+lists_are_old() {
+	[[ -z $(find /var/lib/apt/lists -maxdepth 1 -name '*_InRelease' -mtime -7 -print -quit 2>/dev/null) ]]
+}
+
+install_packages() {
+	local fresh="$*"
+	if lists_are_old || ! apt-get -s -qq --no-install-recommends install "$@" >/dev/null 2>&1; then
+		say "apt-get update"
+		apt -qq update || die "apt-get update failed: see above; is there a network?"
+	fi
+	if [[ " $fresh " == *" postfix "* ]]; then
+		debconf-set-selections <<<'postfix postfix/main_mailer_type select No configuration'
+	fi
+	forbid_starting
+	apt -qq --no-install-recommends install "$@" ||
+		die "apt-get could not install: $fresh" "see above; nothing else was changed"
+	if [[ " $fresh " == *" dovecot-core "* ]]; then
+		leave_disabled dovecot.service dovecot.socket
+	fi
+	if [[ " $fresh " == *" postfix "* ]]; then
+		leave_disabled postfix.service
+	fi
+}
+
+# Debian enables what it installs: a machine that only runs tests should not find a mail server after its next boot.
+leave_disabled() {
+	command -v systemctl >/dev/null || return 0
+	systemctl disable --quiet "$@" >/dev/null 2>&1 || true
+}
+
+add_user() {
+	getent group postward >/dev/null || groupadd --system postward
+	getent passwd postward >/dev/null ||
+		useradd --system --gid postward --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin postward
+}
+
+case $what in
+run | test | prove) ;;
+*) die "no such level: $what" "usage: test/setup.sh [run|test|prove]" ;;
+esac
+command -v dpkg-query >/dev/null ||
+	die "this is not Debian: what is needed is $(wanted | tr '\n' ' ')" "install these yourself, or use a container (debian:12)"
+
+todo=$(missing | tr '\n' ' ')
+todo=${todo% }
+if [[ -z $todo ]] && getent passwd postward >/dev/null; then
+	exit 0
+fi
+[[ $(id -u) == 0 ]] || die "needs root to install: ${todo:-the system user postward}" "run it as root: sudo $0 $what"
+
+# Two at a time would take each other's policy-rc.d away.
+exec 9>/run/postward-setup.lock
+flock 9
+todo=$(missing | tr '\n' ' ')
+todo=${todo% }
+if [[ -n $todo ]]; then
+	[[ " $todo " != *" postfix "* ]] || refuse_beside_foreign_mta
+	say "installing $todo"
+	# shellcheck disable=SC2086 # package names, one word each
+	install_packages $todo
+fi
+add_user
