@@ -254,11 +254,11 @@ func (h *Host) compareServices(ctx context.Context) error {
 // findInstances lists the other instances of this machine: those that this one or the default one names.
 func (h *Host) findInstances(ctx context.Context) {
 	all := h.values["multi_instance_directories"]
-	if out, _, err := tool(ctx, "postconf", "-d", "-h", "config_directory"); err == nil {
-		if root := strings.TrimSpace(out); root != h.ConfigDir {
-			if out, _, err := tool(ctx, "postconf", "-c", root, "-xh", "multi_instance_directories"); err == nil {
-				all += " " + root + " " + out
-			}
+	out, _, err := tool(ctx, "postconf", "-d", "-h", "config_directory")
+	root := strings.TrimSpace(out)
+	if _, missing := os.Stat(filepath.Join(root, mainCF)); err == nil && missing == nil && root != h.ConfigDir {
+		if out, _, err := tool(ctx, "postconf", "-c", root, "-xh", "multi_instance_directories"); err == nil {
+			all += " " + root + " " + out
 		}
 	}
 	for _, dir := range splitList(all) {

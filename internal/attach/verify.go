@@ -2,11 +2,13 @@ package attach
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Rehearse writes the planned files into a temporary directory and lets Postfix read them there: every service
@@ -35,14 +37,16 @@ func (p *Plan) Rehearse(ctx context.Context) error {
 	return nil
 }
 
+// writePair writes files that look old: Postfix waits up to two seconds for a main.cf that was written just now.
 func writePair(dir string, main, master []byte) (string, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, mainCF), main, 0o600); err != nil {
-		return "", err
-	}
-	return dir, os.WriteFile(filepath.Join(dir, masterCF), master, 0o600)
+	past := time.Now().Add(-time.Hour)
+	path := filepath.Join(dir, mainCF)
+	return dir, errors.Join(
+		os.Mkdir(dir, 0o700),
+		os.WriteFile(path, main, 0o600),
+		os.WriteFile(filepath.Join(dir, masterCF), master, 0o600),
+		os.Chtimes(path, past, past),
+	)
 }
 
 // verify asks Postfix what the configuration in dir means now. known are the warnings it gave before.

@@ -119,4 +119,3 @@ func postsuper(t *testing.T, p *rig.Postfix, args ...string) {
 		t.Fatalf("postsuper %v: %v: %s", args, err, out)
 	}
 }
-

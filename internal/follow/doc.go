@@ -1,0 +1,26 @@
+// Package follow reads a log file that is being written, line by line, across rotation and restarts.
+//
+// Follow hands out batches of whole lines. Each batch carries the Position behind it; the consumer stores that
+// Position in the same transaction as whatever came of the lines, and gives it back at the next start. So every
+// line is consumed exactly once, whenever either side dies. There is no other state.
+//
+// A file is known by device, inode, and a hash of its first line: inodes are reused, and a copied file has
+// another one. It handles:
+//
+//   - rename and create (logrotate's default): the old file is read to its end first, then whatever was rotated
+//     after it (PATH.1, PATH-20241123, …), then PATH. The old file counts as finished when a later one has bytes
+//     in it: one writer closes the old before it writes to the new. Two writers that reopen at different times
+//     are not one writer: what the slower still writes to the old file is not seen.
+//   - copytruncate: the rest is read from the copy, then PATH from the start. What was written between logrotate's
+//     copying and its truncating is in neither file; nobody can read that. The only other hole: a file that was
+//     empty when we looked, then written, copied and truncated within one tick of the file system's clock (4 ms).
+//   - files that do not exist yet, cannot be read (Trouble says what to do), are removed and made anew.
+//   - lines without an end yet (waits), and lines over MaxLine bytes (cut and marked, the rest skipped).
+//
+// Compressed files are not read. What cannot be read any more is told as a Gap in the next batch, never fatal.
+//
+// Follow runs in the caller's goroutine and calls out from it, so it reads as fast as out returns and holds one
+// buffer. It wakes by inotify, and once in a Poll in any case, for inotify alone loses events.
+//
+// The package must not import anything of the house but maillog, nor know what a line means.
+package follow

@@ -1,0 +1,146 @@
+package follow
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// headSize bounds how much of a first line is hashed.
+const headSize = 1 << 10
+
+// identity is how the kernel knows a file, as long as it exists.
+type identity struct {
+	dev, ino uint64
+}
+
+func identify(info fs.FileInfo) identity {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return identity{}
+	}
+	return identity{uint64(st.Dev), st.Ino}
+}
+
+// file is the one that is being read. Its pos may carry the identity of the file that it is a copy of.
+type file struct {
+	*os.File
+	id      identity
+	pos     Position
+	scanned int64 // behind a long line's begin: how far its end has been searched
+}
+
+// open opens what must be a regular file. It does not wait for a FIFO's other end.
+func open(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open %s: not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// fresh is a file from its start, with a new position.
+func fresh(log string, f *os.File, info fs.FileInfo) (*file, error) {
+	id := identify(info)
+	head, err := headOf(f)
+	if err != nil {
+		return nil, err
+	}
+	pos := Position{Path: log, Dev: id.dev, Ino: id.ino, Head: head, At: info.ModTime()}
+	return &file{File: f, id: id, pos: pos}, nil
+}
+
+// headOf hashes the first line of a file, with its line break; of a longer one headSize bytes. It is 0 when the
+// first line has no end yet.
+func headOf(f *os.File) (uint64, error) {
+	var b [headSize]byte
+	n, err := readAt(f, b[:], 0)
+	if err != nil {
+		return 0, err
+	}
+	return hashHead(b[:n]), nil
+}
+
+func hashHead(b []byte) uint64 {
+	b = b[:min(len(b), headSize)]
+	if end := bytes.IndexByte(b, '\n'); end >= 0 {
+		b = b[:end+1]
+	} else if len(b) < headSize {
+		return 0
+	}
+	h := fnv.New64a()
+	h.Write(b)
+	return max(h.Sum64(), 1)
+}
+
+// readAt fills b as far as the file goes; the end of the file is no error.
+func readAt(f *os.File, b []byte, offset int64) (int, error) {
+	n, err := f.ReadAt(b, offset)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// intact reports whether the file still begins as it did and reaches the offset: neither truncated nor another.
+func (p Position) intact(f *os.File) (bool, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if info.Size() < p.Offset {
+		return false, nil
+	}
+	if p.Head == 0 {
+		return true, nil
+	}
+	head, err := headOf(f)
+	return head == p.Head, err
+}
+
+// lastLineEnd is the offset behind the last line break, 0 when there is none in the last bufferSize bytes.
+func lastLineEnd(f *os.File, size int64, buf []byte) (int64, error) {
+	from := max(0, size-int64(len(buf)))
+	n, err := readAt(f, buf, from)
+	if err != nil {
+		return 0, err
+	}
+	if end := bytes.LastIndexByte(buf[:n], '\n'); end >= 0 {
+		return from + int64(end) + 1, nil
+	}
+	return from, nil
+}
+
+// copies reports whether a file is the log's copy, made before the log is truncated: the log has all of it still.
+func (f *file) copies(log *file) bool {
+	return f.id != log.id && f.pos.Head != 0 && f.pos.Head == log.pos.Head
+}
+
+// close closes a file, if there is one.
+func (f *file) close() {
+	if f != nil {
+		f.Close()
+	}
+}
+
+// changed is the modification time, the old one when it cannot be had.
+func (f *file) changed() time.Time {
+	if info, err := f.Stat(); err == nil {
+		return info.ModTime()
+	}
+	return f.pos.At
+}
