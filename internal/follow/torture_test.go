@@ -78,7 +78,6 @@ func runUntilCrash(t *testing.T, led *ledger, path string, total int) {
 	}
 	c := Config{Path: path, From: led.pos, Begin: FromStart, Poll: 5 * time.Millisecond}
 	if err := Follow(ctx, c, out); !errors.Is(err, errCrash) {
-		dump(t, led, path)
 		t.Fatalf("%v (%v) after %d lines, gaps %v, position %+v", err, context.Cause(ctx), len(led.lines), led.gaps, led.pos)
 	}
 }
