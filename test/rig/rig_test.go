@@ -23,32 +23,8 @@ func within(t *testing.T, d time.Duration) context.Context {
 // site starts a sink, a Postfix and a Dovecot, and ends them with the test.
 func site(t *testing.T, config rig.PostfixConfig) (*rig.Sink, *rig.Postfix) {
 	t.Helper()
-	var all rig.Processes
-	t.Cleanup(func() {
-		if err := all.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	sink, err := rig.StartSink("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all.Add(sink.Close)
-	config.Sink = sink.Addr
-	p, err := rig.NewPostfix(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all.Add(p.Close)
-	d, err := rig.StartDovecot(p, map[string]string{"alarm": "alarm", "anna": "correct horse"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	all.Add(d.Close)
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return sink, p
+	s := rig.TestSite(t, config, map[string]string{"alarm": "alarm", "anna": "correct horse"})
+	return s.Sink, s.Postfix
 }
 
 func submission(p *rig.Postfix) rig.Client {

@@ -1,0 +1,92 @@
+package postfix
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOnlyQueueIDsAreQueueIDs(t *testing.T) {
+	for _, id := range []string{"4F2C81A3B7", "A1B2C3", "4dXYZ12345z6789", "3nVr5q2CvczJjc"} {
+		if _, err := ParseQueueID(id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, id := range []string{"", "ALL", "all", "-", "--", "-d", "../A1B2C3", "A1B2C3 ALL", "A1B2C3\n", "deferred", "A1B2C", strings.Repeat("A", 200)} {
+		if got, err := ParseQueueID(id); err == nil {
+			t.Errorf("%q was taken as %q", id, got)
+		}
+	}
+}
+
+func TestAMailIsItsIDAndItsTimeOfArrival(t *testing.T) {
+	at := time.Unix(1_800_000_000, 0)
+	held := Held{ID: "A1B2C3D4", After: at, Before: at.Add(5 * time.Second)}
+	for name, c := range map[string]struct {
+		entry Entry
+		want  bool
+	}{
+		"within":          {Entry{ID: "A1B2C3D4", Arrived: at.Add(time.Second)}, true},
+		"rounded down":    {Entry{ID: "A1B2C3D4", Arrived: at.Add(-time.Second)}, true},
+		"another ID":      {Entry{ID: "A1B2C3D5", Arrived: at.Add(time.Second)}, false},
+		"the ID's next":   {Entry{ID: "A1B2C3D4", Arrived: at.Add(time.Hour)}, false},
+		"the ID's former": {Entry{ID: "A1B2C3D4", Arrived: at.Add(-time.Hour)}, false},
+	} {
+		if got := held.is(&c.entry); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+const listing = `{"queue_name": "hold", "queue_id": "4F2C81A3B7", "arrival_time": 1800000000, "message_size": 512, "forced_expire": false, "sender": "alarm@example.org", "recipients": [{"address": "x@example.net"}]}
+{"queue_name": "deferred", "queue_id": "3nVr5q2CvczJjc", "arrival_time": 1800000001, "message_size": 99, "sender": "MAILER-DAEMON", "recipients": [{"address": "x@example.net", "delay_reason": "…"}]}
+{"queue_name": "hold", "queue_id": "not an id", "arrival_time": 1, "message_size": 1, "sender": ""}
+`
+
+func TestAListingIsRead(t *testing.T) {
+	all, err := readList(strings.NewReader(listing), nil)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	want := Entry{Queue: "deferred", ID: "3nVr5q2CvczJjc", Sender: "", Arrived: time.Unix(1_800_000_001, 0), Size: 99}
+	if all[1] != want {
+		t.Errorf("%+v, want %+v", all[1], want)
+	}
+	held, err := readList(strings.NewReader(listing), []string{QueueHold})
+	if err != nil || len(held) != 1 || held[0].ID != "4F2C81A3B7" {
+		t.Errorf("%v, %v", held, err)
+	}
+}
+
+func TestACutListingIsAnError(t *testing.T) {
+	if all, err := readList(strings.NewReader(listing[:len(listing)/2]), nil); err == nil {
+		t.Errorf("%v", all)
+	}
+}
+
+func FuzzParseQueueID(f *testing.F) {
+	f.Add("ALL")
+	f.Add("4F2C81A3B7")
+	f.Add("3nVr5q2CvczJjc")
+	f.Fuzz(func(t *testing.T, s string) {
+		id, err := ParseQueueID(s)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(string(id), "-/. \n\x00") || strings.EqualFold(string(id), "ALL") || len(id) > 23 || string(id) != s {
+			t.Errorf("%q", id)
+		}
+	})
+}
+
+func FuzzReadList(f *testing.F) {
+	f.Add(listing)
+	f.Fuzz(func(t *testing.T, s string) {
+		all, _ := readList(strings.NewReader(s), nil)
+		for _, e := range all {
+			if _, err := ParseQueueID(string(e.ID)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
