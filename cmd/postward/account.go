@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/config"
 	"postward/internal/ctl"
 	"postward/internal/guard"
 )
@@ -126,14 +127,16 @@ func (a *app) ask(ctx context.Context, verb string, request, reply any) error {
 	return ctl.Client{Path: a.socketPath()}.Do(ctx, verb, request, reply)
 }
 
+// socketPath is where the daemon listens: as told, or as configured, or where it always is.
 func (a *app) socketPath() string {
 	if a.socket != "" {
 		return a.socket
 	}
-	return defaultSocket
+	if c, err := config.Load(a.config); err == nil {
+		return c.Socket
+	}
+	return config.Default().Socket
 }
-
-const defaultSocket = "/run/postward/control.sock"
 
 // orJSON prints the answer as JSON, unless there is an error.
 func (a *app) orJSON(err error, answer any) error {

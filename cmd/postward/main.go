@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/config"
 	"postward/internal/ctl"
 )
 
@@ -53,7 +55,9 @@ func complain(err error) {
 		}
 		return
 	}
-	fmt.Fprintf(os.Stderr, "postward: %v\n", err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(os.Stderr, "postward: %s\n", printable(strings.TrimSuffix(line, "\n")))
+	}
 }
 
 // app is what the verbs share: the flags of the root command.
@@ -75,11 +79,12 @@ func newRoot() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true, Version: version,
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.config, "config", "/etc/postward/postward.toml", "configuration file")
+	flags.StringVar(&a.config, "config", config.DefaultPath, "configuration file")
 	flags.StringVar(&a.socket, "socket", "", "operator socket of the daemon (default: from the configuration)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "do not ask before what cannot be undone")
-	root.AddCommand(a.statusCommand(), a.accountCommand(), a.incidentCommand(), a.heldCommand(), versionCommand())
+	root.AddCommand(a.statusCommand(), a.accountCommand(), a.incidentCommand(), a.heldCommand(),
+		a.attachCommand(), a.detachCommand(), a.configCommand(), a.notifyCommand(), a.serveCommand(), manualCommand(root), versionCommand())
 	return root
 }
 

@@ -72,26 +72,32 @@ const (
 	newcomerFor  = 14 * 24 * time.Hour
 )
 
+// Prefixes of accounts that have no login: a user of this host, and a network of the operator's own.
+const (
+	LocalPrefix = "local:"
+	NetPrefix   = "net:"
+)
+
 // AccountOf returns the name of the account that t counts for; empty for mail from strangers.
 func AccountOf(p *Policy, t *Transaction) string {
 	switch {
 	case t.Login != "":
 		return strings.ToLower(t.Login)
 	case t.Direction == Local && t.UnixUser == "":
-		return "local"
+		return LocalPrefix + "unknown"
 	case t.Direction == Local:
-		return "local:" + t.UnixUser
+		return LocalPrefix + t.UnixUser
 	case p.IsOwn(t.Client):
-		return "net:" + Network(t.Client).String()
+		return NetPrefix + Network(t.Client).String()
 	case t.Direction == Submission:
-		return "net:" + Network(t.Client).String()
+		return NetPrefix + Network(t.Client).String()
 	}
 	return ""
 }
 
 // hosted reports whether an account needs no login: what the host itself and its own networks send.
 func hosted(name string) bool {
-	return name == "local" || strings.HasPrefix(name, "local:") || strings.HasPrefix(name, "net:")
+	return strings.HasPrefix(name, LocalPrefix) || strings.HasPrefix(name, NetPrefix)
 }
 
 func (a *Account) listed() bool { return a.Listing != nil && !a.Listing.Denied }

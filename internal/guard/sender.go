@@ -16,12 +16,12 @@ func (a *Account) Owns(p *Policy, address string) bool {
 	}
 	name, domain, _ := cutAddress(address)
 	switch {
-	case strings.HasPrefix(a.Name, "net:"):
+	case strings.HasPrefix(a.Name, NetPrefix):
 		return p.localDomain(domain)
 	case strings.Contains(a.Name, "@"):
 		return a.Name == address
 	}
-	return p.localDomain(domain) && name == strings.TrimPrefix(a.Name, "local:")
+	return p.localDomain(domain) && name == strings.TrimPrefix(a.Name, LocalPrefix)
 }
 
 // matches reports whether pattern (exact, *@domain or *) covers address. Both are canonical.

@@ -1,8 +1,8 @@
 // Package notify tells the owner, by another way than the mail that may be what is broken: a program of his, or a
 // service named by a shoutrrr URL (ntfy, a webhook, Matrix, Telegram, …).
 //
-// An incident has one alert and updates of it; which, and when to try again after a failure, its caller decides
-// ([Backoff] is the schedule). Every send has a deadline, texts are bounded and free of control characters, and no
+// An incident has one alert and updates of it; which, and when to try again after a failure, its caller decides.
+// Every send has a deadline, texts are bounded and free of control characters, and no
 // error, name or log line shows a password or token of a URL. The package imports nothing of the house. A Notifier
 // is safe for several goroutines.
 package notify
@@ -72,17 +72,4 @@ func (a *Alert) message() string {
 		fmt.Fprintf(&b, "\n→ %s", n)
 	}
 	return b.String()
-}
-
-// Backoff is how long to wait before an alert that failed so many times (from 1) is sent again; false: the day is
-// over, give up.
-func Backoff(failures int) (time.Duration, bool) {
-	steps := [...]time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
-	switch {
-	case failures < 1:
-		return 0, true
-	case failures <= len(steps):
-		return steps[failures-1], true
-	}
-	return time.Hour, failures <= len(steps)+24
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type Notifier struct {
 
 // Result is what became of an alert on one channel.
 type Result struct {
+	Number  int    // of the channel, from 0
 	Channel string // its name, without secrets
 	Err     error
 }
@@ -119,15 +121,20 @@ func (n *Notifier) Channels() []string {
 	return names
 }
 
-// Send sends an alert on every channel at once, and takes at most 10 s.
-func (n *Notifier) Send(ctx context.Context, a Alert) []Result {
+// Send sends an alert at once on every channel but those whose numbers are in skip, and takes at most 10 s.
+func (n *Notifier) Send(ctx context.Context, a Alert, skip ...int) []Result {
 	a = clean(a)
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	results := make([]Result, len(n.channels))
-	var wg sync.WaitGroup
+	var results []Result
 	for i, c := range n.channels {
-		wg.Go(func() { results[i] = Result{c.name, c.try(ctx, &a)} })
+		if !slices.Contains(skip, i) {
+			results = append(results, Result{Number: i, Channel: c.name})
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() { results[i].Err = n.channels[results[i].Number].try(ctx, &a) })
 	}
 	wg.Wait()
 	return results

@@ -167,17 +167,15 @@ func TestAStrangersTextCannotForgeAnAlert(t *testing.T) {
 	}
 }
 
-func TestFailuresAreTriedAgainForADay(t *testing.T) {
-	var total time.Duration
-	for failures := 1; ; failures++ {
-		wait, more := Backoff(failures)
-		if !more {
-			break
-		}
-		total += wait
+func TestAChannelThatWasToldIsNotToldAgain(t *testing.T) {
+	host, got := webhook(t, nil)
+	n, err := New(Channels{URLs: []string{"generic+http://" + host + "/one", "generic+http://" + host + "/two"}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if total < 24*time.Hour || total > 26*time.Hour {
-		t.Errorf("%s", total)
+	results := n.Send(t.Context(), sample, 0)
+	if len(results) != 1 || results[0].Number != 1 || results[0].Err != nil || !strings.HasPrefix(<-got, "/two") || len(got) != 0 {
+		t.Errorf("%v", results)
 	}
 }
 

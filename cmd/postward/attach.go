@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/attach"
+	"postward/internal/ctl"
+)
+
+// attachFlags is what attach and detach are told.
+type attachFlags struct {
+	postfix  string // Postfix's configuration directory
+	stateDir string
+	sockets  string // directory of the milter sockets
+	apply    bool
+	dryRun   bool
+	unheard  bool
+	noReload bool
+}
+
+func (f *attachFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.postfix, "postfix", "/etc/postfix", "configuration directory of the Postfix instance")
+	c.Flags().StringVar(&f.stateDir, "state-dir", "/var/lib/postward", "where the backup and what was learned are kept")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show every changed line and change nothing")
+	c.Flags().BoolVar(&f.noReload, "no-reload", false, "leave the running Postfix alone")
+}
+
+func (a *app) attachCommand() *cobra.Command {
+	var f attachFlags
+	c := &cobra.Command{Use: "attach", Short: "put postward on this host's Postfix, in shadow mode", Args: cobra.NoArgs,
+		Long: "Put postward on this host's Postfix. Without --apply it shows every line that would change and what it learned\n" +
+			"of who sends as whom. It starts in shadow mode: everything is judged and shown, nothing is held or refused.",
+		RunE: func(c *cobra.Command, _ []string) error { return a.attach(c.Context(), &f) }}
+	f.add(c)
+	c.Flags().BoolVar(&f.apply, "apply", false, "do it")
+	c.Flags().BoolVar(&f.unheard, "unheard", false, "attach although postward does not run yet: until it does, submissions get 4xx")
+	c.Flags().StringVar(&f.sockets, "sockets", "", "directory of the milter sockets (default: postward in Postfix's queue directory)")
+	c.MarkFlagsMutuallyExclusive("apply", "dry-run")
+	return c
+}
+
+func (a *app) attach(ctx context.Context, f *attachFlags) error {
+	host, err := attach.Inspect(ctx, f.postfix)
+	if err != nil {
+		return err
+	}
+	sockets := f.socketsIn(host)
+	plan, err := attach.NewPlan(host, sockets)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	learned, err := attach.Learn(ctx, host, attach.LearnOptions{Logs: host.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now})
+	if err != nil {
+		return err
+	}
+	if a.json && !f.apply {
+		return a.out.json(struct {
+			Plan    *attach.Plan    `json:"plan"`
+			Learned *attach.Learned `json:"learned"`
+		}{plan, learned})
+	}
+	a.printPlan(plan)
+	if err := a.printLearned(learned); err != nil {
+		return err
+	}
+	if !f.apply {
+		a.out.line("\nNothing was changed. To do it: postward attach --apply")
+		return nil
+	}
+	return a.apply(ctx, f, plan, learned, sockets, now)
+}
+
+func (f *attachFlags) socketsIn(h *attach.Host) attach.Sockets {
+	dir := f.sockets
+	if dir == "" {
+		dir = filepath.Join(h.QueueDir, "postward")
+	}
+	return attach.Sockets{
+		Inbound: "unix:" + filepath.Join(dir, "inbound.sock"), Submission: "unix:" + filepath.Join(dir, "submission.sock"),
+		Local: "unix:" + filepath.Join(dir, "local.sock"),
+	}
+}
+
+func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, learned *attach.Learned, s attach.Sockets, now time.Time) error {
+	wrote, err := attach.WriteProposal(a.config, attach.Proposal(plan.Host, learned, s), "postward")
+	if err != nil {
+		return err
+	}
+	if wrote {
+		a.out.line("Wrote a first configuration: %s", a.config)
+	}
+	_, err = plan.Apply(ctx, attach.Options{StateDir: f.stateDir, Now: now, NoReload: f.noReload, Unheard: f.unheard, Say: func(s string) { a.out.line("%s", printable(s)) }})
+	if errors.Is(err, attach.ErrAttached) {
+		a.out.line("%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	path, err := learned.Write(f.stateDir, now)
+	if err != nil {
+		return err
+	}
+	a.out.line("What was learned is in %s; the next start of postward takes it in.", path)
+	a.out.line("Attached, in shadow mode. Next: systemctl restart postward; postward status; postward account list")
+	return nil
+}
+
+func (a *app) printPlan(p *attach.Plan) {
+	a.out.line("Postfix %s in %s", p.Host.Version, p.Host.ConfigDir)
+	for _, s := range p.Host.Services {
+		a.out.line("  %-28s %s", printable(s.Name), s.Direction)
+	}
+	a.out.line("Changes")
+	for _, l := range p.Lines() {
+		colour := quiet
+		if strings.HasPrefix(l, "+") {
+			colour = calm
+		}
+		a.out.line("  %s", a.out.paint(colour, printable(l)))
+	}
+	for _, n := range p.Notes {
+		a.out.line("Note: %s", printable(n))
+	}
+	for _, n := range p.Problems {
+		a.out.line("%s %s", a.out.paint(alarm, "Problem:"), printable(n))
+	}
+}
+
+// maxShown bounds what is shown of a long list; --json has all of it.
+const maxShown = 40
+
+func (a *app) printLearned(l *attach.Learned) error {
+	a.out.line("Who sends as whom, as maps, users and old logs say (%s)", count(len(l.Rows), "row"))
+	var rows [][]string
+	for _, r := range l.Rows[:min(len(l.Rows), maxShown)] {
+		address, last := r.Address, "-"
+		if address == "" {
+			address = "<>"
+		}
+		if !r.Last.IsZero() {
+			last = r.Last.Local().Format("2006-01-02")
+		}
+		rows = append(rows, []string{r.Account, address, fmt.Sprint(r.Messages), last, proposed(r.Proposed)})
+	}
+	if err := a.out.table([]string{"account", "address", "mails", "last", ""}, rows); err != nil {
+		return err
+	}
+	if len(l.Rows) > maxShown {
+		a.out.line("… and %d more: postward attach --dry-run --json", len(l.Rows)-maxShown)
+	}
+	for _, n := range l.Notes {
+		a.out.line("Note: %s", printable(n))
+	}
+	return nil
+}
+
+func proposed(yes bool) string {
+	if yes {
+		return "proposed"
+	}
+	return "seen only"
+}
+
+func (a *app) detachCommand() *cobra.Command {
+	var f attachFlags
+	c := &cobra.Command{Use: "detach", Short: "take postward off this host's Postfix; its files become what they were, byte for byte", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.detach(c.Context(), &f) }}
+	f.add(c)
+	return c
+}
+
+func (a *app) detach(ctx context.Context, f *attachFlags) error {
+	d, err := attach.Detach(ctx, f.postfix, attach.Options{
+		StateDir: f.stateDir, Now: time.Now(), NoReload: f.noReload, DryRun: f.dryRun, Held: a.heldNow(ctx),
+		Say: func(s string) { a.out.line("%s", printable(s)) },
+	})
+	if errors.Is(err, attach.ErrNotAttached) {
+		a.out.line("%v", err)
+		return nil
+	}
+	if err != nil || a.json {
+		return a.orJSON(err, d)
+	}
+	for _, g := range d.Files {
+		a.out.line("%s: %s", g.Name, g.How)
+		for _, l := range g.Diff {
+			a.out.line("  %s", printable(l))
+		}
+	}
+	for _, w := range d.Warnings {
+		a.out.line("%s %s", a.out.paint(watch, "Note:"), printable(w))
+	}
+	switch {
+	case f.dryRun:
+		a.out.line("Nothing was changed.")
+	case d.Identical:
+		a.out.line("Detached. The configuration is byte for byte what it was (sha256 %.16s).", d.After)
+	default:
+		a.out.line("Detached.")
+	}
+	return nil
+}
+
+// heldNow returns how many mails postward holds; none when it does not run.
+func (a *app) heldNow(ctx context.Context) int {
+	var s ctl.Status
+	if err := a.ask(ctx, "status", nil, &s); err != nil {
+		return 0
+	}
+	return s.Held + s.Cooling
+}

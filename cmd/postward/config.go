@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"postward/internal/config"
+	"postward/internal/notify"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "check and show the configuration"}
+	c.AddCommand(
+		&cobra.Command{Use: "check", Short: "say everything that is wrong with it", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+			if _, _, err := a.loadAll(); err != nil {
+				return err
+			}
+			a.out.line("%s is good", a.config)
+			return nil
+		}},
+		&cobra.Command{Use: "show", Short: "show what differs from the defaults", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+			c, err := config.Load(a.config)
+			if err != nil {
+				return err
+			}
+			return a.showConfig(c)
+		}},
+		&cobra.Command{Use: "example", Short: "print a file with every key, its default and what it is for", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+			a.out.line("%s", strings.TrimSuffix(config.Example(), "\n"))
+			return nil
+		}},
+	)
+	return c
+}
+
+func (a *app) showConfig(c *config.Config) error {
+	changes := c.Diff()
+	if a.json {
+		return a.out.json(changes)
+	}
+	if len(changes) == 0 {
+		a.out.line("everything is as by default; postward config example shows every key")
+		return nil
+	}
+	rows := make([][]string, 0, len(changes))
+	for _, d := range changes {
+		rows = append(rows, []string{d.Key, d.Value, d.Default})
+	}
+	return a.out.table([]string{"key", "value", "default"}, rows)
+}
+
+// loadAll reads the configuration and checks its channels too.
+func (a *app) loadAll() (*config.Config, *notify.Notifier, error) {
+	c, err := config.Load(a.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command})
+	return c, n, err
+}
+
+func (a *app) notifyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "notify", Short: "how incidents are told"}
+	c.AddCommand(&cobra.Command{Use: "test", Short: "send a test message on every channel", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.notifyTest(c.Context()) }})
+	return c
+}
+
+func (a *app) notifyTest(ctx context.Context) error {
+	c, n, err := a.loadAll()
+	if err != nil {
+		return err
+	}
+	if len(n.Channels()) == 0 {
+		return fmt.Errorf("no channel is configured: set notify.urls or notify.command in %s", a.config)
+	}
+	failed := false
+	for _, r := range n.Send(ctx, notify.Alert{
+		Stage: "test", Node: c.Node, Title: c.Node + ": a test message of postward", Text: "Alerts will arrive here.", At: time.Now(),
+	}) {
+		said := a.out.paint(calm, "sent")
+		if r.Err != nil {
+			failed = true
+			said = a.out.paint(alarm, "failed") + ": " + printable(r.Err.Error())
+		}
+		a.out.line("%s  %s", r.Channel, said)
+	}
+	if failed {
+		return found
+	}
+	return nil
+}
+
+// manualCommand writes the man pages; it is for those who build packages.
+func manualCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: "manual DIRECTORY", Short: "write the man pages", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		if err := os.MkdirAll(args[0], 0o755); err != nil {
+			return fmt.Errorf("write the man pages: %w", err)
+		}
+		header := &doc.GenManHeader{Title: "POSTWARD", Section: "8", Source: "postward " + version, Manual: "postward"}
+		if err := doc.GenManTree(root, header, args[0]); err != nil {
+			return fmt.Errorf("write the man pages: %w", err)
+		}
+		return nil
+	}}
+}

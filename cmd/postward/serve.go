@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/config"
+	"postward/internal/daemon"
+	"postward/internal/notify"
+	"postward/internal/postfix"
+	"postward/internal/warden"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{Use: "serve", Short: "run the daemon (systemd does this)", Args: cobra.NoArgs,
+		Long: "Run the daemon. Started as root it becomes two processes: a small parent that stays root and does a closed\n" +
+			"list of acts on Postfix's queue, and the daemon itself, which runs as the user of the configuration.\n" +
+			"SIGTERM drains and ends it; SIGHUP starts the daemon again with the configuration as it is then.",
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) }}
+}
+
+func (a *app) serve(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	c, err := config.Load(a.config)
+	if err != nil {
+		return err
+	}
+	client, child, err := warden.Inherited()
+	if err != nil {
+		return err
+	}
+	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir}}
+	switch {
+	case child:
+		if err := warden.Confine(); err != nil {
+			return err
+		}
+		return a.runDaemon(ctx, c, client, log)
+	case os.Geteuid() == 0:
+		return a.runWarden(ctx, c, acts, log)
+	}
+	return a.runDaemon(ctx, c, warden.Direct(acts), log)
+}
+
+// runDaemon is the child's part, or all of it without root.
+func (a *app) runDaemon(ctx context.Context, c *config.Config, client *warden.Client, log *slog.Logger) error {
+	n, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command})
+	if err != nil {
+		return err
+	}
+	if len(n.Channels()) == 0 {
+		log.Warn("nobody would be told of an incident: set notify.urls or notify.command in " + a.config)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopped := context.AfterFunc(ctx, func() { log.Info("postward drains and ends") })
+	defer stopped()
+	go func() { // ends with the process
+		<-client.Gone()
+		cancel(warden.ErrNoWarden)
+	}()
+	err = daemon.Run(ctx, daemon.Parts{
+		Config: c, Warden: client, Notify: n, Log: log, Version: version,
+		Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
+		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
+	})
+	if cause := context.Cause(ctx); err == nil && errors.Is(cause, warden.ErrNoWarden) {
+		return cause
+	}
+	return err
+}
+
+// mailOwner is the user that Postfix's smtpd and cleanup run as.
+func mailOwner(ctx context.Context, c *config.Config) []uint32 {
+	name, err := postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Get(ctx, "mail_owner")
+	if err != nil || name == "" {
+		name = "postfix"
+	}
+	if uid, _, err := lookupUser(name); err == nil {
+		return []uint32{uid}
+	}
+	return nil
+}
+
+// inGroup admits root, this user, and the members of a group.
+func inGroup(group string) func(uint32) bool {
+	return func(uid uint32) bool {
+		if uid == 0 || int(uid) == os.Geteuid() {
+			return true
+		}
+		u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+		if err != nil {
+			return false
+		}
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			return false
+		}
+		ids, err := u.GroupIds()
+		return err == nil && slices.Contains(ids, g.Gid)
+	}
+}
+
+// runWarden is the root parent's part.
+func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts, log *slog.Logger) error {
+	uid, gid, err := lookupUser(c.User)
+	if err != nil {
+		return fmt.Errorf("%w: useradd --system --no-create-home --shell /usr/sbin/nologin %s", err, c.User)
+	}
+	if _, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command}); err != nil {
+		return err // here, where it ends postward, and not in a child that would be started again and again
+	}
+	if err := prepare(ctx, c, acts.Postfix, int(uid), int(gid)); err != nil {
+		return err
+	}
+	config := c.Postfix.ConfigDir // may not change while the warden runs: it is what the acts are done to
+	again, stop := a.whenAsked(ctx, config, log)
+	defer stop()
+	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: readers(c.Postfix.LogFile), Log: log}
+	return warden.Run(ctx, child, acts, again)
+}
+
+// whenAsked passes SIGHUP on if the configuration is good.
+func (a *app) whenAsked(ctx context.Context, configDir string, log *slog.Logger) (<-chan os.Signal, func()) {
+	hup, again := make(chan os.Signal, 1), make(chan os.Signal)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s := range hup {
+			c, err := config.Load(a.config)
+			if err == nil {
+				_, err = notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command})
+			}
+			if err == nil && c.Postfix.ConfigDir != configDir {
+				err = errors.New("postfix.config_dir cannot change while postward runs: systemctl restart postward")
+			}
+			if err != nil {
+				log.Error("the configuration is not taken over, the former one stays in force", "err", err)
+				continue
+			}
+			select {
+			case again <- s:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return again, func() { signal.Stop(hup); close(hup); <-done }
+}
+
+// prepare makes the directories that the daemon may not make itself.
+func prepare(ctx context.Context, c *config.Config, p postfix.Instance, uid, gid int) error {
+	if err := warden.PrepareDir(c.StateDir, uid, gid, 0o750); err != nil {
+		return err
+	}
+	operators := gid
+	if g, err := user.LookupGroup(c.Group); err == nil {
+		if operators, err = strconv.Atoi(g.Gid); err != nil {
+			return fmt.Errorf("look up the group %s: %w", c.Group, err)
+		}
+	}
+	if err := warden.PrepareDir(filepath.Dir(c.Socket), uid, operators, 0o750|os.ModeSetgid); err != nil {
+		return err
+	}
+	owner, err := p.Get(ctx, "mail_owner")
+	if err != nil {
+		return fmt.Errorf("%w: is postfix.config_dir right?", err)
+	}
+	_, mail, err := lookupUser(owner)
+	if err != nil {
+		return err
+	}
+	for _, address := range []string{c.Milter.Inbound, c.Milter.Submission, c.Milter.Local} {
+		path, ok := strings.CutPrefix(address, "unix:")
+		if !ok {
+			continue
+		}
+		if err := warden.PrepareDir(filepath.Dir(path), uid, int(mail), 0o750|os.ModeSetgid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readers are the groups that may read the mail log.
+func readers(log string) []uint32 {
+	groups := []uint32{}
+	if g, err := user.LookupGroup("adm"); err == nil {
+		if id, err := strconv.ParseUint(g.Gid, 10, 32); err == nil {
+			groups = append(groups, uint32(id))
+		}
+	}
+	if info, err := os.Stat(log); err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Gid != 0 && !slices.Contains(groups, st.Gid) {
+			groups = append(groups, st.Gid)
+		}
+	}
+	return groups
+}
+
+func lookupUser(name string) (uid, gid uint32, err error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up the user %s: %w", name, err)
+	}
+	n, err := strconv.ParseUint(u.Uid, 10, 32)
+	m, err2 := strconv.ParseUint(u.Gid, 10, 32)
+	return uint32(n), uint32(m), errors.Join(err, err2)
+}

@@ -1,0 +1,314 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"postward/internal/ctl"
+	"postward/internal/guard"
+	"postward/internal/message"
+	"postward/internal/postfix"
+)
+
+// answer is the operator's desk: one case a verb.
+func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte) (any, error) {
+	switch verb {
+	case "status":
+		return d.status(), nil
+	case "account/list":
+		return d.accounts(), nil
+	case "account/show":
+		return answering(request, d.account)
+	case "account/allow", "account/deny", "account/class":
+		return answering(request, func(r ctl.AccountChange) (any, error) { return d.changeAccount(ctx, actor, verb, &r) })
+	case "incident/list":
+		return d.incidents(), nil
+	case "incident/show":
+		return answering(request, d.incident)
+	case "incident/release", "incident/delete", "incident/close":
+		return answering(request, func(r ctl.IncidentRequest) (any, error) { return d.actOnIncident(ctx, actor, verb, &r) })
+	case "held/list":
+		d.reconcile(ctx)
+		return d.held(), nil
+	case "held/show":
+		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.look(ctx, &r) })
+	case "held/release", "held/delete":
+		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.actOnHeld(ctx, actor, verb, &r) })
+	}
+	return nil, &ctl.Problem{What: fmt.Sprintf("no verb %q", verb), Hint: "the daemon and the command may be of different versions: systemctl restart postward"}
+}
+
+func answering[R any](request []byte, f func(R) (any, error)) (any, error) {
+	var r R
+	if err := json.Unmarshal(request, &r); err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
+	return f(r)
+}
+
+func (d *Daemon) accounts() []*guard.Account {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []*guard.Account{}
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		list = append(list, d.state.Account(name).Clone())
+	}
+	return list
+}
+
+func (d *Daemon) account(r ctl.Name) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.state.Account(strings.ToLower(r.Account))
+	if a == nil {
+		return nil, noAccount(r.Account)
+	}
+	return a.Clone(), nil
+}
+
+func noAccount(name string) error {
+	return &ctl.Problem{What: fmt.Sprintf("no account %q is known", name), Hint: "postward account list"}
+}
+
+var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
+
+func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (any, error) {
+	name := strings.ToLower(strings.TrimSpace(r.Account))
+	if name == "" || len(name) > guard.MaxText {
+		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
+	}
+	if err := checkListing(r.Listing); err != nil {
+		return nil, err
+	}
+	t := now()
+	e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, name, t), Kind: accountKinds[verb], At: t, Actor: actor, Account: name, Listing: r.Listing}
+	if verb == "account/class" {
+		if _, err := d.account(ctl.Name{Account: name}); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.recordAndWait(ctx, e); err != nil {
+		return nil, err
+	}
+	return d.account(ctl.Name{Account: name})
+}
+
+func checkListing(l *guard.Listing) error {
+	if l == nil {
+		return nil
+	}
+	switch l.Class {
+	case "", guard.Person, guard.Newsletter, guard.Application:
+	default:
+		return &ctl.Problem{What: fmt.Sprintf("%q is not a class", l.Class), Hint: "person, newsletter or application"}
+	}
+	if l.Budget < 0 || l.Budget > 1_000_000 {
+		return &ctl.Problem{What: fmt.Sprintf("a budget of %d recipients a day", l.Budget), Hint: "a number from 0 to 1000000"}
+	}
+	for i, a := range l.Addresses {
+		if a != "*" && !strings.Contains(a, "@") {
+			return &ctl.Problem{What: fmt.Sprintf("%q is not an address", a), Hint: "name@domain, *@domain or *"}
+		}
+		if !strings.HasPrefix(a, "*") {
+			l.Addresses[i] = message.Canonical(a)
+		}
+	}
+	return nil
+}
+
+// recordAndWait is for an operator's word: it counts once it is on disk.
+func (d *Daemon) recordAndWait(ctx context.Context, e *guard.Event) error {
+	t, err := d.record(e)
+	if err != nil {
+		return err
+	}
+	return t.Wait(ctx)
+}
+
+func (d *Daemon) incidents() []*guard.Incident {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []*guard.Incident{}
+	for _, i := range d.state.Incidents() {
+		list = append(list, i.Clone())
+	}
+	slices.SortFunc(list, func(a, b *guard.Incident) int { return cmp.Compare(b.ID, a.ID) })
+	return list
+}
+
+func (d *Daemon) incident(r ctl.IncidentRequest) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := d.state.Incident(r.ID)
+	if i == nil {
+		return nil, noIncident(r.ID)
+	}
+	return ctl.IncidentAnswer{Incident: i.Clone(), Mails: d.waiting(func(m *guard.Mail) bool { return m.Incident == i.ID })}, nil
+}
+
+func noIncident(id int64) error {
+	return &ctl.Problem{What: fmt.Sprintf("no incident %d", id), Hint: "postward incident list"}
+}
+
+// waiting returns copies of the held mails that satisfy want, oldest first. The caller holds the mutex.
+func (d *Daemon) waiting(want func(*guard.Mail) bool) []*guard.Mail {
+	list := []*guard.Mail{}
+	for _, m := range d.state.Mails() {
+		if m.Waiting() && want(m) {
+			list = append(list, m.Clone())
+		}
+	}
+	slices.SortFunc(list, func(a, b *guard.Mail) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	return list
+}
+
+var operatorKinds = map[string]guard.Kind{
+	"incident/release": guard.KindRelease, "incident/delete": guard.KindDelete, "incident/close": guard.KindClosed,
+	"held/release": guard.KindRelease, "held/delete": guard.KindDelete,
+}
+
+func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.IncidentRequest) (any, error) {
+	if err := checkListing(r.Listing); err != nil {
+		return nil, err
+	}
+	x, err := d.incident(ctl.IncidentRequest{ID: r.ID})
+	if err != nil {
+		return nil, err
+	}
+	shown := x.(ctl.IncidentAnswer)
+	if shown.Incident.Status == guard.IncidentClosed && verb != "incident/delete" && len(shown.Mails) == 0 {
+		return nil, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s)", r.ID, shown.Incident.Outcome)}
+	}
+	t := now()
+	e := &guard.Event{Key: fmt.Sprintf("%s:%d:%d", verb, r.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Incident: r.ID, Listing: r.Listing}
+	return ctl.Acted{Mails: len(shown.Mails)}, d.recordAndWait(ctx, e)
+}
+
+func (d *Daemon) held() ctl.HeldAnswer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	x := ctl.HeldAnswer{Mails: d.waiting(func(*guard.Mail) bool { return true }), Foreign: []ctl.Foreign{}}
+	for _, id := range slices.Sorted(maps.Keys(d.foreign)) {
+		f := d.foreign[id]
+		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: f.queueID, Sender: f.sender, Arrived: f.arrived})
+	}
+	return x
+}
+
+// ours returns the held mail with a queue id, or says whose it is.
+func (d *Daemon) ours(queueID string) (*guard.Mail, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Queued(queueID)
+	switch {
+	case m != nil && m.Waiting():
+		return m.Clone(), nil
+	case m != nil && m.Status == guard.MailForeign:
+		return nil, &ctl.Problem{What: queueID + " was put on hold by somebody else: postward does not touch it", Hint: "postsuper -H " + queueID}
+	}
+	return nil, &ctl.Problem{What: fmt.Sprintf("postward holds no mail %q", queueID), Hint: "postward held list"}
+}
+
+func (d *Daemon) actOnHeld(ctx context.Context, actor, verb string, r *ctl.MailsRequest) (any, error) {
+	var mails []*guard.Mail
+	for _, id := range r.QueueIDs { // all or none: a wrong id must not leave half of the others done
+		m, err := d.ours(id)
+		if err != nil {
+			return nil, err
+		}
+		mails = append(mails, m)
+	}
+	for _, m := range mails {
+		t := now()
+		e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, m.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Mail: m.ID, Account: m.Account}
+		if err := d.recordAndWait(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	return ctl.Acted{Mails: len(mails)}, nil
+}
+
+func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (any, error) {
+	if len(r.QueueIDs) != 1 {
+		return nil, &ctl.Problem{What: "one queue id is shown at a time", Hint: "postward held list"}
+	}
+	m, err := d.ours(r.QueueIDs[0])
+	if err != nil {
+		return nil, err
+	}
+	id, err := postfix.ParseQueueID(m.QueueID)
+	if err != nil {
+		return nil, err
+	}
+	text, err := d.warden.Look(ctx, id)
+	return ctl.LookAnswer{Mail: m, Text: string(text)}, err
+}
+
+// status gathers one screen.
+func (d *Daemon) status() ctl.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := ctl.Status{
+		Version: d.version, Node: d.config.Node, Started: d.started, Now: now(), Modes: d.state.Policy().Modes,
+		Listed: d.state.Site().Listed, Accounts: len(d.state.Accounts()), Verdicts: maps.Clone(d.verdicts),
+		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: []string{},
+	}
+	if err := d.store.Healthy(); err != nil {
+		s.Troubles = append(s.Troubles, fmt.Sprintf("the journal cannot be written (%v): submissions get 4xx until it can; look at the disk", err))
+	}
+	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
+	for _, m := range d.servers {
+		s.Sessions[m.Direction] = m.Sessions()
+		if n := m.Panics(); n > 0 {
+			s.Troubles = append(s.Troubles, fmt.Sprintf("%d mails of %s were put off by a bug: journalctl -u postward | grep bug", n, m.Direction))
+		}
+	}
+	if d.deaf != nil {
+		s.Troubles = append(s.Troubles, d.deaf.Error())
+	}
+	for _, m := range d.state.Mails() {
+		switch {
+		case m.Status == guard.MailCooling:
+			s.Cooling++
+		case m.Waiting():
+			s.Held++
+		case m.Status != guard.MailRemoved:
+			s.Queued++
+		}
+	}
+	for _, i := range d.state.Incidents() {
+		if i.Status != guard.IncidentClosed {
+			s.Open++
+		}
+	}
+	for _, e := range d.state.Effects() {
+		if e.Attempts > 0 {
+			s.Undone = append(s.Undone, *e)
+		}
+	}
+	d.accountStatus(&s)
+	return s
+}
+
+// maxUnlisted bounds the refused accounts that status names: it is one screen.
+const maxUnlisted = 5
+
+func (d *Daemon) accountStatus(s *ctl.Status) {
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		a := d.state.Account(name)
+		switch {
+		case a.Status == guard.Contained:
+			s.Contained = append(s.Contained, name)
+		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
+			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})
+		}
+		if a.Listing == nil && a.Learned != nil {
+			s.Learned++
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/notify"
+	"postward/internal/postfix"
+)
+
+// effectBatch bounds the mails one call of Postfix's tools is asked about.
+const effectBatch = 200
+
+// carryOut takes effects in order, many of one act at a time, until ctx ends.
+func (d *Daemon) carryOut(ctx context.Context) error {
+	var next *work
+	for {
+		batch, rest, ok := d.gather(ctx, next)
+		if !ok {
+			return nil
+		}
+		next = rest
+		d.carry(ctx, batch)
+	}
+}
+
+// gather waits for an effect and takes those of the same act that wait behind it. rest is the first of another.
+func (d *Daemon) gather(ctx context.Context, first *work) (batch []work, rest *work, ok bool) {
+	if first == nil {
+		select {
+		case <-ctx.Done():
+			return nil, nil, false
+		case w := <-d.due:
+			first = &w
+		}
+	}
+	batch = []work{*first}
+	for len(batch) < effectBatch {
+		select {
+		case w := <-d.due:
+			if w.effect.Act != first.effect.Act {
+				return batch, &w, true
+			}
+			batch = append(batch, w)
+		default:
+			return batch, nil, true
+		}
+	}
+	return batch, nil, true
+}
+
+// carry does one act for a batch of mails and records what became of each.
+func (d *Daemon) carry(ctx context.Context, batch []work) {
+	mails, effects := d.targets(ctx, batch)
+	if len(mails) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var results []postfix.Result
+	var err error
+	switch act := effects[0].Act; act {
+	case guard.ActRelease:
+		results, err = d.warden.Release(ctx, mails)
+	case guard.ActHold:
+		results, err = d.warden.Hold(ctx, mails)
+	case guard.ActDelete:
+		results, err = d.warden.Delete(ctx, mails)
+	default:
+		err = fmt.Errorf("no such act: %s", act)
+	}
+	for i := range effects {
+		outcome, text := guard.Failed, ""
+		if err != nil {
+			text = err.Error()
+		} else {
+			outcome, text = outcomeOf(results[i])
+		}
+		d.ended(&effects[i], outcome, text)
+	}
+}
+
+func outcomeOf(r postfix.Result) (guard.Outcome, string) {
+	switch {
+	case r.Err != nil:
+		return guard.Failed, r.Err.Error()
+	case r.Gone:
+		return guard.Gone, ""
+	}
+	return guard.Done, ""
+}
+
+// targets names the mails of a batch as Postfix knows them. An effect that is not in the State any more, or
+// whose reason did not reach the disk, is left out.
+func (d *Daemon) targets(ctx context.Context, batch []work) ([]postfix.Held, []guard.Effect) {
+	var mails []postfix.Held
+	var effects []guard.Effect
+	for _, w := range batch {
+		if w.ticket != nil && w.ticket.Wait(ctx) != nil {
+			continue
+		}
+		if h, ok := d.target(&w.effect); ok {
+			mails, effects = append(mails, h), append(effects, w.effect)
+		}
+	}
+	return mails, effects
+}
+
+func (d *Daemon) target(f *guard.Effect) (postfix.Held, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Mail(f.Mail)
+	if d.state.Effects()[f.ID] == nil || m == nil {
+		return postfix.Held{}, false
+	}
+	id, err := postfix.ParseQueueID(m.QueueID)
+	if err != nil {
+		return postfix.Held{}, false
+	}
+	h := postfix.Held{ID: id, After: m.MailAt.Time(), Before: m.At.Time()}
+	if strings.HasPrefix(m.Account, guard.LocalPrefix) { // it may have waited in maildrop, and arrived when it was put there
+		h.After = time.Time{}
+	}
+	return h, true
+}
+
+func (d *Daemon) ended(f *guard.Effect, o guard.Outcome, text string) {
+	t := now()
+	e := &guard.Event{Key: fmt.Sprintf("outcome:%s:%d", f.ID, t), Kind: guard.KindOutcome, At: t, Effect: f.ID, Mail: f.Mail, Incident: f.Incident, Outcome: o, Text: text}
+	if _, err := d.record(e); err != nil {
+		d.log.Error("an effect's outcome is not written", "effect", f.ID, "outcome", o, "err", err)
+	}
+	if o == guard.Failed {
+		d.log.Error("an effect failed and will be tried again", "effect", f.ID, "err", text)
+	}
+}
+
+// sendAlerts tells the operator, one alert after the other, until ctx ends.
+func (d *Daemon) sendAlerts(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case w := <-d.alerts:
+			if w.ticket != nil && w.ticket.Wait(ctx) != nil {
+				continue
+			}
+			d.sendAlert(ctx, &w.effect)
+		}
+	}
+}
+
+func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
+	d.mu.Lock()
+	i := d.state.Incident(f.Incident)
+	pending := d.state.Effects()[f.ID] != nil
+	var a notify.Alert
+	if i != nil {
+		a = alertOf(d.config.Node, i, f.Stage)
+	}
+	d.mu.Unlock()
+	if i == nil || !pending {
+		delete(d.told, f.ID)
+		return
+	}
+	text, outcome := "", guard.Done
+	for _, r := range d.notify.Send(ctx, a, d.told[f.ID]...) {
+		if r.Err != nil {
+			text, outcome = fmt.Sprintf("%s: %v", r.Channel, r.Err), guard.Failed
+			continue
+		}
+		d.told[f.ID] = append(d.told[f.ID], r.Number)
+	}
+	d.ended(f, outcome, text)
+	if outcome == guard.Done {
+		delete(d.told, f.ID)
+	}
+}
+
+// alertOf says in words what an incident is, for a person who has nothing else before him.
+func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
+	a := notify.Alert{Incident: i.ID, Stage: stage, Node: node, At: now().Time(), Account: i.Account}
+	switch stage {
+	case guard.AlertOpened:
+		a.Title = fmt.Sprintf("%s: mail of %s is held", node, i.Account)
+		if i.Shadow {
+			a.Title = fmt.Sprintf("%s: mail of %s would be held (shadow mode: it left)", node, i.Account)
+		}
+	case guard.AlertContained:
+		a.Title = fmt.Sprintf("%s: sending from %s was stopped", node, i.Account)
+	case guard.AlertClosed:
+		a.Title = fmt.Sprintf("%s: incident %d of %s is closed: %s by %s", node, i.ID, i.Account, i.Outcome, i.By)
+		return a
+	}
+	if len(i.Sentences) > 0 {
+		a.Text = i.Sentences[0].Why + ". "
+	}
+	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", plural(i.Held, "mail"), i.Refused, plural(i.Left, "recipient"))
+	a.Next = []string{
+		fmt.Sprintf("postward incident show %d", i.ID),
+		fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID),
+		fmt.Sprintf("change the password of %s if it was not", i.Account),
+	}
+	return a
+}
+
+// foreignMail is a mail in Postfix's hold queue that is not postward's.
+type foreignMail struct {
+	queueID, sender string
+	arrived         guard.Time
+}
+
+// reconcile compares the mails that wait with Postfix's hold queue: what is not there any more was taken out by
+// somebody else, or never arrived. What is there and not ours is shown, never touched.
+func (d *Daemon) reconcile(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	asked := now()
+	queue, err := d.warden.List(ctx, true)
+	if err != nil {
+		d.log.Error("the queue cannot be listed", "err", err)
+		return
+	}
+	inHold := map[string]bool{}
+	foreign := map[string]foreignMail{}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, q := range queue {
+		id := string(q.ID)
+		inHold[id] = true
+		if m := d.state.Queued(id); m == nil || m.Status == guard.MailForeign {
+			foreign[id] = foreignMail{id, q.Sender, guard.TimeOf(q.Arrived)}
+		}
+	}
+	d.foreign = foreign
+	for id, m := range d.state.Mails() {
+		if m.Waiting() && !inHold[m.QueueID] && asked.Sub(m.At) > time.Minute {
+			e := &guard.Event{Key: "gone:" + id, Kind: guard.KindGone, At: asked, Mail: id, Account: m.Account}
+			if _, err := d.recordLocked(e); err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"postward/internal/follow"
+	"postward/internal/guard"
+	"postward/internal/maillog"
+	"postward/internal/message"
+	"postward/internal/store"
+)
+
+// lineSlack is how much earlier than a mail's verdict a log line about it may be stamped: stamps have seconds.
+const lineSlack = 2 * time.Second
+
+// cursorName is under which name the place in the log is stored.
+const cursorName = "log"
+
+// readLog follows Postfix's log until ctx ends. The place reached is written with the facts read before it, in
+// one transaction: after a crash the log is read on from where the journal ends.
+func (d *Daemon) readLog(ctx context.Context) error {
+	var from follow.Position
+	stored, err := d.store.Cursor(ctx, cursorName)
+	if err != nil {
+		return fmt.Errorf("read the place in the log: %w", err)
+	}
+	if stored != "" {
+		if err := json.Unmarshal([]byte(stored), &from); err != nil {
+			return fmt.Errorf("read the place in the log: %w", err)
+		}
+	}
+	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble},
+		func(b follow.Batch) error { return d.takeLines(ctx, b) })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// logTrouble keeps what status says about the log; nil when all is well.
+func (d *Daemon) logTrouble(err error) {
+	d.mu.Lock()
+	d.deaf = err
+	d.mu.Unlock()
+	if err != nil {
+		d.log.Error("the mail log cannot be read", "err", err)
+	}
+}
+
+// takeLines takes a batch of lines, and waits for the disk so that a flood of lines fills no memory. While the
+// journal cannot be written the lines wait in their file.
+func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
+	for _, g := range b.Gaps {
+		d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
+	}
+	var last *store.Ticket
+	var line maillog.Line
+	for _, l := range b.Lines {
+		if !maillog.Parse(l.Text, &line) {
+			continue
+		}
+		t, err := d.takeLineAgain(ctx, &line)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			last = t
+		}
+	}
+	place, err := json.Marshal(b.Next)
+	if err != nil {
+		return fmt.Errorf("write the place in the log: %w", err)
+	}
+	d.writer.SetCursor(cursorName, string(place))
+	if last != nil {
+		if err := last.Wait(ctx); err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeLineAgain takes a line as often as the journal refuses it.
+func (d *Daemon) takeLineAgain(ctx context.Context, l *maillog.Line) (*store.Ticket, error) {
+	for {
+		t, err := d.takeLine(l)
+		if !errors.Is(err, store.ErrUnavailable) {
+			return t, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// takeLine makes an event of a line about a mail that is followed. Other lines are nothing to us.
+func (d *Daemon) takeLine(l *maillog.Line) (*store.Ticket, error) {
+	if l.Kind == maillog.PickedUp {
+		d.injectors.note(string(l.QueueID), uint64(l.UID), time.Now())
+		return nil, nil
+	}
+	kind := kindOf(l)
+	if kind == "" || len(l.QueueID) == 0 {
+		return nil, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Queued(string(l.QueueID))
+	if m == nil || guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack) < m.At {
+		return nil, nil
+	}
+	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}
+	switch kind {
+	case guard.KindLeft, guard.KindBounced:
+		e.Recipient = message.Canonical(string(l.To))
+		e.Text = string(l.Reply[:min(len(l.Reply), guard.MaxText)])
+		e.Key += ":" + e.Recipient
+	case guard.KindForeign:
+		e.Key += fmt.Sprintf(":%d", e.At)
+	}
+	return d.recordLocked(e)
+}
+
+// kindOf returns what a line tells of a mail of ours; empty for nothing.
+func kindOf(l *maillog.Line) guard.Kind {
+	switch l.Kind {
+	case maillog.Delivery:
+		switch l.Status {
+		case maillog.StatusSent:
+			return guard.KindLeft
+		case maillog.StatusBounced:
+			return guard.KindBounced
+		}
+	case maillog.Removed, maillog.Deleted:
+		return guard.KindRemoved
+	case maillog.MilterReject:
+		return guard.KindUntaken
+	case maillog.Held:
+		return guard.KindForeign
+	}
+	return ""
+}

@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os/user"
+	"strconv"
+	"sync"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/milter"
+	"postward/internal/store"
+)
+
+// judgeMail answers at the MAIL command: what can be said of the sender alone is said before any recipient.
+func (d *Daemon) judgeMail(ctx context.Context, t *guard.Transaction) milter.Answer {
+	if t.Direction == guard.Local {
+		return milter.Answer{Action: guard.Accept} // who injected it is known later
+	}
+	d.mu.Lock()
+	t.ID = d.nextID()
+	v := guard.Judge(d.state, t)
+	if v.Action == guard.Accept || v.Action == guard.Hold {
+		d.mu.Unlock()
+		return milter.Answer{Action: guard.Accept}
+	}
+	_, err := d.recordVerdict(t, &v)
+	d.mu.Unlock()
+	if err != nil {
+		return d.unwritten(err)
+	}
+	d.tell(t, &v)
+	return milter.Answer{Action: v.Action, Reply: v.Reply()}
+}
+
+// judgeEnd answers at the end of the message. Judging and recording are one critical section. The answer to an
+// account's mail leaves when the verdict is on disk: a crash in between tells the client nothing, so it tries
+// again.
+func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answer {
+	if t.Direction == guard.Local {
+		t.UnixUser = d.injectors.wait(ctx, t.QueueID)
+	}
+	d.mu.Lock()
+	t.ID = d.nextID()
+	v := guard.Judge(d.state, t)
+	if v.Account == "" {
+		d.verdicts[v.Reason]++
+		d.mu.Unlock()
+		return milter.Answer{Action: v.Action}
+	}
+	ticket, err := d.recordVerdict(t, &v)
+	d.mu.Unlock()
+	if err != nil {
+		return d.unwritten(err)
+	}
+	if err := ticket.Wait(ctx); err != nil {
+		d.unanswered(t)
+		return d.unwritten(err)
+	}
+	d.tell(t, &v)
+	return milter.Answer{Action: v.Action, Reply: v.Reply(), Quarantine: v.Why}
+}
+
+// nextID makes a transaction's id: the start of this postward and a number.
+func (d *Daemon) nextID() string {
+	d.sequence++
+	return d.config.Node + "/" + strconv.FormatInt(int64(d.started), 36) + "/" + strconv.FormatUint(d.sequence, 36)
+}
+
+func (d *Daemon) recordVerdict(t *guard.Transaction, v *guard.Verdict) (*store.Ticket, error) {
+	d.verdicts[v.Reason]++
+	return d.recordLocked(&guard.Event{Key: "judged:" + t.ID, Kind: guard.KindJudged, At: t.At, Account: v.Account, Transaction: t, Verdict: v})
+}
+
+// unanswered gives back what a mail spent whose answer the MTA never got.
+func (d *Daemon) unanswered(t *guard.Transaction) {
+	e := &guard.Event{Key: "untaken:" + t.ID, Kind: guard.KindUntaken, At: now(), Mail: t.ID, Text: "the MTA did not get the answer"}
+	if _, err := d.record(e); err != nil {
+		d.log.Error("a mail's budget is not given back", "mail", t.ID, "err", err)
+	}
+}
+
+// unwritten is the answer when the journal cannot be written: the sender keeps the mail and tries again.
+func (d *Daemon) unwritten(err error) milter.Answer {
+	d.log.Error("mail is put off: the journal cannot be written", "err", err)
+	return milter.Answer{Action: guard.Tempfail, Reply: guard.Reply{
+		Code: 451, Enhanced: "4.3.0", Text: "the mail cannot be judged now, try again later",
+	}}
+}
+
+func (d *Daemon) tell(t *guard.Transaction, v *guard.Verdict) {
+	if v.Action == guard.Accept && v.Would == "" {
+		return
+	}
+	d.log.Info("verdict", "action", v.Action, "would", v.Would, "reason", v.Reason, "why", v.Why,
+		"account", v.Account, "queue_id", t.QueueID, "client", t.Client, "incident", v.Incident)
+}
+
+// injectors joins the log line that says who injected a local mail with the milter session that judges it.
+type injectors struct {
+	mu    sync.Mutex
+	known map[string]injector
+	more  chan struct{} // closed and replaced when one comes
+}
+
+type injector struct {
+	user string
+	at   time.Time
+}
+
+// injectorWait is how long a local mail waits for the log to say who injected it.
+const (
+	injectorWait = 2 * time.Second
+	injectorKeep = time.Minute
+	maxInjectors = 10_000
+)
+
+func newInjectors() injectors {
+	return injectors{known: map[string]injector{}, more: make(chan struct{})}
+}
+
+// note keeps who injected the mail with a queue id.
+func (i *injectors) note(queueID string, uid uint64, t time.Time) {
+	name := strconv.FormatUint(uid, 10)
+	if u, err := user.LookupId(name); err == nil {
+		name = u.Username
+	} else {
+		name = "uid" + name
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.known) >= maxInjectors {
+		for id, who := range i.known {
+			if t.Sub(who.at) > injectorKeep {
+				delete(i.known, id)
+			}
+		}
+	}
+	if len(i.known) < maxInjectors {
+		i.known[queueID] = injector{name, t}
+	}
+	close(i.more)
+	i.more = make(chan struct{})
+}
+
+// wait returns who injected a mail; empty when the log does not say so in time.
+func (i *injectors) wait(ctx context.Context, queueID string) string {
+	ctx, cancel := context.WithTimeout(ctx, injectorWait)
+	defer cancel()
+	for {
+		i.mu.Lock()
+		who, ok := i.known[queueID]
+		delete(i.known, queueID)
+		more := i.more
+		i.mu.Unlock()
+		if ok {
+			return who.user
+		}
+		select {
+		case <-ctx.Done():
+			return ""
+		case <-more:
+		}
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

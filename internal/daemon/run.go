@@ -1,0 +1,224 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"time"
+
+	"postward/internal/config"
+	"postward/internal/ctl"
+	"postward/internal/guard"
+	"postward/internal/milter"
+	"postward/internal/notify"
+	"postward/internal/store"
+	"postward/internal/warden"
+)
+
+// Files in the state directory.
+const (
+	storeFile   = "postward.db"
+	learnedFile = "learned.jsonl" // written by attach, taken in and renamed by the next start
+)
+
+// Parts is what a daemon is made of besides its store.
+type Parts struct {
+	Config  *config.Config
+	Warden  *warden.Client
+	Notify  *notify.Notifier
+	Log     *slog.Logger
+	Version string
+	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
+	Peers []uint32
+	// Operators says whether a user may use the operator's socket; nil: root and postward's own.
+	Operators func(uid uint32) bool
+	// Ready is called when every socket listens. May be nil.
+	Ready func()
+}
+
+// Run is a postward from its start to the end of ctx. It returns when everything it started has ended, with what
+// it had in hand written down.
+func Run(ctx context.Context, p Parts) error {
+	d, err := start(ctx, p)
+	if err != nil {
+		return err
+	}
+	err = d.serve(ctx, p)
+	d.checkpoint()
+	return errors.Join(err, d.store.Close())
+}
+
+// start opens the store and folds what it has.
+func start(ctx context.Context, p Parts) (*Daemon, error) {
+	s, err := store.Open(ctx, filepath.Join(p.Config.StateDir, storeFile))
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{
+		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, version: p.Version,
+		started: now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
+		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
+	}
+	if err := d.restore(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return d, nil
+}
+
+// restore makes the State of the last checkpoint and the events since.
+func (d *Daemon) restore(ctx context.Context) error {
+	rows, upTo, err := d.store.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("load the state: %w", err)
+	}
+	d.state = guard.Restore(rows)
+	for r, err := range d.store.Tail(ctx, upTo) {
+		if err != nil {
+			return fmt.Errorf("fold the journal: %w", err)
+		}
+		guard.Apply(d.state, r.Event)
+		d.since++
+	}
+	if want := d.config.Policy(); !reflect.DeepEqual(want, d.state.Policy()) {
+		if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("policy:%d", d.started), Kind: guard.KindPolicy, At: d.started, Policy: want}); err != nil {
+			return err
+		}
+	}
+	for _, f := range d.state.Effects() { // decided before the crash, perhaps not done
+		d.offer(work{effect: *f})
+	}
+	return d.takeLearned(ctx)
+}
+
+// takeLearned takes in what attach learned from maps and old logs, once.
+func (d *Daemon) takeLearned(ctx context.Context) error {
+	path := filepath.Join(d.config.StateDir, learnedFile)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what was learned: %w", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	n := 0
+	var last *store.Ticket
+	for lines.Scan() {
+		var e guard.Event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Kind != guard.KindLearned {
+			return fmt.Errorf("read what was learned: line %d of %s is not an event of that kind: remove the file, or attach again", n+1, path)
+		}
+		if last, err = d.record(&e); err != nil {
+			return err
+		}
+		n++
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read what was learned: %w", err)
+	}
+	if last != nil {
+		if err := last.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	d.log.Info("learned from maps and old logs", "accounts", n)
+	return os.Rename(path, path+".taken")
+}
+
+// serve opens the sockets and runs everything until ctx ends or a part fails.
+func (d *Daemon) serve(ctx context.Context, p Parts) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	part := func(name string, run func(context.Context) error) {
+		wg.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	if err := d.listen(p, part); err != nil {
+		cancel(err)
+	} else {
+		part("log", d.readLog)
+		part("effects", d.carryOut)
+		part("alerts", d.sendAlerts)
+		part("tick", d.tick)
+		if p.Ready != nil {
+			p.Ready()
+		}
+	}
+	wg.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// listen opens the operator's socket and a milter socket for each direction.
+func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error)) error {
+	desk, err := ctl.Listen(d.config.Socket, -1)
+	if err != nil {
+		return err
+	}
+	part("operators", func(ctx context.Context) error {
+		return (&ctl.Server{Answer: d.answer, Allow: p.Operators}).Serve(ctx, desk)
+	})
+	for direction, address := range d.sockets() {
+		l, err := milter.Listen(address, -1)
+		if err != nil {
+			return err
+		}
+		s := d.server(direction, p.Peers)
+		d.servers = append(d.servers, s)
+		part("milter "+string(direction), func(ctx context.Context) error { return s.Serve(ctx, l) })
+	}
+	return nil
+}
+
+func (d *Daemon) sockets() map[guard.Direction]string {
+	all := map[guard.Direction]string{
+		guard.Inbound: d.config.Milter.Inbound, guard.Submission: d.config.Milter.Submission, guard.Local: d.config.Milter.Local,
+	}
+	for direction, address := range all {
+		if address == "" {
+			delete(all, direction)
+		}
+	}
+	return all
+}
+
+func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Server {
+	limits := milter.DefaultLimits()
+	limits.Answer = time.Duration(d.config.Milter.AnswerTimeout)
+	limits.Sessions = d.config.Milter.MaxSessions
+	return &milter.Server{
+		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
+		Mail: d.judgeMail, End: d.judgeEnd, Unanswered: d.unanswered,
+	}
+}
+
+// allow admits root, postward's own user and the peers.
+func allow(peers []uint32) func(uint32) bool {
+	return func(uid uint32) bool {
+		if uid == 0 || int(uid) == os.Geteuid() {
+			return true
+		}
+		for _, p := range peers {
+			if p == uid {
+				return true
+			}
+		}
+		return false
+	}
+}
