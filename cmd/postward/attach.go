@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -11,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"postward/internal/attach"
+	"postward/internal/config"
 	"postward/internal/ctl"
+	"postward/internal/warden"
 )
 
 // attachFlags is what attach and detach are told.
@@ -90,7 +93,10 @@ func (f *attachFlags) socketsIn(h *attach.Host) attach.Sockets {
 }
 
 func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, learned *attach.Learned, s attach.Sockets, now time.Time) error {
-	wrote, err := attach.WriteProposal(a.config, attach.Proposal(plan.Host, learned, s), "postward")
+	if err := a.prepareState(f.stateDir); err != nil {
+		return err
+	}
+	wrote, err := attach.WriteProposal(a.config, attach.Proposal(plan.Host, learned, s), config.Default().Group)
 	if err != nil {
 		return err
 	}
@@ -112,6 +118,22 @@ func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, lear
 	a.out.line("What was learned is in %s; the next start of postward takes it in.", path)
 	a.out.line("Attached, in shadow mode. Next: systemctl restart postward; postward status; postward account list")
 	return nil
+}
+
+// prepareState makes the state directory as the daemon needs it, which may not have run yet.
+func (a *app) prepareState(dir string) error {
+	c, err := config.Load(a.config)
+	if errors.Is(err, fs.ErrNotExist) { // it is written next
+		c, err = config.Default(), nil
+	}
+	if err != nil {
+		return err
+	}
+	uid, gid, err := lookupDaemonUser(c.User)
+	if err != nil {
+		return err
+	}
+	return warden.PrepareDir(dir, int(uid), int(gid), 0o750)
 }
 
 func (a *app) printPlan(p *attach.Plan) {

@@ -46,9 +46,6 @@ func (a *app) serve(ctx context.Context) error {
 	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir}}
 	switch {
 	case child:
-		if err := warden.Confine(); err != nil {
-			return err
-		}
 		return a.runDaemon(ctx, c, client, log)
 	case os.Geteuid() == 0:
 		return a.runWarden(ctx, c, acts, log)
@@ -117,9 +114,9 @@ func inGroup(group string) func(uint32) bool {
 
 // runWarden is the root parent's part.
 func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts, log *slog.Logger) error {
-	uid, gid, err := lookupUser(c.User)
+	uid, gid, err := lookupDaemonUser(c.User)
 	if err != nil {
-		return fmt.Errorf("%w: useradd --system --no-create-home --shell /usr/sbin/nologin %s", err, c.User)
+		return err
 	}
 	if _, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command}); err != nil {
 		return err // here, where it ends postward, and not in a child that would be started again and again
@@ -210,6 +207,14 @@ func readers(log string) []uint32 {
 		}
 	}
 	return groups
+}
+
+// lookupDaemonUser is lookupUser with the way out.
+func lookupDaemonUser(name string) (uid, gid uint32, err error) {
+	if uid, gid, err = lookupUser(name); err != nil {
+		err = fmt.Errorf("%w: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin %s", err, name)
+	}
+	return uid, gid, err
 }
 
 func lookupUser(name string) (uid, gid uint32, err error) {

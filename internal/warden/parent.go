@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -149,7 +150,7 @@ func (c *Child) start() (*exec.Cmd, net.Conn, error) {
 		Credential: &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups},
 		Setpgid:    true, // a Ctrl-C at the terminal is for the warden, which asks the child to drain
 	}
-	err = cmd.Start()
+	err = startConfined(cmd)
 	if err := errors.Join(err, theirs.Close()); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("start the daemon: %w", err), conn.Close())
 	}
@@ -180,10 +181,18 @@ func (a *Acts) pruneHourly(ctx context.Context, log *slog.Logger) (stop func()) 
 	return func() { cancel(); <-done }
 }
 
-// Confine gives up, for this process and all it starts, the ways to gain rights by running a program.
-func Confine() error {
-	if _, _, e := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0); e != 0 {
-		return fmt.Errorf("give up new privileges: %w", e)
-	}
-	return nil
+// startConfined starts a process that can never gain rights by running a program (prctl(2), PR_SET_NO_NEW_PRIVS).
+// It inherits that from the thread that forks it. The thread cannot take it back, so it is given up: a goroutine
+// that ends while it is locked ends its thread.
+func startConfined(cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			started <- fmt.Errorf("give up new privileges: %w", err)
+			return
+		}
+		started <- cmd.Start()
+	}()
+	return <-started
 }

@@ -254,8 +254,10 @@ func (p *Postfix) SendMail(username, from string, mail []byte, to ...string) err
 }
 
 // LogTail is the end of the mail log, for an error's text.
-func (p *Postfix) LogTail(lines int) string {
-	text, err := os.ReadFile(p.LogPath)
+func (p *Postfix) LogTail(lines int) string { return tailOf(p.LogPath, lines) }
+
+func tailOf(path string, lines int) string {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return "(no log: " + err.Error() + ")"
 	}
