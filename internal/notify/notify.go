@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,8 +82,8 @@ func service(raw string) (ch *channel, scheme string, err error) {
 	if err != nil {
 		return nil, "", secrets.mask(fmt.Errorf("it is no URL like ntfy://ntfy.sh/topic: %w", err))
 	}
-	if _, err := r.NewService(scheme); err != nil {
-		return nil, "", fmt.Errorf("no service is called %q; there are %v", scheme, r.ListServices())
+	if _, err := r.NewService(scheme); err != nil || scheme == nowhere {
+		return nil, "", fmt.Errorf("no service is called %q; there are %s", scheme, strings.Join(services(&r), ", "))
 	}
 	if scheme != "matrix" { // which would log in to see whether it can
 		if _, err := r.Locate(raw); err != nil {
@@ -96,6 +97,16 @@ func service(raw string) (ch *channel, scheme string, err error) {
 		}
 		return secrets.mask(err)
 	}}, scheme, nil
+}
+
+// nowhere is shoutrrr's service that writes to its own log: it would be taken for sent, and nobody would be told.
+const nowhere = "logger"
+
+// services returns the names of the services that tell somebody, sorted.
+func services(r *router.ServiceRouter) []string {
+	names := slices.DeleteFunc(r.ListServices(), func(name string) bool { return name == nowhere })
+	slices.Sort(names)
+	return names
 }
 
 // nameOf names a channel. For many services the host part of the URL is a token: it is shown only where it is a

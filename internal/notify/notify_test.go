@@ -7,11 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 var sample = Alert{Incident: 7, Stage: "opened", Node: "mail", Account: "alarm", Title: "mail: mail of alarm is held",
@@ -157,6 +160,33 @@ func TestNoSecretIsInANameOrAnError(t *testing.T) {
 		if text := fmt.Sprint(r.Channel, r.Err); strings.Contains(text, "s3cr3t") || strings.Contains(text, "gotify.1") {
 			t.Errorf("%s: a secret is shown: %s", urls[i], text)
 		}
+	}
+}
+
+func TestNoTokenIsInAnErrorHoweverItIsWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		token := "zq" + rapid.StringOfN(rapid.RuneFrom([]rune(`abXY12-_.~:;,+ "üß%`)), 4, 20, -1).Draw(t, "token") + "zq"
+		written := rapid.SampledFrom([]func(string) string{url.PathEscape, url.QueryEscape, func(s string) string { return s }}).Draw(t, "written")(token)
+		raw := rapid.SampledFrom([]string{"generic+http://127.0.0.1:1/%s", "generic+http://127.0.0.1:1/hook?key=%s",
+			"gotify://127.0.0.1:1/%s?disabletls=yes", "ntfy://127.0.0.1:1/%s?scheme=http", "ntfy://user:%s@127.0.0.1:1/topic?scheme=http", "%s",
+		}).Draw(t, "url")
+		n, err := New(Channels{URLs: []string{fmt.Sprintf(raw, written)}})
+		text := fmt.Sprint(err)
+		if err == nil {
+			text = fmt.Sprint(n.Send(context.Background(), sample))
+		}
+		for _, secret := range append(writings(token), written) {
+			if strings.Contains(text, secret) {
+				t.Fatalf("%q is shown: %s", secret, text)
+			}
+		}
+	})
+}
+
+func TestAChannelThatTellsNobodyIsRefused(t *testing.T) {
+	_, err := New(Channels{URLs: []string{"logger://"}})
+	if err == nil || strings.Contains(err.Error(), "logger,") || !strings.Contains(err.Error(), "lark, matrix, mattermost") {
+		t.Error(err)
 	}
 }
 
