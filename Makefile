@@ -3,19 +3,70 @@ SHELL := /bin/bash
 GO    ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build unit test bench-detect
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# Packages whose tests start real daemons. One after the other: they share two cores.
+DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./test/...
 
-build:
-	$(GO) build ./...
+.PHONY: build run test unit lint story prove race fuzz bench-mail bench-detect
 
-unit:
-	$(GO) vet ./...
+build: build/postward
+
+build/postward: $(shell find cmd internal -name '*.go' -o -name '*.sql') go.mod
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/postward
+
+build/story: build/postward $(shell find test -name '*.go')
+	$(GO) build -o $@ ./test/story
+
+# The story, on a private Postfix with postward attached; it stays open until Ctrl-C.
+run:
+	@test/setup.sh run
+	@$(MAKE) --no-print-directory build/story
+	@build/story -stay -postward build/postward
+
+test: lint
+	test/setup.sh test
+	$(GO) test ./...
+	CI=true $(GO) test -tags daemons -p 1 -timeout 8m $(DAEMONS)
+	@$(MAKE) --no-print-directory story
+
+# Unprivileged, offline, under a minute.
+unit: lint
 	$(GO) test -short ./...
 
-test:
+lint:
 	$(GO) vet ./...
+	$(GO) vet -tags daemons ./...
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
-	$(GO) test ./...
+
+story:
+	@test/setup.sh run
+	@$(MAKE) --no-print-directory build/story
+	@build/story -postward build/postward
+
+# The full counts: every test with more of everything, the race detector, every fuzz target for a minute.
+prove: test race
+	test/setup.sh prove
+	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./test/...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	@$(MAKE) --no-print-directory fuzz
+
+race:
+	test/setup.sh prove
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+FUZZTIME ?= 60s
+fuzz:
+	@grep -rl '^func Fuzz' --include=*_test.go internal | while read -r file; do \
+		for target in $$(grep -o '^func Fuzz[A-Za-z0-9]*' $$file | cut -c6-); do \
+			echo "$$target in $$(dirname $$file)"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+		done; done
+
+# Bare Postfix, a milter that does nothing, and postward: throughput, CPU, memory, sizes.
+bench-mail:
+	@test/setup.sh test
+	@$(GO) build -o build/bench-mail ./bench/mail && $(MAKE) --no-print-directory build/postward && build/bench-mail -postward build/postward
 
 # The guard on a sending trace: make bench-detect TRACE=dir (see bench/detect for the form).
 bench-detect:

@@ -22,6 +22,8 @@ packages() {
 		test   nftables           nft: to see what is banned
 		test   miltertest         a milter client that is not ours
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
+		prove  gcc                the race detector
+		prove  libc6-dev          the race detector
 	LIST
 }
 

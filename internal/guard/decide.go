@@ -227,9 +227,10 @@ func (j *judgement) overSiteBudget() (objection, bool) {
 		why: fmt.Sprintf("%s; all accounts together used %d of %d a day from unfamiliar sources", j.facts(), spent, j.policy.Budget.Site)}, true
 }
 
-// unusual is lock 2: what is within the budget but unusual waits a little, in case more comes.
+// unusual is lock 2: what is within the budget but unusual waits a little, in case more comes. A first day at work
+// is not unusual: an account that was never used may begin in a network that the site knows.
 func (j *judgement) unusual() (objection, bool) {
-	dormant := j.account.dormant(j.policy, j.t.At)
+	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
 	if j.new == 0 || j.level > LevelCountry && !dormant || j.declared() {
 		return objection{}, false
 	}

@@ -90,6 +90,12 @@ func (c *PostfixConfig) fill() error {
 	return nil
 }
 
+// PortFree reports whether a TCP port of 127.0.0.1 is free.
+func PortFree(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	return err == nil && l.Close() == nil
+}
+
 // FreePort is a TCP port on which nobody listened a moment ago.
 func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
