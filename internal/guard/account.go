@@ -140,10 +140,13 @@ func (a *Account) spend(now Time, v *Verdict) {
 	}
 }
 
-// giveBack undoes spend for a mail that the MTA did not take.
+// giveBack undoes spend for a mail that the MTA did not take. What passed made its recipients known already: the
+// same mail spends nothing when it comes again, so what it spent for them stays spent.
 func (a *Account) giveBack(m *Mail) {
-	for tier := m.Level.tier(); tier < len(a.Spent.New); tier++ {
-		a.Spent.New[tier].giveBack(m.At, m.New)
+	if m.Status == MailCooling {
+		for tier := m.Level.tier(); tier < len(a.Spent.New); tier++ {
+			a.Spent.New[tier].giveBack(m.At, m.New)
+		}
 	}
 	if m.Level <= LevelCountry {
 		a.Spent.Known.giveBack(m.At, m.Known)

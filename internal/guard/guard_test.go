@@ -347,6 +347,30 @@ func TestUntakenMailGivesItsBudgetBack(t *testing.T) {
 	w.same()
 }
 
+// A mail that passed and was never taken comes again. Its recipients are known by then, so giving back what it spent
+// for them would let one more out than the budget has.
+func TestMailThatComesAgainIsCountedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	passed := 0
+	for i := range 60 {
+		to := rcpts(1, fmt.Sprint("someone", i))
+		m := w.mail("anna", "192.0.2.10", to...)
+		v, _ := w.send(m)
+		if i%3 == 0 {
+			w.apply(Event{Key: "untaken:" + m.ID, Kind: KindUntaken, Mail: m.ID})
+			v, _ = w.send(w.mail("anna", "192.0.2.10", to...))
+		}
+		if v.Action == Accept {
+			passed++
+		}
+	}
+	if budget := w.state.Policy().Budget.Newcomer; passed != budget {
+		t.Errorf("%d passed, the budget is %d", passed, budget)
+	}
+	w.same()
+}
+
 func TestHostedAccountsAreOnlyWatchedUntilDeclared(t *testing.T) {
 	w := newWorld(t)
 	w.allow("anna")

@@ -39,7 +39,7 @@ func (s *State) untaken(m *Mail) {
 	a := s.touch(m.Account)
 	if m.Status == MailPassed || m.Status == MailCooling {
 		a.giveBack(m)
-		if m.unfamiliar() {
+		if m.unfamiliar() && m.Status == MailCooling {
 			s.site.Unfamiliar.giveBack(m.At, m.New)
 			s.changed.Site = true
 		}

@@ -6,8 +6,12 @@ package spine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +20,26 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(rig.Main(m)) }
 
-var users = map[string]string{"alarm": "alarm", "anna": "correct horse", "bob": "battery staple"}
+// users are anna, bob and alarm, and anna0, bob0, … for tests that need many.
+var users = func() map[string]string {
+	all := map[string]string{}
+	for _, name := range []string{"anna", "bob", "alarm"} {
+		all[name] = "password of " + name
+		for i := range 10 {
+			all[fmt.Sprintf("%s%d", name, i)] = all[name]
+		}
+	}
+	return all
+}()
+
+// Where people write from.
+const (
+	office   = "192.0.2.10" // in networks.own
+	hotel    = "198.51.100.77"
+	stranger = "203.0.113.80"
+)
+
+const settings = "[domains]\nlocal = [\"example.org\"]\n[networks]\nown = [\"192.0.2.0/24\"]\n"
 
 // field is a site with postward attached and running.
 type field struct {
@@ -33,6 +56,9 @@ func attached(t *testing.T, config rig.PostwardConfig) *field {
 		t.Fatal(err)
 	}
 	config.Binary = binary
+	if config.Settings == "" {
+		config.Settings = settings
+	}
 	site, err := rig.NewSite(rig.PostfixConfig{}, users)
 	if err != nil {
 		t.Fatal(err)
@@ -91,17 +117,166 @@ func (f *field) account(t *testing.T, sent []rig.Mail) *rig.Ledger {
 	return ledger
 }
 
+// one sends one mail with a login.
+func (f *field) one(user, address string, to ...string) rig.Mail {
+	return f.client(user, address).SendOne(f.ctx, rig.Mail{From: user + "@example.org", To: to})
+}
+
+// wait waits for a fact.
+func (f *field) wait(t *testing.T, what string, fact func() error) {
+	t.Helper()
+	if err := rig.Wait(f.ctx, what, fact); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// status is what the tests read of `postward status --json`.
+type status struct {
+	Held, Cooling, Open int
+	Contained           []string
+	Troubles            []string
+}
+
+func (f *field) status(t *testing.T) status {
+	t.Helper()
+	var s status
+	if err := f.Ask(f.ctx, &s, "status"); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestAnAccountThatMayNotSendCannot(t *testing.T) {
 	f := attached(t, rig.PostwardConfig{Mode: "enforce"})
-	m := f.client("alarm", "203.0.113.80").SendOne(f.ctx, rig.Mail{From: "alarm@example.org", To: []string{"x@example.net"}})
-	if m.Outcome != rig.Refused || m.Code != 550 && m.Code != 554 {
-		t.Errorf("%s %d %s", m.Outcome, m.Code, m.Reply)
-	}
 	f.do(t, "account", "allow", "anna")
-	ok := f.client("anna", "127.0.0.1").SendOne(f.ctx, rig.Mail{From: "anna@example.org", To: []string{"x@example.net"}})
-	if ok.Outcome != rig.Accepted {
-		t.Errorf("%s %s", ok.Outcome, ok.Reply)
+	no := f.one("alarm", stranger, "x@example.net")
+	if no.Outcome != rig.Refused || no.Code != 550 || !strings.Contains(no.Reply, "ask the administrator to allow it") {
+		t.Errorf("%s %d %s", no.Outcome, no.Code, no.Reply)
 	}
-	ledger := f.account(t, []rig.Mail{m, ok})
-	fmt.Println(ledger, f.do(t, "status"))
+	yes := f.one("anna", office, "x@example.net")
+	other := f.client("anna", office).SendOne(f.ctx, rig.Mail{From: "bob@example.org", To: []string{"x@example.net"}})
+	author := f.client("anna", office).SendOne(f.ctx, rig.Mail{From: "anna@example.org", To: []string{"x@example.net"},
+		Header: "From: The Director <director@example.org>\r\nSubject: please pay\r\n"})
+	if yes.Outcome != rig.Accepted || other.Outcome != rig.Refused || author.Outcome != rig.Refused {
+		t.Errorf("own %s %s; another reverse-path %s %s; another author %s %s", yes.Outcome, yes.Reply, other.Outcome, other.Reply, author.Outcome, author.Reply)
+	}
+	if err := f.Sink.WaitLen(f.ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	ledger := f.account(t, []rig.Mail{no, yes, other, author})
+	if len(ledger.AtSink) != 1 || len(ledger.Refused) != 3 {
+		t.Error(ledger)
+	}
+}
+
+func TestInShadowModeEverythingPassesAndIsToldOf(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{})
+	f.do(t, "account", "allow", "alarm")
+	sent := rig.Load{Client: f.client("alarm", stranger), Count: 30, Parallel: 3,
+		Mail: func(i int) rig.Mail {
+			return rig.Mail{From: "alarm@example.org", To: []string{fmt.Sprintf("v%d@example.net", i)}}
+		}}.Send(f.ctx)
+	if err := f.Sink.WaitLen(f.ctx, len(sent)); err != nil {
+		t.Fatal(err)
+	}
+	if ledger := f.account(t, sent); len(ledger.AtSink) != len(sent) {
+		t.Error(ledger)
+	}
+	if s := f.status(t); s.Open != 1 || s.Held != 0 || s.Cooling != 0 {
+		t.Errorf("%+v", s)
+	}
+	if list := f.do(t, "incident", "list"); !strings.Contains(list, "alarm") || !strings.Contains(list, "shadow") {
+		t.Error(list)
+	}
+}
+
+func TestHeldMailIsDeletedWithACopyOrReleasedOnce(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{Mode: "enforce"})
+	f.do(t, "account", "allow", "anna")
+	f.do(t, "account", "allow", "alarm")
+	bad := rig.Load{Client: f.client("alarm", stranger), Count: 40, Parallel: 2,
+		Mail: func(i int) rig.Mail {
+			return rig.Mail{From: "alarm@example.org", To: []string{fmt.Sprintf("v%d@example.net", i)}}
+		}}.Send(f.ctx)
+	good := f.one("anna", hotel, "friend@example.com")
+	// What the administrator holds is his own.
+	f.Sink.Answer("later@example.net", rig.Answer{Code: 451, Text: "4.3.0 not now"})
+	byHand := f.one("anna", office, "later@example.net")
+	f.wait(t, "the deferred mail", func() error {
+		queue, err := f.Site.Postfix.Queue()
+		for _, q := range queue {
+			if q.ID == byHand.QueueID && q.Queue == "deferred" {
+				return nil
+			}
+		}
+		return errors.Join(err, fmt.Errorf("%v", queue))
+	})
+	if out, err := f.Site.Postfix.Command(f.ctx, "postsuper", "-h", byHand.QueueID).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	held := strings.Count(f.do(t, "--json", "held", "list"), "\"queue_id\"")
+	if s := f.status(t); s.Held < 5 || s.Cooling != 1 || held != s.Held+s.Cooling+1 || !slices.Equal(s.Contained, []string{"alarm"}) {
+		t.Errorf("%+v, %d listed", s, held)
+	}
+	if out, err := f.Run(f.ctx, "held", "release", byHand.QueueID); err == nil {
+		t.Errorf("what the administrator holds was released: %s", out)
+	}
+	f.do(t, "held", "release", good.QueueID)
+	if err := f.Sink.WaitLen(f.ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	f.do(t, "--yes", "incident", "delete", "1")
+	f.wait(t, "deleted mail to be gone", func() error {
+		left, err := f.Site.Postfix.Held()
+		if err == nil && (len(left) != 1 || left[0].ID != byHand.QueueID) {
+			err = fmt.Errorf("%v", left)
+		}
+		return err
+	})
+	copies, err := filepath.Glob(filepath.Join(f.Postward.Dir, "trash", "*"))
+	if err != nil || len(copies) == 0 {
+		t.Fatalf("%v %v", copies, err)
+	}
+	text, err := f.Site.Postfix.Command(f.ctx, "postcat", copies[0]).Output()
+	if err != nil || !strings.Contains(string(text), "X-Token: ") {
+		t.Errorf("%v %.300s", err, text)
+	}
+	ledger, err := rig.Account(f.ctx, append(bad, good, byHand), f.Sink, f.Site.Postfix)
+	if err != nil || len(ledger.Missing) != len(copies) || len(ledger.AtSink) != 1 || len(ledger.Held) != 1 || len(ledger.Twice) != 0 {
+		t.Errorf("%d copies; %s %v", len(copies), ledger, err)
+	}
+}
+
+func TestCooledMailLeavesByItselfAndLocalMailHasAnAccount(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{Mode: "enforce", Settings: settings + "[cooling]\ntime = \"10s\"\n"})
+	f.do(t, "account", "allow", "anna")
+	cooled := f.one("anna", hotel, "friend@example.com")
+	local := rig.Mail{Token: rig.NewToken(), From: "nobody@example.org", To: []string{"w@example.net"}, Outcome: rig.Accepted}
+	if err := f.Site.Postfix.SendMail("nobody", "", []byte(local.Text()), local.To...); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sink.WaitLen(f.ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.status(t); s.Cooling != 1 {
+		t.Errorf("%+v", s)
+	}
+	if shown := f.do(t, "account", "list"); !strings.Contains(shown, "local:nobody") {
+		t.Errorf("who injected the mail is not known: %s", shown)
+	}
+	if err := f.Sink.WaitLen(f.ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Site.Postfix.WaitDelivered(f.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if ledger := f.account(t, []rig.Mail{cooled, local}); len(ledger.AtSink) != 2 {
+		t.Error(ledger)
+	}
+	f.wait(t, "nothing to be followed any more", func() error {
+		if s := f.status(t); s.Cooling+s.Held > 0 {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
 }
