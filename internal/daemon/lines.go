@@ -51,8 +51,8 @@ func (d *Daemon) logTrouble(err error) {
 	}
 }
 
-// takeLines takes a batch of lines, and waits for the disk so that a flood of lines fills no memory. While the
-// journal cannot be written the lines wait in their file.
+// takeLines takes a batch of lines, and after a large one waits for the disk, so that a flood of lines fills no
+// memory. While the journal cannot be written the lines wait in their file.
 func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	for _, g := range b.Gaps {
 		d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
@@ -76,13 +76,18 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 		return fmt.Errorf("write the place in the log: %w", err)
 	}
 	d.writer.SetCursor(cursorName, string(place))
-	if last != nil {
-		if err := last.Wait(ctx); err != nil && ctx.Err() != nil {
-			return err
-		}
+	if last == nil || len(b.Lines) < manyLines {
+		return nil
+	}
+	if err := last.Wait(ctx); err != nil && ctx.Err() != nil {
+		return err
 	}
 	return nil
 }
+
+// manyLines is from how many lines on a batch waits for the disk. A few ride along with the next mail's group, or are
+// written within a second or two: a commit of their own for each would wear out an SD card.
+const manyLines = 200
 
 // takeLineAgain takes a line as often as the journal refuses it.
 func (d *Daemon) takeLineAgain(ctx context.Context, l *maillog.Line) (*store.Ticket, error) {
