@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary be postward itself.
+func TestMain(m *testing.M) {
+	if os.Getenv("BE_POSTWARD") != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func postward(t *testing.T, args ...string) (out, said string, code int) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "BE_POSTWARD=1")
+	var o, e bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &o, &e
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return o.String(), e.String(), cmd.ProcessState.ExitCode()
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "postward.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAWrongConfigurationIsToldWholeAndNothingStarts(t *testing.T) {
+	path := file(t, "mode = \"enforced\"\n[budget]\nunfamilar = 6\n")
+	for _, verb := range [][]string{{"config", "check"}, {"serve"}, {"notify", "test"}} {
+		_, said, code := postward(t, append([]string{"--config", path}, verb...)...)
+		if code != exitCould || !strings.Contains(said, path+":1: mode") || !strings.Contains(said, path+":3: budget.unfamilar: no such key; did you mean budget.unfamiliar?") {
+			t.Errorf("%v: %d %s", verb, code, said)
+		}
+	}
+}
+
+func TestWithoutADaemonTheNextStepIsSaid(t *testing.T) {
+	path := file(t, "socket = \"/nonexistent/control.sock\"\n")
+	for _, verb := range [][]string{{"status"}, {"account", "list"}, {"incident", "list"}, {"held", "list"}} {
+		_, said, code := postward(t, append([]string{"--config", path}, verb...)...)
+		if code != exitCould || !strings.Contains(said, "/nonexistent/control.sock") || !strings.Contains(said, "systemctl start postward") {
+			t.Errorf("%v: %d %s", verb, code, said)
+		}
+	}
+}
+
+func TestConfigShowsWhatDiffers(t *testing.T) {
+	out, said, code := postward(t, "--config", file(t, "mode = \"enforce\"\n[notify]\nurls = [\"ntfy://u:hunter2@ntfy.example.org/t\"]\n"), "config", "show")
+	if code != exitFine || !strings.Contains(out, "mode\t\"enforce\"\t\"shadow\"") || strings.Contains(out, "hunter2") {
+		t.Errorf("%d %q %s", code, out, said)
+	}
+	if out, _, code := postward(t, "--config", file(t, ""), "config", "check"); code != exitFine || !strings.Contains(out, "is good") {
+		t.Errorf("%d %q", code, out)
+	}
+}
+
+func TestNobodyToTellIsAnError(t *testing.T) {
+	_, said, code := postward(t, "--config", file(t, ""), "notify", "test")
+	if code != exitCould || !strings.Contains(said, "set notify.urls or notify.command") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+func TestManualAndCompletionAreMade(t *testing.T) {
+	dir := t.TempDir()
+	if _, said, code := postward(t, "manual", dir); code != exitFine {
+		t.Fatal(said)
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "postward*.8"))
+	if err != nil || len(pages) < 20 {
+		t.Errorf("%d pages, %v", len(pages), err)
+	}
+	if out, said, code := postward(t, "completion", "bash"); code != exitFine || !strings.Contains(out, "postward") {
+		t.Error(said)
+	}
+}
