@@ -69,11 +69,7 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	}
 	o.line("Why")
 	for _, s := range i.Sentences {
-		times := ""
-		if s.Times > 1 {
-			times = fmt.Sprintf("  (and %d times more)", s.Times-1)
-		}
-		o.line("  %s  %-12s %s%s", s.At.Time().Local().Format("15:04:05"), s.Reason, oneLine(s.Why), times)
+		o.line("  %s  %-12s %s%s", s.At.Time().Local().Format("15:04:05"), s.Reason, oneLine(s.Why), again(s.Times-1))
 	}
 	o.line("From")
 	for _, s := range i.Sources {
@@ -91,6 +87,13 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 		o.line("  postward incident delete %d    it was not: delete what is held (a copy is kept for 7 days)", i.ID)
 		o.line("  postward incident close %d     done: the password is changed, %s may send again", i.ID, printable(i.Account))
 	}
+}
+
+func again(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("  (and %s)", count(n, "more time"))
 }
 
 func more(n int) string {

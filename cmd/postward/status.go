@@ -32,7 +32,7 @@ func (a *app) printStatus(s *ctl.Status) error {
 		needs = append(needs, count(s.Open, "open incident")+": postward incident list")
 	}
 	for _, e := range s.Undone {
-		needs = append(needs, fmt.Sprintf("%s failed %d times (%s)", e.ID, e.Attempts, oneLine(e.Error)))
+		needs = append(needs, fmt.Sprintf("%s failed %s (%s)", e.ID, count(e.Attempts, "time"), oneLine(e.Error)))
 	}
 	if len(needs) == 0 {
 		o.line("%s", o.paint(calm, "Nothing needs you."))
@@ -49,7 +49,7 @@ func (a *app) printStatus(s *ctl.Status) error {
 	}
 	o.line("mail       %d held for a person, %d cooling, %d on the way", s.Held, s.Cooling, s.Queued)
 	for _, x := range s.Unlisted {
-		o.line("not listed %s tried to send %d times, last %s: postward account allow %s", printable(x.Name), x.Refused, ago(x.LastNo, s.Now), printable(x.Name))
+		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}
 	for _, d := range slices.Sorted(maps.Keys(s.Sockets)) {
 		o.line("%-10s %s, %s", d, s.Sockets[d], count(s.Sessions[d], "session"))

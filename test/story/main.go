@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -120,6 +121,9 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 		if binary, err = rig.Build(); err != nil {
 			return err
 		}
+	}
+	if binary, err = filepath.Abs(binary); err != nil {
+		return err
 	}
 	if s.webhook, err = listenWebhook(); err != nil {
 		return err
