@@ -47,15 +47,21 @@ type Postward struct {
 	process *Process
 }
 
-// Attach writes a configuration and attaches postward to a Postfix that does not run, by `postward attach --apply`.
-// The Postfix must not have milters of its own.
-func Attach(p *Postfix, config PostwardConfig) (*Postward, error) {
+// NewPostward writes a configuration for a postward beside p. Nothing is attached or started.
+func NewPostward(p *Postfix, config PostwardConfig) (*Postward, error) {
 	dir, err := NewDir("postward")
 	if err != nil {
 		return nil, err
 	}
 	w := &Postward{PostwardConfig: config, Dir: dir, Config: filepath.Join(dir, "postward.toml"), StateDir: filepath.Join(dir, "state"), postfix: p}
-	if err := w.configure(); err != nil {
+	return w, w.configure()
+}
+
+// Attach is NewPostward, attached to a Postfix that does not run, by `postward attach --apply`. The Postfix must not
+// have milters of its own.
+func Attach(p *Postfix, config PostwardConfig) (*Postward, error) {
+	w, err := NewPostward(p, config)
+	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

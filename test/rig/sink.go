@@ -138,15 +138,6 @@ func (s *Sink) Returned() map[Copy]int {
 	return maps.Clone(s.returned)
 }
 
-// Tokens is Copies with keys of the form token@recipient.
-func (s *Sink) Tokens() map[string]int {
-	tokens := map[string]int{}
-	for c, n := range s.Copies() {
-		tokens[c.Token+"@"+c.To] = n
-	}
-	return tokens
-}
-
 // Len is how many messages arrived.
 func (s *Sink) Len() int {
 	s.mu.Lock()
