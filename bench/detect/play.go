@@ -21,7 +21,6 @@ type play struct {
 	submitted int
 	lost      int
 	cooled    int
-	latest    time.Duration // longest cooling
 	held      int
 	refused   int
 	episodes  map[string]int // by kind of the mail that opened them

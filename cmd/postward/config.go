@@ -92,7 +92,7 @@ func (a *app) notifyTest(ctx context.Context) error {
 		a.out.line("%s  %s", r.Channel, said)
 	}
 	if failed {
-		return found
+		return errFound
 	}
 	return nil
 }

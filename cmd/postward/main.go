@@ -24,8 +24,8 @@ const (
 	exitCould = 2 // could not run
 )
 
-// found is the error that means: this ran, and there is something to look at. It prints nothing by itself.
-var found = errors.New("something to look at")
+// errFound is the error that means: this ran, and there is something to look at. It prints nothing by itself.
+var errFound = errors.New("something to look at")
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -38,7 +38,7 @@ func run(args []string) int {
 	switch {
 	case err == nil:
 		return exitFine
-	case errors.Is(err, found):
+	case errors.Is(err, errFound):
 		return exitFound
 	}
 	complain(err)

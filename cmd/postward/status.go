@@ -24,7 +24,7 @@ func (a *app) statusCommand() *cobra.Command {
 		}}
 }
 
-// printStatus says what needs a person first, and returns found if anything does.
+// printStatus says what needs a person first, and returns errFound if anything does.
 func (a *app) printStatus(s *ctl.Status) error {
 	o := a.out
 	needs := s.Troubles
@@ -56,7 +56,7 @@ func (a *app) printStatus(s *ctl.Status) error {
 	}
 	o.line("verdicts   %s", verdicts(s.Verdicts))
 	if len(needs) > 0 {
-		return found
+		return errFound
 	}
 	return nil
 }

@@ -149,11 +149,9 @@ func (h *Host) wrapped(name string) bool {
 
 // interfaceAddress is an address at which services without a host part listen.
 func (h *Host) interfaceAddress() string {
-	for _, name := range splitList(h.values["inet_interfaces"]) {
-		if name == "all" || name == "loopback-only" {
-			return "127.0.0.1"
-		}
-		return strings.Trim(name, "[]")
+	first := append(splitList(h.values["inet_interfaces"]), "all")[0]
+	if first == "all" || first == "loopback-only" {
+		return "127.0.0.1"
 	}
-	return "127.0.0.1"
+	return strings.Trim(first, "[]")
 }

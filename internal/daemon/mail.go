@@ -89,12 +89,13 @@ func (d *Daemon) unwritten(err error) milter.Answer {
 	}}
 }
 
+// tell logs what was held. Refusals are in Postfix's own log with our words, and a flood of them must not be a flood
+// here; what shadow mode would have done is in the incident.
 func (d *Daemon) tell(t *guard.Transaction, v *guard.Verdict) {
-	if v.Action == guard.Accept && v.Would == "" {
+	if v.Action != guard.Hold {
 		return
 	}
-	d.log.Info("verdict", "action", v.Action, "would", v.Would, "reason", v.Reason, "why", v.Why,
-		"account", v.Account, "queue_id", t.QueueID, "client", t.Client, "incident", v.Incident)
+	d.log.Info("held", "account", v.Account, "reason", v.Reason, "why", v.Why, "queue_id", t.QueueID, "incident", v.Incident)
 }
 
 // injectors joins the log line that says who injected a local mail with the milter session that judges it.

@@ -152,17 +152,6 @@ func (s *scan) port(p *Peer) bool {
 	return true
 }
 
-// until takes up to the literal text and takes that too.
-func (s *scan) until(text string) ([]byte, bool) {
-	i := bytes.Index(s.rest, []byte(text))
-	if i < 0 {
-		return nil, false
-	}
-	b := s.rest[:i]
-	s.rest = s.rest[i+len(text):]
-	return b, true
-}
-
 // enhanced reads an enhanced status code (RFC 3463 section 2): class 2, 4 or 5, subject, detail.
 func (s *scan) enhanced() ([]byte, bool) {
 	b, ok := s.take(decimals)

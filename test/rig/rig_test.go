@@ -88,10 +88,3 @@ func TestTwoThousandMailsTakeSeconds(t *testing.T) {
 		t.Errorf("%s\n%v", ledger, ledger.Err())
 	}
 }
-
-func postsuper(t *testing.T, p *rig.Postfix, args ...string) {
-	t.Helper()
-	if out, err := p.Command(within(t, time.Minute), "postsuper", args...).CombinedOutput(); err != nil {
-		t.Fatalf("postsuper %v: %v: %s", args, err, out)
-	}
-}
