@@ -60,7 +60,7 @@ fuzz:
 	@grep -rl '^func Fuzz' --include=*_test.go internal | while read -r file; do \
 		for target in $$(grep -o '^func Fuzz[A-Za-z0-9]*' $$file | cut -c6-); do \
 			echo "$$target in $$(dirname $$file)"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 3s ./$$(dirname $$file) || exit 1; \
 		done; done
 
 # Bare Postfix, a milter that does nothing, and postward: throughput, CPU, memory, sizes.

@@ -106,6 +106,9 @@ func options(file []byte, l logical, args []span) []setting {
 			a.start, a.end = a.start+1, a.end-1
 		}
 		if s, ok := parseSetting(file, l.text[a.start:a.end], l.at[a.start:a.end]); ok {
+			if s.first { // no blank behind the "=" is kept: it may end the argument
+				s.insertAt = l.at[a.start+bytes.IndexByte(l.text[a.start:a.end], '=')] + 1
+			}
 			all = append(all, s)
 		}
 	}
