@@ -72,7 +72,11 @@ allow_starting() {
 	fi
 }
 
-apt() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
+# apt runs apt-get; what it prints is shown when it fails.
+apt() {
+	local said
+	said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 "$@" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
+}
 
 lists_are_old() {
 	[[ -z $(find /var/lib/apt/lists -maxdepth 1 -name '*_InRelease' -mtime -7 -print -quit 2>/dev/null) ]]
@@ -82,13 +86,13 @@ install_packages() {
 	local fresh="$*"
 	if lists_are_old || ! apt-get -s -qq --no-install-recommends install "$@" >/dev/null 2>&1; then
 		say "apt-get update"
-		apt -qq update || die "apt-get update failed: see above; is there a network?"
+		apt update || die "apt-get update failed: see above; is there a network?"
 	fi
 	if [[ " $fresh " == *" postfix "* ]]; then
 		debconf-set-selections <<<'postfix postfix/main_mailer_type select No configuration'
 	fi
 	forbid_starting
-	apt -qq --no-install-recommends install "$@" ||
+	apt --no-install-recommends install "$@" ||
 		die "apt-get could not install: $fresh" "see above; nothing else was changed"
 	if [[ " $fresh " == *" dovecot-core "* ]]; then
 		leave_disabled dovecot.service dovecot.socket
