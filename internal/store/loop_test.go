@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,15 @@ import (
 
 // disk stands in for the transaction alone: the loop is tested by its clock, the SQL in the suite.
 type disk struct {
+	mu     sync.Mutex
 	groups [][]string // keys, or names of cursors
 	err    error
 	tries  int
 }
 
 func (d *disk) commit(g *group) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.tries++
 	if d.err != nil {
 		return d.err
@@ -34,13 +38,26 @@ func (d *disk) commit(g *group) error {
 	return nil
 }
 
+// fail makes every commit fail with err; nil: succeed again.
+func (d *disk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+func (d *disk) written() [][]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.groups)
+}
+
 // inBubble runs a test under a clock of its own; wait returns when every goroutine waits for it.
 func inBubble(t *testing.T, test func(t *testing.T, d *disk, w *Writer)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{}
 		w := newWriter(0, d.commit)
 		test(t, d, w)
-		d.err = nil
+		d.fail(nil)
 		if err := w.close(); err != nil {
 			t.Error(err)
 		}
@@ -68,12 +85,12 @@ func TestWhatNobodyWaitsForIsWrittenWithinASecond(t *testing.T) {
 		add(t, w, "1")
 		add(t, w, "2")
 		synctest.Wait()
-		if len(d.groups) != 0 {
-			t.Errorf("written though nobody waits: %v", d.groups)
+		if len(d.written()) != 0 {
+			t.Errorf("written though nobody waits: %v", d.written())
 		}
 		pass(tickEvery)
-		if fmt.Sprint(d.groups) != "[[1 2]]" {
-			t.Errorf("after a second: %v", d.groups)
+		if fmt.Sprint(d.written()) != "[[1 2]]" {
+			t.Errorf("after a second: %v", d.written())
 		}
 	})
 }
@@ -85,8 +102,8 @@ func TestWhoeverWaitsTakesTheOthersAlong(t *testing.T) {
 		if err := add(t, w, "2").Wait(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if fmt.Sprint(d.groups) != "[[1 2 log]]" {
-			t.Errorf("written: %v", d.groups)
+		if fmt.Sprint(d.written()) != "[[1 2 log]]" {
+			t.Errorf("written: %v", d.written())
 		}
 	})
 }
@@ -97,19 +114,19 @@ func TestALonePositionWaitsAMinute(t *testing.T) {
 			w.SetCursor("log", "x")
 			pass(time.Second)
 		}
-		if len(d.groups) != 0 {
-			t.Errorf("written: %v", d.groups)
+		if len(d.written()) != 0 {
+			t.Errorf("written: %v", d.written())
 		}
 		pass(3 * time.Second)
-		if len(d.groups) != 1 {
-			t.Errorf("after a minute: %v", d.groups)
+		if len(d.written()) != 1 {
+			t.Errorf("after a minute: %v", d.written())
 		}
 	})
 }
 
 func TestAFailedGroupIsTriedAgainEverySecondInOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *disk, w *Writer) {
-		d.err = errors.New("no space")
+		d.fail(errors.New("no space"))
 		pass(tickEvery / 2)
 		var want []string
 		var tickets []*Ticket
@@ -137,12 +154,12 @@ func TestAFailedGroupIsTriedAgainEverySecondInOrder(t *testing.T) {
 		if n := d.tries - before; n != 10 {
 			t.Errorf("%d tries in 10 seconds", n)
 		}
-		d.err = nil
+		d.fail(nil)
 		pass(time.Second)
 		if err := w.healthy(); err != nil {
 			t.Errorf("after recovery: %v", err)
 		}
-		if got := slices.Concat(d.groups...); !slices.Equal(got, append(want, "log", "log")) {
+		if got := slices.Concat(d.written()...); !slices.Equal(got, append(want, "log", "log")) {
 			t.Errorf("written: %d events", len(got))
 		}
 		if err := add(t, w, "after").Wait(t.Context()); err != nil {
@@ -156,12 +173,12 @@ func TestAFailedGroupIsTriedAgainEverySecondInOrder(t *testing.T) {
 
 func TestTroubleEndsWithinASecondEvenWithoutEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *disk, w *Writer) {
-		d.err = errors.New("no space")
+		d.fail(errors.New("no space"))
 		w.SetCursor("log", "x")
 		if err := w.Flush(t.Context()); !errors.Is(err, ErrUnavailable) || w.healthy() == nil {
 			t.Errorf("Flush: %v", err)
 		}
-		d.err = nil
+		d.fail(nil)
 		pass(time.Second)
 		if err := w.healthy(); err != nil {
 			t.Errorf("after a second: %v", err)
@@ -171,12 +188,12 @@ func TestTroubleEndsWithinASecondEvenWithoutEvents(t *testing.T) {
 
 func TestWhatComesAfterRecoveryHasATicketOfItsOwn(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *disk, w *Writer) {
-		d.err = errors.New("no space")
+		d.fail(errors.New("no space"))
 		if err := add(t, w, "1").Wait(t.Context()); err == nil {
 			t.Error("written")
 		}
 		w.SetCursor("log", "x") // accepted in trouble, behind the failed group
-		d.err = nil
+		d.fail(nil)
 		pass(2 * time.Second)
 		if err := add(t, w, "2").Wait(t.Context()); err != nil {
 			t.Errorf("ticket of a later event: %v", err)
@@ -206,8 +223,8 @@ func TestAnEventIsCopiedWhenItIsAppended(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Key = "changed"
-		if err := ticket.Wait(t.Context()); err != nil || fmt.Sprint(d.groups) != "[[1]]" {
-			t.Errorf("%v, %v", d.groups, err)
+		if err := ticket.Wait(t.Context()); err != nil || fmt.Sprint(d.written()) != "[[1]]" {
+			t.Errorf("%v, %v", d.written(), err)
 		}
 	})
 }
