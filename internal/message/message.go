@@ -186,7 +186,7 @@ func Canonical(path string) string {
 	if at < 0 {
 		return clearControls(a)
 	}
-	return clearControls(unquote(a[:at]) + "@" + strings.TrimSuffix(a[at+1:], "."))
+	return clearControls(unquote(a[:at]) + "@" + strings.TrimRight(a[at+1:], "."))
 }
 
 func clearControls(s string) string {
