@@ -20,20 +20,8 @@ import (
 	"time"
 )
 
-// These tests use the Postfix and Dovecot that Debian ships, with directories of their own, on free ports of the
-// loopback; nothing of the machine's own configuration is read or written.
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("Postfix can only be started by root")
-	}
-	for _, name := range []string{"postfix", "postconf", "dovecot"} {
-		if _, err := exec.LookPath(toolPath(name)); err != nil {
-			t.Skipf("%s is not installed (test/setup.sh does that)", name)
-		}
-	}
-}
+// These tests use the Postfix and Dovecot that Debian ships, with directories of their own, in a room of their own
+// (see TestMain); nothing of the machine's own configuration is read or written.
 
 // place makes a directory that the user postfix can reach; t.TempDir's cannot be entered by others.
 func place(t *testing.T) string {
@@ -59,7 +47,7 @@ func age(t *testing.T, dir string) {
 }
 
 func TestPostconfReadsEveryCaseAsWeDo(t *testing.T) {
-	needRoot(t)
+	needRoom(t)
 	for _, name := range cases(t) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			dir := place(t)
@@ -109,7 +97,7 @@ func freePort(t *testing.T) int {
 
 func newPrivate(t *testing.T) *private {
 	t.Helper()
-	needRoot(t)
+	needRoom(t)
 	root := place(t)
 	p := &private{
 		etc: root + "/etc", queue: root + "/queue", state: root + "/state",
