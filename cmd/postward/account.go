@@ -57,9 +57,9 @@ func (a *app) accountShow() *cobra.Command {
 			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), addresses(x.Listing.Addresses))
 		}
 		if x.Learned != nil {
-			a.out.line("  in old logs: %s, as %s", count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
+			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
 		}
-		a.out.line("  mails %d, last %s; %d refused; %s known", x.Messages, when(x.Last), x.Refused, count(x.Known.Len(), "recipient"))
+		a.out.line("  mails %d, last %s; %d refused; %s known", x.Messages, when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
 		for _, u := range x.Sources.Networks {
 			a.out.line("  from %-39s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
 		}

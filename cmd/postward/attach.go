@@ -14,6 +14,7 @@ import (
 	"postward/internal/attach"
 	"postward/internal/config"
 	"postward/internal/ctl"
+	"postward/internal/guard"
 	"postward/internal/warden"
 )
 
@@ -161,7 +162,7 @@ func (a *app) printPlan(p *attach.Plan) {
 const maxShown = 40
 
 func (a *app) printLearned(l *attach.Learned) error {
-	a.out.line("Who sends as whom, as maps, users and old logs say (%s)", count(len(l.Rows), "row"))
+	a.out.line("Who sends as whom, as maps, users and old logs say (%s)", guard.Count(len(l.Rows), "row"))
 	var rows [][]string
 	for _, r := range l.Rows[:min(len(l.Rows), maxShown)] {
 		address, last := r.Address, "-"

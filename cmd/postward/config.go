@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -20,6 +22,10 @@ func (a *app) configCommand() *cobra.Command {
 		&cobra.Command{Use: "check", Short: "say everything that is wrong with it", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 			if _, _, err := a.loadAll(); err != nil {
 				return err
+			}
+			if _, err := os.Stat(a.config); errors.Is(err, fs.ErrNotExist) {
+				a.out.line("there is no %s: the defaults are in force; postward config example shows every key", a.config)
+				return nil
 			}
 			a.out.line("%s is good", a.config)
 			return nil
@@ -61,7 +67,7 @@ func (a *app) loadAll() (*config.Config, *notify.Notifier, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command})
+	n, err := notify.New(notify.Channels(c.Notify))
 	return c, n, err
 }
 

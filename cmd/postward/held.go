@@ -47,7 +47,7 @@ func (a *app) heldShow() *cobra.Command {
 			return a.orJSON(err, x)
 		}
 		m := x.Mail
-		a.out.line("%s: %s of account %s, waits for %s", m.QueueID, count(m.Recipients, "recipient"), printable(m.Account), waits(m))
+		a.out.line("%s: %s of account %s, waits for %s", m.QueueID, guard.Count(m.Recipients, "recipient"), printable(m.Account), waits(m))
 		a.out.line("  since %s; incident %d", when(m.At), m.Incident)
 		a.out.line("  %s: %s", m.Reason, oneLine(m.Why))
 		a.out.line("%s", printable(x.Text))
@@ -63,7 +63,7 @@ func (a *app) heldRelease() *cobra.Command {
 
 func (a *app) heldDelete() *cobra.Command {
 	return &cobra.Command{Use: "delete QUEUE-ID…", Short: "delete held mail; a copy is kept for 7 days", Args: cobra.MinimumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		if err := a.confirm(fmt.Sprintf("This deletes %s", count(len(args), "held mail"))); err != nil {
+		if err := a.confirm(fmt.Sprintf("This deletes %s", guard.Count(len(args), "held mail"))); err != nil {
 			return err
 		}
 		return a.actOnHeld(c.Context(), "held/delete", args, "%s being deleted.")
@@ -75,6 +75,6 @@ func (a *app) actOnHeld(ctx context.Context, verb string, ids []string, said str
 	if err := a.ask(ctx, verb, ctl.MailsRequest{QueueIDs: ids}, &acted); err != nil || a.json {
 		return a.orJSON(err, acted)
 	}
-	a.out.line(said, count(acted.Mails, "mail"))
+	a.out.line(said, guard.Count(acted.Mails, "mail"))
 	return nil
 }

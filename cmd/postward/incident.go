@@ -61,9 +61,9 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	o.line("Incident %d: account %s, %s", i.ID, o.paint(watch, printable(i.Account)), o.paint(stateColour(i), incidentState(i)))
 	o.line("  first mail %s, last %s", when(i.First), when(i.Last))
 	if i.Contained != 0 {
-		o.line("  contained %s after %s", when(i.Contained), count(i.Before, "mail"))
+		o.line("  contained %s after %s", when(i.Contained), guard.Count(i.Before, "mail"))
 	}
-	o.line("  held %d   refused %d   put back on hold %d   left for %s", i.Held, i.Refused, i.Stopped, count(i.Left, "recipient"))
+	o.line("  held %d   refused %d   put back on hold %d   left for %s", i.Held, i.Refused, i.Stopped, guard.Count(i.Left, "recipient"))
 	if i.Released+i.Deleted > 0 {
 		o.line("  released %d   deleted %d", i.Released, i.Deleted)
 	}
@@ -73,10 +73,10 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	}
 	o.line("From")
 	for _, s := range i.Sources {
-		o.line("  %-39s %s, %s", s.Network, count(s.Messages, "mail"), s.Level)
+		o.line("  %-39s %s, %s", s.Network, guard.Count(s.Messages, "mail"), s.Level)
 	}
 	if len(x.Mails) > 0 {
-		o.line("Still held: %s", count(len(x.Mails), "mail"))
+		o.line("Still held: %s", guard.Count(len(x.Mails), "mail"))
 		for _, m := range x.Mails[:min(len(x.Mails), 5)] {
 			o.line("  %-12s %s -> %s%s  %q", m.QueueID, printable(m.ReversePath), printable(m.First), more(m.Recipients-1), printable(m.Subject))
 		}
@@ -93,7 +93,7 @@ func again(n int) string {
 	if n <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("  (and %s)", count(n, "more time"))
+	return fmt.Sprintf("  (and %s)", guard.Count(n, "more time"))
 }
 
 func more(n int) string {
@@ -154,7 +154,7 @@ func (a *app) actOnIncident(ctx context.Context, verb, arg string, r ctl.Inciden
 	if err := a.ask(ctx, verb, r, &acted); err != nil || a.json {
 		return a.orJSON(err, acted)
 	}
-	a.out.line(said, id, count(acted.Mails, "mail"))
+	a.out.line(said, id, guard.Count(acted.Mails, "mail"))
 	return nil
 }
 

@@ -83,9 +83,21 @@ func newRoot() *cobra.Command {
 	flags.StringVar(&a.socket, "socket", "", "operator socket of the daemon (default: from the configuration)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "do not ask before what cannot be undone")
-	root.AddCommand(a.statusCommand(), a.accountCommand(), a.incidentCommand(), a.heldCommand(),
-		a.attachCommand(), a.detachCommand(), a.configCommand(), a.notifyCommand(), a.serveCommand(), manualCommand(root), versionCommand())
+	root.AddCommand(a.statusCommand(), group(a.accountCommand()), group(a.incidentCommand()), group(a.heldCommand()),
+		a.attachCommand(), a.detachCommand(), group(a.configCommand()), group(a.notifyCommand()), a.serveCommand(), manualCommand(root), versionCommand())
 	return root
+}
+
+// group makes a command that only has commands say so, and not end as if something had been done.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		return &ctl.Problem{What: fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0]), Hint: c.CommandPath() + " --help"}
+	}
+	return c
 }
 
 func versionCommand() *cobra.Command {

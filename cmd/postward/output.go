@@ -119,13 +119,6 @@ func ago(t, now guard.Time) string {
 	}
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // confirm asks before what cannot be undone: on a terminal, or by --yes.
 func (a *app) confirm(what string) error {
 	if a.yes {

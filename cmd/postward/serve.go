@@ -37,7 +37,15 @@ func (a *app) serve(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	c, err := config.Load(a.config)
+	if a.socket != "" {
+		return errors.New("--socket is for the commands that ask the daemon: it listens at the socket of its configuration")
+	}
+	path, err := filepath.Abs(a.config) // the child runs in /
+	if err != nil {
+		return fmt.Errorf("find the configuration: %w", err)
+	}
+	a.config = path
+	c, n, err := a.loadAll()
 	if err != nil {
 		return err
 	}
@@ -49,19 +57,16 @@ func (a *app) serve(ctx context.Context) error {
 	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir}}
 	switch {
 	case child:
-		return a.runDaemon(ctx, c, client, log)
+		return a.runDaemon(ctx, c, n, client, log)
 	case os.Geteuid() == 0:
 		return a.runWarden(ctx, c, acts, log)
 	}
-	return a.runDaemon(ctx, c, warden.Direct(acts), log)
+	signal.Ignore(syscall.SIGHUP) // without a parent there is nobody to start the daemon again
+	return a.runDaemon(ctx, c, n, warden.Direct(acts), log)
 }
 
 // runDaemon is the child's part, or all of it without root.
-func (a *app) runDaemon(ctx context.Context, c *config.Config, client *warden.Client, log *slog.Logger) error {
-	n, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command})
-	if err != nil {
-		return err
-	}
+func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifier, client *warden.Client, log *slog.Logger) error {
 	if len(n.Channels()) == 0 {
 		log.Warn("nobody would be told of an incident: set notify.urls or notify.command in " + a.config)
 	}
@@ -73,7 +78,7 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, client *warden.Cl
 		<-client.Gone()
 		cancel(warden.ErrNoWarden)
 	}()
-	err = daemon.Run(ctx, daemon.Parts{
+	err := daemon.Run(ctx, daemon.Parts{
 		Config: c, Warden: client, Notify: n, Log: log, Version: version,
 		Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
 		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
@@ -121,33 +126,34 @@ func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts
 	if err != nil {
 		return err
 	}
-	if _, err := notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command}); err != nil {
-		return err // here, where it ends postward, and not in a child that would be started again and again
-	}
 	if err := prepare(ctx, c, acts.Postfix, int(uid), int(gid)); err != nil {
 		return err
 	}
-	config := c.Postfix.ConfigDir // may not change while the warden runs: it is what the acts are done to
-	again, stop := a.whenAsked(ctx, config, log)
+	again, stop := a.whenAsked(ctx, c, log)
 	defer stop()
 	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: readers(c.Postfix.LogFile), Log: log}
 	return warden.Run(ctx, child, acts, again)
 }
 
+// parents are the keys that the parent acts on when it starts: it does not read them again.
+var parents = []string{
+	"user", "group", "state_dir", "trash_dir", "socket", "postfix.config_dir", "postfix.log_file",
+	"milter.inbound", "milter.submission", "milter.local",
+}
+
 // whenAsked passes SIGHUP on if the configuration is good.
-func (a *app) whenAsked(ctx context.Context, configDir string, log *slog.Logger) (<-chan os.Signal, func()) {
+func (a *app) whenAsked(ctx context.Context, before *config.Config, log *slog.Logger) (<-chan os.Signal, func()) {
 	hup, again := make(chan os.Signal, 1), make(chan os.Signal)
 	signal.Notify(hup, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for s := range hup {
-			c, err := config.Load(a.config)
+			c, _, err := a.loadAll()
 			if err == nil {
-				_, err = notify.New(notify.Channels{URLs: c.Notify.URLs, Command: c.Notify.Command})
-			}
-			if err == nil && c.Postfix.ConfigDir != configDir {
-				err = errors.New("postfix.config_dir cannot change while postward runs: systemctl restart postward")
+				if key := c.Differs(before, parents...); key != "" {
+					err = fmt.Errorf("%s cannot change while postward runs: systemctl restart postward", key)
+				}
 			}
 			if err != nil {
 				log.Error("the configuration is not taken over, the former one stays in force", "err", err)

@@ -17,23 +17,39 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: "One screen: what stands, what needs you. Exit status 0: nothing needs you; 1: something does; 2: no answer.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s ctl.Status
-			if err := a.ask(c.Context(), "status", nil, &s); err != nil || a.json {
-				return a.orJSON(err, s)
+			if err := a.ask(c.Context(), "status", nil, &s); err != nil {
+				return err
 			}
-			return a.printStatus(&s)
+			needs := needsOf(&s)
+			if a.json {
+				if err := a.out.json(s); err != nil {
+					return err
+				}
+			} else {
+				a.printStatus(&s, needs)
+			}
+			if len(needs) > 0 {
+				return errFound
+			}
+			return nil
 		}}
 }
 
-// printStatus says what needs a person first, and returns errFound if anything does.
-func (a *app) printStatus(s *ctl.Status) error {
-	o := a.out
+// needsOf says what needs a person.
+func needsOf(s *ctl.Status) []string {
 	needs := s.Troubles
 	if s.Open > 0 {
-		needs = append(needs, count(s.Open, "open incident")+": postward incident list")
+		needs = append(needs, guard.Count(s.Open, "open incident")+": postward incident list")
 	}
 	for _, e := range s.Undone {
-		needs = append(needs, fmt.Sprintf("%s failed %s (%s)", e.ID, count(e.Attempts, "time"), oneLine(e.Error)))
+		needs = append(needs, fmt.Sprintf("%s failed %s (%s)", e.ID, guard.Count(e.Attempts, "time"), oneLine(e.Error)))
 	}
+	return needs
+}
+
+// printStatus says what needs a person first.
+func (a *app) printStatus(s *ctl.Status, needs []string) {
+	o := a.out
 	if len(needs) == 0 {
 		o.line("%s", o.paint(calm, "Nothing needs you."))
 	}
@@ -49,16 +65,12 @@ func (a *app) printStatus(s *ctl.Status) error {
 	}
 	o.line("mail       %d held for a person, %d cooling, %d on the way", s.Held, s.Cooling, s.Queued)
 	for _, x := range s.Unlisted {
-		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
+		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), guard.Count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}
 	for _, d := range slices.Sorted(maps.Keys(s.Sockets)) {
-		o.line("%-10s %s, %s", d, s.Sockets[d], count(s.Sessions[d], "session"))
+		o.line("%-10s %s, %s", d, s.Sockets[d], guard.Count(s.Sessions[d], "session"))
 	}
 	o.line("verdicts   %s", verdicts(s.Verdicts))
-	if len(needs) > 0 {
-		return errFound
-	}
-	return nil
 }
 
 func modes(m map[guard.Subject]guard.Mode) string {

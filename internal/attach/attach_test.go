@@ -43,7 +43,7 @@ func testValues(main []byte) values {
 		got := map[string]string{}
 		for _, name := range names {
 			budget := 100
-			got[name] = squeeze(expand(all, all[name], &budget))
+			got[name] = strings.Join(strings.Fields(expand(all, all[name], &budget)), " ") // as postconf(1) shows it
 		}
 		return got, nil
 	}

@@ -2,7 +2,6 @@ package attach
 
 import (
 	"bytes"
-	"strings"
 )
 
 // setting is `name = value`, in main.cf or behind -o in master.cf.
@@ -170,6 +169,3 @@ func splitList(value string) []string {
 	}
 	return items
 }
-
-// squeeze makes runs of white space one space: postconf(1) shows a value with its line breaks cut out.
-func squeeze(value string) string { return strings.Join(strings.Fields(value), " ") }

@@ -191,6 +191,16 @@ func (e Errors) Error() string {
 	return b.String()
 }
 
+// Differs returns the first of some keys whose value is not the same in two configurations; empty if there is none.
+func (c *Config) Differs(other *Config, some ...string) string {
+	for _, k := range keys() {
+		if slices.Contains(some, k.name) && show(k.at(c)) != show(k.at(other)) {
+			return k.name
+		}
+	}
+	return ""
+}
+
 // Change is a key whose value is not the default.
 type Change struct {
 	Key     string `json:"key"`

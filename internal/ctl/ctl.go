@@ -2,7 +2,7 @@
 // kernel says who is at the other end (SO_PEERCRED); root, postward's own user and the members of the socket's
 // group may speak, and what they do is journaled under their name. It knows no verb: package daemon has them.
 //
-// It must not import anything of the house but guard's words. Each Server owns its connections' goroutines and
+// It must not import anything of the house but guard's words and sock. Each Server owns its connections' goroutines and
 // joins them when Serve returns.
 package ctl
 
@@ -19,9 +19,10 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"postward/internal/sock"
 )
 
 // Limits of a request and an answer, in octets.
@@ -53,31 +54,6 @@ type Server struct {
 	Allow func(uid uint32) bool
 }
 
-// Listen opens the socket at path with mode 0660 and group gid (-1: unchanged). A socket that nobody answers is
-// removed first; one that somebody answers means that another postward runs.
-func Listen(path string, gid int) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return nil, &Problem{"open " + path + ": another postward answers there", "systemctl stop postward"}
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove stale socket: %w", err)
-	}
-	old := unix.Umask(0o117)
-	l, err := net.Listen("unix", path)
-	unix.Umask(old)
-	if err != nil {
-		return nil, fmt.Errorf("open operator socket: %w", err)
-	}
-	if gid >= 0 {
-		if err := os.Chown(path, -1, gid); err != nil {
-			l.Close()
-			return nil, fmt.Errorf("give operator socket its group: %w", err)
-		}
-	}
-	return l, nil
-}
-
 type peerKey struct{}
 
 // Serve answers until ctx ends, then lets requests in hand finish for at most 5 s.
@@ -89,7 +65,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:      2 * time.Minute,
 		MaxHeaderBytes:    8 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, peerKey{}, peerOf(c))
+			uid, err := sock.Peer(c)
+			if err != nil {
+				return ctx // nobody
+			}
+			return context.WithValue(ctx, peerKey{}, uid)
 		},
 	}
 	done := make(chan error, 1)
@@ -106,31 +86,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// peerOf returns the peer's user id, or -1 when the kernel does not tell.
-func peerOf(c net.Conn) int64 {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return -1
-	}
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return -1
-	}
-	uid := int64(-1)
-	if err := raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			uid = int64(cred.Uid)
-		}
-	}); err != nil {
-		return -1
-	}
-	return uid
-}
-
 // ServeHTTP answers one verb, the path of the request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	uid, _ := r.Context().Value(peerKey{}).(int64)
-	if uid < 0 || !s.allowed(uint32(uid)) {
+	uid, known := r.Context().Value(peerKey{}).(uint32)
+	if !known || !s.allowed(uid) {
 		answer(w, http.StatusForbidden, &Problem{fmt.Sprintf("user %d may not speak to postward", uid), "the same as root, or as a member of the group of the socket"})
 		return
 	}
@@ -139,7 +98,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, &Problem{What: "a request is a POST of at most 1 MiB"})
 		return
 	}
-	reply, err := s.Answer(r.Context(), actorName(uint32(uid)), r.URL.Path[1:], body)
+	reply, err := s.Answer(r.Context(), actorName(uid), r.URL.Path[1:], body)
 	if err != nil {
 		problem := &Problem{What: err.Error()}
 		errors.As(err, &problem)
@@ -213,7 +172,7 @@ func (c Client) unreachable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return &Problem{"speak to postward at " + c.Path + ": permission denied", "the same as root, or as a member of the group of the socket"}
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return &Problem{"speak to postward at " + c.Path + ": nobody answers", "systemctl start postward (or postward serve)"}
 	}
 	return fmt.Errorf("speak to postward at %s: %w", c.Path, err)

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"postward/internal/sock"
 )
 
 func serve(t *testing.T, s *Server) Client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "c.sock")
-	l, err := Listen(path, -1)
+	l, err := sock.Listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +77,7 @@ func TestSocketIsNotForEverybody(t *testing.T) {
 
 func TestSecondPostwardIsRefusedAndStaleSocketIsNot(t *testing.T) {
 	c := serve(t, &Server{Answer: func(context.Context, string, string, []byte) (any, error) { return nil, nil }})
-	if _, err := Listen(c.Path, -1); err == nil || !strings.Contains(err.Error(), "another postward") {
+	if _, err := sock.Listen(c.Path); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("got %v", err)
 	}
 	stale := filepath.Join(t.TempDir(), "stale.sock")
@@ -85,7 +87,7 @@ func TestSecondPostwardIsRefusedAndStaleSocketIsNot(t *testing.T) {
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
-	again, err := Listen(stale, -1)
+	again, err := sock.Listen(stale)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ type IncidentAnswer struct {
 	Mails    []*guard.Mail   `json:"mails"`
 }
 
-// Acted says how many mails a verb concerned.
+// Acted says how many mails a verb let go or deleted; for "incident/close", how many it left in hold.
 type Acted struct {
 	Mails int `json:"mails"`
 }

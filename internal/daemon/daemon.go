@@ -6,7 +6,7 @@
 // is touched under the mutex. Whoever must not go on before the event is on disk waits for its ticket outside.
 //
 // Goroutines: one a milter session (package milter's), one for the log, one for effects, one for alerts, one
-// for the tick, one for operators. Run joins them all.
+// for the tick, one that compares the hold queue, one for operators. Run joins them all.
 package daemon
 
 import (
@@ -44,15 +44,17 @@ type Daemon struct {
 	verdicts map[guard.Reason]uint64 // since the start
 	deaf     error                   // why the log cannot be read
 	foreign  map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
+	refusals refusals
+	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
 
 	injectors injectors
 	due       chan work
 	alerts    chan work
-	told      map[string][]int // channels that have an alert already, by effect; the alerts' goroutine's own
+	told      map[string][]int // channels that have an undone alert already, by effect; the alerts' goroutine's own
 }
 
-// work is an effect that became due, and the ticket of the event that decided it: nothing is carried out
-// before its reason is on disk.
+// work is an effect that became due, and the ticket of the event that decided it: nothing is carried out before its
+// reason is on disk. Without a ticket it was decided a while ago: what the journal was given before must be written.
 type work struct {
 	effect guard.Effect
 	ticket *store.Ticket
@@ -85,16 +87,35 @@ func (d *Daemon) recordLocked(e *guard.Event) (*store.Ticket, error) {
 	return ticket, nil
 }
 
-// offer puts an effect in line, or leaves it to the tick.
+// offer puts an effect in line, if it is not there yet, or leaves it to the tick. The caller holds the mutex.
 func (d *Daemon) offer(w work) {
+	if d.inLine[w.effect.ID] {
+		return
+	}
 	line := d.due
 	if w.effect.Act == guard.ActAlert {
 		line = d.alerts
 	}
 	select {
 	case line <- w:
+		d.inLine[w.effect.ID] = true
 	default:
 	}
+}
+
+// written waits until the reason of an effect is on disk.
+func (d *Daemon) written(ctx context.Context, w *work) error {
+	if w.ticket == nil {
+		return d.writer.Flush(ctx)
+	}
+	return w.ticket.Wait(ctx)
+}
+
+// leaveLine lets an effect be offered again, if it is still in the State.
+func (d *Daemon) leaveLine(effect string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inLine, effect)
 }
 
 // checkpoint appends the changed rows to the journal's next group.
@@ -121,7 +142,7 @@ const (
 func (d *Daemon) tick(ctx context.Context) error {
 	every := time.NewTicker(time.Second)
 	defer every.Stop()
-	var checked, reconciled, pruned time.Time
+	var checked, pruned time.Time
 	for {
 		t := time.Now()
 		d.doDue()
@@ -131,10 +152,6 @@ func (d *Daemon) tick(ctx context.Context) error {
 		if full || t.Sub(checked) >= checkpointEvery {
 			d.checkpoint()
 			checked = t
-		}
-		if t.Sub(reconciled) >= reconcileEvery {
-			d.reconcile(ctx)
-			reconciled = t
 		}
 		if t.Sub(pruned) >= pruneEvery {
 			d.prune(ctx)
@@ -152,7 +169,11 @@ func (d *Daemon) tick(ctx context.Context) error {
 func (d *Daemon) doDue() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	jobs := guard.Due(d.state, now())
+	t := now()
+	if err := d.refusals.tell(t.Add(-refusalsFor), d.recordLocked); err != nil {
+		return // the journal cannot be written; status says so
+	}
+	jobs := guard.Due(d.state, t)
 	for _, e := range jobs.Events {
 		if _, err := d.recordLocked(&e); err != nil {
 			d.log.Error("a cooling time is over, and the journal cannot be written", "err", err)

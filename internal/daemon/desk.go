@@ -13,10 +13,12 @@ import (
 	"postward/internal/guard"
 	"postward/internal/message"
 	"postward/internal/postfix"
+	"postward/internal/store"
 )
 
 // answer is the operator's desk: one case a verb.
 func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte) (any, error) {
+	d.tellRefusals()
 	switch verb {
 	case "status":
 		return d.status(), nil
@@ -33,7 +35,9 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "incident/release", "incident/delete", "incident/close":
 		return answering(request, func(r ctl.IncidentRequest) (any, error) { return d.actOnIncident(ctx, actor, verb, &r) })
 	case "held/list":
-		d.reconcile(ctx)
+		if err := d.reconcile(ctx); err != nil {
+			return nil, err
+		}
 		return d.held(), nil
 	case "held/show":
 		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.look(ctx, &r) })
@@ -181,12 +185,37 @@ func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.I
 		return nil, err
 	}
 	shown := x.(ctl.IncidentAnswer)
-	if shown.Incident.Status == guard.IncidentClosed && verb != "incident/delete" && len(shown.Mails) == 0 {
-		return nil, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s)", r.ID, shown.Incident.Outcome)}
+	if shown.Incident.Status == guard.IncidentClosed && len(shown.Mails) == 0 {
+		return nil, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s), and none of its mail is held", r.ID, shown.Incident.Outcome), Hint: "postward held list"}
 	}
 	t := now()
-	e := &guard.Event{Key: fmt.Sprintf("%s:%d:%d", verb, r.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Incident: r.ID, Listing: r.Listing}
-	return ctl.Acted{Mails: len(shown.Mails)}, d.recordAndWait(ctx, e)
+	n, err := d.decide(ctx, &guard.Event{Key: fmt.Sprintf("%s:%d:%d", verb, r.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Incident: r.ID, Listing: r.Listing})
+	if verb == "incident/close" {
+		n = len(shown.Mails) // which stay
+	}
+	return ctl.Acted{Mails: n}, err
+}
+
+// decide records operators' words about held mail, waits until they are on disk, and returns how many mails they
+// decide.
+func (d *Daemon) decide(ctx context.Context, words ...*guard.Event) (int, error) {
+	n, ticket, err := d.recordWords(words)
+	if err != nil {
+		return 0, err
+	}
+	return n, ticket.Wait(ctx)
+}
+
+func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range words {
+		n += len(d.state.Decides(e))
+		if last, err = d.recordLocked(e); err != nil {
+			return n, last, err
+		}
+	}
+	return n, last, nil
 }
 
 func (d *Daemon) held() ctl.HeldAnswer {
@@ -215,22 +244,20 @@ func (d *Daemon) ours(queueID string) (*guard.Mail, error) {
 }
 
 func (d *Daemon) actOnHeld(ctx context.Context, actor, verb string, r *ctl.MailsRequest) (any, error) {
-	var mails []*guard.Mail
+	var words []*guard.Event
 	for _, id := range r.QueueIDs { // all or none: a wrong id must not leave half of the others done
 		m, err := d.ours(id)
 		if err != nil {
 			return nil, err
 		}
-		mails = append(mails, m)
-	}
-	for _, m := range mails {
 		t := now()
-		e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, m.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Mail: m.ID, Account: m.Account}
-		if err := d.recordAndWait(ctx, e); err != nil {
-			return nil, err
-		}
+		words = append(words, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, m.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Mail: m.ID, Account: m.Account})
 	}
-	return ctl.Acted{Mails: len(mails)}, nil
+	if len(words) == 0 {
+		return nil, &ctl.Problem{What: "no queue id was given", Hint: "postward held list"}
+	}
+	n, err := d.decide(ctx, words...)
+	return ctl.Acted{Mails: n}, err
 }
 
 func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (any, error) {
@@ -260,6 +287,9 @@ func (d *Daemon) status() ctl.Status {
 	}
 	if err := d.store.Healthy(); err != nil {
 		s.Troubles = append(s.Troubles, fmt.Sprintf("the journal cannot be written (%v): submissions get 4xx until it can; look at the disk", err))
+	}
+	if len(d.notify.Channels()) == 0 {
+		s.Troubles = append(s.Troubles, nobodyTold)
 	}
 	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
 	for _, m := range d.servers {

@@ -24,6 +24,9 @@ func (d *Daemon) carryOut(ctx context.Context) error {
 		}
 		next = rest
 		d.carry(ctx, batch)
+		for i := range batch {
+			d.leaveLine(batch[i].effect.ID)
+		}
 	}
 }
 
@@ -58,8 +61,6 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 	if len(mails) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	var results []postfix.Result
 	var err error
 	switch act := effects[0].Act; act {
@@ -93,38 +94,52 @@ func outcomeOf(r postfix.Result) (guard.Outcome, string) {
 	return guard.Done, ""
 }
 
-// targets names the mails of a batch as Postfix knows them. An effect that is not in the State any more, or
-// whose reason did not reach the disk, is left out.
+// targets names the mails of a batch as Postfix knows them. An effect whose reason did not reach the disk is left out;
+// one that has nothing to do any more ends.
 func (d *Daemon) targets(ctx context.Context, batch []work) ([]postfix.Held, []guard.Effect) {
 	var mails []postfix.Held
 	var effects []guard.Effect
 	for _, w := range batch {
-		if w.ticket != nil && w.ticket.Wait(ctx) != nil {
+		if d.written(ctx, &w) != nil {
 			continue
 		}
-		if h, ok := d.target(&w.effect); ok {
+		h, pending, ok := d.target(&w.effect)
+		switch {
+		case ok:
 			mails, effects = append(mails, h), append(effects, w.effect)
+		case pending:
+			d.ended(&w.effect, guard.Gone, "")
 		}
 	}
 	return mails, effects
 }
 
-func (d *Daemon) target(f *guard.Effect) (postfix.Held, bool) {
+// wants is the status of a mail that an act is for. Since it was decided the mail may have left, or somebody else may
+// have put his hand on it.
+var wants = map[guard.Act]guard.MailStatus{
+	guard.ActRelease: guard.MailReleasing, guard.ActHold: guard.MailStopping, guard.ActDelete: guard.MailDeleting,
+}
+
+// target names an effect's mail. pending: the effect is still in the State.
+func (d *Daemon) target(f *guard.Effect) (h postfix.Held, pending, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.state.Effects()[f.ID] == nil {
+		return h, false, false
+	}
 	m := d.state.Mail(f.Mail)
-	if d.state.Effects()[f.ID] == nil || m == nil {
-		return postfix.Held{}, false
+	if m == nil || m.Status != wants[f.Act] {
+		return h, true, false
 	}
 	id, err := postfix.ParseQueueID(m.QueueID)
 	if err != nil {
-		return postfix.Held{}, false
+		return h, true, false
 	}
-	h := postfix.Held{ID: id, After: m.MailAt.Time(), Before: m.At.Time()}
+	h = postfix.Held{ID: id, After: m.MailAt.Time(), Before: m.At.Time()}
 	if strings.HasPrefix(m.Account, guard.LocalPrefix) { // it may have waited in maildrop, and arrived when it was put there
 		h.After = time.Time{}
 	}
-	return h, true
+	return h, true, true
 }
 
 func (d *Daemon) ended(f *guard.Effect, o guard.Outcome, text string) {
@@ -145,10 +160,10 @@ func (d *Daemon) sendAlerts(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case w := <-d.alerts:
-			if w.ticket != nil && w.ticket.Wait(ctx) != nil {
-				continue
+			if d.written(ctx, &w) == nil {
+				d.sendAlert(ctx, &w.effect)
 			}
-			d.sendAlert(ctx, &w.effect)
+			d.leaveLine(w.effect.ID)
 		}
 	}
 }
@@ -167,6 +182,9 @@ func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
 		return
 	}
 	text, outcome := "", guard.Done
+	if len(d.notify.Channels()) == 0 {
+		text, outcome = nobodyTold, guard.Failed
+	}
 	for _, r := range d.notify.Send(ctx, a, d.told[f.ID]...) {
 		if r.Err != nil {
 			text, outcome = fmt.Sprintf("%s: %v", r.Channel, r.Err), guard.Failed
@@ -174,11 +192,19 @@ func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
 		}
 		d.told[f.ID] = append(d.told[f.ID], r.Number)
 	}
+	if ctx.Err() != nil && outcome == guard.Failed {
+		return // cut short by the end of the daemon: the next one tells it
+	}
 	d.ended(f, outcome, text)
-	if outcome == guard.Done {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state.Effects()[f.ID] == nil { // told, or given up
 		delete(d.told, f.ID)
 	}
 }
+
+// nobodyTold is what is wrong when no channel is configured. The alert stays undone: it goes out when there is one.
+const nobodyTold = "nobody is told of an incident: set notify.urls or notify.command, then systemctl reload postward"
 
 // alertOf says in words what an incident is, for a person who has nothing else before him.
 func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
@@ -198,7 +224,7 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 	if len(i.Sentences) > 0 {
 		a.Text = i.Sentences[0].Why + ". "
 	}
-	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", plural(i.Held, "mail"), i.Refused, plural(i.Left, "recipient"))
+	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left, "recipient"))
 	a.Next = []string{
 		fmt.Sprintf("postward incident show %d", i.ID),
 		fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID),
@@ -215,14 +241,11 @@ type foreignMail struct {
 
 // reconcile compares the mails that wait with Postfix's hold queue: what is not there any more was taken out by
 // somebody else, or never arrived. What is there and not ours is shown, never touched.
-func (d *Daemon) reconcile(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
+func (d *Daemon) reconcile(ctx context.Context) error {
 	asked := now()
 	queue, err := d.warden.List(ctx, true)
 	if err != nil {
-		d.log.Error("the queue cannot be listed", "err", err)
-		return
+		return fmt.Errorf("list the hold queue: %w", err)
 	}
 	inHold := map[string]bool{}
 	foreign := map[string]foreignMail{}
@@ -240,8 +263,25 @@ func (d *Daemon) reconcile(ctx context.Context) {
 		if m.Waiting() && !inHold[m.QueueID] && asked.Sub(m.At) > time.Minute {
 			e := &guard.Event{Key: "gone:" + id, Kind: guard.KindGone, At: asked, Mail: id, Account: m.Account}
 			if _, err := d.recordLocked(e); err != nil {
-				return
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+// reconcileOften compares the hold queue every ten minutes until ctx ends.
+func (d *Daemon) reconcileOften(ctx context.Context) error {
+	every := time.NewTicker(reconcileEvery)
+	defer every.Stop()
+	for {
+		if err := d.reconcile(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("held mail is not compared with Postfix's queue", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
 		}
 	}
 }

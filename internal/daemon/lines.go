@@ -59,11 +59,11 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	}
 	var last *store.Ticket
 	var line maillog.Line
-	for _, l := range b.Lines {
+	for i, l := range b.Lines {
 		if !maillog.Parse(l.Text, &line) {
 			continue
 		}
-		t, err := d.takeLineAgain(ctx, &line)
+		t, err := d.takeLineAgain(ctx, &line, b.Key(i))
 		if err != nil {
 			return err
 		}
@@ -90,9 +90,9 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 const manyLines = 200
 
 // takeLineAgain takes a line as often as the journal refuses it.
-func (d *Daemon) takeLineAgain(ctx context.Context, l *maillog.Line) (*store.Ticket, error) {
+func (d *Daemon) takeLineAgain(ctx context.Context, l *maillog.Line, key follow.Key) (*store.Ticket, error) {
 	for {
-		t, err := d.takeLine(l)
+		t, err := d.takeLine(l, key)
 		if !errors.Is(err, store.ErrUnavailable) {
 			return t, err
 		}
@@ -105,9 +105,9 @@ func (d *Daemon) takeLineAgain(ctx context.Context, l *maillog.Line) (*store.Tic
 }
 
 // takeLine makes an event of a line about a mail that is followed. Other lines are nothing to us.
-func (d *Daemon) takeLine(l *maillog.Line) (*store.Ticket, error) {
+func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error) {
 	if l.Kind == maillog.PickedUp {
-		d.injectors.note(string(l.QueueID), uint64(l.UID), time.Now())
+		d.injectors.note(string(l.QueueID), uint64(l.UID), l.Stamp.Time(time.Now()))
 		return nil, nil
 	}
 	kind := kindOf(l)
@@ -127,7 +127,7 @@ func (d *Daemon) takeLine(l *maillog.Line) (*store.Ticket, error) {
 		e.Text = string(l.Reply[:min(len(l.Reply), guard.MaxText)])
 		e.Key += ":" + e.Recipient
 	case guard.KindForeign:
-		e.Key += fmt.Sprintf(":%d", e.At)
+		e.Key += ":" + key.String()
 	}
 	return d.recordLocked(e)
 }

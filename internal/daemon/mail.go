@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"os/user"
 	"strconv"
 	"sync"
@@ -18,19 +17,13 @@ func (d *Daemon) judgeMail(ctx context.Context, t *guard.Transaction) milter.Ans
 	if t.Direction == guard.Local {
 		return milter.Answer{Action: guard.Accept} // who injected it is known later
 	}
-	d.mu.Lock()
-	t.ID = d.nextID()
-	v := guard.Judge(d.state, t)
-	if v.Action == guard.Accept || v.Action == guard.Hold {
-		d.mu.Unlock()
+	v, _, err := d.judge(t, func(v *guard.Verdict) bool { return v.Action == guard.Reject || v.Action == guard.Tempfail })
+	switch {
+	case err != nil:
+		return d.unwritten(err)
+	case v.Action == guard.Hold: // perhaps; the end of the message decides
 		return milter.Answer{Action: guard.Accept}
 	}
-	_, err := d.recordVerdict(t, &v)
-	d.mu.Unlock()
-	if err != nil {
-		return d.unwritten(err)
-	}
-	d.tell(t, &v)
 	return milter.Answer{Action: v.Action, Reply: v.Reply()}
 }
 
@@ -41,18 +34,12 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 	if t.Direction == guard.Local {
 		t.UnixUser = d.injectors.wait(ctx, t.QueueID)
 	}
-	d.mu.Lock()
-	t.ID = d.nextID()
-	v := guard.Judge(d.state, t)
-	if v.Account == "" {
-		d.verdicts[v.Reason]++
-		d.mu.Unlock()
-		return milter.Answer{Action: v.Action}
-	}
-	ticket, err := d.recordVerdict(t, &v)
-	d.mu.Unlock()
+	v, ticket, err := d.judge(t, func(v *guard.Verdict) bool { return true })
 	if err != nil {
 		return d.unwritten(err)
+	}
+	if ticket == nil {
+		return milter.Answer{Action: v.Action, Reply: v.Reply()}
 	}
 	if err := ticket.Wait(ctx); err != nil {
 		d.unanswered(t)
@@ -62,15 +49,31 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 	return milter.Answer{Action: v.Action, Reply: v.Reply(), Quarantine: v.Why}
 }
 
+// judge judges a transaction and, if the verdict is final, records it. ticket is nil when nothing is to be waited for.
+func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v guard.Verdict, ticket *store.Ticket, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock() // also when a bug panics: the server survives it, and the next mail must find the mutex free
+	t.ID = d.nextID()
+	v = guard.Judge(d.state, t)
+	if !final(&v) {
+		return v, nil, nil
+	}
+	d.verdicts[v.Reason]++
+	if v.Account == "" {
+		return v, nil, nil
+	}
+	e := &guard.Event{Key: "judged:" + t.ID, Kind: guard.KindJudged, At: t.At, Account: v.Account, Transaction: t, Verdict: &v}
+	if v.Action == guard.Reject || v.Action == guard.Tempfail {
+		return v, nil, d.refusals.add(e, d.recordLocked)
+	}
+	ticket, err = d.recordLocked(e)
+	return v, ticket, err
+}
+
 // nextID makes a transaction's id: the start of this postward and a number.
 func (d *Daemon) nextID() string {
 	d.sequence++
 	return d.config.Node + "/" + strconv.FormatInt(int64(d.started), 36) + "/" + strconv.FormatUint(d.sequence, 36)
-}
-
-func (d *Daemon) recordVerdict(t *guard.Transaction, v *guard.Verdict) (*store.Ticket, error) {
-	d.verdicts[v.Reason]++
-	return d.recordLocked(&guard.Event{Key: "judged:" + t.ID, Kind: guard.KindJudged, At: t.At, Account: v.Account, Transaction: t, Verdict: v})
 }
 
 // unanswered gives back what a mail spent whose answer the MTA never got.
@@ -121,7 +124,7 @@ func newInjectors() injectors {
 	return injectors{known: map[string]injector{}, more: make(chan struct{})}
 }
 
-// note keeps who injected the mail with a queue id.
+// note keeps who injected the mail with a queue id, and when.
 func (i *injectors) note(queueID string, uid uint64, t time.Time) {
 	name := strconv.FormatUint(uid, 10)
 	if u, err := user.LookupId(name); err == nil {
@@ -145,7 +148,8 @@ func (i *injectors) note(queueID string, uid uint64, t time.Time) {
 	i.more = make(chan struct{})
 }
 
-// wait returns who injected a mail; empty when the log does not say so in time.
+// wait returns who injected a mail; empty when the log does not say so in time. What the log said long ago was about
+// another mail: queue ids come again.
 func (i *injectors) wait(ctx context.Context, queueID string) string {
 	ctx, cancel := context.WithTimeout(ctx, injectorWait)
 	defer cancel()
@@ -155,7 +159,7 @@ func (i *injectors) wait(ctx context.Context, queueID string) string {
 		delete(i.known, queueID)
 		more := i.more
 		i.mu.Unlock()
-		if ok {
+		if ok && time.Since(who.at) < injectorKeep {
 			return who.user
 		}
 		select {
@@ -164,11 +168,4 @@ func (i *injectors) wait(ctx context.Context, queueID string) string {
 		case <-more:
 		}
 	}
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

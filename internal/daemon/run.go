@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +21,7 @@ import (
 	"postward/internal/guard"
 	"postward/internal/milter"
 	"postward/internal/notify"
+	"postward/internal/sock"
 	"postward/internal/store"
 	"postward/internal/warden"
 )
@@ -52,6 +55,7 @@ func Run(ctx context.Context, p Parts) error {
 		return err
 	}
 	err = d.serve(ctx, p)
+	d.tellRefusals()
 	d.checkpoint()
 	return errors.Join(err, d.store.Close())
 }
@@ -66,6 +70,7 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, version: p.Version,
 		started: now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
+		refusals: refusals{}, inLine: map[string]bool{},
 	}
 	if err := d.restore(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -109,30 +114,35 @@ func (d *Daemon) takeLearned(ctx context.Context) error {
 		return fmt.Errorf("read what was learned: %w", err)
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	n := 0
-	var last *store.Ticket
-	for lines.Scan() {
-		var e guard.Event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Kind != guard.KindLearned {
-			return fmt.Errorf("read what was learned: line %d of %s is not an event of that kind: remove the file, or attach again", n+1, path)
-		}
-		if last, err = d.record(&e); err != nil {
-			return err
-		}
-		n++
+	n, err := d.learn(f)
+	if err == nil {
+		err = d.writer.Flush(ctx)
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read what was learned: %w", err)
+	if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		return fmt.Errorf("take in what was learned: %w", err)
 	}
-	if last != nil {
-		if err := last.Wait(ctx); err != nil {
-			return err
-		}
+	if err != nil { // no reason not to guard the mail
+		d.log.Error("what attach learned is taken in only in part: attach again", "err", err, "kept", path+".bad", "accounts", n)
+		return os.Rename(path, path+".bad")
 	}
 	d.log.Info("learned from maps and old logs", "accounts", n)
 	return os.Rename(path, path+".taken")
+}
+
+// learn records the events of a file, one a line, and returns how many there were before the first bad one.
+func (d *Daemon) learn(f io.Reader) (n int, err error) {
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for ; lines.Scan(); n++ {
+		var e guard.Event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Kind != guard.KindLearned || e.Account == "" {
+			return n, fmt.Errorf("line %d is not what was learned of an account", n+1)
+		}
+		if _, err := d.record(&e); err != nil {
+			return n, err
+		}
+	}
+	return n, lines.Err()
 }
 
 // serve opens the sockets and runs everything until ctx ends or a part fails.
@@ -154,6 +164,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("effects", d.carryOut)
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
+		part("hold queue", d.reconcileOften)
 		if p.Ready != nil {
 			p.Ready()
 		}
@@ -165,24 +176,30 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 	return nil
 }
 
-// listen opens the operator's socket and a milter socket for each direction.
+// listen opens the operator's socket and a milter socket for each direction, and then serves them: who is served sees
+// them all.
 func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error)) error {
-	desk, err := ctl.Listen(d.config.Socket, -1)
+	desk, err := sock.Listen(d.config.Socket)
 	if err != nil {
 		return err
+	}
+	listeners := []net.Listener{}
+	for direction, address := range d.sockets() {
+		l, err := milter.Listen(address)
+		if err != nil {
+			for _, l := range append(listeners, desk) {
+				l.Close()
+			}
+			return err
+		}
+		d.servers, listeners = append(d.servers, d.server(direction, p.Peers)), append(listeners, l)
+	}
+	for i, s := range d.servers {
+		part("milter "+string(s.Direction), func(ctx context.Context) error { return s.Serve(ctx, listeners[i]) })
 	}
 	part("operators", func(ctx context.Context) error {
 		return (&ctl.Server{Answer: d.answer, Allow: p.Operators}).Serve(ctx, desk)
 	})
-	for direction, address := range d.sockets() {
-		l, err := milter.Listen(address, -1)
-		if err != nil {
-			return err
-		}
-		s := d.server(direction, p.Peers)
-		d.servers = append(d.servers, s)
-		part("milter "+string(direction), func(ctx context.Context) error { return s.Serve(ctx, l) })
-	}
 	return nil
 }
 

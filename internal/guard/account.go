@@ -86,7 +86,7 @@ func AccountOf(p *Policy, t *Transaction) string {
 	case t.Direction == Local && t.UnixUser == "":
 		return LocalPrefix + "unknown"
 	case t.Direction == Local:
-		return LocalPrefix + t.UnixUser
+		return LocalPrefix + strings.ToLower(t.UnixUser)
 	case p.IsOwn(t.Client):
 		return NetPrefix + Network(t.Client).String()
 	case t.Direction == Submission:

@@ -15,13 +15,13 @@ const effectLease = time.Minute
 const rememberRemoved = 24 * time.Hour
 
 // Apply is the only writer of State. It returns the effects that e makes due; they stay in State until a
-// KindOutcome event ends them. Applying the same event twice changes nothing the second time, but for the
-// count of refusals.
+// KindOutcome event ends them. A fact that is told twice (by the milter and the log, or by a log read again
+// after a crash) changes nothing the second time. What postward or an operator says is one event, applied once.
 func Apply(s *State, e *Event) []Effect {
 	switch e.Kind {
 	case KindJudged:
-		return s.judged(e.Transaction, e.Verdict)
-	case KindUntaken, KindQueued, KindLeft, KindBounced, KindRemoved, KindForeign, KindGone, KindCooled:
+		return s.judged(e)
+	case KindUntaken, KindLeft, KindBounced, KindRemoved, KindForeign, KindGone, KindCooled:
 		return s.mailEvent(e)
 	case KindRelease, KindDelete, KindClosed:
 		return s.operatorEvent(e)
@@ -46,14 +46,15 @@ func (s *State) touch(name string) *Account {
 	return a
 }
 
-func (s *State) judged(t *Transaction, v *Verdict) []Effect {
+func (s *State) judged(e *Event) []Effect {
+	t, v := e.Transaction, e.Verdict
 	if v.Account == "" || s.mails[t.ID] != nil {
 		return nil
 	}
 	a := s.touch(v.Account)
 	switch v.Action {
 	case Reject, Tempfail:
-		s.refused(a, t, v)
+		s.refused(a, e)
 		return nil
 	case Accept:
 		return s.passed(a, t, v)
@@ -65,12 +66,13 @@ func (s *State) judged(t *Transaction, v *Verdict) []Effect {
 	return s.held(a, t, v)
 }
 
-func (s *State) refused(a *Account, t *Transaction, v *Verdict) {
-	a.Refused++
-	a.LastNo = max(a.LastNo, t.At)
+func (s *State) refused(a *Account, e *Event) {
+	times := max(e.Times, 1)
+	a.Refused += uint64(times)
+	a.LastNo = max(a.LastNo, e.At)
 	if i := s.openIncident(a.Name); i != nil {
-		i.Refused++
-		i.note(t, v)
+		i.Refused += times
+		i.note(e.Transaction, e.Verdict, times)
 	}
 }
 

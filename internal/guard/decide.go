@@ -276,7 +276,7 @@ func (j *judgement) evidence() Families {
 
 // facts says in words what is unusual.
 func (j *judgement) facts() string {
-	return fmt.Sprintf("%s; %s", j.sourceFact(), count(j.new, "never-seen recipient"))
+	return fmt.Sprintf("%s; %s", j.sourceFact(), Count(j.new, "never-seen recipient"))
 }
 
 func (j *judgement) sourceFact() string {
@@ -299,7 +299,8 @@ func (j *judgement) sourceFact() string {
 	return where + ", " + j.level.String() + " of " + a.Name
 }
 
-func count(n int, what string) string {
+// Count says a number of things in words: "1 mail", "2 mails".
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -7,7 +7,6 @@ const (
 	KindPolicy  Kind = "policy"  // the operator's numbers and modes, whole
 	KindJudged  Kind = "judged"  // a transaction and its verdict, before the answer leaves
 	KindUntaken Kind = "untaken" // the MTA did not take a judged mail: its budget is given back
-	KindQueued  Kind = "queued"  // the queue id of a judged mail became known
 	KindLeft    Kind = "left"    // a receiving server took the mail for one recipient
 	KindBounced Kind = "bounced" // a receiving server refused it for good
 	KindRemoved Kind = "removed" // the mail is out of Postfix's queue
@@ -35,13 +34,13 @@ type Event struct {
 
 	Account   string `json:"account,omitempty"`
 	Mail      string `json:"mail,omitempty"`      // Mail.ID
-	QueueID   string `json:"queue_id,omitempty"`  // for KindQueued
 	Incident  int64  `json:"incident,omitempty"`  // Incident.ID
 	Recipient string `json:"recipient,omitempty"` // for KindLeft and KindBounced
 	Text      string `json:"text,omitempty"`      // the receiver's words, an operator's note, an error
 
 	Transaction *Transaction `json:"transaction,omitempty"` // for KindJudged
 	Verdict     *Verdict     `json:"verdict,omitempty"`     // for KindJudged
+	Times       int          `json:"times,omitempty"`       // for KindJudged: one event tells so many like refusals; 0: one
 	Policy      *Policy      `json:"policy,omitempty"`      // for KindPolicy
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID

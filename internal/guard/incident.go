@@ -30,19 +30,19 @@ type Incident struct {
 	Contained Time           `json:"contained,omitempty"`
 	Closed    Time           `json:"closed,omitempty"`
 	By        string         `json:"by,omitempty"`      // who closed it
-	Outcome   string         `json:"outcome,omitempty"` // released, deleted, closed
+	Outcome   string         `json:"outcome,omitempty"` // released, closed
 	Evidence  Families       `json:"evidence"`
 	First     Time           `json:"first"` // the first mail that belongs to it
 	Last      Time           `json:"last"`  // the last one, refused ones included
 
 	Held     int `json:"held"`     // mails held, cooling ones that were kept included
-	Passed   int `json:"passed"`   // mails of the last hour that had passed when it was opened
+	Passed   int `json:"passed"`   // mails from unfamiliar sources that had passed in the day before it was opened
 	Stopped  int `json:"stopped"`  // passed mails put on hold while they were queued
 	Refused  int `json:"refused"`  // mails refused since
 	Left     int `json:"left"`     // recipients whose servers took a mail of the incident before it was released
-	Released int `json:"released"` // mails let go by an operator
-	Deleted  int `json:"deleted"`
-	Before   int `json:"before"` // mails accepted (passed, cooling, held) before the account was contained
+	Released int `json:"released"` // mails that an operator let go
+	Deleted  int `json:"deleted"`  // mails that an operator deleted
+	Before   int `json:"before"`   // mails accepted (passed, cooling, held) before the account was contained
 
 	Sources   []IncidentSource `json:"sources,omitempty"`
 	Sentences []Sentence       `json:"sentences,omitempty"`
@@ -67,27 +67,27 @@ type Sentence struct {
 	Times  int    `json:"times"` // how often the same reason came in a row
 }
 
-func (i *Incident) note(t *Transaction, v *Verdict) {
+func (i *Incident) note(t *Transaction, v *Verdict, times int) {
 	i.Evidence |= v.Evidence
 	i.Last = max(i.Last, t.At)
-	i.noteSource(t, v.Level)
+	i.noteSource(t, v.Level, times)
 	if n := len(i.Sentences); n > 0 && i.Sentences[n-1].Reason == v.Reason {
-		i.Sentences[n-1].Times++
+		i.Sentences[n-1].Times += times
 	} else if n < maxIncidentSentences {
-		i.Sentences = append(i.Sentences, Sentence{t.At, v.Reason, v.Why, 1})
+		i.Sentences = append(i.Sentences, Sentence{t.At, v.Reason, v.Why, times})
 	}
 }
 
-func (i *Incident) noteSource(t *Transaction, level Level) {
+func (i *Incident) noteSource(t *Transaction, level Level, times int) {
 	network := Network(t.Client)
 	for k := range i.Sources {
 		if s := &i.Sources[k]; s.Network == network {
-			s.Messages, s.Last = s.Messages+1, t.At
+			s.Messages, s.Last = s.Messages+times, t.At
 			return
 		}
 	}
 	if len(i.Sources) < maxIncidentSources {
-		i.Sources = append(i.Sources, IncidentSource{network, t.ASN, t.Country, level, 1, t.At, t.At})
+		i.Sources = append(i.Sources, IncidentSource{network, t.ASN, t.Country, level, times, t.At, t.At})
 	}
 }
 

@@ -20,7 +20,7 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 	}
 	m.Incident = i.ID
 	i.Held++
-	i.note(t, v)
+	i.note(t, v, 1)
 	if i.Shadow || i.Status == IncidentContained {
 		return due
 	}

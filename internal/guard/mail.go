@@ -42,9 +42,13 @@ type Mail struct {
 	Teach     []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
 	Left      []uint64 `json:"left,omitempty"`  // recipients whose servers took it
 	RemovedAt Time     `json:"removed_at,omitempty"`
-	Holds     int      `json:"holds,omitempty"`   // "placed on hold" lines that our own acts will write
-	ByHand    bool     `json:"by_hand,omitempty"` // released by an operator
+	Holds     int      `json:"holds,omitempty"`      // "placed on hold" lines that our own acts will write
+	HoldLines []string `json:"hold_lines,omitempty"` // keys of such lines that were seen, at most maxHoldLines
+	ByHand    bool     `json:"by_hand,omitempty"`    // released by an operator
 }
+
+// maxHoldLines bounds how often one mail is seen put on hold. Nobody does that by hand.
+const maxHoldLines = 16
 
 // Waiting reports whether the mail lies in Postfix's hold queue by postward's verdict.
 func (m *Mail) Waiting() bool { return m.Status == MailCooling || m.Status == MailHeld }
@@ -55,7 +59,7 @@ func (m *Mail) unfamiliar() bool { return m.Level <= LevelCountry }
 // Clone returns a copy that shares nothing with m.
 func (m *Mail) Clone() *Mail {
 	c := *m
-	c.Teach, c.Left = slices.Clone(m.Teach), slices.Clone(m.Left)
+	c.Teach, c.Left, c.HoldLines = slices.Clone(m.Teach), slices.Clone(m.Left), slices.Clone(m.HoldLines)
 	return &c
 }
 

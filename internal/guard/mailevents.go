@@ -13,14 +13,11 @@ func (s *State) mailEvent(e *Event) []Effect {
 	switch e.Kind {
 	case KindUntaken:
 		s.untaken(m)
-	case KindQueued:
-		m.QueueID = e.QueueID
-		s.noteQueueID(m)
 	case KindLeft:
 		s.left(m, e.Recipient)
 	case KindBounced: // evidence for the score; the journal has it
 	case KindForeign:
-		s.foreign(m)
+		s.foreign(m, e.Key)
 	case KindGone:
 		if m.Waiting() {
 			s.stopWaiting(m)
@@ -66,7 +63,11 @@ func (s *State) left(m *Mail, recipient string) {
 }
 
 // foreign notes that somebody put the mail on hold. The line that our own act writes is not somebody's.
-func (s *State) foreign(m *Mail) {
+func (s *State) foreign(m *Mail, line string) {
+	if slices.Contains(m.HoldLines, line) || len(m.HoldLines) >= maxHoldLines {
+		return
+	}
+	m.HoldLines = append(m.HoldLines, line)
 	if m.Holds > 0 {
 		m.Holds--
 		return

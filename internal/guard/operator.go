@@ -4,26 +4,15 @@ import "time"
 
 // operatorEvent applies an operator's word about held mail or an incident.
 func (s *State) operatorEvent(e *Event) []Effect {
-	if e.Mail != "" {
-		m := s.mails[e.Mail]
-		if m == nil || !m.Waiting() {
-			return nil
-		}
-		return []Effect{s.decide(m, e)}
+	var due []Effect
+	for _, m := range s.Decides(e) {
+		due = append(due, s.decide(m, e))
 	}
 	i := s.incidents[e.Incident]
 	if i == nil {
-		return nil
+		return due
 	}
 	s.changed.Incidents[i.ID] = struct{}{}
-	var due []Effect
-	if e.Kind != KindClosed {
-		for _, m := range s.mailsOf(i.Account) {
-			if m.Waiting() && (m.Incident == i.ID || m.Status == MailCooling) {
-				due = append(due, s.decide(m, e))
-			}
-		}
-	}
 	if e.Kind == KindRelease {
 		s.pardon(i, e)
 	}
@@ -33,16 +22,47 @@ func (s *State) operatorEvent(e *Event) []Effect {
 	return due
 }
 
+// Decides returns the waiting mails that an operator's word is about, oldest first: one mail, or an incident's. To
+// release an open incident says that the owner is the owner: what cools of his mail goes too.
+func (s *State) Decides(e *Event) []*Mail {
+	if e.Mail != "" {
+		if m := s.mails[e.Mail]; m != nil && m.Waiting() {
+			return []*Mail{m}
+		}
+		return nil
+	}
+	i := s.incidents[e.Incident]
+	if i == nil || e.Kind == KindClosed {
+		return nil
+	}
+	cools := e.Kind == KindRelease && i.Status != IncidentClosed
+	var about []*Mail
+	for _, m := range s.mailsOf(i.Account) {
+		if m.Waiting() && (m.Incident == i.ID || cools && m.Status == MailCooling) {
+			about = append(about, m)
+		}
+	}
+	return about
+}
+
 // decide releases or deletes one mail by an operator's word.
 func (s *State) decide(m *Mail, e *Event) Effect {
 	a := s.touch(m.Account)
+	i := s.incidents[m.Incident]
+	if i == nil {
+		i = &Incident{}
+	} else {
+		s.changed.Incidents[i.ID] = struct{}{}
+	}
 	m.ByHand = true
 	s.changed.Mails[m.ID] = struct{}{}
 	if e.Kind == KindDelete {
+		i.Deleted++
 		s.stopWaiting(m)
 		m.Status = MailDeleting
 		return s.start(e.At, Effect{Act: ActDelete, Mail: m.ID, Incident: m.Incident})
 	}
+	i.Released++
 	a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network), &s.familiar)
 	return s.letGo(a, m, e.At)
 }
@@ -95,7 +115,7 @@ func (s *State) listingEvent(e *Event) {
 	case KindClassed:
 		if a.Listing != nil && e.Listing != nil {
 			l := *a.Listing
-			l.Class, l.Budget = e.Listing.Class, e.Listing.Budget
+			l.declare(e.Listing)
 			a.Listing = &l
 		}
 	}
@@ -113,13 +133,25 @@ func (s *State) allow(a *Account, e *Event) {
 		l = *a.Listing
 	}
 	if e.Listing != nil {
-		l.Class, l.Budget = e.Listing.Class, e.Listing.Budget
-		l.Addresses = e.Listing.Addresses
+		l.declare(e.Listing)
+		if len(e.Listing.Addresses) > 0 {
+			l.Addresses = e.Listing.Addresses
+		}
 	}
 	if len(l.Addresses) == 0 && a.Learned != nil {
 		l.Addresses = a.Learned.Addresses
 	}
 	a.Listing = &l
+}
+
+// declare takes over what an operator said; what he left out stays.
+func (l *Listing) declare(said *Listing) {
+	if said.Class != "" {
+		l.Class = said.Class
+	}
+	if said.Budget > 0 {
+		l.Budget = said.Budget
+	}
 }
 
 // outcome applies what became of an effect.
@@ -153,26 +185,19 @@ func backoff(n int) time.Duration {
 // carried notes on a mail that an effect was carried out, or found nothing to do.
 func (s *State) carried(m *Mail, f *Effect, o Outcome) {
 	s.changed.Mails[m.ID] = struct{}{}
-	i := s.incidents[m.Incident]
-	if i != nil {
-		s.changed.Incidents[i.ID] = struct{}{}
-	} else {
-		i = &Incident{}
-	}
 	switch {
 	case f.Act == ActRelease && m.Status == MailReleasing:
 		m.Status = MailReleased
-		if m.ByHand {
-			i.Released++
-		}
 	case f.Act == ActHold && m.Status == MailStopping && o == Done:
 		m.Status = MailHeld
 		s.touch(m.Account).Waiting++
-		i.Stopped++
+		if i := s.incidents[m.Incident]; i != nil {
+			i.Stopped++
+			s.changed.Incidents[i.ID] = struct{}{}
+		}
 	case f.Act == ActHold && m.Status == MailStopping:
 		m.Status, m.Holds = MailPassed, 0
 	case f.Act == ActDelete && m.Status == MailDeleting:
-		i.Deleted++
 		s.drop(m)
 	}
 }

@@ -1,25 +1,22 @@
 package guard
 
-// Reason is the rule that decided. The set is closed: the same constant is the log field, the metric label, the
-// text in the journal and a line in postward-reasons(7). A reason is never re-used for another meaning.
+// Reason is the rule that decided. The set is closed: the same constant is in the log, in the journal and in status. A
+// reason is never re-used for another meaning.
 type Reason string
 
 const (
-	ReasonInbound      Reason = "inbound"       // mail from strangers: not judged here
-	ReasonOrdinary     Reason = "ordinary"      // within every limit
-	ReasonOwnAlert     Reason = "own-alert"     // postward's own mail is exempt from its verdicts
-	ReasonNotListed    Reason = "not-listed"    // the account is not on the list of those who may send
-	ReasonReversePath  Reason = "reverse-path"  // MAIL FROM does not belong to the account
-	ReasonAuthor       Reason = "author"        // the From field does not belong to the account
-	ReasonContained    Reason = "contained"     // sending from the account was stopped
-	ReasonSuspicious   Reason = "suspicious"    // the account has held mail, and this mail is unusual
-	ReasonBudget       Reason = "budget"        // too many never-seen recipients in a day
-	ReasonKnownBudget  Reason = "known-budget"  // too many known recipients from an unfamiliar source
-	ReasonSiteBudget   Reason = "site-budget"   // all accounts together: too many from unfamiliar sources
-	ReasonCooling      Reason = "cooling"       // unusual but within budget: waits a little
-	ReasonTooMuchHeld  Reason = "too-much-held" // no room for more held mail of this account
-	ReasonUnclassified Reason = "unclassified"  // a local or net account nobody has declared: watched only
-	ReasonStore        Reason = "store"         // postward cannot write its journal
+	ReasonInbound     Reason = "inbound"       // mail from strangers: not judged here
+	ReasonOrdinary    Reason = "ordinary"      // within every limit
+	ReasonNotListed   Reason = "not-listed"    // the account is not on the list of those who may send
+	ReasonReversePath Reason = "reverse-path"  // MAIL FROM does not belong to the account
+	ReasonAuthor      Reason = "author"        // the From field does not belong to the account
+	ReasonContained   Reason = "contained"     // sending from the account was stopped
+	ReasonSuspicious  Reason = "suspicious"    // the account has held mail, and this mail is unusual
+	ReasonBudget      Reason = "budget"        // too many never-seen recipients in a day
+	ReasonKnownBudget Reason = "known-budget"  // too many known recipients from an unfamiliar source
+	ReasonSiteBudget  Reason = "site-budget"   // all accounts together: too many from unfamiliar sources
+	ReasonCooling     Reason = "cooling"       // unusual but within budget: waits a little
+	ReasonTooMuchHeld Reason = "too-much-held" // no room for more held mail of this account
 )
 
 // Subject is what a mode ("enforce" or "shadow") is set for: a group of reasons.

@@ -12,7 +12,7 @@ type State struct {
 	accounts  map[string]*Account
 	mails     map[string]*Mail    // by Mail.ID, until out of Postfix's queue
 	queue     map[string]string   // queue id → Mail.ID of its present incarnation
-	incidents map[int64]*Incident // open ones, and closed ones for incidentsKept
+	incidents map[int64]*Incident // open ones, and the last maxClosedIncident
 	effects   map[string]*Effect  // undone ones
 	open      map[string]int64    // account → its open incident
 	cool      map[string]struct{} // mails that cool, by Mail.ID

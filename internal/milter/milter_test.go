@@ -36,7 +36,7 @@ func started(t testing.TB, s *Server) (address string, stop func()) {
 		s.End = accept
 	}
 	path := filepath.Join(t.TempDir(), "m.sock")
-	l, err := Listen("unix:"+path, -1)
+	l, err := Listen("unix:" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,11 +381,11 @@ func TestTwoHundredSessionsAtOnce(t *testing.T) {
 
 func TestLiveSocketIsNotStolen(t *testing.T) {
 	path, _ := started(t, &Server{})
-	if l, err := Listen("unix:"+path, -1); err == nil {
+	if l, err := Listen("unix:" + path); err == nil {
 		l.Close()
 		t.Error("a socket that is answered was taken over")
 	}
-	if _, err := Listen("/no/prefix", -1); err == nil {
+	if _, err := Listen("/no/prefix"); err == nil {
 		t.Error("an address without a prefix was taken")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postward/internal/guard"
+	"postward/internal/sock"
 )
 
 // Limits bounds what peers may take.
@@ -47,7 +48,6 @@ type Server struct {
 
 	sessions atomic.Int64
 	panics   atomic.Int64
-	refused  atomic.Int64
 	drain    atomic.Bool
 }
 
@@ -136,11 +136,10 @@ func (s *Server) admit(c net.Conn) bool {
 	if !ok {
 		return true
 	}
-	uid, err := peer(u)
+	uid, err := sock.Peer(u)
 	if err == nil && s.Allow(uid) {
 		return true
 	}
-	s.refused.Add(1)
 	s.Log.Warn("a process that may not was turned away from the milter socket", "direction", s.Direction, "uid", uid, "err", err)
 	return false
 }

@@ -168,7 +168,7 @@ func testOrder(t *testing.T, open func() *Store) {
 	for a := range appenders {
 		wg.Go(func() {
 			for n := range each {
-				e := &guard.Event{Key: fmt.Sprintf("%d:%d", a, n), Kind: guard.KindQueued, At: guard.Time(n + 1)}
+				e := &guard.Event{Key: fmt.Sprintf("%d:%d", a, n), Kind: guard.KindGone, At: guard.Time(n + 1)}
 				mu.Lock()
 				ticket, err := s.Writer().Append(e)
 				order = append(order, e.Key)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"postward/internal/postfix"
 )
@@ -45,8 +46,13 @@ type Acts struct {
 	Trash   Trash
 }
 
+// actTime bounds one act: the daemon waits for it, and a tool that hangs must not hang it too.
+const actTime = 2 * time.Minute
+
 // do carries out one request.
 func (a *Acts) do(ctx context.Context, q *request) *answer {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
 	if err := q.check(); err != nil {
 		return &answer{Error: err.Error()}
 	}

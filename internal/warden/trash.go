@@ -13,7 +13,8 @@ import (
 	"postward/internal/postfix"
 )
 
-// Trash is where copies of deleted mail stay: queue files, named by queue ID and time. postcat(1) reads them.
+// Trash is where copies of deleted mail stay: queue files, named by queue ID and the time they were last changed, so that
+// a mail whose deletion is tried again has one copy. postcat(1) reads them.
 type Trash struct {
 	Dir  string        // owned by root, mode 0700
 	Keep time.Duration // a week if 0
@@ -30,15 +31,23 @@ func (t Trash) keep(queueDir string, id postfix.QueueID) error {
 	if err != nil {
 		return fmt.Errorf("keep a copy of %s: %w", id, err)
 	}
-	to := filepath.Join(t.Dir, fmt.Sprintf("%s-%d", id, time.Now().UnixNano()))
-	if err := copyFile(from, to); err != nil {
-		return fmt.Errorf("keep a copy of %s: %w", id, errors.Join(err, os.RemoveAll(to)))
+	info, err := os.Stat(from)
+	if err != nil {
+		return fmt.Errorf("keep a copy of %s: %w", id, err)
 	}
-	if err := syncDir(t.Dir); err != nil {
+	to := filepath.Join(t.Dir, fmt.Sprintf("%s-%d", id, info.ModTime().UnixNano()))
+	part := to + unfinished
+	if err := copyFile(from, part); err != nil {
+		return fmt.Errorf("keep a copy of %s: %w", id, errors.Join(err, os.RemoveAll(part)))
+	}
+	if err := errors.Join(os.Rename(part, to), syncDir(t.Dir)); err != nil {
 		return fmt.Errorf("keep a copy of %s: %w", id, err)
 	}
 	return nil
 }
+
+// unfinished ends the name of a copy that is being written.
+const unfinished = ".part"
 
 // findHeld returns the queue file of a held mail. The hold queue may be hashed, one or two directories deep.
 func findHeld(queueDir string, id postfix.QueueID) (string, error) {
@@ -58,7 +67,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -87,7 +96,8 @@ func (t Trash) Prune(now time.Time) (int, error) {
 	n := 0
 	var failed []error
 	for _, e := range entries {
-		if at, ours := trashed(e.Name()); !ours || now.Sub(at) < keep {
+		info, err := e.Info()
+		if err != nil || !trashed(e.Name()) || now.Sub(info.ModTime()) < keep {
 			continue
 		}
 		if err := os.Remove(filepath.Join(t.Dir, e.Name())); err != nil {
@@ -99,14 +109,14 @@ func (t Trash) Prune(now time.Time) (int, error) {
 	return n, errors.Join(failed...)
 }
 
-// trashed reads the time of a copy from its name.
-func trashed(name string) (time.Time, bool) {
-	id, stamp, ok := strings.Cut(name, "-")
+// trashed reports whether a name is that of a copy, finished or not.
+func trashed(name string) bool {
+	id, stamp, ok := strings.Cut(strings.TrimSuffix(name, unfinished), "-")
 	if _, err := postfix.ParseQueueID(id); !ok || err != nil {
-		return time.Time{}, false
+		return false
 	}
-	n, err := strconv.ParseInt(stamp, 10, 64)
-	return time.Unix(0, n), err == nil
+	_, err := strconv.ParseInt(stamp, 10, 64)
+	return err == nil
 }
 
 // PrepareDir makes sure that path is a directory with this owner and mode (with the set-group-ID bit of mode, what

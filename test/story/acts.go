@@ -239,8 +239,14 @@ func (s *story) settle(ctx context.Context, r *result) error {
 	if len(alarm.AtSink) > budget {
 		err = fmt.Errorf("%d mails of the hijacked account left, its budget is %d", len(alarm.AtSink), budget)
 	}
+	if r.contained == 0 || r.contained > budget+held {
+		err = errors.Join(err, fmt.Errorf("the account was contained after %d mails, not after 1 to %d", r.contained, budget+held))
+	}
 	return errors.Join(all.Err(), err)
 }
+
+// held is containment.held: an account with so many held mails is stopped.
+const held = 5
 
 // budget is budget.unfamiliar: what may leave from a network that an account never wrote from.
 const budget = 6

@@ -58,7 +58,7 @@ func (w *webhook) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	w.more = make(chan struct{})
 }
 
-// wait returns the first alert that has a text, from number from on.
+// wait returns the first alert that has a text in it.
 func (w *webhook) wait(ctx context.Context, text string) (alert, error) {
 	for {
 		w.mu.Lock()
