@@ -55,7 +55,8 @@ type Config struct {
 		JournalDays int
 	}
 
-	policy *guard.Policy // all but its modes
+	policy   *guard.Policy // all but its modes
+	hostName string        // what Node is by default, if it is known
 }
 
 // Default is the configuration of a host that has none.
@@ -93,7 +94,7 @@ func (c *Config) Policy() *guard.Policy {
 func Load(path string) (*Config, error) {
 	c := Default()
 	if name, err := os.Hostname(); err == nil && name != "" {
-		c.Node = name
+		c.Node, c.hostName = name, name
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && path == DefaultPath {
@@ -211,6 +212,9 @@ type Change struct {
 // Diff lists what differs from the defaults, in the order of the example.
 func (c *Config) Diff() []Change {
 	plain, changes := Default(), []Change{}
+	if c.hostName != "" {
+		plain.Node = c.hostName
+	}
 	for _, k := range keys() {
 		was, is := show(k.at(plain)), show(k.at(c))
 		if was != is {

@@ -85,10 +85,12 @@ func service(raw string) (ch *channel, scheme string, err error) {
 	if _, err := r.NewService(scheme); err != nil || scheme == nowhere {
 		return nil, "", fmt.Errorf("no service is called %q; there are %s", scheme, strings.Join(services(&r), ", "))
 	}
-	if scheme != "matrix" { // which would log in to see whether it can
-		if _, err := r.Locate(raw); err != nil {
-			return nil, "", secrets.mask(err)
+	if scheme == "matrix" { // shoutrrr would log in to see whether it can
+		if u.Host == "" || u.User == nil {
+			return nil, "", errors.New("it is not like matrix://user:password@host/?rooms=!room:host")
 		}
+	} else if _, err := r.Locate(raw); err != nil {
+		return nil, "", secrets.mask(err)
 	}
 	return &channel{name: nameOf(scheme, u), send: func(_ context.Context, a *Alert) error {
 		s, err := r.Locate(raw)
