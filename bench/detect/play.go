@@ -109,7 +109,19 @@ func (p *play) submit(l *line, t guard.Time) {
 	p.episodes[l.Kind]++
 	p.site.at(t.Add(time.Hour), guard.Event{Kind: guard.KindRelease, Incident: i.ID, Actor: "administrator"})
 	if p.verbose {
-		fmt.Printf("episode: %s %s %s: %s\n", t, l.Acct, l.Kind, v.Why)
+		a := p.site.state.Account(l.Acct)
+		fam, seen, famnet := false, false, 0
+		for _, u := range a.Sources.Programs {
+			if u.What == l.MUA {
+				fam, seen = u.Familiar(), true
+			}
+		}
+		for _, u := range a.Sources.Networks {
+			if u.Familiar() {
+				famnet++
+			}
+		}
+		fmt.Printf("episode: %s %s %s: prog=%v/%v famnets=%d msgs=%d known=%d age=%d newcomer=%v mean=%d %s\n", t, l.Acct, l.Kind, fam, seen, famnet, a.Messages, a.Known.Len(), int(t.Sub(a.First).Hours()/24), t.Sub(a.Listing.Since) < 14*24*time.Hour, a.MeanDay/16, v.Why)
 	}
 	p.noteContained(i, t)
 }

@@ -112,10 +112,13 @@ func (s *site) leaves(id string, t guard.Time) {
 	for i, r := range m.line.Rcpts {
 		e := guard.Event{Kind: guard.KindLeft, Mail: id, Recipient: r}
 		if i < len(m.line.DSN) && m.line.DSN[i] != 0 {
-			e.Kind, e.Text = guard.KindBounced, fmt.Sprintf("%d", m.line.DSN[i])
+			e.Kind, e.DSN = guard.KindBounced, enhanced(m.line.DSN[i])
 		}
 		s.at(answer, e)
 	}
 	s.at(answer.Add(time.Second), guard.Event{Kind: guard.KindRemoved, Mail: id})
 	delete(s.mails, id)
 }
+
+// enhanced writes 571 as 5.7.1 (RFC 3463).
+func enhanced(code int) string { return fmt.Sprintf("%d.%d.%d", code/100, code/10%10, code%10) }

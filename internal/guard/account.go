@@ -51,10 +51,13 @@ type Account struct {
 	Sources Sources    `json:"sources"`
 	Held    []Time     `json:"held,omitempty"` // when its last mails were held, oldest first, at most maxHeldTimes
 	Spent   spent      `json:"spent"`
-	Day     int32      `json:"day,omitempty"`     // the day (since 1970, UTC) that DayNew counts
-	DayNew  uint16     `json:"day_new,omitempty"` // never-seen recipients of mail that passed on Day
-	MaxDay  uint16     `json:"max_day,omitempty"` // the most of any day before it, or of one release
-	Waiting int        `json:"waiting,omitempty"` // its mails in hold by postward's verdict
+	Day     int32      `json:"day,omitempty"`      // the day (since 1970, UTC) that DayNew counts
+	DayNew  uint16     `json:"day_new,omitempty"`  // never-seen recipients of mail that passed on Day
+	MaxDay  uint16     `json:"max_day,omitempty"`  // the most of any day before it, or of one release
+	MeanDay uint16     `json:"mean_day,omitempty"` // 16 times the mean of DayNew over the days it wrote on, the last weigh most
+	Waiting int        `json:"waiting,omitempty"`  // its mails in hold by postward's verdict
+
+	Suspicion Suspicion `json:"suspicion"`
 }
 
 // spent counts the recipients of mail that passed or cools. The windows of never-seen recipients nest: what came
@@ -164,16 +167,21 @@ func (a *Account) learn(hashes []uint64, now Time) {
 // raise its own budget.
 func (a *Account) countDay(now Time, n int) {
 	if day := int32(now / (24 * hour)); day != a.Day {
+		a.MeanDay = uint16((uint32(a.MeanDay)*7 + min(uint32(a.DayNew), 1000)*16) / 8)
 		a.MaxDay, a.Day, a.DayNew = max(a.MaxDay, a.DayNew), day, 0
 	}
 	a.DayNew = uint16(min(int(a.DayNew)+n, 65535))
 }
+
+// meanDay returns the never-seen recipients of an ordinary day.
+func (a *Account) meanDay() uint16 { return a.MeanDay / 16 }
 
 // Clone returns a copy that shares nothing with a, for writing outside the State's mutex.
 func (a *Account) Clone() *Account {
 	c := *a
 	c.Known = a.Known.Clone()
 	c.Held = slices.Clone(a.Held)
+	c.Suspicion.Strange, c.Suspicion.Texts = slices.Clone(a.Suspicion.Strange), slices.Clone(a.Suspicion.Texts)
 	c.Sources.Networks = slices.Clone(a.Sources.Networks)
 	c.Sources.ASNs = slices.Clone(a.Sources.ASNs)
 	c.Sources.Countries = slices.Clone(a.Sources.Countries)

@@ -56,6 +56,9 @@ func (s *State) judged(e *Event) []Effect {
 	case Reject, Tempfail:
 		s.refused(a, e)
 		return nil
+	}
+	a.gather(s, t, v)
+	switch v.Action {
 	case Accept:
 		return s.passed(a, t, v)
 	}
@@ -126,7 +129,7 @@ func (s *State) credit(a *Account, m *Mail, now Time) {
 	a.countDay(now, m.New)
 	if !hosted(a.Name) {
 		earn := m.New == 0 && m.Known > 0
-		a.Sources.note(m.Source, now, earn, sharedSource(s.policy, m.Source.Network), &s.familiar)
+		a.Sources.note(m.Source, m.Level, now, earn, sharedSource(s.policy, m.Source.Network), &s.familiar)
 	}
 }
 

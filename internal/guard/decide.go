@@ -44,6 +44,7 @@ var order = [...]struct {
 	{StageEnd, (*judgement).foreignAuthor},
 	{StageEnd, (*judgement).tooMuchHeld},
 	{StageEnd, (*judgement).suspicious},
+	{StageEnd, (*judgement).overScore},
 	{StageEnd, (*judgement).overBudget},
 	{StageEnd, (*judgement).overKnownBudget},
 	{StageEnd, (*judgement).overSiteBudget},
@@ -100,8 +101,13 @@ func (s *State) levelOf(a *Account, t *Transaction) Level {
 	if s.policy.IsOwn(t.Client) {
 		level = max(level, LevelNetwork)
 	}
-	if a.newcomer(t.At) {
-		level = max(level, s.familiar.level(from))
+	site := s.familiar.level(from)
+	if !a.newcomer(t.At) && site > LevelNew {
+		site-- // others earned trust there, he did not
+	}
+	level = max(level, site)
+	if level < LevelNetwork && a.Sources.Programs.familiar(t.Mailer) {
+		level++ // his own program, somewhere else
 	}
 	return level
 }
@@ -198,6 +204,20 @@ func (j *judgement) suspicious() (objection, bool) {
 		why: fmt.Sprintf("other mail of %s is held (incident %d); %s", j.account.Name, j.state.open[j.account.Name], j.facts())}, true
 }
 
+// overScore is lock 3: no single fact suffices, and together they do. Mail to known people from a familiar
+// address is the owner's, whatever somebody else did with his account.
+func (j *judgement) overScore() (objection, bool) {
+	if j.new == 0 && j.level == LevelAddress || j.declared() {
+		return objection{}, false
+	}
+	score := j.score()
+	if score < holdAt {
+		return objection{}, false
+	}
+	return objection{action: Hold, reason: ReasonScore, evidence: j.evidence(),
+		why: fmt.Sprintf("%s; score %s of %s", j.facts(), score, holdAt)}, true
+}
+
 // overBudget is lock 1: it bounds what can leave even when everything else is wrong.
 func (j *judgement) overBudget() (objection, bool) {
 	budget := j.budget()
@@ -219,23 +239,39 @@ func (j *judgement) overKnownBudget() (objection, bool) {
 }
 
 func (j *judgement) overSiteBudget() (objection, bool) {
-	spent := j.state.site.Unfamiliar.sum(j.t.At)
-	if j.level > LevelCountry || j.new == 0 || spent+j.new <= j.policy.Budget.Site {
+	spent, budget := j.state.site.Unfamiliar.sum(j.t.At), max(j.policy.Budget.Site, j.state.site.Listed/4)
+	if j.level > LevelCountry || j.new == 0 || spent+j.new <= budget {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonSiteBudget, evidence: j.evidence(),
-		why: fmt.Sprintf("%s; all accounts together used %d of %d a day from unfamiliar sources", j.facts(), spent, j.policy.Budget.Site)}, true
+		why: fmt.Sprintf("%s; all accounts together used %d of %d a day from unfamiliar sources", j.facts(), spent, budget)}, true
 }
 
 // unusual is lock 2: what is within the budget but unusual waits a little, in case more comes. A first day at work
 // is not unusual: an account that was never used may begin in a network that the site knows.
 func (j *judgement) unusual() (objection, bool) {
+	if j.repeats() && !j.declared() {
+		return objection{action: Hold, reason: ReasonCooling, cool: true, evidence: j.evidence(),
+			why: fmt.Sprintf("%s; same text to %d; waits %d s", j.facts(), j.account.Suspicion.same(j.t.Fingerprint, j.t.At)+j.sameRecipients(), int(j.policy.Cooling.Time.Seconds()))}, true
+	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
-	if j.new == 0 || j.level > LevelCountry && !dormant || j.declared() {
+	if j.new == 0 || j.level > LevelCountry && !dormant || j.declared() || j.plausible() {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonCooling, cool: true, evidence: j.evidence(),
 		why: fmt.Sprintf("%s; waits %d s", j.facts(), int(j.policy.Cooling.Time.Seconds()))}, true
+}
+
+// repeats reports whether the same text goes to several people one by one.
+func (j *judgement) repeats() bool {
+	n := j.sameRecipients()
+	return j.t.Fingerprint != 0 && n > 0 && n <= 2 && j.account.Suspicion.same(j.t.Fingerprint, j.t.At)+n > 3
+}
+
+// plausible reports whether an unusual mail has an ordinary explanation: a newcomer where the site is at home, or
+// the account's own program in its own country, to one or two people.
+func (j *judgement) plausible() bool {
+	return j.level >= LevelNetwork && j.account.newcomer(j.t.At)
 }
 
 // budget returns the never-seen recipients a rolling day that the account has from a source of this level.
@@ -270,6 +306,15 @@ func (j *judgement) evidence() Families {
 	}
 	if j.account.dormant(j.policy, j.t.At) {
 		f |= FamilyAccount
+	}
+	if j.new > 0 && j.account.Spent.New[j.level.tier()].sum(j.t.At)+j.new > j.budget() {
+		f |= FamilyRecipients
+	}
+	if j.t.Fingerprint != 0 && j.account.Suspicion.same(j.t.Fingerprint, j.t.At)+j.new > sameMany {
+		f |= FamilyContent
+	}
+	if j.account.Suspicion.refused(j.t.At) {
+		f |= FamilyDelivery
 	}
 	return f
 }

@@ -36,6 +36,7 @@ type Event struct {
 	Mail      string `json:"mail,omitempty"`      // Mail.ID
 	Incident  int64  `json:"incident,omitempty"`  // Incident.ID
 	Recipient string `json:"recipient,omitempty"` // for KindLeft and KindBounced
+	DSN       string `json:"dsn,omitempty"`       // for KindLeft and KindBounced: the enhanced status code
 	Text      string `json:"text,omitempty"`      // the receiver's words, an operator's note, an error
 
 	Transaction *Transaction `json:"transaction,omitempty"` // for KindJudged

@@ -455,7 +455,7 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 		}
 		for i := range maxNetworks {
 			from := source{Network: netip.AddrFrom4([4]byte{203, 0, byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
-			a.Sources.note(from, day0, true, false, &site)
+			a.Sources.note(from, LevelNew, day0, true, false, &site)
 			a.noteHeld(day0)
 		}
 		kept[n] = a

@@ -85,18 +85,22 @@ func (s *State) forgetClosed() {
 	}
 }
 
-// mustContain asks for many held mails in a short time and for two independent families of evidence. From a
-// familiar address mail is held, never refused, on this evidence alone.
+// mustContain asks for many held mails in a short time, or a high score, and for two independent families of
+// evidence. From a familiar address mail is held, and refused only when the receivers refuse it too.
 func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool {
 	p := &s.policy.Containment
-	if !s.policy.Enforces(Containment) || v.Level == LevelAddress || i.Evidence.Count() < 2 {
+	if !s.policy.Enforces(Containment) || i.Evidence.Count() < 2 {
+		return false
+	}
+	if v.Level == LevelAddress && !a.Suspicion.refused(now) {
 		return false
 	}
 	limit := p.Held
 	if v.Level == LevelNetwork {
 		limit = p.HeldNetwork
 	}
-	return a.heldSince(now.Add(-p.Within)) >= min(limit, maxHeldTimes)
+	held := a.heldSince(now.Add(-p.Within))
+	return held >= min(limit, maxHeldTimes) || held >= 2 && levelPoints[v.Level]+a.Suspicion.decayed(now) >= containAt
 }
 
 // contain stops an account: its mail is refused from now on, what cools stays held, and what is still queued

@@ -1,6 +1,9 @@
 package guard
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // mailEvent applies what the log, the queue or the clock says of one mail. A mail that is not followed (any
 // more) makes it a fact that changes nothing.
@@ -15,7 +18,11 @@ func (s *State) mailEvent(e *Event) []Effect {
 		s.untaken(m)
 	case KindLeft:
 		s.left(m, e.Recipient)
-	case KindBounced: // evidence for the score; the journal has it
+		s.touch(m.Account).Suspicion.Tried.add(e.At, 1)
+	case KindBounced:
+		a := s.touch(m.Account)
+		a.Suspicion.Tried.add(e.At, 1)
+		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
 	case KindForeign:
 		s.foreign(m, e.Key)
 	case KindGone:

@@ -12,6 +12,7 @@ const (
 	ReasonAuthor      Reason = "author"        // the From field does not belong to the account
 	ReasonContained   Reason = "contained"     // sending from the account was stopped
 	ReasonSuspicious  Reason = "suspicious"    // the account has held mail, and this mail is unusual
+	ReasonScore       Reason = "score"         // too much that is unusual comes together
 	ReasonBudget      Reason = "budget"        // too many never-seen recipients in a day
 	ReasonKnownBudget Reason = "known-budget"  // too many known recipients from an unfamiliar source
 	ReasonSiteBudget  Reason = "site-budget"   // all accounts together: too many from unfamiliar sources
@@ -40,7 +41,7 @@ func (r Reason) Subject() Subject {
 		return Accounts
 	case ReasonReversePath, ReasonAuthor:
 		return Senders
-	case ReasonContained, ReasonSuspicious:
+	case ReasonContained, ReasonSuspicious, ReasonScore:
 		return Containment
 	case ReasonBudget, ReasonKnownBudget, ReasonSiteBudget, ReasonTooMuchHeld:
 		return Budgets

@@ -138,8 +138,8 @@ func (s *Sources) level(from source, webmail bool) Level {
 	return LevelNew
 }
 
-// note counts a mail's source. A webmail host's address and network are left out: they are everybody's.
-func (s *Sources) note(from source, now Time, earn, webmail bool, site *familiars) {
+// note counts a mail's source. A program is earned by any mail from where the account is at home. A webmail host's address and network are left out: they are everybody's.
+func (s *Sources) note(from source, level Level, now Time, earn, webmail bool, site *familiars) {
 	if from.Network.IsValid() && !webmail {
 		s.Networks.count(maxNetworks, from.Network, now, earn, site.networks)
 		if from.ASN != 0 {
@@ -150,7 +150,7 @@ func (s *Sources) note(from source, now Time, earn, webmail bool, site *familiar
 		s.Countries.count(maxUses, from.Country, now, earn, site.countries)
 	}
 	if from.Program != "" {
-		s.Programs.count(maxUses, from.Program, now, earn, site.programs)
+		s.Programs.count(maxUses, from.Program, now, earn || level >= LevelNetwork, site.programs)
 	}
 }
 
