@@ -56,8 +56,11 @@ func (p *play) ordinary(l *line) error {
 		p.inject(p.attacks[0])
 		p.attacks = p.attacks[1:]
 	}
-	if l.Ev == "submit" {
+	switch l.Ev {
+	case "submit":
 		p.submit(l, t)
+	case "inbound":
+		p.site.apply(guard.Event{Kind: guard.KindHeard, At: t, Account: l.Acct, Recipient: l.Rcpts[0]})
 	}
 	return nil
 }

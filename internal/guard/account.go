@@ -57,6 +57,7 @@ type Account struct {
 	MeanDay uint16     `json:"mean_day,omitempty"` // 16 times the mean of DayNew over the days it wrote on, the last weigh most
 	Waiting int        `json:"waiting,omitempty"`  // its mails in hold by postward's verdict
 
+	Heard     window    `json:"heard"` // strangers that wrote to it
 	Suspicion Suspicion `json:"suspicion"`
 }
 

@@ -16,6 +16,7 @@ const (
 	KindAllowed Kind = "allowed" // an account was put on the list
 	KindDenied  Kind = "denied"  // an account was taken off the list
 	KindClassed Kind = "classed" // an account's class was declared
+	KindHeard   Kind = "heard"   // somebody wrote to the account: he is no stranger to it
 	KindLearned Kind = "learned" // what old logs and maps say about an account
 	KindRelease Kind = "release" // an operator released mail
 	KindDelete  Kind = "delete"  // an operator deleted held mail
