@@ -36,7 +36,7 @@ func measure(dir string, warm int, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	p := &play{site: newSite(), attacks: attacks, warm: at(float64(warm * 86400)), verbose: verbose, days: map[string]bool{}, listed: map[string]bool{}, episodes: map[string]int{}}
+	p := &play{site: newSite(), attacks: attacks, warm: at(float64(warm * 86400)), verbose: verbose, days: map[string]bool{}, listed: map[string]bool{}, cooled: tally{}, held: tally{}, refused: tally{}, episodes: tally{}, contained: tally{}}
 	p.site.apply(guard.Event{Kind: guard.KindPolicy, At: begin, Policy: policy(guard.Shadow)})
 	started := time.Now()
 	if err := read(dir, "legit.jsonl.gz", p.ordinary); err != nil {

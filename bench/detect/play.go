@@ -20,12 +20,20 @@ type play struct {
 	days      map[string]bool // account/day that sent
 	submitted int
 	lost      int
-	cooled    int
-	held      int
-	refused   int
-	episodes  map[string]int // by kind of the mail that opened them
-	contained int
-	outcomes  []result
+	// What happened to ordinary mail, by its kind; for episodes and containments the kind of the mail that began them.
+	cooled, held, refused, episodes, contained tally
+	outcomes                                   []result
+}
+
+// tally counts by kind of mail.
+type tally map[string]int
+
+func (t tally) sum() int {
+	n := 0
+	for _, k := range t {
+		n += k
+	}
+	return n
 }
 
 // result is what one attack came to.
@@ -98,15 +106,15 @@ func (p *play) submit(l *line, t guard.Time) {
 	p.days[fmt.Sprintf("%s/%d", l.Acct, int(l.T/86400))] = true
 	switch {
 	case m.cooled:
-		p.cooled++
+		p.cooled[l.Kind]++
 	case m.held:
-		p.held++
+		p.held[l.Kind]++
 	case v.Action == guard.Reject || v.Action == guard.Tempfail:
-		p.refused++
+		p.refused[l.Kind]++
 	}
 	i := p.site.state.OpenIncident(l.Acct)
 	if i == nil || i == before {
-		p.noteContained(i, t)
+		p.noteContained(i, l, v.Why, t)
 		return
 	}
 	p.episodes[l.Kind]++
@@ -126,12 +134,18 @@ func (p *play) submit(l *line, t guard.Time) {
 		}
 		fmt.Printf("episode: %s %s %s: prog=%v/%v famnets=%d msgs=%d known=%d age=%d newcomer=%v mean=%d %s\n", t, l.Acct, l.Kind, fam, seen, famnet, a.Messages, a.Known.Len(), int(t.Sub(a.First).Hours()/24), t.Sub(a.Listing.Since) < 14*24*time.Hour, a.MeanDay/16, v.Why)
 	}
-	p.noteContained(i, t)
+	p.noteContained(i, l, v.Why, t)
 }
 
-func (p *play) noteContained(i *guard.Incident, t guard.Time) {
+func (p *play) noteContained(i *guard.Incident, l *line, why string, t guard.Time) {
 	if i != nil && i.Contained == t {
-		p.contained++
+		p.contained[l.Kind]++
+		if p.verbose {
+			fmt.Printf("contained: %s %s %s: %v held=%d %s\n", t, l.Acct, l.Kind, i.Evidence.Names(), i.Held, why)
+			for _, s := range i.Sentences {
+				fmt.Printf("   %s %s x%d\n", s.At, s.Why, s.Times)
+			}
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func Apply(s *State, e *Event) []Effect {
 		return s.judged(e)
 	case KindUntaken, KindLeft, KindBounced, KindRemoved, KindForeign, KindGone, KindCooled:
 		return s.mailEvent(e)
-	case KindRelease, KindDelete, KindClosed:
+	case KindRelease, KindDelete, KindSpam, KindClosed:
 		return s.operatorEvent(e)
 	case KindAllowed, KindDenied, KindClassed, KindLearned:
 		s.listingEvent(e)
@@ -75,7 +75,7 @@ func (s *State) judged(e *Event) []Effect {
 		s.refused(a, e)
 		return nil
 	}
-	a.gather(s, t, v)
+	s.gather(a, t, v)
 	switch v.Action {
 	case Accept:
 		return s.passed(a, t, v)

@@ -68,7 +68,7 @@ func (a *attack) submit(m *Transaction) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m.At = a.now
-	level := a.state.levelOf(accountOr(a.state, a.account), m)
+	level, _ := a.state.levelOf(accountOr(a.state, a.account), m)
 	e := entry{at: a.now, level: level}
 	for _, r := range m.Recipients {
 		if a.seen[r] {

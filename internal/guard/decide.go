@@ -67,7 +67,8 @@ type judgement struct {
 	t       *Transaction
 	account *Account
 	level   Level
-	new     int // recipients never seen by the account
+	lent    bool // level is one better for the account's own program alone
+	new     int  // recipients never seen by the account
 	known   int
 }
 
@@ -76,7 +77,8 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 	if a == nil {
 		a = &Account{Name: name, Status: Normal}
 	}
-	j := judgement{state: s, policy: s.policy, t: t, account: a, level: s.levelOf(a, t)}
+	j := judgement{state: s, policy: s.policy, t: t, account: a}
+	j.level, j.lent = s.levelOf(a, t)
 	for _, r := range t.Recipients {
 		if a.Known.has(hashRecipient(r)) {
 			j.known++
@@ -89,27 +91,29 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 // levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network,
 // and to a newcomer the site's familiar sources are his. A login over loopback comes from a webmail host or a
 // proxy on this machine: everybody's address.
-func (s *State) levelOf(a *Account, t *Transaction) Level {
+func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent bool) {
 	if hosted(a.Name) {
-		return LevelAddress
+		return LevelAddress, false
 	}
 	from, webmail := sourceOf(t), sharedSource(s.policy, t.Client)
-	level := a.Sources.level(from, webmail)
+	level = a.Sources.level(from, webmail)
 	if webmail {
-		return level
+		return level, false
 	}
 	if s.policy.IsOwn(t.Client) {
 		level = max(level, LevelNetwork)
 	}
-	site := s.familiar.level(from)
-	if !a.newcomer(t.At) && site > LevelNew {
-		site-- // others earned trust there, he did not
+	colleagues := s.familiar.level(from)
+	switch {
+	case a.newcomer(t.At):
+		level = max(level, colleagues)
+	case colleagues > LevelNew:
+		level = max(level, colleagues-1) // they earned trust there, he did not
 	}
-	level = max(level, site)
-	if level < LevelNetwork && a.Sources.Programs.familiar(t.Mailer) {
-		level++ // his own program, somewhere else
+	if level >= LevelNetwork || !a.Sources.program(t.Mailer) {
+		return level, false
 	}
-	return level
+	return level + 1, colleagues < LevelNetwork // his own program, somewhere else
 }
 
 func sharedSource(p *Policy, client netip.Addr) bool {
@@ -211,11 +215,11 @@ func (j *judgement) overScore() (objection, bool) {
 		return objection{}, false
 	}
 	score := j.score()
-	if score < holdAt {
+	if score < j.policy.Score.Hold {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonScore, evidence: j.evidence(),
-		why: fmt.Sprintf("%s; score %s of %s", j.facts(), score, holdAt)}, true
+		why: fmt.Sprintf("%s; score %s of %s", j.facts(), score, j.policy.Score.Hold)}, true
 }
 
 // overBudget is lock 1: it bounds what can leave even when everything else is wrong.
@@ -225,7 +229,7 @@ func (j *judgement) overBudget() (objection, bool) {
 	if j.new == 0 || spent+j.new <= budget {
 		return objection{}, false
 	}
-	return objection{action: Hold, reason: ReasonBudget, evidence: j.evidence() | FamilyRecipients,
+	return objection{action: Hold, reason: ReasonBudget, evidence: j.evidence(),
 		why: fmt.Sprintf("%s; %d of %d a day were used", j.facts(), spent, budget)}, true
 }
 
@@ -234,7 +238,7 @@ func (j *judgement) overKnownBudget() (objection, bool) {
 	if j.level > LevelCountry || j.known == 0 || spent+j.known <= j.policy.Budget.KnownFromUnfamiliar {
 		return objection{}, false
 	}
-	return objection{action: Hold, reason: ReasonKnownBudget, evidence: j.evidence() | FamilyRecipients,
+	return objection{action: Hold, reason: ReasonKnownBudget, evidence: j.evidence(),
 		why: fmt.Sprintf("%s; %d known recipients, %d of %d a day were used", j.facts(), j.known, spent, j.policy.Budget.KnownFromUnfamiliar)}, true
 }
 
@@ -250,28 +254,32 @@ func (j *judgement) overSiteBudget() (objection, bool) {
 // unusual is lock 2: what is within the budget but unusual waits a little, in case more comes. A first day at work
 // is not unusual: an account that was never used may begin in a network that the site knows.
 func (j *judgement) unusual() (objection, bool) {
-	if j.repeats() && !j.declared() {
-		return objection{action: Hold, reason: ReasonCooling, cool: true, evidence: j.evidence(),
-			why: fmt.Sprintf("%s; same text to %d; waits %d s", j.facts(), j.account.Suspicion.same(j.t.Fingerprint, j.t.At)+j.sameRecipients(), int(j.policy.Cooling.Time.Seconds()))}, true
-	}
-	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
-	if j.new == 0 || j.level > LevelCountry && !dormant || j.declared() || j.plausible() {
+	if j.declared() {
 		return objection{}, false
 	}
+	if n := j.repeats(); n > textRepeats {
+		return j.cool(fmt.Sprintf("; same text to %d", n))
+	}
+	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
+	first := j.account.newcomer(j.t.At) && j.level >= LevelNetwork
+	if j.new == 0 || first || j.level > LevelCountry && !dormant {
+		return objection{}, false
+	}
+	return j.cool("")
+}
+
+func (j *judgement) cool(fact string) (objection, bool) {
 	return objection{action: Hold, reason: ReasonCooling, cool: true, evidence: j.evidence(),
-		why: fmt.Sprintf("%s; waits %d s", j.facts(), int(j.policy.Cooling.Time.Seconds()))}, true
+		why: fmt.Sprintf("%s%s; waits %d s", j.facts(), fact, int(j.policy.Cooling.Time.Seconds()))}, true
 }
 
-// repeats reports whether the same text goes to several people one by one.
-func (j *judgement) repeats() bool {
+// repeats returns how many recipients the same text went to, with this message, if it goes to them one by one; else 0.
+func (j *judgement) repeats() int {
 	n := j.sameRecipients()
-	return j.t.Fingerprint != 0 && n > 0 && n <= 2 && j.account.Suspicion.same(j.t.Fingerprint, j.t.At)+n > 3
-}
-
-// plausible reports whether an unusual mail has an ordinary explanation: a newcomer where the site is at home, or
-// the account's own program in its own country, to one or two people.
-func (j *judgement) plausible() bool {
-	return j.level >= LevelNetwork && j.account.newcomer(j.t.At)
+	if j.t.Fingerprint == 0 || n == 0 || n > 2 {
+		return 0
+	}
+	return int(j.account.Suspicion.text(j.t.Fingerprint, j.t.At).Recipients) + n
 }
 
 // budget returns the never-seen recipients a rolling day that the account has from a source of this level.
@@ -282,8 +290,10 @@ func (j *judgement) budget() int {
 		return max(a.Listing.Budget, b.Network)
 	case j.level == LevelAddress:
 		return min(max(b.Familiar, 3*int(a.MaxDay)), b.FamiliarMax)
-	case j.level == LevelNetwork && a.Sources.Programs.familiar(j.t.Mailer):
-		return b.NetworkAndProgram
+	case j.level == LevelNetwork && j.lent:
+		return b.Network
+	case j.level == LevelNetwork && (a.Sources.program(j.t.Mailer) || j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar):
+		return b.NetworkAndProgram // or an address that many of his colleagues write from
 	case j.level == LevelNetwork && a.newcomer(j.t.At):
 		return max(b.Network, b.Newcomer)
 	case j.level == LevelNetwork:
@@ -307,10 +317,14 @@ func (j *judgement) evidence() Families {
 	if j.account.dormant(j.policy, j.t.At) {
 		f |= FamilyAccount
 	}
-	if j.new > 0 && j.account.Spent.New[j.level.tier()].sum(j.t.At)+j.new > j.budget() {
+	if j.new > 0 && j.account.Suspicion.Asked.sum(j.t.At)+j.new > askedTimes*j.budget() {
 		f |= FamilyRecipients
 	}
-	if j.t.Fingerprint != 0 && j.account.Suspicion.same(j.t.Fingerprint, j.t.At)+j.new > sameMany {
+	many := textMany
+	if j.level <= LevelCountry {
+		many = textFew
+	}
+	if j.new > 0 && j.t.Fingerprint != 0 && int(j.account.Suspicion.text(j.t.Fingerprint, j.t.At).New)+j.new > many {
 		f |= FamilyContent
 	}
 	if j.account.Suspicion.refused(j.t.At) {

@@ -20,6 +20,7 @@ const (
 	KindLearned Kind = "learned" // what old logs and maps say about an account
 	KindRelease Kind = "release" // an operator released mail
 	KindDelete  Kind = "delete"  // an operator deleted held mail
+	KindSpam    Kind = "spam"    // an operator called an incident's mail spam: it is deleted, and remembered
 	KindClosed  Kind = "closed"  // an operator closed an incident
 	KindOutcome Kind = "outcome" // what became of an effect
 )

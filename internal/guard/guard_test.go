@@ -216,7 +216,7 @@ func (w *world) makeFamiliar(account, client string) {
 		}
 		w.now = w.now.Add(21 * time.Hour)
 	}
-	if l := w.state.levelOf(w.state.Account(account), w.mail(account, client)); l != LevelAddress {
+	if l, _ := w.state.levelOf(w.state.Account(account), w.mail(account, client)); l != LevelAddress {
 		w.t.Fatalf("%s is %s after three days", client, l)
 	}
 }
@@ -229,7 +229,7 @@ func TestMailToStrangersEarnsNoTrust(t *testing.T) {
 		w.now = w.now.Add(6 * time.Hour)
 		w.pass(3 * time.Minute)
 	}
-	if l := w.state.levelOf(w.state.Account("anna"), w.mail("anna", "203.0.113.80")); l != LevelNew {
+	if l, _ := w.state.levelOf(w.state.Account("anna"), w.mail("anna", "203.0.113.80")); l != LevelNew {
 		t.Errorf("a drip to strangers made the source a %s", l)
 	}
 }

@@ -85,11 +85,12 @@ func (s *State) forgetClosed() {
 	}
 }
 
-// mustContain asks for many held mails in a short time, or a high score, and for two independent families of
-// evidence. From a familiar address mail is held, and refused only when the receivers refuse it too.
+// mustContain asks for many held mails in a short time, or two and a high score, and for two independent families of
+// evidence, one of which is about what was sent: who travels and writes much is held, and not stopped. From a familiar
+// address mail is refused only when the receivers refuse it too. Holding leaks nothing.
 func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool {
 	p := &s.policy.Containment
-	if !s.policy.Enforces(Containment) || i.Evidence.Count() < 2 {
+	if !s.policy.Enforces(Containment) || i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
 		return false
 	}
 	if v.Level == LevelAddress && !a.Suspicion.refused(now) {
@@ -100,7 +101,7 @@ func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool 
 		limit = p.HeldNetwork
 	}
 	held := a.heldSince(now.Add(-p.Within))
-	return held >= min(limit, maxHeldTimes) || held >= 2 && levelPoints[v.Level]+a.Suspicion.decayed(now) >= containAt
+	return held >= min(limit, maxHeldTimes) || held >= 2 && levelPoints[v.Level]+a.Suspicion.decayed(now) >= s.policy.Score.Contain
 }
 
 // contain stops an account: its mail is refused from now on, what cools stays held, and what is still queued

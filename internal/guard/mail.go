@@ -35,16 +35,17 @@ type Mail struct {
 	Reason      Reason     `json:"reason"`
 	Why         string     `json:"why,omitempty"`
 
-	Level     Level    `json:"level"`
-	New       int      `json:"new,omitempty"`
-	Known     int      `json:"known,omitempty"`
-	Source    source   `json:"source"`
-	Teach     []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
-	Left      []uint64 `json:"left,omitempty"`  // recipients whose servers took it
-	RemovedAt Time     `json:"removed_at,omitempty"`
-	Holds     int      `json:"holds,omitempty"`      // "placed on hold" lines that our own acts will write
-	HoldLines []string `json:"hold_lines,omitempty"` // keys of such lines that were seen, at most maxHoldLines
-	ByHand    bool     `json:"by_hand,omitempty"`    // released by an operator
+	Level       Level    `json:"level"`
+	New         int      `json:"new,omitempty"`
+	Known       int      `json:"known,omitempty"`
+	Source      source   `json:"source"`
+	Fingerprint uint64   `json:"fingerprint,omitempty"`
+	Teach       []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
+	Left        []uint64 `json:"left,omitempty"`  // recipients whose servers took it
+	RemovedAt   Time     `json:"removed_at,omitempty"`
+	Holds       int      `json:"holds,omitempty"`      // "placed on hold" lines that our own acts will write
+	HoldLines   []string `json:"hold_lines,omitempty"` // keys of such lines that were seen, at most maxHoldLines
+	ByHand      bool     `json:"by_hand,omitempty"`    // released by an operator
 }
 
 // maxHoldLines bounds how often one mail is seen put on hold. Nobody does that by hand.
@@ -68,7 +69,7 @@ func mailOf(t *Transaction, v *Verdict) *Mail {
 		ID: t.ID, QueueID: t.QueueID, Account: v.Account, Status: MailPassed, At: t.At, MailAt: t.MailAt,
 		ReleaseAt: v.ReleaseAt, ReversePath: t.ReversePath, Subject: t.Subject, MessageID: t.MessageID,
 		Recipients: t.RecipientCount(), Reason: v.Reason, Why: v.Why,
-		Level: v.Level, New: v.New, Known: v.Known, Source: sourceOf(t),
+		Level: v.Level, New: v.New, Known: v.Known, Source: sourceOf(t), Fingerprint: t.Fingerprint,
 	}
 	if len(t.Recipients) > 0 {
 		m.First = t.Recipients[0]

@@ -18,10 +18,10 @@ func (s *State) mailEvent(e *Event) []Effect {
 		s.untaken(m)
 	case KindLeft:
 		s.left(m, e.Recipient)
-		s.touch(m.Account).Suspicion.Tried.add(e.At, 1)
+		s.touch(m.Account).Suspicion.Answered.add(e.At, 1)
 	case KindBounced:
 		a := s.touch(m.Account)
-		a.Suspicion.Tried.add(e.At, 1)
+		a.Suspicion.Answered.add(e.At, 1)
 		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
 	case KindForeign:
 		s.foreign(m, e.Key)

@@ -13,10 +13,13 @@ func (s *State) operatorEvent(e *Event) []Effect {
 		return due
 	}
 	s.changed.Incidents[i.ID] = struct{}{}
-	if e.Kind == KindRelease {
+	switch e.Kind {
+	case KindRelease:
 		s.pardon(i, e)
+	case KindSpam:
+		due = append(due, s.spam(i, e)...)
 	}
-	if e.Kind != KindDelete && i.Status != IncidentClosed {
+	if (e.Kind == KindRelease || e.Kind == KindClosed) && i.Status != IncidentClosed {
 		due = append(due, s.closeIncident(i, e))
 	}
 	return due
@@ -56,7 +59,7 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 	}
 	m.ByHand = true
 	s.changed.Mails[m.ID] = struct{}{}
-	if e.Kind == KindDelete {
+	if e.Kind == KindDelete || e.Kind == KindSpam {
 		i.Deleted++
 		s.stopWaiting(m)
 		m.Status = MailDeleting

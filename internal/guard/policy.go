@@ -25,6 +25,7 @@ type Policy struct {
 
 	Budget      BudgetPolicy      `json:"budget"`
 	Cooling     CoolingPolicy     `json:"cooling"`
+	Score       ScorePolicy       `json:"score"`
 	Containment ContainmentPolicy `json:"containment"`
 }
 
@@ -46,6 +47,12 @@ type CoolingPolicy struct {
 	Dormant time.Duration `json:"dormant"` // an account silent for longer is dormant
 }
 
+// ScorePolicy holds the thresholds of lock 3.
+type ScorePolicy struct {
+	Hold    Points `json:"hold"`    // a message with this score or more is held
+	Contain Points `json:"contain"` // an account whose held message has this score or more may be stopped at the second one
+}
+
 // ContainmentPolicy says when an account is stopped.
 type ContainmentPolicy struct {
 	Held        int           `json:"held"`         // held messages within Within
@@ -63,6 +70,7 @@ func DefaultPolicy() *Policy {
 			Familiar: 60, FamiliarMax: 150, KnownFromUnfamiliar: 40, Site: 30,
 		},
 		Cooling:     CoolingPolicy{Time: 2 * time.Minute, Dormant: 45 * 24 * time.Hour},
+		Score:       ScorePolicy{Hold: 7 * Point, Contain: 12 * Point},
 		Containment: ContainmentPolicy{Held: 5, HeldNetwork: 10, Within: time.Hour},
 	}
 	for _, s := range Subjects {

@@ -28,11 +28,12 @@ const (
 	Senders     Subject = "senders"     // as whom
 	Budgets     Subject = "budgets"     // how many never-seen recipients
 	Cooling     Subject = "cooling"     // the short wait
+	Score       Subject = "score"       // what is unusual, together
 	Containment Subject = "containment" // stopping an account
 )
 
 // Subjects lists every Subject in the order they are decided.
-var Subjects = [...]Subject{Accounts, Senders, Containment, Budgets, Cooling}
+var Subjects = [...]Subject{Accounts, Senders, Containment, Score, Budgets, Cooling}
 
 // Subject returns the subject whose mode decides whether r is enforced; empty where r needs none.
 func (r Reason) Subject() Subject {
@@ -41,8 +42,10 @@ func (r Reason) Subject() Subject {
 		return Accounts
 	case ReasonReversePath, ReasonAuthor:
 		return Senders
-	case ReasonContained, ReasonSuspicious, ReasonScore:
+	case ReasonContained, ReasonSuspicious:
 		return Containment
+	case ReasonScore:
+		return Score
 	case ReasonBudget, ReasonKnownBudget, ReasonSiteBudget, ReasonTooMuchHeld:
 		return Budgets
 	case ReasonCooling:
@@ -76,6 +79,9 @@ const (
 	FamilyAccount                         // what the account is: never used, dormant
 	FamilyRate                            // how fast
 )
+
+// aboutMail are the families that say something of what was sent, and not only of who sent it from where.
+const aboutMail = FamilyRecipients | FamilyContent | FamilyDelivery
 
 var familyNames = [...]string{"source", "recipients", "content", "delivery", "account", "rate"}
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,51 +12,62 @@ import (
 // floating point does not promise that.
 type Points int32
 
-const point Points = 1000
+// Point is one point.
+const Point Points = 1000
 
-func (p Points) String() string { return fmt.Sprintf("%d.%d", p/point, p%point/100) }
+func (p Points) String() string { return fmt.Sprintf("%d.%d", p/Point, p%Point/100) }
 
 // The score of lock 3 is what speaks against one message and what the account gathered, which halves every
 // halfLife. The numbers were tuned on a sending trace with injected compromises: see bench/detect.
 const (
 	halfLife      = 8 * time.Hour
-	holdAt        = 7 * point
-	containAt     = 12 * point
-	maxGathered   = 100 * point
+	maxGathered   = 100 * Point
 	unfamiliarFor = 6 * time.Hour // within which further unfamiliar networks count
 )
 
 // levelPoints is what a source's level says against a message.
-var levelPoints = [...]Points{LevelNew: 3 * point, LevelCountry: 2 * point, LevelNetwork: point / 2, LevelAddress: 0}
+var levelPoints = [...]Points{LevelNew: 3000, LevelCountry: 2000, LevelNetwork: 500, LevelAddress: 0}
 
 // recipientPoints is what each never-seen recipient adds to the account, by level.
-var recipientPoints = [...]Points{LevelNew: 1000, LevelCountry: 700, LevelNetwork: 300, LevelAddress: 120}
+var recipientPoints = [...]Points{LevelNew: 1000, LevelCountry: 1100, LevelNetwork: 200, LevelAddress: 120}
 
 // What else speaks against a message.
 const (
-	strangePoints  = 1500 // each further unfamiliar network
-	maxStrangePts  = 6000
-	dormantPoints  = 2000
-	programPoints  = 700
-	heldPoints     = 1000
-	bouncePoints   = 1500 // a hard bounce of mail from level new or country
-	familiarBounce = 700
-	knownPoints    = -200 // a message to known people only
-	manySame       = 800  // the same text to more than sameFew at level new or country
-	oneMessage     = 4000 // at most, for one message from a familiar network or address
-	oneByOne       = 500  // the same text to more than sameMany never-seen recipients, from anywhere
-	sameFew        = 4
-	sameMany       = 12
+	strangePoints  Points = 1500 // each further unfamiliar network …
+	strangeMost    Points = 6000 // … and all of them together
+	dormantPoints  Points = 2000 // the account was never used, or not for long
+	programPoints  Points = 700  // a client program that it never used
+	replyPoints    Points = 1500 // answers go to another domain, where anybody gets an address
+	spamPoints     Points = 3000 // an operator called this text spam, and the same for this network
+	heldPoints     Points = 1000 // a message was held for a person
+	bouncePoints   Points = 1500 // a hard bounce of mail from level new or country
+	bounceFamiliar Points = 700  // the same from a familiar network or address
+	knownPoints    Points = -200 // a message to known people only
+	textPoints     Points = 800  // the same text to more than textFew at level new or country
+	textEach       Points = 500  // the same text to more than textMany never-seen recipients, one by one, from anywhere
+	messageMost    Points = 4000 // one message from a familiar network or address: an invitation is one message
 )
+
+// The same text to so many.
+const (
+	textRepeats = 2  // to more, one by one: it waits a little
+	textFew     = 4  // to more from level new or country
+	textMany    = 12 // to more from anywhere
+)
+
+// askedTimes is how many times the budget an account must have asked for before its recipients are evidence: a
+// person who writes a long invitation on a journey is held, and not stopped.
+const askedTimes = 3
 
 // Suspicion is what an account gathered in the last hours.
 type Suspicion struct {
-	Points  Points     `json:"points"`
-	At      Time       `json:"at,omitempty"`      // when Points were right
-	Strange []Strange  `json:"strange,omitempty"` // unfamiliar networks of the last hours, at most maxStrange
-	Texts   []SameText `json:"texts,omitempty"`   // texts of the last day, at most maxTexts
-	Bounces window     `json:"bounces"`           // hard bounces of a rolling day
-	Tried   window     `json:"tried"`             // recipients whose servers answered, of a rolling day
+	Points   Points     `json:"points"`
+	At       Time       `json:"at,omitempty"`      // when Points were right
+	Strange  []Strange  `json:"strange,omitempty"` // unfamiliar networks of the last hours, at most maxStrange
+	Texts    []SameText `json:"texts,omitempty"`   // texts of the last day, at most maxTexts
+	Asked    window     `json:"asked"`             // never-seen recipients of a rolling day, of held mail too
+	Bounces  window     `json:"bounces"`           // hard bounces of a rolling day
+	Answered window     `json:"answered"`          // recipients whose servers answered, of a rolling day
 }
 
 // Strange is an unfamiliar network that was used lately.
@@ -64,10 +76,11 @@ type Strange struct {
 	At      Time       `json:"at"`
 }
 
-// SameText is a text and how many never-seen recipients it went to.
+// SameText is a text and how many recipients it went to, one message after the other.
 type SameText struct {
 	Fingerprint uint64 `json:"fingerprint"`
-	Recipients  uint16 `json:"recipients"`
+	Recipients  uint16 `json:"recipients"` // those that count: see judgement.strangers
+	New         uint16 `json:"new"`        // never-seen ones
 	At          Time   `json:"at"`
 }
 
@@ -106,13 +119,13 @@ const (
 // refused reports whether receivers refused so much of the account's mail that it speaks against it.
 func (s *Suspicion) refused(now Time) bool {
 	n := s.Bounces.sum(now)
-	return n >= manyBounces && n*bounceShare >= s.Tried.sum(now)
+	return n >= manyBounces && n*bounceShare >= s.Answered.sum(now)
 }
 
-// bounced counts a hard bounce; one for spam counts twice.
+// bounced counts a hard bounce; one for spam weighs twice.
 func (s *Suspicion) bounced(now Time, level Level, spam bool) {
 	s.Bounces.add(now, 1)
-	p := Points(familiarBounce)
+	p := bounceFamiliar
 	if level <= LevelCountry {
 		p = bouncePoints
 	}
@@ -122,8 +135,8 @@ func (s *Suspicion) bounced(now Time, level Level, spam bool) {
 	s.gather(now, p)
 }
 
-// strangers returns the unfamiliar networks of the last hours other than network.
-func (s *Suspicion) strangers(network netip.Addr, now Time) int {
+// otherNetworks returns how many unfamiliar networks other than network were used in the last hours.
+func (s *Suspicion) otherNetworks(network netip.Addr, now Time) int {
 	n := 0
 	for _, x := range s.Strange {
 		if x.Network != network && now.Sub(x.At) < unfamiliarFor {
@@ -133,100 +146,139 @@ func (s *Suspicion) strangers(network netip.Addr, now Time) int {
 	return n
 }
 
-func (s *Suspicion) noteStrange(network netip.Addr, now Time) {
+func (s *Suspicion) noteNetwork(network netip.Addr, now Time) {
 	i := slices.IndexFunc(s.Strange, func(x Strange) bool { return x.Network == network })
-	if i >= 0 {
-		s.Strange = slices.Delete(s.Strange, i, i+1)
-	} else if len(s.Strange) >= maxStrange {
-		s.Strange = slices.Delete(s.Strange, 0, 1)
-	}
-	s.Strange = append(s.Strange, Strange{network, now})
+	s.Strange = append(makeRoom(s.Strange, i, maxStrange), Strange{network, now})
 }
 
-// same returns how many never-seen recipients a text went to in the last day.
-func (s *Suspicion) same(fingerprint uint64, now Time) int {
+// text returns what a text did in the last day.
+func (s *Suspicion) text(fingerprint uint64, now Time) SameText {
 	for _, x := range s.Texts {
 		if x.Fingerprint == fingerprint && now.Sub(x.At) < 24*time.Hour {
-			return int(x.Recipients)
+			return x
 		}
 	}
-	return 0
+	return SameText{Fingerprint: fingerprint}
 }
 
-func (s *Suspicion) noteText(fingerprint uint64, recipients int, now Time) {
-	n := s.same(fingerprint, now) + recipients
+func (s *Suspicion) noteText(fingerprint uint64, recipients, fresh int, now Time) {
+	x := s.text(fingerprint, now)
+	x.Recipients, x.New = sum16(x.Recipients, recipients), sum16(x.New, fresh)
+	x.At = now
 	i := slices.IndexFunc(s.Texts, func(x SameText) bool { return x.Fingerprint == fingerprint })
-	if i >= 0 {
-		s.Texts = slices.Delete(s.Texts, i, i+1)
-	} else if len(s.Texts) >= maxTexts {
-		s.Texts = slices.Delete(s.Texts, 0, 1)
-	}
-	s.Texts = append(s.Texts, SameText{fingerprint, uint16(min(n, 65535)), now})
+	s.Texts = append(makeRoom(s.Texts, i, maxTexts), x)
 }
 
-// score returns S of GUARD: this message's points and what the account gathered.
+func sum16(a uint16, n int) uint16 { return uint16(min(int(a)+n, 65535)) }
+
+// makeRoom takes element i out of list, or, if there is none (-1), the oldest when the list is full.
+func makeRoom[T any](list []T, i, limit int) []T {
+	if i < 0 && len(list) >= limit {
+		i = 0
+	}
+	if i < 0 {
+		return list
+	}
+	return slices.Delete(list, i, i+1)
+}
+
+// score returns what speaks against this message and what the account gathered.
 func (j *judgement) score() Points {
 	t, a := j.t, j.account
 	s := levelPoints[j.level]
 	if j.level <= LevelCountry {
-		s += min(Points(a.Suspicion.strangers(Network(t.Client), t.At))*strangePoints, maxStrangePts)
+		s += min(Points(a.Suspicion.otherNetworks(Network(t.Client), t.At))*strangePoints, strangeMost)
 	}
-	if a.dormant(j.policy, t.At) {
+	if a.dormant(j.policy, t.At) && !a.newcomer(t.At) { // a newcomer's first mail is no surprise
 		s += dormantPoints
 	}
-	if t.Mailer != "" && !a.Sources.Programs.familiar(t.Mailer) {
+	if t.Mailer != "" && !a.Sources.program(t.Mailer) {
 		s += programPoints
 	}
-	return s + j.gains() + a.Suspicion.decayed(t.At)
-}
-
-// gather adds a judged mail to what the account gathered.
-func (a *Account) gather(s *State, t *Transaction, v *Verdict) {
-	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, new: v.New, known: v.Known}
-	g := j.gains()
-	if v.Action == Hold && !v.Cool {
-		g += heldPoints
+	if answersElsewhere(t) {
+		s += replyPoints
 	}
-	a.Suspicion.gather(t.At, g)
-	if v.Level <= LevelCountry {
-		a.Suspicion.noteStrange(Network(t.Client), t.At)
-	}
-	if n := j.sameRecipients(); t.Fingerprint != 0 && n > 0 {
-		a.Suspicion.noteText(t.Fingerprint, n, t.At)
-	}
+	return s + j.state.site.calledSpam(t) + j.gains() + a.Suspicion.decayed(t.At)
 }
 
 // gains returns what this message adds to what the account gathered.
 func (j *judgement) gains() Points {
-	t, a := j.t, j.account
-	level := j.level
-	if level == LevelNetwork && a.newcomer(t.At) {
-		level = LevelAddress // a first day at work
-	}
-	g := min(Points(j.new)*recipientPoints[level], maxGathered) * 3 / Points(3+int(a.meanDay()))
-	if j.level >= LevelNetwork {
-		g = min(g, oneMessage) // an invitation to many is one message; the second is another matter
-	}
-	if t.Fingerprint != 0 && j.sameRecipients() > 0 {
-		n := a.Suspicion.same(t.Fingerprint, t.At) + j.sameRecipients()
-		if j.level <= LevelCountry && n > sameFew {
-			g += manySame
-		}
-		if n > max(sameMany, int(a.meanDay())) && j.new <= 2 && j.new > 0 {
-			g += oneByOne
-		}
-	}
-	if g == 0 {
+	if j.sameRecipients() == 0 {
 		return knownPoints
+	}
+	a, now, usual := j.account, j.t.At, int(j.account.meanDay())
+	g := min(Points(j.new)*j.recipientPoints(), maxGathered) * 3 / Points(3+usual)
+	if j.level >= LevelNetwork {
+		g = min(g, messageMost)
+	}
+	if j.t.Fingerprint == 0 {
+		return g
+	}
+	n := int(a.Suspicion.text(j.t.Fingerprint, now).Recipients) + j.sameRecipients()
+	if j.level <= LevelCountry && n > textFew {
+		g += textPoints
+	}
+	if n > max(textMany, usual) && j.new > 0 && j.new <= 2 {
+		g += textEach
 	}
 	return g
 }
 
-// sameRecipients returns the recipients that count when a text is seen again: strangers, and from an unfamiliar
+// recipientPoints is what a never-seen recipient weighs. A newcomer writes to nobody else: where the site is at home
+// it weighs little, in the site's country half.
+func (j *judgement) recipientPoints() Points {
+	switch grace := j.account.newcomer(j.t.At); {
+	case grace && j.level == LevelNetwork:
+		return recipientPoints[LevelAddress]
+	case grace && j.level == LevelCountry:
+		return recipientPoints[LevelCountry] / 2
+	}
+	return recipientPoints[j.level]
+}
+
+// sameRecipients returns the recipients that count when a text is seen again: never-seen ones, and from an unfamiliar
 // source everybody.
 func (j *judgement) sameRecipients() int {
 	if j.level <= LevelCountry {
 		return j.new + j.known
 	}
 	return j.new
+}
+
+// gather adds a judged mail to what its account gathered.
+func (s *State) gather(a *Account, t *Transaction, v *Verdict) {
+	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, new: v.New, known: v.Known}
+	g := j.gains()
+	if v.Action == Hold && !v.Cool {
+		g += heldPoints
+	}
+	a.Suspicion.gather(t.At, g)
+	a.Suspicion.Asked.add(t.At, v.New)
+	if v.Level <= LevelCountry {
+		a.Suspicion.noteNetwork(Network(t.Client), t.At)
+	}
+	if n := j.sameRecipients(); t.Fingerprint != 0 && n > 0 {
+		a.Suspicion.noteText(t.Fingerprint, n, j.new, t.At)
+	}
+}
+
+// answersElsewhere reports whether answers go to a mailbox at a free mail service that the authors do not use.
+func answersElsewhere(t *Transaction) bool {
+	return slices.ContainsFunc(t.ReplyTo, func(address string) bool {
+		domain := domainOf(address)
+		return freeMail[domain] && !slices.ContainsFunc(t.Authors, func(author string) bool { return domainOf(author) == domain })
+	})
+}
+
+func domainOf(address string) string {
+	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+}
+
+// freeMail are the domains where anybody gets an address at once, as seen most in the Reply-To fields of fraud mail.
+var freeMail = map[string]bool{
+	"gmail.com": true, "googlemail.com": true, "yahoo.com": true, "ymail.com": true, "hotmail.com": true, "outlook.com": true,
+	"live.com": true, "msn.com": true, "aol.com": true, "mail.com": true, "gmx.com": true, "gmx.net": true, "gmx.de": true,
+	"web.de": true, "mail.ru": true, "yandex.com": true, "yandex.ru": true, "inbox.ru": true, "bk.ru": true, "163.com": true,
+	"126.com": true, "qq.com": true, "proton.me": true, "protonmail.com": true, "tutanota.com": true, "zoho.com": true,
+	"icloud.com": true, "consultant.com": true, "post.com": true, "myself.com": true,
 }

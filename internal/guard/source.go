@@ -9,6 +9,7 @@ import (
 // apart. Mail to strangers earns nothing: or a drip of two an hour buys trust overnight.
 const (
 	earnMessages = 4
+	earnProgram  = 2 // the same for a client program
 	earnApart    = 20 * time.Hour
 	maxNetworks  = 16 // addresses kept an account; the one not used for longest is dropped
 	maxUses      = 8  // the same of networks, countries and programs
@@ -138,7 +139,14 @@ func (s *Sources) level(from source, webmail bool) Level {
 	return LevelNew
 }
 
-// note counts a mail's source. A program is earned by any mail from where the account is at home. A webmail host's address and network are left out: they are everybody's.
+// program reports whether the account is familiar with a client program.
+func (s *Sources) program(name string) bool {
+	u := s.Programs.find(name)
+	return u != nil && (u.Trusted || u.Earned >= earnProgram && u.Apart)
+}
+
+// note counts a mail's source. A program is earned by any mail from a familiar address too. A webmail host's address
+// and network are left out: they are everybody's.
 func (s *Sources) note(from source, level Level, now Time, earn, webmail bool, site *familiars) {
 	if from.Network.IsValid() && !webmail {
 		s.Networks.count(maxNetworks, from.Network, now, earn, site.networks)
@@ -150,7 +158,7 @@ func (s *Sources) note(from source, level Level, now Time, earn, webmail bool, s
 		s.Countries.count(maxUses, from.Country, now, earn, site.countries)
 	}
 	if from.Program != "" {
-		s.Programs.count(maxUses, from.Program, now, earn || level >= LevelNetwork, site.programs)
+		s.Programs.count(maxUses, from.Program, now, earn || level == LevelAddress, site.programs)
 	}
 }
 

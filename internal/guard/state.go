@@ -24,9 +24,10 @@ type State struct {
 
 // Site is what all accounts have in common.
 type Site struct {
-	LastIncident int64  `json:"last_incident"`
-	Unfamiliar   window `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
-	Listed       int    `json:"listed"`     // accounts on the list
+	LastIncident int64     `json:"last_incident"`
+	Unfamiliar   window    `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
+	Listed       int       `json:"listed"`     // accounts on the list
+	Spam         SpamMarks `json:"spam"`       // what operators called spam
 }
 
 // Bounds of the State. Beyond them the oldest passed mails and closed incidents are forgotten; held mail never is.
@@ -113,7 +114,7 @@ func (s *State) noteQueueID(m *Mail) {
 
 // All returns copies of everything, sorted. It is for tests and exports, not for the live path.
 func (s *State) All() *Rows {
-	rows := &Rows{Policy: s.policy, Site: s.site}
+	rows := &Rows{Policy: s.policy, Site: s.Site()}
 	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
 		rows.Accounts = append(rows.Accounts, s.accounts[name].Clone())
 	}
@@ -159,7 +160,7 @@ type Checkpoint struct {
 // TakeChanges returns copies of the rows changed since the last call. The caller writes them, in the same
 // database transaction as the sequence number of the last event applied.
 func (s *State) TakeChanges() *Checkpoint {
-	c := &Checkpoint{Rows: Rows{Policy: s.policy, Site: s.site}, Policied: s.changed.Policy}
+	c := &Checkpoint{Rows: Rows{Policy: s.policy, Site: s.Site()}, Policied: s.changed.Policy}
 	for name := range s.changed.Accounts {
 		c.Accounts = append(c.Accounts, s.accounts[name].Clone())
 	}
@@ -194,8 +195,12 @@ func (s *State) TakeChanges() *Checkpoint {
 // Policy returns the policy in force.
 func (s *State) Policy() *Policy { return s.policy }
 
-// Site returns what all accounts have in common.
-func (s *State) Site() Site { return s.site }
+// Site returns a copy of what all accounts have in common.
+func (s *State) Site() Site {
+	site := s.site
+	site.Spam = s.site.Spam.clone()
+	return site
+}
 
 // Account returns an account, or nil.
 func (s *State) Account(name string) *Account { return s.accounts[name] }
