@@ -75,16 +75,15 @@ func (s *State) judged(e *Event) []Effect {
 		s.refused(a, e)
 		return nil
 	}
-	s.gather(a, t, v)
-	switch v.Action {
-	case Accept:
-		return s.passed(a, t, v)
+	gained := s.gather(a, t, v)
+	if v.Action == Accept {
+		return s.passed(a, t, v, gained)
 	}
 	if v.Cool {
-		s.cooling(a, t, v)
+		s.cooling(a, t, v, gained)
 		return nil
 	}
-	return s.held(a, t, v)
+	return s.held(a, t, v, gained)
 }
 
 func (s *State) refused(a *Account, e *Event) {
@@ -99,8 +98,8 @@ func (s *State) refused(a *Account, e *Event) {
 
 // passed counts a mail that goes its way. In shadow mode that is also one that would have been held for a
 // person: it spends, and teaches nothing.
-func (s *State) passed(a *Account, t *Transaction, v *Verdict) []Effect {
-	m := s.track(t, v, MailPassed)
+func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
+	m := s.track(t, v, MailPassed, gained)
 	s.spend(a, t.At, v)
 	if v.Would == Hold && !v.Cool {
 		return s.incidentOf(a, t, v, m)
@@ -113,16 +112,16 @@ func (s *State) passed(a *Account, t *Transaction, v *Verdict) []Effect {
 }
 
 // cooling counts a mail that waits a little. It spends now: what cools will leave unless something happens.
-func (s *State) cooling(a *Account, t *Transaction, v *Verdict) {
-	m := s.track(t, v, MailCooling)
+func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) {
+	m := s.track(t, v, MailCooling, gained)
 	m.Teach = unknownRecipients(a, t)
 	s.cool[m.ID] = struct{}{}
 	s.spend(a, t.At, v)
 	a.Waiting++
 }
 
-func (s *State) held(a *Account, t *Transaction, v *Verdict) []Effect {
-	m := s.track(t, v, MailHeld)
+func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
+	m := s.track(t, v, MailHeld, gained)
 	m.Teach = unknownRecipients(a, t)
 	a.Waiting++
 	a.noteHeld(t.At)
@@ -170,9 +169,9 @@ func unknownRecipients(a *Account, t *Transaction) []uint64 {
 }
 
 // track begins to follow a mail until it is out of Postfix's queue.
-func (s *State) track(t *Transaction, v *Verdict, status MailStatus) *Mail {
+func (s *State) track(t *Transaction, v *Verdict, status MailStatus, gained Points) *Mail {
 	m := mailOf(t, v)
-	m.Status = status
+	m.Status, m.Gained = status, gained
 	s.mails[m.ID] = m
 	s.noteQueueID(m)
 	s.changed.Mails[m.ID] = struct{}{}

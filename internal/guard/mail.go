@@ -38,6 +38,7 @@ type Mail struct {
 	Level       Level    `json:"level"`
 	New         int      `json:"new,omitempty"`
 	Known       int      `json:"known,omitempty"`
+	Gained      Points   `json:"gained,omitempty"` // what its account gathered for it
 	Source      source   `json:"source"`
 	Fingerprint uint64   `json:"fingerprint,omitempty"`
 	Teach       []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go

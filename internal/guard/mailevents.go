@@ -41,6 +41,7 @@ func (s *State) mailEvent(e *Event) []Effect {
 // untaken gives back what a mail spent that the MTA never took: its sender keeps it, and will try again.
 func (s *State) untaken(m *Mail) {
 	a := s.touch(m.Account)
+	a.Suspicion.takeBack(m)
 	if m.Status == MailPassed || m.Status == MailCooling {
 		a.giveBack(m)
 		if m.unfamiliar() && m.Status == MailCooling {

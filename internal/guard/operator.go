@@ -80,6 +80,7 @@ func (s *State) pardon(i *Incident, e *Event) {
 		}
 	}
 	a.MaxDay = max(a.MaxDay, uint16(min(total, 65535)))
+	a.Granted = max(a.Granted, a.MaxDay)
 	a.Spent, a.Suspicion = spent{}, Suspicion{}
 	if e.Listing != nil {
 		s.listingEvent(&Event{Kind: KindClassed, At: e.At, Account: i.Account, Listing: e.Listing})

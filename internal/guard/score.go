@@ -169,7 +169,7 @@ func (s *Suspicion) noteText(fingerprint uint64, recipients, fresh int, now Time
 	s.Texts = append(makeRoom(s.Texts, i, maxTexts), x)
 }
 
-func sum16(a uint16, n int) uint16 { return uint16(min(int(a)+n, 65535)) }
+func sum16(a uint16, n int) uint16 { return uint16(min(max(int(a)+n, 0), 65535)) }
 
 // makeRoom takes element i out of list, or, if there is none (-1), the oldest when the list is full.
 func makeRoom[T any](list []T, i, limit int) []T {
@@ -207,7 +207,11 @@ func (j *judgement) gains() Points {
 		return knownPoints
 	}
 	a, now, usual := j.account, j.t.At, int(j.account.meanDay())
-	g := min(Points(j.new)*j.recipientPoints(), maxGathered) * 3 / Points(3+usual)
+	habit := usual
+	if j.level >= LevelNetwork {
+		habit = max(usual, int(a.Granted))
+	}
+	g := min(Points(j.new)*j.recipientPoints(), maxGathered) * 3 / Points(3+habit)
 	if j.level >= LevelNetwork {
 		g = min(g, messageMost)
 	}
@@ -245,8 +249,8 @@ func (j *judgement) sameRecipients() int {
 	return j.new
 }
 
-// gather adds a judged mail to what its account gathered.
-func (s *State) gather(a *Account, t *Transaction, v *Verdict) {
+// gather adds a judged mail to what its account gathered, and returns the points.
+func (s *State) gather(a *Account, t *Transaction, v *Verdict) Points {
 	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, new: v.New, known: v.Known}
 	g := j.gains()
 	if v.Action == Hold && !v.Cool {
@@ -259,6 +263,22 @@ func (s *State) gather(a *Account, t *Transaction, v *Verdict) {
 	}
 	if n := j.sameRecipients(); t.Fingerprint != 0 && n > 0 {
 		a.Suspicion.noteText(t.Fingerprint, n, j.new, t.At)
+	}
+	return g
+}
+
+// takeBack undoes gather for a mail that the MTA did not take: it will come again.
+func (s *Suspicion) takeBack(m *Mail) {
+	s.gather(m.At, -m.Gained)
+	s.Asked.giveBack(m.At, m.New)
+	for i := range s.Texts {
+		if x := &s.Texts[i]; x.Fingerprint == m.Fingerprint {
+			counted := m.New
+			if m.unfamiliar() {
+				counted += m.Known
+			}
+			x.Recipients, x.New = sum16(x.Recipients, -counted), sum16(x.New, -m.New)
+		}
 	}
 }
 
