@@ -8,6 +8,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,40 +18,74 @@ import (
 )
 
 func main() {
-	dir := flag.String("trace", "", "directory with legit.jsonl.gz and attacks.jsonl.gz")
-	warm := flag.Int("warm", 30, "days at the beginning that are only learned from")
-	verbose := flag.Bool("v", false, "print every false episode and every attack")
+	o := options{policy: guard.DefaultPolicy()}
+	flag.StringVar(&o.dir, "trace", "", "directory with legit.jsonl.gz and attacks.jsonl.gz")
+	flag.IntVar(&o.warm, "warm", 30, "days at the beginning that are only learned from")
+	flag.BoolVar(&o.verbose, "v", false, "print every false episode and every attack")
+	study := flag.Bool("study", false, "also move the thresholds, and take each lock away")
 	flag.Parse()
-	if *dir == "" {
-		fmt.Fprintln(os.Stderr, "detect: name a trace directory: make bench-detect TRACE=dir")
-		os.Exit(2)
-	}
-	if err := measure(*dir, *warm, *verbose); err != nil {
+	if err := run(o, *study); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(2)
 	}
 }
 
-func measure(dir string, warm int, verbose bool) error {
-	attacks, err := loadAttacks(dir)
+// options is how a trace is played.
+type options struct {
+	dir     string
+	warm    int // days
+	verbose bool
+	policy  *guard.Policy   // its numbers
+	off     []guard.Subject // locks that are taken away
+}
+
+func run(o options, study bool) error {
+	if o.dir == "" {
+		return errors.New("name a trace directory: make bench-detect TRACE=dir")
+	}
+	if study {
+		if err := o.study(os.Stdout); err != nil {
+			return err
+		}
+	}
+	p, err := o.measure()
 	if err != nil {
 		return err
 	}
-	p := &play{site: newSite(), attacks: attacks, warm: at(float64(warm * 86400)), verbose: verbose, days: map[string]bool{}, listed: map[string]bool{}, cooled: tally{}, held: tally{}, refused: tally{}, episodes: tally{}, contained: tally{}}
-	p.site.apply(guard.Event{Kind: guard.KindPolicy, At: begin, Policy: policy(guard.Shadow)})
-	started := time.Now()
-	if err := read(dir, "legit.jsonl.gz", p.ordinary); err != nil {
-		return err
+	p.report(os.Stdout)
+	if p.lost > 0 {
+		return fmt.Errorf("%d mails were accepted and are nowhere", p.lost)
 	}
-	p.report(os.Stdout, time.Since(started))
 	return nil
 }
 
-func policy(m guard.Mode) *guard.Policy {
-	p := guard.DefaultPolicy()
+// measure plays the whole trace.
+func (o options) measure() (*play, error) {
+	attacks, err := loadAttacks(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	p := newPlay(o, attacks)
+	p.site.apply(guard.Event{Kind: guard.KindPolicy, At: begin, Policy: o.with(guard.Shadow)})
+	started := time.Now()
+	if err := read(o.dir, "legit.jsonl.gz", p.ordinary); err != nil {
+		return nil, err
+	}
+	p.settle()
+	p.took = time.Since(started)
+	return p, nil
+}
+
+// with returns the policy with every lock in a mode, but those that are taken away.
+func (o options) with(m guard.Mode) *guard.Policy {
+	p := *o.policy
+	p.Modes = map[guard.Subject]guard.Mode{}
 	for _, s := range guard.Subjects {
 		p.Modes[s] = m
 	}
+	for _, s := range o.off {
+		p.Modes[s] = guard.Shadow
+	}
 	p.Domains = []string{domain}
-	return p
+	return &p
 }

@@ -10,12 +10,14 @@ import (
 
 // play is one run: the ordinary mail, the attacks beside it, and the counts.
 type play struct {
+	options options
 	site    *site
 	attacks []*attack // by T0
 	warm    guard.Time
 	hot     bool // enforcing
-	verbose bool
 	listed  map[string]bool
+	last    guard.Time
+	took    time.Duration
 
 	days      map[string]bool // account/day that sent
 	submitted int
@@ -54,8 +56,26 @@ func loadAttacks(dir string) ([]*attack, error) {
 	return attacks, err
 }
 
+func newPlay(o options, attacks []*attack) *play {
+	return &play{
+		options: o, site: newSite(), attacks: attacks, warm: at(float64(o.warm * 86400)), days: map[string]bool{}, listed: map[string]bool{},
+		cooled: tally{}, held: tally{}, refused: tally{}, episodes: tally{}, contained: tally{},
+	}
+}
+
+// settle lets a day go by and counts the mails that were accepted and are nowhere: neither sent on nor in hold.
+func (p *play) settle() {
+	p.site.until(p.last.Add(24 * time.Hour))
+	for id, m := range p.site.mails {
+		if kept := p.site.state.Mail(id); !m.left && (kept == nil || !kept.Waiting()) {
+			p.lost++
+		}
+	}
+}
+
 func (p *play) ordinary(l *line) error {
 	t := at(l.T)
+	p.last = t
 	if !p.hot && t >= p.warm {
 		p.hot = true
 		p.enforce(t)
@@ -75,7 +95,7 @@ func (p *play) ordinary(l *line) error {
 
 func (p *play) enforce(t guard.Time) {
 	p.site.until(t)
-	p.site.apply(guard.Event{Kind: guard.KindPolicy, At: t, Policy: policy(guard.Enforce)})
+	p.site.apply(guard.Event{Kind: guard.KindPolicy, At: t, Policy: p.options.with(guard.Enforce)})
 	for id, i := range p.site.state.Incidents() {
 		if i.Status != guard.IncidentClosed { // what shadow mode would have held is looked through once
 			p.site.apply(guard.Event{Kind: guard.KindRelease, At: t, Incident: id, Actor: "administrator"})
@@ -119,20 +139,8 @@ func (p *play) submit(l *line, t guard.Time) {
 	}
 	p.episodes[l.Kind]++
 	p.site.at(t.Add(time.Hour), guard.Event{Kind: guard.KindRelease, Incident: i.ID, Actor: "administrator"})
-	if p.verbose {
-		a := p.site.state.Account(l.Acct)
-		fam, seen, famnet := false, false, 0
-		for _, u := range a.Sources.Programs {
-			if u.What == l.MUA {
-				fam, seen = u.Familiar(), true
-			}
-		}
-		for _, u := range a.Sources.Networks {
-			if u.Familiar() {
-				famnet++
-			}
-		}
-		fmt.Printf("episode: %s %s %s: prog=%v/%v famnets=%d msgs=%d known=%d age=%d newcomer=%v mean=%d %s\n", t, l.Acct, l.Kind, fam, seen, famnet, a.Messages, a.Known.Len(), int(t.Sub(a.First).Hours()/24), t.Sub(a.Listing.Since) < 14*24*time.Hour, a.MeanDay/16, v.Why)
+	if p.options.verbose {
+		fmt.Printf("episode: %s %s %s: %s\n", t, l.Acct, l.Kind, v.Why)
 	}
 	p.noteContained(i, l, v.Why, t)
 }
@@ -140,11 +148,8 @@ func (p *play) submit(l *line, t guard.Time) {
 func (p *play) noteContained(i *guard.Incident, l *line, why string, t guard.Time) {
 	if i != nil && i.Contained == t {
 		p.contained[l.Kind]++
-		if p.verbose {
-			fmt.Printf("contained: %s %s %s: %v held=%d %s\n", t, l.Acct, l.Kind, i.Evidence.Names(), i.Held, why)
-			for _, s := range i.Sentences {
-				fmt.Printf("   %s %s x%d\n", s.At, s.Why, s.Times)
-			}
+		if p.options.verbose {
+			fmt.Printf("contained: %s %s %s: %v: %s\n", t, l.Acct, l.Kind, i.Evidence.Names(), why)
 		}
 	}
 }
@@ -179,7 +184,7 @@ func (p *play) inject(a *attack) {
 		}
 	}
 	p.outcomes = append(p.outcomes, r)
-	if p.verbose {
+	if p.options.verbose {
 		fmt.Printf("attack: %s %s: leaked %d, contained after %.0f s and %d mails\n", a.ID, a.Scenario, r.leaked, r.contained, r.before)
 	}
 }

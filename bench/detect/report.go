@@ -7,14 +7,17 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 )
 
-func (p *play) report(w io.Writer, took time.Duration) {
-	days := len(p.days)
-	per := func(n int) float64 { return 1000 * float64(n) / float64(max(days, 1)) }
-	const ordinary = "normal" // all but modelled bursts: newsletters, announcements, invitations, first days, applications
-	fmt.Fprintf(w, "ordinary mail: %d submissions on %d active user-days, %.1f s\n", p.submitted, days, took.Seconds())
+// ordinary is the kind of mail that is no modelled burst: newsletter, announcement, invitation, first day, application.
+const ordinary = "normal"
+
+// per returns n for 1000 active user-days.
+func (p *play) per(n int) float64 { return 1000 * float64(n) / float64(max(len(p.days), 1)) }
+
+func (p *play) report(w io.Writer) {
+	days, per := len(p.days), p.per
+	fmt.Fprintf(w, "ordinary mail: %d submissions on %d active user-days, %.1f s\n", p.submitted, days, p.took.Seconds())
 	fmt.Fprintf(w, "%-22s %9s %9s %13s   %9s %9s %13s\n", "against the owner", "ordinary", "per 1000", "95 % at most", "all", "per 1000", "95 % at most")
 	for _, row := range []struct {
 		name string
@@ -29,21 +32,39 @@ func (p *play) report(w io.Writer, took time.Duration) {
 			fmt.Fprintf(w, "  %-20s %9d\n", kind, row.n[kind])
 		}
 	}
-	fmt.Fprintf(w, "\n%-42s %4s %8s %8s %8s %12s %8s\n", "scenario", "n", "median", "p95", "most", "contained s", "mails")
-	var short []string
+	fmt.Fprintf(w, "\n%-42s %4s %8s %8s %8s %14s %8s\n", "scenario (leaked recipients)", "n", "median", "p95", "most", "contained s", "mails")
 	for _, s := range p.scenarios() {
 		leaked, seconds, mails, never := p.of(s)
-		name := strings.Fields(s)[0]
-		short = append(short, fmt.Sprintf("%s=%d/%d", name, quantile(leaked, 0.5), quantile(leaked, 0.95)))
-		contained := fmt.Sprintf("%d", quantile(seconds, 0.95))
+		contained := fmt.Sprintf("%d/%d", quantile(seconds, 0.5), quantile(seconds, 0.95))
 		if never > 0 {
 			contained = fmt.Sprintf("%d never", never)
 		}
-		fmt.Fprintf(w, "%-42s %4d %8d %8d %8d %12s %8d\n", s, len(leaked), quantile(leaked, 0.5), quantile(leaked, 0.95), quantile(leaked, 1), contained, quantile(mails, 0.95))
+		fmt.Fprintf(w, "%-42s %4d %8d %8d %8d %14s %8d\n", s, len(leaked), quantile(leaked, 0.5), quantile(leaked, 0.95), quantile(leaked, 1), contained, quantile(mails, 0.95))
 	}
 	fmt.Fprintf(w, "\ndetect: user_days=%d episodes_per_1000=%.3f held_per_1000=%.3f contained_per_1000=%.3f cooled_per_1000=%.3f with_bursts: episodes_per_1000=%.3f held_per_1000=%.3f contained_per_1000=%.3f cooled_per_1000=%.3f %s lost=%d\n",
 		days, per(p.episodes[ordinary]), per(p.held[ordinary]), per(p.contained[ordinary]), per(p.cooled[ordinary]),
-		per(p.episodes.sum()), per(p.held.sum()), per(p.contained.sum()), per(p.cooled.sum()), strings.Join(short, " "), p.lost)
+		per(p.episodes.sum()), per(p.held.sum()), per(p.contained.sum()), per(p.cooled.sum()), strings.Join(p.leaks(), " "), p.lost)
+}
+
+// leaks says for each scenario what leaked: median/p95.
+func (p *play) leaks() []string {
+	var all []string
+	for _, s := range p.scenarios() {
+		leaked, _, _, _ := p.of(s)
+		all = append(all, fmt.Sprintf("%s=%d/%d", strings.Fields(s)[0], quantile(leaked, 0.5), quantile(leaked, 0.95)))
+	}
+	return all
+}
+
+// median returns the median leak of the scenario whose name begins with a letter.
+func (p *play) median(letter string) int {
+	for _, s := range p.scenarios() {
+		if strings.HasPrefix(s, letter) {
+			leaked, _, _, _ := p.of(s)
+			return quantile(leaked, 0.5)
+		}
+	}
+	return 0
 }
 
 func (p *play) scenarios() []string {
