@@ -16,6 +16,7 @@ type play struct {
 	warm    guard.Time
 	hot     bool // enforcing
 	listed  map[string]bool
+	source  map[string]line // an account's last ordinary mail
 	last    guard.Time
 	took    time.Duration
 
@@ -41,7 +42,7 @@ func (t tally) sum() int {
 // result is what one attack came to.
 type result struct {
 	attack    *attack
-	leaked    int     // recipients whose servers were given the mail within 24 h
+	leaked    int     // recipients whose servers were given the mail within a day (or attack.Days)
 	contained float64 // seconds after the first accepted mail; negative: never
 	before    int     // mails accepted before containment
 }
@@ -58,7 +59,7 @@ func loadAttacks(dir string) ([]*attack, error) {
 
 func newPlay(o options, attacks []*attack) *play {
 	return &play{
-		options: o, site: newSite(), attacks: attacks, warm: at(float64(o.warm * 86400)), days: map[string]bool{}, listed: map[string]bool{},
+		options: o, site: newSite(), attacks: attacks, warm: at(float64(o.warm * 86400)), days: map[string]bool{}, listed: map[string]bool{}, source: map[string]line{},
 		cooled: tally{}, held: tally{}, refused: tally{}, episodes: tally{}, contained: tally{},
 	}
 }
@@ -82,6 +83,7 @@ func (p *play) ordinary(l *line) error {
 	}
 	for len(p.attacks) > 0 && p.attacks[0].T0 <= l.T {
 		p.inject(p.attacks[0])
+		p.others(p.attacks[0])
 		p.attacks = p.attacks[1:]
 	}
 	switch l.Ev {
@@ -118,6 +120,7 @@ func (p *play) list(account string, since guard.Time, kind string) {
 func (p *play) submit(l *line, t guard.Time) {
 	p.list(l.Acct, t.Add(-24*time.Hour), l.Kind)
 	before := p.site.state.OpenIncident(l.Acct)
+	p.source[l.Acct] = *l
 	v, m := p.site.submit(l)
 	if !p.hot {
 		return
@@ -177,9 +180,10 @@ func (p *play) inject(a *attack) {
 			r.contained = i.Contained.Sub(first).Seconds()
 		}
 	}
-	s.until(at(a.T0).Add(24 * time.Hour))
+	end := at(a.T0).Add(time.Duration(max(a.Days, 1)) * 24 * time.Hour)
+	s.until(end)
 	for m := range leaves {
-		if m.left && m.at <= at(a.T0).Add(24*time.Hour) {
+		if m.left && m.at <= end {
 			r.leaked += len(m.line.Rcpts)
 		}
 	}

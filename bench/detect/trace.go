@@ -42,6 +42,7 @@ type attack struct {
 	Acct     string  `json:"acct"`
 	T0       float64 `json:"t0"`
 	Submits  []line  `json:"submits"`
+	Days     int     `json:"-"` // how long its leak is counted; 0: one
 }
 
 // begin is the instant of second 0 of a trace.

@@ -198,7 +198,7 @@ func (j *judgement) score() Points {
 	if answersElsewhere(t) {
 		s += replyPoints
 	}
-	return s + j.state.site.calledSpam(t) + j.gains() + a.Suspicion.decayed(t.At)
+	return s + j.state.site.calledSpam(t, a.Name, j.level) + j.gains() + a.Suspicion.decayed(t.At)
 }
 
 // gains returns what this message adds to what the account gathered.
@@ -260,6 +260,10 @@ func (s *State) gather(a *Account, t *Transaction, v *Verdict) Points {
 	a.Suspicion.Asked.add(t.At, v.New)
 	if v.Level <= LevelCountry {
 		a.Suspicion.noteNetwork(Network(t.Client), t.At)
+		if t.Fingerprint != 0 {
+			s.site.Spam.noteShared(t.Fingerprint, hashRecipient(a.Name), t.At)
+			s.changed.Site = true
+		}
 	}
 	if n := j.sameRecipients(); t.Fingerprint != 0 && n > 0 {
 		a.Suspicion.noteText(t.Fingerprint, n, j.new, t.At)
