@@ -126,6 +126,7 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 		e.Recipient = message.Canonical(string(l.To))
 		e.Text = string(l.Reply[:min(len(l.Reply), guard.MaxText)])
 		e.Key += ":" + e.Recipient
+		e.DSN = string(l.DSN)
 	case guard.KindForeign:
 		e.Key += ":" + key.String()
 	}

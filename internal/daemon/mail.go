@@ -59,6 +59,9 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 		return v, nil, nil
 	}
 	d.verdicts[v.Reason]++
+	if v.Action == guard.Accept {
+		d.heard(t)
+	}
 	if v.Account == "" {
 		return v, nil, nil
 	}
@@ -68,6 +71,15 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 	}
 	ticket, err = d.recordLocked(e)
 	return v, ticket, err
+}
+
+// heard notes which accounts a mail makes its sender known to. It is no reason to put the mail off.
+func (d *Daemon) heard(t *guard.Transaction) {
+	for _, e := range guard.Heard(d.state, t) {
+		if _, err := d.recordLocked(&e); err != nil {
+			return
+		}
+	}
 }
 
 // nextID makes a transaction's id: the start of this postward and a number.

@@ -37,22 +37,6 @@ func Apply(s *State, e *Event) []Effect {
 	return nil
 }
 
-// maxHeard bounds the strangers a rolling day that an account comes to know because they wrote to it: anybody can
-// write to it, under any name.
-const maxHeard = 30
-
-// heard makes who wrote to an account known to it.
-func (s *State) heard(e *Event) {
-	a := s.accounts[e.Account]
-	h := hashRecipient(e.Recipient)
-	if a == nil || a.Known.has(h) || a.Heard.sum(e.At) >= maxHeard {
-		return
-	}
-	a = s.touch(e.Account)
-	a.Heard.add(e.At, 1)
-	a.Known.add(h, e.At)
-}
-
 // touch returns the account, made if it is new, and marks it changed.
 func (s *State) touch(name string) *Account {
 	a := s.accounts[name]

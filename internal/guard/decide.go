@@ -324,8 +324,10 @@ func (j *judgement) evidence() Families {
 	if j.level <= LevelCountry {
 		many = textFew
 	}
-	if j.new > 0 && j.t.Fingerprint != 0 && int(j.account.Suspicion.text(j.t.Fingerprint, j.t.At).New)+j.new > many {
-		f |= FamilyContent
+	if j.new > 0 && j.t.Fingerprint != 0 { // one message to many says nothing: the second with its text does
+		if before := int(j.account.Suspicion.text(j.t.Fingerprint, j.t.At).New); before > 0 && before+j.new > many {
+			f |= FamilyContent
+		}
 	}
 	if j.account.Suspicion.refused(j.t.At) {
 		f |= FamilyDelivery

@@ -81,7 +81,7 @@ func (s *State) pardon(i *Incident, e *Event) {
 	}
 	a.MaxDay = max(a.MaxDay, uint16(min(total, 65535)))
 	a.Granted = max(a.Granted, a.MaxDay)
-	a.Spent, a.Suspicion = spent{}, Suspicion{}
+	a.Spent = spent{}
 	if e.Listing != nil {
 		s.listingEvent(&Event{Kind: KindClassed, At: e.At, Account: i.Account, Listing: e.Listing})
 	}
@@ -95,6 +95,7 @@ func (s *State) closeIncident(i *Incident, e *Event) Effect {
 	}
 	a := s.touch(i.Account)
 	a.Status, a.Held = Normal, nil
+	a.Suspicion = Suspicion{} // what was gathered against it is looked through
 	delete(s.open, i.Account)
 	return s.start(e.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertClosed})
 }
@@ -123,6 +124,7 @@ func (s *State) listingEvent(e *Event) {
 			a.Listing = &l
 		}
 	}
+	s.noteOwner(a)
 	if is := a.listed(); is != was {
 		s.site.Listed += map[bool]int{true: 1, false: -1}[is]
 		s.changed.Site = true

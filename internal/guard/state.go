@@ -18,6 +18,7 @@ type State struct {
 	cool      map[string]struct{} // mails that cool, by Mail.ID
 	removed   []string            // mails out of the queue and remembered, oldest first
 	familiar  familiars           // what many accounts are familiar with, derived from them
+	owners    map[string]string   // listed address → account, derived likewise
 	site      Site
 	changed   Changes
 }
@@ -41,7 +42,7 @@ const (
 func New() *State {
 	return &State{
 		policy: DefaultPolicy(), accounts: map[string]*Account{}, mails: map[string]*Mail{}, queue: map[string]string{},
-		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, familiar: newFamiliars(), changed: newChanges(),
+		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, familiar: newFamiliars(), owners: map[string]string{}, changed: newChanges(),
 	}
 }
 
@@ -65,6 +66,7 @@ func Restore(rows *Rows) *State {
 	for _, a := range rows.Accounts {
 		s.accounts[a.Name] = a
 		s.familiar.add(&a.Sources)
+		s.noteOwner(a)
 	}
 	for _, m := range rows.Mails {
 		s.mails[m.ID] = m
