@@ -28,7 +28,7 @@ var arrows = map[string]string{
 	"internal/warden":  "postfix",
 	"internal/ctl":     "guard sock",
 	"internal/daemon":  "config ctl follow guard maillog message milter notify postfix sock store warden",
-	"internal/attach":  "guard maillog",
+	"internal/attach":  "guard maillog message",
 	"test/rig":         "",
 }
 

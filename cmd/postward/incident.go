@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,7 @@ import (
 
 func (a *app) incidentCommand() *cobra.Command {
 	c := &cobra.Command{Use: "incident", Short: "what happened, and what to do about it"}
-	c.AddCommand(a.incidentList(), a.incidentShow(), a.incidentRelease(), a.incidentDelete(), a.incidentClose())
+	c.AddCommand(a.incidentList(), a.incidentShow(), a.incidentRelease(), a.incidentSpam(), a.incidentDelete(), a.incidentClose())
 	return c
 }
 
@@ -69,11 +70,11 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	}
 	o.line("Why")
 	for _, s := range i.Sentences {
-		o.line("  %s  %-12s %s%s", s.At.Time().Local().Format("15:04:05"), s.Reason, oneLine(s.Why), again(s.Times-1))
+		o.line("  %s  %-12s %s%s", clock(s.At), s.Reason, oneLine(s.Why), again(s.Times-1))
 	}
 	o.line("From")
 	for _, s := range i.Sources {
-		o.line("  %-39s %s, %s", s.Network, guard.Count(s.Messages, "mail"), s.Level)
+		o.line("  %-24s %-18s %s, %s, %s to %s", s.Network, place(s.ASN, s.Country), guard.Count(s.Messages, "mail"), s.Level, clock(s.First), clock(s.Last))
 	}
 	if len(x.Mails) > 0 {
 		o.line("Still held: %s", guard.Count(len(x.Mails), "mail"))
@@ -84,9 +85,17 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	if i.Status != guard.IncidentClosed {
 		o.line("Next")
 		o.line("  postward incident release %d   it was the owner: let the mail go and learn from it", i.ID)
-		o.line("  postward incident delete %d    it was not: delete what is held (a copy is kept for 7 days)", i.ID)
+		o.line("  postward incident spam %d      it was not: delete what is held (a copy is kept for 7 days) and remember it", i.ID)
 		o.line("  postward incident close %d     done: the password is changed, %s may send again", i.ID, printable(i.Account))
 	}
+}
+
+// place says where a network is: "AS3303 CH".
+func place(asn uint32, country string) string {
+	if asn == 0 {
+		return country
+	}
+	return strings.TrimSpace(fmt.Sprintf("AS%d %s", asn, country))
 }
 
 func again(n int) string {
@@ -127,6 +136,18 @@ func (a *app) incidentRelease() *cobra.Command {
 	c.Flags().StringVar(&class, "class", "", "it is a newsletter or an application: declare the account so")
 	c.Flags().IntVar(&l.Budget, "budget", 0, "with --class: never-seen recipients a day")
 	return c
+}
+
+func (a *app) incidentSpam() *cobra.Command {
+	return &cobra.Command{Use: "spam N", Short: "it was spam: delete it, stop the account, and remember text and networks", Args: cobra.ExactArgs(1),
+		Long: "It was spam: the held mail is deleted (a copy is kept for 7 days), the account stays stopped until the incident is\n" +
+			"closed, and for 30 days the text and the networks that it came from count against every account.",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.confirm("This deletes every held mail of incident " + args[0]); err != nil {
+				return err
+			}
+			return a.actOnIncident(c.Context(), "incident/spam", args[0], ctl.IncidentRequest{}, "Incident %d: %s being deleted; its text and networks are remembered.")
+		}}
 }
 
 func (a *app) incidentDelete() *cobra.Command {

@@ -104,6 +104,9 @@ func when(t guard.Time) string {
 	return t.Time().Local().Format("2006-01-02 15:04:05 MST")
 }
 
+// clock is when, within an incident.
+func clock(t guard.Time) string { return t.Time().Local().Format("15:04:05") }
+
 func ago(t, now guard.Time) string {
 	switch d := now.Sub(t); {
 	case t == 0:

@@ -27,6 +27,8 @@ type LearnOptions struct {
 	Passwd string    // "/etc/passwd"; empty: no local users
 	Spool  string    // "/var/mail": who owns a mailbox there is a user; empty: not asked
 	Now    time.Time // its location is that of stamps without a zone
+	// Where says to which autonomous system and country an address belongs; nil: not known.
+	Where func(netip.Addr) (asn uint32, country string)
 }
 
 // Row is one address that one account may use, or has used.
@@ -48,7 +50,9 @@ type Learned struct {
 	Domains  []string       `json:"domains"` // of mydestination: a local user NAME is NAME@ these
 	Notes    []string       `json:"notes"`   // what could not be read, and why
 
+	where    func(netip.Addr) (asn uint32, country string)
 	ours     map[string]bool // Domains and the virtual ones
+	pasts    map[string]*guard.Past
 	accounts map[string]map[string]*Row
 	dropped  int
 }
@@ -56,7 +60,7 @@ type Learned struct {
 // Learn reads sender maps, local users and old logs. What it cannot read it says in Notes; an error means that
 // Postfix itself could not be asked, or that ctx ended.
 func Learn(ctx context.Context, h *Host, o LearnOptions) (*Learned, error) {
-	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}}
+	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}, pasts: map[string]*guard.Past{}, where: o.Where}
 	l.domains(ctx, h)
 	l.networks(h)
 	maps, err := h.senderMaps(ctx)
@@ -110,6 +114,24 @@ func (l *Learned) sent(account, address string, at time.Time) {
 	}
 }
 
+// past adds a mail to its account's history.
+func (l *Learned) past(m *oldMail) {
+	p := l.pasts[m.account]
+	if p == nil {
+		if l.accounts[m.account] == nil {
+			return // there was no room for it
+		}
+		p = &guard.Past{}
+		l.pasts[m.account] = p
+	}
+	var asn uint32
+	var country string
+	if l.where != nil {
+		asn, country = l.where(m.client)
+	}
+	p.Note(m.client, asn, country, m.to, guard.TimeOf(m.at))
+}
+
 // finish decides what is proposed and puts the rows in order. An address only seen in the logs is proposed when
 // it is of one of our own domains or was used on more than one day: what a hijacked account wrote for one night
 // must not become its right.
@@ -149,7 +171,7 @@ func (l *Learned) Events(now time.Time) []guard.Event {
 		}
 		slices.Sort(listing.Addresses)
 		events = append(events, guard.Event{
-			Key: learnedKey(account, listing), Kind: guard.KindLearned, At: guard.TimeOf(now), Account: account, Listing: listing,
+			Key: learnedKey(account, listing), Kind: guard.KindLearned, At: guard.TimeOf(now), Account: account, Listing: listing, Past: l.pasts[account],
 		})
 	}
 	return events

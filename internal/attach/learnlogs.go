@@ -18,6 +18,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 const (
@@ -69,18 +70,30 @@ func rotated(path string) []string {
 	return names
 }
 
-// logReader joins the lines of one mail: who handed it in (smtpd, pickup), then its reverse-path (qmgr).
+// oldMail is a mail whose lines are being read.
+type oldMail struct {
+	account string
+	client  netip.Addr
+	at      time.Time // of its first qmgr line; zero before it
+	to      []string
+}
+
+// maxOldRecipients bounds the recipients that are gathered of one mail.
+const maxOldRecipients = 100
+
+// logReader joins the lines of one mail: who handed it in (smtpd, pickup), its reverse-path (qmgr), its recipients
+// (delivery agents), its end.
 type logReader struct {
 	learned  *Learned
 	users    map[int64]string
 	returned bool // a content filter hands mail back: loopback clients are nobody's own
-	pending  map[string]string
+	pending  map[string]*oldMail
 	line     maillog.Line
 	ref      time.Time
 }
 
 func (l *Learned) logs(ctx context.Context, h *Host, o LearnOptions, users map[int64]string) error {
-	r := &logReader{learned: l, users: users, pending: map[string]string{}}
+	r := &logReader{learned: l, users: users, pending: map[string]*oldMail{}}
 	r.returned = slices.ContainsFunc(h.Services, func(s Service) bool { return s.Direction == None })
 	if r.returned {
 		l.note("a content filter hands mail back over loopback: clients on loopback are not shown as senders of their own")
@@ -158,22 +171,30 @@ func (r *logReader) read(text []byte) {
 	}
 	switch l.Kind {
 	case maillog.Client:
-		r.wait(string(l.QueueID), r.client(l))
+		addr, _ := netip.ParseAddr(string(l.Client.Addr)) // the zero Addr: not known
+		r.wait(string(l.QueueID), r.client(l), addr)
 	case maillog.PickedUp:
 		if l.OtherID == nil {
-			r.wait(string(l.QueueID), "local:"+r.user(l.UID))
+			r.wait(string(l.QueueID), "local:"+r.user(l.UID), netip.Addr{})
 		}
 	case maillog.Active:
-		if account, ok := r.pending[string(l.QueueID)]; ok {
-			delete(r.pending, string(l.QueueID))
-			r.learned.sent(account, string(l.From), l.Stamp.Time(r.ref))
+		if m := r.pending[string(l.QueueID)]; m != nil && m.at.IsZero() {
+			m.at = l.Stamp.Time(r.ref)
+			r.learned.sent(m.account, string(l.From), m.at)
+		}
+	case maillog.Delivery:
+		if m := r.pending[string(l.QueueID)]; m != nil && l.Status == maillog.StatusSent && len(m.to) < maxOldRecipients {
+			m.to = append(m.to, message.Canonical(string(l.To)))
 		}
 	case maillog.Removed:
+		if m := r.pending[string(l.QueueID)]; m != nil && !m.at.IsZero() {
+			r.learned.past(m)
+		}
 		delete(r.pending, string(l.QueueID))
 	}
 }
 
-func (r *logReader) wait(id, account string) {
+func (r *logReader) wait(id, account string, client netip.Addr) {
 	if account == "" {
 		delete(r.pending, id) // the id is used again, by a stranger
 		return
@@ -182,7 +203,7 @@ func (r *logReader) wait(id, account string) {
 		clear(r.pending)
 		r.learned.dropped++
 	}
-	r.pending[id] = account
+	r.pending[id] = &oldMail{account: account, client: client}
 }
 
 // client returns the account that a mail through smtpd counts for; empty for strangers and for what a content

@@ -45,6 +45,7 @@ var modeDoc = map[guard.Subject]string{
 	guard.Senders:     "As whom an account may send.",
 	guard.Budgets:     "To how many never-seen recipients a day.",
 	guard.Cooling:     "The short wait of unusual mail.",
+	guard.Score:       "What is unusual, together: the score.",
 	guard.Containment: "Stopping an account.",
 }
 
@@ -92,6 +93,10 @@ func guardKeys() []key {
 		{name: "cooling.time", doc: "How long an unusual mail waits before it leaves by itself.", at: func(c *Config) any { return &c.policy.Cooling.Time }, check: between(10*time.Second, time.Hour)},
 		{name: "cooling.dormant", doc: "An account that was silent for longer is dormant: its first mails wait.",
 			at: func(c *Config) any { return &c.policy.Cooling.Dormant }, check: between(24*time.Hour, 5*365*24*time.Hour)},
+		{name: "score.hold", doc: "A mail with so many points is held (docs/decides.md says what counts). Lower: less leaks, more is held falsely.",
+			at: func(c *Config) any { return &c.policy.Score.Hold }, check: points(guard.Point, 100*guard.Point)},
+		{name: "score.contain", doc: "An account whose second held mail has so many is stopped, if what was sent speaks against it too.",
+			at: func(c *Config) any { return &c.policy.Score.Contain }, check: points(guard.Point, 100*guard.Point)},
 		{name: "containment.held", doc: "An account with so many held mails …", at: func(c *Config) any { return &c.policy.Containment.Held }, check: count(1, 1000)},
 		{name: "containment.held_network", doc: "… or so many from a known network …", at: func(c *Config) any { return &c.policy.Containment.HeldNetwork }, check: count(1, 1000)},
 		{name: "containment.within", doc: "… within this time is stopped.", at: func(c *Config) any { return &c.policy.Containment.Within }, check: between(time.Minute, 24*time.Hour)},
@@ -127,6 +132,15 @@ func count(least, most int) func(any) error {
 	return func(v any) error {
 		if n := *v.(*int); n < least || n > most {
 			return fmt.Errorf("%d is not from %d to %d", n, least, most)
+		}
+		return nil
+	}
+}
+
+func points(least, most guard.Points) func(any) error {
+	return func(v any) error {
+		if p := *v.(*guard.Points); p < least || p > most {
+			return fmt.Errorf("%s is not from %s to %s", p, least, most)
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -85,6 +86,15 @@ func assign(at, value any) error {
 			return fmt.Errorf("%s where a whole number belongs", kind(value))
 		}
 		*at = int(n)
+	case *guard.Points:
+		switch n := value.(type) {
+		case int64:
+			*at = guard.Points(min(max(n, -1e5), 1e5)) * guard.Point
+		case float64:
+			*at = guard.Points(math.Round(min(max(n, -1e5), 1e5) * float64(guard.Point)))
+		default:
+			return fmt.Errorf("%s where a number like 7 or 6.5 belongs", kind(value))
+		}
 	case *time.Duration:
 		s, ok := value.(string)
 		if !ok {
@@ -193,6 +203,8 @@ func show(at any) string {
 		return strconv.Quote(string(*at))
 	case *int:
 		return strconv.Itoa(*at)
+	case *guard.Points:
+		return at.String()
 	case *time.Duration:
 		return strconv.Quote(short(*at))
 	case *[]string:

@@ -1,6 +1,10 @@
 package ctl
 
-import "postward/internal/guard"
+import (
+	"net/netip"
+
+	"postward/internal/guard"
+)
 
 // The requests and answers of the verbs: what the CLI shows as JSON is these types.
 
@@ -36,6 +40,14 @@ type AccountChange struct {
 // Name asks about one account.
 type Name struct {
 	Account string `json:"account"`
+}
+
+// ExplainRequest is the request of "account/explain": a mail that might come.
+type ExplainRequest struct {
+	Account    string     `json:"account"`
+	From       netip.Addr `json:"from,omitzero"`        // the client; the zero Addr: where the account last wrote from
+	Program    string     `json:"program,omitempty"`    // as in User-Agent or X-Mailer
+	Recipients []string   `json:"recipients,omitempty"` // empty: one that was never seen
 }
 
 // MailsRequest is the request of the held verbs; empty lists all.

@@ -26,13 +26,15 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return d.accounts(), nil
 	case "account/show":
 		return answering(request, d.account)
+	case "account/explain":
+		return answering(request, d.explain)
 	case "account/allow", "account/deny", "account/class":
 		return answering(request, func(r ctl.AccountChange) (any, error) { return d.changeAccount(ctx, actor, verb, &r) })
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":
 		return answering(request, d.incident)
-	case "incident/release", "incident/delete", "incident/close":
+	case "incident/release", "incident/spam", "incident/delete", "incident/close":
 		return answering(request, func(r ctl.IncidentRequest) (any, error) { return d.actOnIncident(ctx, actor, verb, &r) })
 	case "held/list":
 		if err := d.reconcile(ctx); err != nil {
@@ -73,6 +75,31 @@ func (d *Daemon) account(r ctl.Name) (any, error) {
 		return nil, noAccount(r.Account)
 	}
 	return a.Clone(), nil
+}
+
+// explain says what would become of the account's next mail.
+func (d *Daemon) explain(r ctl.ExplainRequest) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.state.Account(strings.ToLower(r.Account))
+	if a == nil {
+		return nil, noAccount(r.Account)
+	}
+	t := &guard.Transaction{
+		ID: "explain", Stage: guard.StageEnd, At: now(), Direction: guard.Submission, Login: a.Name, Client: r.From,
+		Mailer: message.Clean(r.Program), Zone: guard.NoZone,
+	}
+	if !t.Client.IsValid() {
+		t.Client = a.Sources.Latest()
+	}
+	d.locate(t)
+	for _, to := range r.Recipients {
+		t.Recipients = append(t.Recipients, message.Canonical(to))
+	}
+	if len(t.Recipients) == 0 {
+		t.Recipients = []string{"somebody.never.seen@example.invalid"}
+	}
+	return guard.Explain(d.state, t), nil
 }
 
 func noAccount(name string) error {
@@ -172,7 +199,7 @@ func (d *Daemon) waiting(want func(*guard.Mail) bool) []*guard.Mail {
 }
 
 var operatorKinds = map[string]guard.Kind{
-	"incident/release": guard.KindRelease, "incident/delete": guard.KindDelete, "incident/close": guard.KindClosed,
+	"incident/release": guard.KindRelease, "incident/spam": guard.KindSpam, "incident/delete": guard.KindDelete, "incident/close": guard.KindClosed,
 	"held/release": guard.KindRelease, "held/delete": guard.KindDelete,
 }
 
@@ -185,7 +212,7 @@ func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.I
 		return nil, err
 	}
 	shown := x.(ctl.IncidentAnswer)
-	if shown.Incident.Status == guard.IncidentClosed && len(shown.Mails) == 0 {
+	if shown.Incident.Status == guard.IncidentClosed && len(shown.Mails) == 0 && verb != "incident/spam" {
 		return nil, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s), and none of its mail is held", r.ID, shown.Incident.Outcome), Hint: "postward held list"}
 	}
 	t := now()

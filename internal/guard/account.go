@@ -55,6 +55,7 @@ type Account struct {
 	DayNew  uint16     `json:"day_new,omitempty"`  // never-seen recipients of mail that passed on Day
 	MaxDay  uint16     `json:"max_day,omitempty"`  // the most of any day before it, or of one release
 	MeanDay uint16     `json:"mean_day,omitempty"` // 16 times the mean of DayNew over the days it wrote on, the last weigh most
+	Past    Time       `json:"past,omitempty"`     // until when its history comes from old logs
 	Granted uint16     `json:"granted,omitempty"`  // never-seen recipients of what operators released
 	Waiting int        `json:"waiting,omitempty"`  // its mails in hold by postward's verdict
 

@@ -27,6 +27,8 @@ func Apply(s *State, e *Event) []Effect {
 		return s.operatorEvent(e)
 	case KindAllowed, KindDenied, KindClassed, KindLearned:
 		s.listingEvent(e)
+	case KindForgotten:
+		s.forget(e)
 	case KindHeard:
 		s.heard(e)
 	case KindPolicy:

@@ -257,20 +257,20 @@ func (j *judgement) unusual() (objection, bool) {
 	if j.declared() {
 		return objection{}, false
 	}
-	if n := j.repeats(); n > textRepeats {
-		return j.cool(fmt.Sprintf("; same text to %d", n))
+	if j.repeats() > textRepeats {
+		return j.cool()
 	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
 	first := j.account.newcomer(j.t.At) && j.level >= LevelNetwork
 	if j.new == 0 || first || j.level > LevelCountry && !dormant {
 		return objection{}, false
 	}
-	return j.cool("")
+	return j.cool()
 }
 
-func (j *judgement) cool(fact string) (objection, bool) {
+func (j *judgement) cool() (objection, bool) {
 	return objection{action: Hold, reason: ReasonCooling, cool: true, evidence: j.evidence(),
-		why: fmt.Sprintf("%s%s; waits %d s", j.facts(), fact, int(j.policy.Cooling.Time.Seconds()))}, true
+		why: fmt.Sprintf("%s; waits %d s", j.facts(), int(j.policy.Cooling.Time.Seconds()))}, true
 }
 
 // repeats returns how many recipients the same text went to, with this message, if it goes to them one by one; else 0.
@@ -337,7 +337,17 @@ func (j *judgement) evidence() Families {
 
 // facts says in words what is unusual.
 func (j *judgement) facts() string {
-	return fmt.Sprintf("%s; %s", j.sourceFact(), Count(j.new, "never-seen recipient"))
+	said := fmt.Sprintf("%s; %s", j.sourceFact(), Count(j.new, "never-seen recipient"))
+	if n := j.repeats(); n > textRepeats {
+		said += fmt.Sprintf("; same text to %d", n)
+	}
+	if n := j.otherNetworks(); n > 0 && j.level <= LevelCountry {
+		said += fmt.Sprintf("; %s in 6 h", Count(n, "other unfamiliar network"))
+	}
+	if a := j.account; a.Suspicion.refused(j.t.At) {
+		said += fmt.Sprintf("; %d of %d were refused by their servers", a.Suspicion.Bounces.sum(j.t.At), a.Suspicion.Answered.sum(j.t.At))
+	}
+	return said
 }
 
 func (j *judgement) sourceFact() string {

@@ -1,28 +1,31 @@
 package guard
 
+import "net/netip"
+
 // Kind says what an Event tells. A kind is never re-used nor re-interpreted: old journals must fold the same.
 type Kind string
 
 const (
-	KindPolicy  Kind = "policy"  // the operator's numbers and modes, whole
-	KindJudged  Kind = "judged"  // a transaction and its verdict, before the answer leaves
-	KindUntaken Kind = "untaken" // the MTA did not take a judged mail: its budget is given back
-	KindLeft    Kind = "left"    // a receiving server took the mail for one recipient
-	KindBounced Kind = "bounced" // a receiving server refused it for good
-	KindRemoved Kind = "removed" // the mail is out of Postfix's queue
-	KindForeign Kind = "foreign" // somebody else put a mail of ours on hold: hands off
-	KindGone    Kind = "gone"    // a held mail is not in the hold queue any more
-	KindCooled  Kind = "cooled"  // a cooling time is over
-	KindAllowed Kind = "allowed" // an account was put on the list
-	KindDenied  Kind = "denied"  // an account was taken off the list
-	KindClassed Kind = "classed" // an account's class was declared
-	KindHeard   Kind = "heard"   // somebody wrote to the account: he is no stranger to it
-	KindLearned Kind = "learned" // what old logs and maps say about an account
-	KindRelease Kind = "release" // an operator released mail
-	KindDelete  Kind = "delete"  // an operator deleted held mail
-	KindSpam    Kind = "spam"    // an operator called an incident's mail spam: it is deleted, and remembered
-	KindClosed  Kind = "closed"  // an operator closed an incident
-	KindOutcome Kind = "outcome" // what became of an effect
+	KindPolicy    Kind = "policy"    // the operator's numbers and modes, whole
+	KindJudged    Kind = "judged"    // a transaction and its verdict, before the answer leaves
+	KindUntaken   Kind = "untaken"   // the MTA did not take a judged mail: its budget is given back
+	KindLeft      Kind = "left"      // a receiving server took the mail for one recipient
+	KindBounced   Kind = "bounced"   // a receiving server refused it for good
+	KindRemoved   Kind = "removed"   // the mail is out of Postfix's queue
+	KindForeign   Kind = "foreign"   // somebody else put a mail of ours on hold: hands off
+	KindGone      Kind = "gone"      // a held mail is not in the hold queue any more
+	KindCooled    Kind = "cooled"    // a cooling time is over
+	KindAllowed   Kind = "allowed"   // an account was put on the list
+	KindDenied    Kind = "denied"    // an account was taken off the list
+	KindClassed   Kind = "classed"   // an account's class was declared
+	KindHeard     Kind = "heard"     // somebody wrote to the account: he is no stranger to it
+	KindLearned   Kind = "learned"   // what old logs and maps say about an account
+	KindForgotten Kind = "forgotten" // an operator struck out what was learned: a network, or everything
+	KindRelease   Kind = "release"   // an operator released mail
+	KindDelete    Kind = "delete"    // an operator deleted held mail
+	KindSpam      Kind = "spam"      // an operator called an incident's mail spam: it is deleted, and remembered
+	KindClosed    Kind = "closed"    // an operator closed an incident
+	KindOutcome   Kind = "outcome"   // what became of an effect
 )
 
 // Event is a fact, as the journal keeps it. Key is its natural key: a fact told twice (by the milter and the log,
@@ -44,6 +47,8 @@ type Event struct {
 	Transaction *Transaction `json:"transaction,omitempty"` // for KindJudged
 	Verdict     *Verdict     `json:"verdict,omitempty"`     // for KindJudged
 	Times       int          `json:"times,omitempty"`       // for KindJudged: one event tells so many like refusals; 0: one
+	Past        *Past        `json:"past,omitempty"`        // for KindLearned
+	Network     netip.Addr   `json:"network,omitzero"`      // for KindForgotten; the zero Addr: everything
 	Policy      *Policy      `json:"policy,omitempty"`      // for KindPolicy
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID

@@ -109,6 +109,9 @@ func (s *State) listingEvent(e *Event) {
 		if e.Listing != nil {
 			a.Learned = e.Listing
 		}
+		if e.Past != nil {
+			s.remember(a, e.Past)
+		}
 	case KindAllowed:
 		s.allow(a, e)
 	case KindDenied:

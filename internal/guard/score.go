@@ -15,7 +15,13 @@ type Points int32
 // Point is one point.
 const Point Points = 1000
 
-func (p Points) String() string { return fmt.Sprintf("%d.%d", p/Point, p%Point/100) }
+func (p Points) String() string {
+	sign := ""
+	if p < 0 {
+		sign, p = "-", -p
+	}
+	return fmt.Sprintf("%s%d.%d", sign, p/Point, p%Point/100)
+}
 
 // The score of lock 3 is what speaks against one message and what the account gathered, which halves every
 // halfLife. The numbers were tuned on a sending trace with injected compromises: see bench/detect.
@@ -182,23 +188,79 @@ func makeRoom[T any](list []T, i, limit int) []T {
 	return slices.Delete(list, i, i+1)
 }
 
+// Part is one thing that adds to the score, or takes from it.
+type Part struct {
+	Points Points `json:"points"`
+	What   string `json:"what"`
+}
+
 // score returns what speaks against this message and what the account gathered.
 func (j *judgement) score() Points {
+	s := Points(0)
+	for _, p := range j.parts() {
+		s += p.Points
+	}
+	return s
+}
+
+// parts returns what makes the score.
+func (j *judgement) parts() [8]Part {
 	t, a := j.t, j.account
-	s := levelPoints[j.level]
+	parts := [8]Part{
+		{levelPoints[j.level], "the source"},
+		{0, "other unfamiliar networks in the last 6 hours"},
+		{0, "the account was never used, or not for long"},
+		{0, "a client program that it never used"},
+		{0, "answers go to a free mail service"},
+		{j.state.site.calledSpam(t, a.Name, j.level), "other accounts' spam: this text, or this network"},
+		{j.gains(), "its recipients and its text"},
+		{a.Suspicion.decayed(t.At), "what the account gathered in the last hours"},
+	}
 	if j.level <= LevelCountry {
-		s += min(Points(a.Suspicion.otherNetworks(Network(t.Client), t.At))*strangePoints, strangeMost)
+		parts[1].Points = min(Points(j.otherNetworks())*strangePoints, strangeMost)
 	}
 	if a.dormant(j.policy, t.At) && !a.newcomer(t.At) { // a newcomer's first mail is no surprise
-		s += dormantPoints
+		parts[2].Points = dormantPoints
 	}
 	if t.Mailer != "" && !a.Sources.program(t.Mailer) {
-		s += programPoints
+		parts[3].Points = programPoints
 	}
 	if answersElsewhere(t) {
-		s += replyPoints
+		parts[4].Points = replyPoints
 	}
-	return s + j.state.site.calledSpam(t, a.Name, j.level) + j.gains() + a.Suspicion.decayed(t.At)
+	return parts
+}
+
+func (j *judgement) otherNetworks() int {
+	return j.account.Suspicion.otherNetworks(Network(j.t.Client), j.t.At)
+}
+
+// Explanation is why a mail would pass or be held.
+type Explanation struct {
+	Level   Level   `json:"level"`
+	Source  string  `json:"source"` // in words
+	Budget  int     `json:"budget"` // never-seen recipients a rolling day, from this source
+	Spent   int     `json:"spent"`
+	Parts   []Part  `json:"parts"` // of the score
+	Score   Points  `json:"score"`
+	Hold    Points  `json:"hold"` // the score from which on a mail is held
+	Verdict Verdict `json:"verdict"`
+}
+
+// Explain says what would become of a transaction of an account, and why. It changes nothing.
+func Explain(s *State, t *Transaction) Explanation {
+	name := AccountOf(s.policy, t)
+	j := newJudgement(s, t, name)
+	x := Explanation{
+		Level: j.level, Source: j.sourceFact(), Budget: j.budget(), Spent: j.account.Spent.New[j.level.tier()].sum(t.At),
+		Score: j.score(), Hold: s.policy.Score.Hold, Verdict: Judge(s, t),
+	}
+	for _, p := range j.parts() {
+		if p.Points != 0 {
+			x.Parts = append(x.Parts, p)
+		}
+	}
+	return x
 }
 
 // gains returns what this message adds to what the account gathered.

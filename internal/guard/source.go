@@ -2,6 +2,7 @@ package guard
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,28 @@ func (s *Uses[K]) count(limit int, what K, now Time, earn bool, site map[K]int) 
 	if !before && u.Familiar() {
 		site[what]++
 	}
+}
+
+// take undoes add.
+func (f *familiars) take(s *Sources) {
+	untally(f.networks, s.Networks)
+	untally(f.asns, s.ASNs)
+	untally(f.countries, s.Countries)
+	untally(f.programs, s.Programs)
+}
+
+func untally[K comparable](site map[K]int, uses Uses[K]) {
+	for i := range uses {
+		if uses[i].Familiar() {
+			forget(site, uses[i].What)
+		}
+	}
+}
+
+// drop takes a network out. Autonomous systems and countries are earned again: which of them it was in is not kept.
+func (s *Sources) drop(network netip.Addr) {
+	s.ASNs, s.Countries = nil, nil
+	s.Networks = slices.DeleteFunc(s.Networks, func(u Use[netip.Addr]) bool { return u.What == network })
 }
 
 // forget takes one account off the count of those familiar with what.
@@ -169,6 +192,18 @@ func (s *Sources) trust(from source, now Time, webmail bool, site *familiars) {
 	if from.Program != "" {
 		s.Programs.trust(maxUses, from.Program, now, site.programs)
 	}
+}
+
+// Latest returns the address that was used last; the zero Addr if none is known.
+func (s *Sources) Latest() netip.Addr {
+	var latest netip.Addr
+	at := Time(0)
+	for _, u := range s.Networks {
+		if u.Last > at {
+			latest, at = u.What, u.Last
+		}
+	}
+	return latest
 }
 
 // siteFamiliar is how many accounts must be familiar with a source before the site is.
