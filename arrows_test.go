@@ -29,7 +29,10 @@ var arrows = map[string]string{
 	"internal/ctl":     "guard sock",
 	"internal/daemon":  "config ctl follow guard maillog message milter notify postfix sock store warden",
 	"internal/attach":  "guard maillog",
+	"internal/netinfo": "",
 	"test/rig":         "",
+
+	"internal/netinfo/gen": "netinfo",
 }
 
 // forbidden is what the decision must not touch, and why.
