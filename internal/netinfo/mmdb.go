@@ -54,6 +54,10 @@ func readMMDB(path string) (*maxminddb.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: check that the user postward may read it", err)
 	}
+	return parseMMDB(data)
+}
+
+func parseMMDB(data []byte) (*maxminddb.Reader, error) {
 	r, err := maxminddb.OpenBytes(data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: it is no .mmdb file or only a part of one: fetch it again, and unpack it", err)
@@ -84,7 +88,7 @@ func probe(r *maxminddb.Reader) error {
 		"take a Country, City or ASN edition of MaxMind or DB-IP", r.Metadata.DatabaseType, seen)
 }
 
-// read returns what one record says. Of a country only the number's constant text is kept.
+// read returns what one record says. A country's text is a constant of this package.
 func read(result maxminddb.Result) (Info, error) {
 	var record struct {
 		Country struct {

@@ -65,7 +65,7 @@ func TestEmbeddedTableIsWhole(t *testing.T) {
 	if d := table.Date(); d.Year() < 2026 || d.Year() > 2100 {
 		t.Errorf("its date is %v", d)
 	}
-	for _, who := range []string{"routeviews.org", "NRO", "https://db-ip.com", "CC BY 4.0"} {
+	for _, who := range []string{"routeviews.org", "nro.net", "https://db-ip.com", "CC BY 4.0"} {
 		if !strings.Contains(table.Credit(), who) {
 			t.Errorf("the credit does not name %s: %s", who, table.Credit())
 		}

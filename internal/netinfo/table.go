@@ -32,7 +32,7 @@ const (
 )
 
 // The sources' licences ask for this line. README-data.md has the whole of it.
-const credit = "IP data: RouteViews (routeviews.org), NRO (nro.net), IP Geolocation by DB-IP (https://db-ip.com), merged by sapics/ip-location-db and changed in form; CC BY 4.0"
+const credit = "IP data: RouteViews (routeviews.org), NRO (nro.net), IP Geolocation by DB-IP (https://db-ip.com); merged by sapics/ip-location-db, form changed by postward; CC BY 4.0"
 
 //go:embed table.bin
 var embedded string
