@@ -32,7 +32,7 @@ func made(on *attack, scenario string, from line, n int, every float64, days int
 	for i := range n {
 		l := from
 		l.Acct, l.T = on.Acct, on.T0+float64(i)*every
-		l.FP = uint64(on.T0)*1_000_003 + uint64(i)*7919 + 1
+		l.FP = (uint64(on.T0)*1_000_003 + uint64(i) + 1) * 0x9e3779b97f4a7c15
 		l.Rcpts = []string{fmt.Sprintf("victim%d@%s.invalid", i, a.ID)}
 		if strings.HasPrefix(scenario, "M") {
 			l.MUA = fmt.Sprintf("bot-%d", i)

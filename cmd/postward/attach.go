@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"postward/internal/config"
 	"postward/internal/ctl"
 	"postward/internal/guard"
+	"postward/internal/netinfo"
 	"postward/internal/warden"
 )
 
@@ -61,7 +63,9 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		return err
 	}
 	now := time.Now()
-	learned, err := attach.Learn(ctx, host, attach.LearnOptions{Logs: host.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now})
+	table := netinfo.Embedded()
+	where := func(a netip.Addr) (uint32, string) { i := table.Lookup(a); return i.ASN, i.Country }
+	learned, err := attach.Learn(ctx, host, attach.LearnOptions{Logs: host.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now, Where: where})
 	if err != nil {
 		return err
 	}

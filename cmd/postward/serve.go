@@ -20,6 +20,7 @@ import (
 
 	"postward/internal/config"
 	"postward/internal/daemon"
+	"postward/internal/netinfo"
 	"postward/internal/notify"
 	"postward/internal/postfix"
 	"postward/internal/warden"
@@ -78,8 +79,12 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifie
 		<-client.Gone()
 		cancel(warden.ErrNoWarden)
 	}()
-	err := daemon.Run(ctx, daemon.Parts{
-		Config: c, Warden: client, Notify: n, Log: log, Version: version,
+	where, err := networks(c)
+	if err != nil {
+		return err
+	}
+	err = daemon.Run(ctx, daemon.Parts{
+		Config: c, Warden: client, Notify: n, Where: where, Log: log, Version: version,
 		Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
 		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
 	})
@@ -87,6 +92,14 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifie
 		return cause
 	}
 	return err
+}
+
+// networks is the table of networks and countries: the operator's, or our own.
+func networks(c *config.Config) (netinfo.DB, error) {
+	if len(c.MMDB) > 0 {
+		return netinfo.OpenMMDB(c.MMDB...)
+	}
+	return netinfo.Embedded(), nil
 }
 
 // mailOwner is the user that Postfix's smtpd and cleanup run as.

@@ -47,6 +47,7 @@ type Config struct {
 		AnswerTimeout              time.Duration
 		MaxSessions                int
 	}
+	MMDB   []string // files of networks and countries; empty: the built-in table
 	Notify struct {
 		URLs    []string
 		Command []string

@@ -64,6 +64,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.policy.Own }},
 		{name: "networks.webmail", doc: "Hosts that many people send through (webmail, proxies): their address says nothing about a person.",
 			at: func(c *Config) any { return &c.policy.Webmail }},
+		{name: "networks.mmdb", doc: "Your own files of autonomous systems and countries (MaxMind's or DB-IP's .mmdb), one or two; empty: the built-in table.",
+			at: func(c *Config) any { return &c.MMDB }, check: mmdb},
 		{name: "domains.local", doc: "A login NAME may send as NAME@ these.", at: func(c *Config) any { return &c.policy.Domains }, check: domains},
 		{name: "notify.urls", doc: "Where alerts go: \"ntfy://ntfy.sh/topic\", \"generic+https://host/path\" (a webhook), \"matrix://…\", \"telegram://…\", …\nNever by mail alone: the mail may be what is broken.",
 			at: func(c *Config) any { return &c.Notify.URLs }, secret: true},
@@ -172,6 +174,19 @@ func address(v any) error {
 		return nil
 	}
 	return fmt.Errorf("%q is no socket: \"unix:/path\" of at most %d octets, \"inet:host:port\", or \"\" for off", s, maxUnixPath)
+}
+
+func mmdb(v any) error {
+	files := *v.(*[]string)
+	if len(files) > 2 {
+		return fmt.Errorf("%d files: one or two are read", len(files))
+	}
+	for _, f := range files {
+		if !filepath.IsAbs(f) {
+			return fmt.Errorf("%q is not an absolute path like /var/lib/GeoIP/GeoLite2-ASN.mmdb", f)
+		}
+	}
+	return nil
 }
 
 func domains(v any) error {

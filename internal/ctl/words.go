@@ -10,25 +10,27 @@ import (
 
 // Status is the answer to "status".
 type Status struct {
-	Version   string                       `json:"version"`
-	Node      string                       `json:"node"`
-	Started   guard.Time                   `json:"started"`
-	Now       guard.Time                   `json:"now"`
-	Modes     map[guard.Subject]guard.Mode `json:"modes"`
-	Listed    int                          `json:"listed"`    // accounts that may send
-	Accounts  int                          `json:"accounts"`  // accounts known
-	Contained []string                     `json:"contained"` // accounts whose mail is refused
-	Open      int                          `json:"open"`      // incidents not closed
-	Cooling   int                          `json:"cooling"`   // mails that wait for their time
-	Held      int                          `json:"held"`      // mails that wait for a person
-	Queued    int                          `json:"queued"`    // mails followed until they are out of the queue
-	Undone    []guard.Effect               `json:"undone"`    // effects that failed and are tried again
-	Verdicts  map[guard.Reason]uint64      `json:"verdicts"`  // since start
-	Troubles  []string                     `json:"troubles"`  // what is wrong, each with the next step
-	Unlisted  []guard.Account              `json:"unlisted"`  // accounts that were refused for not being listed
-	Learned   int                          `json:"learned"`   // accounts seen in old logs and not yet allowed
-	Sockets   map[guard.Direction]string   `json:"sockets"`
-	Sessions  map[guard.Direction]int      `json:"sessions"`
+	Version    string                       `json:"version"`
+	Node       string                       `json:"node"`
+	Started    guard.Time                   `json:"started"`
+	Now        guard.Time                   `json:"now"`
+	Modes      map[guard.Subject]guard.Mode `json:"modes"`
+	Listed     int                          `json:"listed"`      // accounts that may send
+	Accounts   int                          `json:"accounts"`    // accounts known
+	Contained  []string                     `json:"contained"`   // accounts whose mail is refused
+	Open       int                          `json:"open"`        // incidents not closed
+	Cooling    int                          `json:"cooling"`     // mails that wait for their time
+	Held       int                          `json:"held"`        // mails that wait for a person
+	Queued     int                          `json:"queued"`      // mails followed until they are out of the queue
+	Undone     []guard.Effect               `json:"undone"`      // effects that failed and are tried again
+	Verdicts   map[guard.Reason]uint64      `json:"verdicts"`    // since start
+	Troubles   []string                     `json:"troubles"`    // what is wrong, each with the next step
+	Unlisted   []guard.Account              `json:"unlisted"`    // accounts that were refused for not being listed
+	Learned    int                          `json:"learned"`     // accounts seen in old logs and not yet allowed
+	NetworksOf guard.Time                   `json:"networks_of"` // when the table of networks and countries was made
+	Credit     string                       `json:"credit"`      // whose table it is
+	Sockets    map[guard.Direction]string   `json:"sockets"`
+	Sessions   map[guard.Direction]int      `json:"sessions"`
 }
 
 // AccountChange is the request of "account/allow", "account/deny" and "account/class".

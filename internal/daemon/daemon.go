@@ -20,6 +20,7 @@ import (
 	"postward/internal/config"
 	"postward/internal/guard"
 	"postward/internal/milter"
+	"postward/internal/netinfo"
 	"postward/internal/notify"
 	"postward/internal/store"
 	"postward/internal/warden"
@@ -33,6 +34,7 @@ type Daemon struct {
 	writer  *store.Writer
 	warden  *warden.Client
 	notify  *notify.Notifier
+	where   netinfo.DB // to which network and country an address belongs; may be nil
 	version string
 	started guard.Time
 	servers []*milter.Server

@@ -318,6 +318,9 @@ func (d *Daemon) status() ctl.Status {
 	if len(d.notify.Channels()) == 0 {
 		s.Troubles = append(s.Troubles, nobodyTold)
 	}
+	if d.where != nil {
+		s.NetworksOf, s.Credit = guard.TimeOf(d.where.Date()), d.where.Credit()
+	}
 	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
 	for _, m := range d.servers {
 		s.Sessions[m.Direction] = m.Sessions()

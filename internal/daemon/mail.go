@@ -51,6 +51,7 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 
 // judge judges a transaction and, if the verdict is final, records it. ticket is nil when nothing is to be waited for.
 func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v guard.Verdict, ticket *store.Ticket, err error) {
+	d.locate(t)
 	d.mu.Lock()
 	defer d.mu.Unlock() // also when a bug panics: the server survives it, and the next mail must find the mutex free
 	t.ID = d.nextID()
@@ -71,6 +72,15 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 	}
 	ticket, err = d.recordLocked(e)
 	return v, ticket, err
+}
+
+// locate fills in to which network and country the client belongs.
+func (d *Daemon) locate(t *guard.Transaction) {
+	if d.where == nil || !t.Client.IsValid() {
+		return
+	}
+	info := d.where.Lookup(t.Client)
+	t.ASN, t.Country = info.ASN, info.Country
 }
 
 // heard notes which accounts a mail makes its sender known to. It is no reason to put the mail off.

@@ -20,6 +20,7 @@ import (
 	"postward/internal/ctl"
 	"postward/internal/guard"
 	"postward/internal/milter"
+	"postward/internal/netinfo"
 	"postward/internal/notify"
 	"postward/internal/sock"
 	"postward/internal/store"
@@ -37,6 +38,7 @@ type Parts struct {
 	Config  *config.Config
 	Warden  *warden.Client
 	Notify  *notify.Notifier
+	Where   netinfo.DB // may be nil: then no network and no country is known
 	Log     *slog.Logger
 	Version string
 	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
@@ -67,7 +69,7 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{
-		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, version: p.Version,
+		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
 		started: now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{},

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"strings"
@@ -160,7 +161,7 @@ func (s *Suspicion) noteNetwork(network netip.Addr, now Time) {
 // text returns what a text did in the last day.
 func (s *Suspicion) text(fingerprint uint64, now Time) SameText {
 	for _, x := range s.Texts {
-		if x.Fingerprint == fingerprint && now.Sub(x.At) < 24*time.Hour {
+		if sameText(x.Fingerprint, fingerprint) && now.Sub(x.At) < 24*time.Hour {
 			return x
 		}
 	}
@@ -171,8 +172,16 @@ func (s *Suspicion) noteText(fingerprint uint64, recipients, fresh int, now Time
 	x := s.text(fingerprint, now)
 	x.Recipients, x.New = sum16(x.Recipients, recipients), sum16(x.New, fresh)
 	x.At = now
-	i := slices.IndexFunc(s.Texts, func(x SameText) bool { return x.Fingerprint == fingerprint })
+	i := slices.IndexFunc(s.Texts, func(x SameText) bool { return sameText(x.Fingerprint, fingerprint) })
 	s.Texts = append(makeRoom(s.Texts, i, maxTexts), x)
+}
+
+// textDistance is in how many of 64 bits the fingerprints of one text may differ (fingerprint.Distance).
+const textDistance = 12
+
+// sameText reports whether two fingerprints are of one text. Zero is of none.
+func sameText(a, b uint64) bool {
+	return a != 0 && b != 0 && bits.OnesCount64(a^b) <= textDistance
 }
 
 func sum16(a uint16, n int) uint16 { return uint16(min(max(int(a)+n, 0), 65535)) }
@@ -338,7 +347,7 @@ func (s *Suspicion) takeBack(m *Mail) {
 	s.gather(m.At, -m.Gained)
 	s.Asked.giveBack(m.At, m.New)
 	for i := range s.Texts {
-		if x := &s.Texts[i]; x.Fingerprint == m.Fingerprint {
+		if x := &s.Texts[i]; sameText(x.Fingerprint, m.Fingerprint) {
 			counted := m.New
 			if m.unfamiliar() {
 				counted += m.Known

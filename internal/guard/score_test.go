@@ -11,7 +11,7 @@ import (
 func (w *world) sendFrom(account, client, program string, text uint64, to ...string) Verdict {
 	w.t.Helper()
 	m := w.mail(account, client, to...)
-	m.Mailer, m.Fingerprint, m.Country = program, text, "CH"
+	m.Mailer, m.Fingerprint, m.Country = program, text*0x9e3779b97f4a7c15, "CH"
 	v, _ := w.send(m)
 	return v
 }

@@ -109,7 +109,7 @@ type Transaction struct {
 	Subject   string   `json:"subject,omitempty"`    // decoded, cut
 	Mailer    string   `json:"mailer,omitempty"`     // User-Agent or X-Mailer, cut
 	Zone      int16    `json:"zone,omitempty"`       // minutes east of UTC in the Date field, or NoZone
-	Size      int64    `json:"size,omitempty"`       // octets of the message as received
+	Size      int64    `json:"size,omitempty"`       // octets of the message that were looked at
 
 	Fingerprint uint64 `json:"fingerprint,omitempty"` // of the text; zero means none
 	ASN         uint32 `json:"asn,omitempty"`         // of Client; zero means unknown

@@ -186,14 +186,14 @@ func TestNegotiationHonoursTheOffer(t *testing.T) {
 		want        agreement
 		fails, syms bool
 	}{
-		{"everything", offer(6, 0x1ff, 0x1fffff), agreement{6, wantActions, wantSteps}, false, true},
-		{"newer", offer(9, 0x1ff, 0x1fffff), agreement{6, wantActions, wantSteps}, false, true},
+		{"everything", offer(6, 0x1ff, 0x1fffff), agreement{6, wantActions, stepsFor(guard.Inbound)}, false, true},
+		{"newer", offer(9, 0x1ff, 0x1fffff), agreement{6, wantActions, stepsFor(guard.Inbound)}, false, true},
 		{"old", offer(2, 0x3f, 0x7f), agreement{2, actAddHeader | actChgHeader | actQuarantine, stepNoBody}, false, false},
 		{"nothing", offer(6, 0, 0), agreement{6, 0, 0}, false, false},
 		{"ancient", offer(1, 0, 0), agreement{}, true, false},
 		{"short", offer(6, 0), agreement{}, true, false},
 	} {
-		got, reply, err := negotiate(c.offer)
+		got, reply, err := negotiate(c.offer, stepsFor(guard.Inbound))
 		if (err != nil) != c.fails || got != c.want || !c.fails && (len(reply) > 17) != c.syms {
 			t.Errorf("%s: %+v, %d octets, %v", c.name, got, len(reply), err)
 		}

@@ -3,6 +3,8 @@ package milter
 import (
 	"encoding/binary"
 	"fmt"
+
+	"postward/internal/guard"
 )
 
 // Actions (SMFIF_*) and protocol steps (SMFIP_*) that we may ask for.
@@ -15,6 +17,7 @@ const (
 	stepNoBody    = 0x10
 	stepNRHeader  = 0x80
 	stepNoUnknown = 0x100
+	stepSkip      = 0x400
 	stepNRConnect = 0x1000
 	stepNRHelo    = 0x2000
 	stepNRRcpt    = 0x8000
@@ -26,9 +29,17 @@ const (
 
 const (
 	wantActions = actAddHeader | actChgHeader | actQuarantine | actSymList
-	wantSteps   = stepNoBody | stepNoUnknown | stepNRConnect | stepNRHelo | stepNRHeader | stepNRRcpt | stepNRData |
-		stepNRUnknown | stepNREOH | stepNRBody
+	wantSteps   = stepNoUnknown | stepNRConnect | stepNRHelo | stepNRHeader | stepNRRcpt | stepNRData | stepNRUnknown | stepNREOH
 )
+
+// stepsFor is what we want of a direction. Only what accounts send is read: of mail from strangers no body is wanted. The
+// answer to a body's chunk may be that the rest is not needed.
+func stepsFor(d guard.Direction) uint32 {
+	if d == guard.Inbound {
+		return wantSteps | stepNoBody | stepNRBody
+	}
+	return wantSteps | stepSkip
+}
 
 // symbols are the macros asked for, by stage (SMFIM_*).
 var symbols = [...]struct {
@@ -51,14 +62,14 @@ func (a *agreement) may(action uint32) bool  { return a.actions&action != 0 }
 func (a *agreement) silent(step uint32) bool { return a.steps&step != 0 }
 
 // negotiate answers the MTA's offer: of what we want, what it offers.
-func negotiate(offer []byte) (agreement, []byte, error) {
+func negotiate(offer []byte, want uint32) (agreement, []byte, error) {
 	if len(offer) < 12 {
 		return agreement{}, nil, fmt.Errorf("%w: an offer of %d octets", errPacket, len(offer))
 	}
 	a := agreement{
 		version: binary.BigEndian.Uint32(offer),
 		actions: binary.BigEndian.Uint32(offer[4:]) & wantActions,
-		steps:   binary.BigEndian.Uint32(offer[8:]) & wantSteps,
+		steps:   binary.BigEndian.Uint32(offer[8:]) & want,
 	}
 	if a.version < 2 {
 		return agreement{}, nil, fmt.Errorf("%w: version %d, at least 2 is needed", errPacket, a.version)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/fingerprint"
 	"postward/internal/guard"
 	"postward/internal/message"
 )
@@ -28,6 +29,7 @@ type session struct {
 	helo       string
 	t          *guard.Transaction // the mail that is going on, or nil
 	facts      message.Facts
+	text       fingerprint.Hash
 }
 
 // errQuit ends a session in order.
@@ -83,7 +85,7 @@ func (s *session) command(p packet) ([]byte, error) {
 	case cmdOptNeg:
 		var reply []byte
 		var err error
-		s.can, reply, err = negotiate(p.data)
+		s.can, reply, err = negotiate(p.data, stepsFor(s.server.Direction))
 		return reply, err
 	case cmdMacro:
 		return nil, s.macros.take(p.data)
@@ -102,7 +104,7 @@ func (s *session) command(p packet) ([]byte, error) {
 	case cmdEOH:
 		return s.on(stepNREOH, nil)
 	case cmdBody:
-		return s.on(stepNRBody, nil)
+		return s.body(p.data)
 	case cmdEOM:
 		return nil, s.end()
 	case cmdUnknown:
@@ -169,6 +171,7 @@ func (s *session) mail(data []byte) ([]byte, error) {
 	}
 	at := guard.TimeOf(time.Now())
 	s.facts = message.New()
+	s.text.Reset()
 	s.t = &guard.Transaction{
 		Direction: s.server.Direction, MailAt: at, Client: s.client, ClientName: s.clientName, Helo: s.helo,
 		ReversePath: message.Canonical(path), Zone: guard.NoZone,
@@ -211,8 +214,22 @@ func (s *session) header(data []byte) error {
 	if s.t != nil {
 		s.t.Size += int64(len(name) + len(value))
 		s.facts.Field(name, value)
+		s.text.Header(name, value)
 	}
 	return err
+}
+
+// body takes a chunk of the body. When enough of it is known the MTA need not send the rest.
+func (s *session) body(data []byte) ([]byte, error) {
+	full := s.t == nil
+	if s.t != nil {
+		s.t.Size += int64(len(data))
+		full = s.text.Write(data)
+	}
+	if full && s.can.silent(stepSkip) {
+		return appendPacket(nil, rspSkip), nil
+	}
+	return s.on(stepNRBody, nil)
 }
 
 // end judges the message and sends the answer. An answer that cannot be sent is told: the MTA never got it.
@@ -224,6 +241,7 @@ func (s *session) end() error {
 	s.fill(guard.StageEnd)
 	t.Authors, t.NoAuthor, t.ReplyTo = s.facts.Authors, s.facts.NoAuthor(), s.facts.ReplyTo
 	t.MessageID, t.Subject, t.Mailer, t.Zone = s.facts.MessageID, s.facts.Subject, s.facts.Mailer, s.facts.Zone
+	t.Fingerprint = s.text.Sum()
 	a, err := s.wait(t)
 	if err == nil {
 		err = s.send(a.end(&s.can))
