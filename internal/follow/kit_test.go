@@ -124,8 +124,6 @@ type log struct {
 	t    *testing.T
 	path string
 	f    *os.File
-
-	truncated time.Time
 }
 
 func newLog(t *testing.T) *log {
@@ -180,26 +178,22 @@ func (l *log) rename() {
 	l.must(os.Rename(l.path, l.shift()))
 }
 
-// copyTruncate rotates as logrotate does with "copytruncate". Tests rotate faster than the file system's clock
-// ticks, so it waits until copy and truncated file have times of their own.
+// copyTruncate rotates as logrotate does with "copytruncate". Files are told apart by the times they were changed, and
+// a test rotates faster than the file system's clock ticks: so the last line, the copy, the truncated file and the next
+// line each have a tick of their own.
 func (l *log) copyTruncate() {
 	l.t.Helper()
+	time.Sleep(tick)
 	b, err := os.ReadFile(l.path)
 	l.must(err)
-	to, last := l.shift(), l.truncated
-	for written := last; !written.After(last); written = l.changed(to) {
-		l.must(os.WriteFile(to, b, 0o640))
-	}
-	for l.truncated = last; !l.truncated.After(l.changed(to)); l.truncated = l.changed(l.path) {
-		l.must(os.Truncate(l.path, 0))
-	}
+	l.must(os.WriteFile(l.shift(), b, 0o640))
+	time.Sleep(tick)
+	l.must(os.Truncate(l.path, 0))
+	time.Sleep(tick)
 }
 
-func (l *log) changed(path string) time.Time {
-	info, err := os.Stat(path)
-	l.must(err)
-	return info.ModTime()
-}
+// tick is longer than a tick of the file system's clock (10 ms where CONFIG_HZ is 100).
+const tick = 12 * time.Millisecond
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
