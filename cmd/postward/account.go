@@ -4,18 +4,22 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/attach"
 	"postward/internal/config"
 	"postward/internal/ctl"
 	"postward/internal/guard"
+	"postward/internal/netinfo"
 )
 
 func (a *app) accountCommand() *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "who may send, as whom, and what is known of them"}
-	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountAllow(), a.accountDeny(), a.accountClass())
+	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountClass())
 	return c
 }
 
@@ -61,11 +65,96 @@ func (a *app) accountShow() *cobra.Command {
 			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
 		}
 		a.out.line("  mails %d, last %s; %d refused; %s known", x.Messages, when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
-		for _, u := range x.Sources.Networks {
-			a.out.line("  from %-39s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
-		}
+		a.printSources(&x.Sources)
+		a.printNumbers(&x)
 		return nil
 	}}
+}
+
+func (a *app) printSources(s *guard.Sources) {
+	for _, u := range s.Networks {
+		a.out.line("  from %-24s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
+	}
+	for _, u := range s.ASNs {
+		a.out.line("  network AS%-19d %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
+	}
+	for _, u := range s.Countries {
+		a.out.line("  country %-21s %5d mails, last %s, %s", printable(u.What), u.Messages, when(u.Last), familiar(u.Familiar()))
+	}
+	for _, u := range s.Programs {
+		a.out.line("  program %-21s %5d mails, last %s, %s", oneLine(u.What), u.Messages, when(u.Last), familiar(s.Program(u.What)))
+	}
+}
+
+// printNumbers says what is usual, and what is unusual now.
+func (a *app) printNumbers(x *guard.Account) {
+	if x.Past != 0 {
+		a.out.line("  known from old logs until %s", when(x.Past))
+	}
+	a.out.line("  never-seen recipients: %d on a usual day, %d at most", x.UsualDay(), x.MaxDay)
+	s := &x.Suspicion
+	if s.Points == 0 && len(s.Strange) == 0 {
+		a.out.line("  nothing is unusual now")
+		return
+	}
+	a.out.line("  unusual: %s points at %s", s.Points, when(s.At))
+	for _, n := range s.Strange {
+		a.out.line("    unfamiliar network %s, last %s", n.Network, when(n.At))
+	}
+}
+
+func (a *app) accountLearn() *cobra.Command {
+	return &cobra.Command{Use: "learn LOG…", Short: "learn who usually writes from where from old mail logs, oldest first", Args: cobra.MinimumNArgs(1),
+		Long: "Read old mail logs (.gz too), oldest first, and learn of each account where it writes from, to whom, and how much\n" +
+			"is usual. Nobody may send because of that; account show shows it, and account forget strikes it out. An account that\n" +
+			"has sent through postward already learns only whom it knows.",
+		RunE: func(c *cobra.Command, args []string) error { return a.learn(c.Context(), args) }}
+}
+
+func (a *app) learn(ctx context.Context, logs []string) error {
+	table := netinfo.Embedded()
+	learned, err := attach.LearnLogs(ctx, attach.LearnOptions{Logs: logs, Now: time.Now(), Where: func(addr netip.Addr) (uint32, string) {
+		i := table.Lookup(addr)
+		return i.ASN, i.Country
+	}})
+	if err != nil {
+		return err
+	}
+	for _, n := range learned.Notes {
+		fmt.Fprintln(os.Stderr, "postward:", printable(n))
+	}
+	total := 0
+	for _, e := range learned.Events(time.Now()) {
+		var acted ctl.Acted
+		if err := a.ask(ctx, "account/learn", ctl.LearnRequest{Events: []guard.Event{e}}, &acted); err != nil {
+			return err
+		}
+		total += acted.Accounts
+	}
+	a.out.line("learned of %s; postward account list", guard.Count(total, "account"))
+	return nil
+}
+
+func (a *app) accountForget() *cobra.Command {
+	var network string
+	c := &cobra.Command{Use: "forget ACCOUNT", Short: "strike out what was learned: a network, or everything", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		r := ctl.ForgetRequest{Account: args[0]}
+		if network != "" {
+			addr, err := netip.ParseAddr(network)
+			if err != nil {
+				return &ctl.Problem{What: fmt.Sprintf("%q is no address", network), Hint: "postward account show " + args[0]}
+			}
+			r.Network = addr
+		}
+		var x guard.Account
+		if err := a.ask(c.Context(), "account/forget", r, &x); err != nil || a.json {
+			return a.orJSON(err, x)
+		}
+		a.out.line("%s: struck out.", printable(x.Name))
+		return nil
+	}}
+	c.Flags().StringVar(&network, "network", "", "an address as account show lists it (default: everything)")
+	return c
 }
 
 func (a *app) accountExplain() *cobra.Command {

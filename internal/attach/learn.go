@@ -78,6 +78,16 @@ func Learn(ctx context.Context, h *Host, o LearnOptions) (*Learned, error) {
 	return l, nil
 }
 
+// LearnLogs reads old logs alone, oldest first. What it cannot read it says in Notes; an error means that ctx ended.
+func LearnLogs(ctx context.Context, o LearnOptions) (*Learned, error) {
+	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}, pasts: map[string]*guard.Past{}, where: o.Where}
+	if err := l.logs(ctx, &Host{}, o, nil); err != nil {
+		return nil, err
+	}
+	l.finish()
+	return l, nil
+}
+
 // row returns the row of an account's address, made if there is room.
 func (l *Learned) row(account, address string) *Row {
 	address = strings.ToLower(address)

@@ -44,6 +44,17 @@ type Name struct {
 	Account string `json:"account"`
 }
 
+// LearnRequest is the request of "account/learn": what old logs say, one guard.KindLearned event an account.
+type LearnRequest struct {
+	Events []guard.Event `json:"events"`
+}
+
+// ForgetRequest is the request of "account/forget". The zero Network strikes out everything that was learned.
+type ForgetRequest struct {
+	Account string     `json:"account"`
+	Network netip.Addr `json:"network,omitzero"`
+}
+
 // ExplainRequest is the request of "account/explain": a mail that might come.
 type ExplainRequest struct {
 	Account    string     `json:"account"`
@@ -72,7 +83,8 @@ type IncidentAnswer struct {
 
 // Acted says how many mails a verb let go or deleted; for "incident/close", how many it left in hold.
 type Acted struct {
-	Mails int `json:"mails"`
+	Mails    int `json:"mails"`
+	Accounts int `json:"accounts,omitempty"` // for "account/learn"
 }
 
 // Foreign is a mail in hold that postward did not put there: shown, never touched.

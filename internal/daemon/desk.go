@@ -26,6 +26,10 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return d.accounts(), nil
 	case "account/show":
 		return answering(request, d.account)
+	case "account/learn":
+		return answering(request, func(r ctl.LearnRequest) (any, error) { return d.learnMore(ctx, actor, r.Events) })
+	case "account/forget":
+		return answering(request, func(r ctl.ForgetRequest) (any, error) { return d.forget(ctx, actor, r) })
 	case "account/explain":
 		return answering(request, d.explain)
 	case "account/allow", "account/deny", "account/class":
@@ -75,6 +79,35 @@ func (d *Daemon) account(r ctl.Name) (any, error) {
 		return nil, noAccount(r.Account)
 	}
 	return a.Clone(), nil
+}
+
+// learnMore takes in what an operator's old logs say.
+func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Event) (any, error) {
+	for i := range events {
+		e := &events[i]
+		if e.Kind != guard.KindLearned || e.Account == "" || e.Key == "" || len(e.Account) > guard.MaxText {
+			return nil, &ctl.Problem{What: "only what old logs say of an account can be learned"}
+		}
+		e.Actor = actor
+		if err := d.recordAndWait(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	return ctl.Acted{Accounts: len(events)}, nil
+}
+
+// forget strikes out what was learned of an account.
+func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) (any, error) {
+	x, err := d.account(ctl.Name{Account: r.Account})
+	if err != nil {
+		return nil, err
+	}
+	name, t := x.(*guard.Account).Name, now()
+	e := &guard.Event{Key: fmt.Sprintf("forget:%s:%d", name, t), Kind: guard.KindForgotten, At: t, Actor: actor, Account: name, Network: guard.Network(r.Network)}
+	if err := d.recordAndWait(ctx, e); err != nil {
+		return nil, err
+	}
+	return d.account(ctl.Name{Account: name})
 }
 
 // explain says what would become of the account's next mail.

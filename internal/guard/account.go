@@ -176,8 +176,8 @@ func (a *Account) countDay(now Time, n int) {
 	a.DayNew = uint16(min(int(a.DayNew)+n, 65535))
 }
 
-// meanDay returns the never-seen recipients of an ordinary day.
-func (a *Account) meanDay() uint16 { return a.MeanDay / 16 }
+// UsualDay returns the never-seen recipients of an ordinary day.
+func (a *Account) UsualDay() uint16 { return a.MeanDay / 16 }
 
 // Clone returns a copy that shares nothing with a, for writing outside the State's mutex.
 func (a *Account) Clone() *Account {

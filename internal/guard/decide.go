@@ -110,7 +110,7 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent bool) {
 	case colleagues > LevelNew:
 		level = max(level, colleagues-1) // they earned trust there, he did not
 	}
-	if level >= LevelNetwork || !a.Sources.program(t.Mailer) {
+	if level >= LevelNetwork || !a.Sources.Program(t.Mailer) {
 		return level, false
 	}
 	return level + 1, colleagues < LevelNetwork // his own program, somewhere else
@@ -292,7 +292,7 @@ func (j *judgement) budget() int {
 		return min(max(b.Familiar, 3*int(a.MaxDay)), b.FamiliarMax)
 	case j.level == LevelNetwork && j.lent:
 		return b.Network
-	case j.level == LevelNetwork && (a.Sources.program(j.t.Mailer) || j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar):
+	case j.level == LevelNetwork && (a.Sources.Program(j.t.Mailer) || j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar):
 		return b.NetworkAndProgram // or an address that many of his colleagues write from
 	case j.level == LevelNetwork && a.newcomer(j.t.At):
 		return max(b.Network, b.Newcomer)

@@ -231,7 +231,7 @@ func (j *judgement) parts() [8]Part {
 	if a.dormant(j.policy, t.At) && !a.newcomer(t.At) { // a newcomer's first mail is no surprise
 		parts[2].Points = dormantPoints
 	}
-	if t.Mailer != "" && !a.Sources.program(t.Mailer) {
+	if t.Mailer != "" && !a.Sources.Program(t.Mailer) {
 		parts[3].Points = programPoints
 	}
 	if answersElsewhere(t) {
@@ -277,7 +277,7 @@ func (j *judgement) gains() Points {
 	if j.sameRecipients() == 0 {
 		return knownPoints
 	}
-	a, now, usual := j.account, j.t.At, int(j.account.meanDay())
+	a, now, usual := j.account, j.t.At, int(j.account.UsualDay())
 	habit := usual
 	if j.level >= LevelNetwork {
 		habit = max(usual, int(a.Granted))

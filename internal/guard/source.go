@@ -162,8 +162,8 @@ func (s *Sources) level(from source, webmail bool) Level {
 	return LevelNew
 }
 
-// program reports whether the account is familiar with a client program.
-func (s *Sources) program(name string) bool {
+// Program reports whether the account is familiar with a client program.
+func (s *Sources) Program(name string) bool {
 	u := s.Programs.find(name)
 	return u != nil && (u.Trusted || u.Earned >= earnProgram && u.Apart)
 }

@@ -22,10 +22,22 @@ func (s *story) play(ctx context.Context) error {
 			return err
 		}
 	}
-	work := make(chan error, 1)
-	go func() { work <- s.office(ctx) }()
+	if !s.stay {
+		if err := s.month(ctx); err != nil {
+			return err
+		}
+	}
+	work, others := make(chan error, 1), make(chan error, 1)
+	go func() { work <- s.everybody(ctx) }()
+	go func() {
+		var err error
+		if !s.stay {
+			s.played, err = s.attacks(ctx)
+		}
+		others <- err
+	}()
 	r, err := s.hijack(ctx)
-	if err := errors.Join(err, <-work); err != nil {
+	if err := errors.Join(err, <-work, <-others); err != nil {
 		return err
 	}
 	if err := s.falseAlarm(ctx); err != nil {
@@ -66,10 +78,9 @@ func (s *story) notListed(ctx context.Context) error {
 
 // result is what the last line says of the hijacked account.
 type result struct {
-	mails     []rig.Mail
-	incident  int
-	contained int // its mails that were taken before it was stopped
-	alerted   time.Duration
+	mails    []rig.Mail
+	incident incident
+	alerted  time.Duration
 }
 
 // hijack: the account is on the list, was never used, and sends thousands of mails.
@@ -82,7 +93,7 @@ func (s *story) hijack(ctx context.Context) (*result, error) {
 	start := time.Now()
 	r.mails = rig.Load{Client: s.client("alarm", "alarm", stranger), Count: s.size.hijack, Parallel: 4, PerSession: 10,
 		Mail: func(i int) rig.Mail {
-			return rig.Mail{From: "alarm@example.org", To: []string{fmt.Sprintf("victim%d@example.net", i)}, Header: "Subject: Your parcel is waiting\r\nFrom: alarm@example.org\r\n"}
+			return spam("alarm", i, 1)
 		}}.Send(ctx)
 	s.remember(r.mails...)
 	taken := 0
@@ -106,31 +117,27 @@ func (s *story) hijack(ctx context.Context) (*result, error) {
 		fmt.Print("  │ ", line)
 	}
 	fmt.Println()
-	if r.incident, r.contained, err = s.incidentOf(ctx, "alarm"); err != nil {
+	if r.incident, err = s.incidentOf(ctx, "alarm"); err != nil {
 		return nil, err
 	}
-	return r, s.show(ctx, "incident", "show", fmt.Sprint(r.incident))
+	return r, s.show(ctx, "incident", "show", fmt.Sprint(r.incident.ID))
 }
 
-// incidentOf finds the newest incident of an account, and how many mails it had sent before it was contained.
-func (s *story) incidentOf(ctx context.Context, account string) (id, before int, err error) {
-	var list []struct {
-		ID      int    `json:"id"`
-		Account string `json:"account"`
-		Before  int    `json:"before"`
-	}
+// incidentOf finds the newest incident of an account.
+func (s *story) incidentOf(ctx context.Context, account string) (newest incident, err error) {
+	var list []incident
 	if err := s.ward.Ask(ctx, &list, "incident", "list"); err != nil {
-		return 0, 0, err
+		return newest, err
 	}
 	for _, i := range list {
-		if i.Account == account && i.ID > id {
-			id, before = i.ID, i.Before
+		if i.Account == account && i.ID > newest.ID {
+			newest = i
 		}
 	}
-	if id == 0 {
-		return 0, 0, fmt.Errorf("there is no incident of %s", account)
+	if newest.ID == 0 {
+		return newest, fmt.Errorf("there is no incident of %s", account)
 	}
-	return id, before, nil
+	return newest, nil
 }
 
 // office: meanwhile everybody else works, from the office's network.
@@ -197,11 +204,11 @@ func (s *story) falseAlarm(ctx context.Context) error {
 	}
 	s.remember(mails...)
 	fmt.Printf("  %d mails were taken and wait, for nobody knows bob there. He telephones: it was him.\n", len(taken))
-	id, _, err := s.incidentOf(ctx, "bob")
+	i, err := s.incidentOf(ctx, "bob")
 	if err != nil {
 		return err
 	}
-	if err := s.show(ctx, "incident", "release", fmt.Sprint(id)); err != nil {
+	if err := s.show(ctx, "incident", "release", fmt.Sprint(i.ID)); err != nil {
 		return err
 	}
 	if err := s.arrived(ctx, taken...); err != nil {
@@ -234,15 +241,20 @@ func (s *story) settle(ctx context.Context, r *result) error {
 		}
 	}
 	fmt.Printf("\nevery mail: %s\n", all)
+	var wrong error
+	for _, a := range s.played {
+		_, err := s.judge(ctx, a)
+		wrong = errors.Join(wrong, err)
+	}
 	fmt.Printf("story: accepted=%d left=%d held=%d refused=%d missing=%d twice=%d contained_after_mails=%d alert_ms=%d\n",
-		accepted, len(alarm.AtSink), len(alarm.Held), len(alarm.Refused), len(all.Missing), len(all.Twice), r.contained, r.alerted.Milliseconds())
-	if len(alarm.AtSink) > budget {
-		err = fmt.Errorf("%d mails of the hijacked account left, its budget is %d", len(alarm.AtSink), budget)
+		accepted, len(alarm.AtSink), len(alarm.Held), len(alarm.Refused), len(all.Missing), len(all.Twice), r.incident.Before, r.alerted.Milliseconds())
+	if len(alarm.AtSink) > 0 {
+		err = fmt.Errorf("%d mails of the hijacked account left", len(alarm.AtSink))
 	}
-	if r.contained == 0 || r.contained > budget+held {
-		err = errors.Join(err, fmt.Errorf("the account was contained after %d mails, not after 1 to %d", r.contained, budget+held))
+	if n := r.incident.Before; n == 0 || n > budget+held {
+		err = errors.Join(err, fmt.Errorf("the account was contained after %d mails, not after 1 to %d", n, budget+held))
 	}
-	return errors.Join(all.Err(), err)
+	return errors.Join(all.Err(), err, wrong)
 }
 
 // held is containment.held: an account with so many held mails is stopped.

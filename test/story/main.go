@@ -85,8 +85,9 @@ type story struct {
 	webhook *webhook
 	parts   rig.Processes
 
-	mu   sync.Mutex
-	sent []rig.Mail
+	mu     sync.Mutex
+	sent   []rig.Mail
+	played []*attack
 }
 
 // remember keeps mails for the account at the end.
@@ -109,6 +110,9 @@ func open(ctx context.Context, stay bool, binary string) (*story, error) {
 	users := map[string]string{"alarm": "alarm", "anna": "correct horse", "bob": "battery staple"}
 	for i := range s.size.workers {
 		users[worker(i)] = "secret " + worker(i)
+	}
+	for _, name := range more {
+		users[name] = "secret " + name
 	}
 	if err := s.lay(binary, users); err != nil {
 		return s, err
@@ -138,7 +142,7 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 	}
 	s.parts.Add(s.site.Close)
 	s.ward, err = rig.Attach(s.site.Postfix, rig.PostwardConfig{Binary: binary, Mode: "enforce",
-		Settings: fmt.Sprintf("[domains]\nlocal = [\"example.org\"]\n[networks]\nown = [\"192.0.2.0/24\"]\n[notify]\nurls = [%q]\n", s.webhook.url())})
+		Settings: fmt.Sprintf("[domains]\nlocal = [\"example.org\"]\n[networks]\nown = [\"192.0.2.0/24\"]\n[cooling]\ntime = \"30s\"\n[notify]\nurls = [%q]\n", s.webhook.url())})
 	if err != nil {
 		return err
 	}
@@ -151,7 +155,7 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 
 // list puts everybody on the list but alarm.
 func (s *story) list(ctx context.Context) error {
-	names := []string{"anna", "bob"}
+	names := append([]string{"anna", "bob"}, more...)
 	for i := range s.size.workers {
 		names = append(names, worker(i))
 	}
@@ -164,6 +168,9 @@ func (s *story) list(ctx context.Context) error {
 }
 
 func (s *story) close() error { return s.parts.Close() }
+
+// more are the accounts of the attacks, and of the people who are not in the office.
+var more = []string{"clara", "dora", "emil", "news", "fiona", "theo"}
 
 func worker(i int) string { return fmt.Sprintf("worker%02d", i+1) }
 
