@@ -12,7 +12,7 @@ DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/mil
 
 build: build/postward
 
-build/postward: $(shell find cmd internal -name '*.go' -o -name '*.sql') go.mod
+build/postward: $(shell find cmd internal -name '*.go' -o -name '*.sql' -o -name '*.bin') go.mod
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/postward
 
 build/story: build/postward $(shell find test -name '*.go')
@@ -71,4 +71,4 @@ bench-mail:
 # The guard on a sending trace: make bench-detect TRACE=dir (see bench/detect for the form).
 bench-detect:
 	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir"; exit 2; }
-	@$(GO) run ./bench/detect -trace $(TRACE)
+	@$(GO) run ./bench/detect -study -trace $(TRACE)

@@ -159,7 +159,9 @@ func TestAFailedGroupIsTriedAgainEverySecondInOrder(t *testing.T) {
 		if err := w.healthy(); err != nil {
 			t.Errorf("after recovery: %v", err)
 		}
-		if got := slices.Concat(d.written()...); !slices.Equal(got, append(want, "log", "log")) {
+		got := slices.Concat(d.written()...)
+		// The first position goes with the last event, or, if the disk failed before it was set, with the second one.
+		if !slices.Equal(got, append(want, "log", "log")) && !slices.Equal(got, append(want, "log")) {
 			t.Errorf("written: %d events", len(got))
 		}
 		if err := add(t, w, "after").Wait(t.Context()); err != nil {
