@@ -480,6 +480,8 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 			from := source{Network: netip.AddrFrom4([4]byte{203, 0, byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
 			a.Sources.note(from, LevelNew, day0, true, false, &site)
 			a.noteHeld(day0)
+			a.Suspicion.noteNetwork(from.Network, day0)
+			a.Suspicion.noteText(uint64(i)*0x9e3779b97f4a7c15, 1, 1, day0)
 		}
 		kept[n] = a
 	}

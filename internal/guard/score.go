@@ -93,8 +93,8 @@ type SameText struct {
 
 // Bounds of a Suspicion. The oldest is dropped.
 const (
-	maxStrange = 8
-	maxTexts   = 8
+	maxStrange = 6
+	maxTexts   = 6
 )
 
 // decayed returns what is left of the gathered points at now. Between two halvings it is a straight line.
@@ -190,6 +190,9 @@ func sum16(a uint16, n int) uint16 { return uint16(min(max(int(a)+n, 0), 65535))
 func makeRoom[T any](list []T, i, limit int) []T {
 	if i < 0 && len(list) >= limit {
 		i = 0
+	}
+	if cap(list) < limit { // room for all of them at once, and not for more: there are many accounts
+		list = append(make([]T, 0, limit), list...)
 	}
 	if i < 0 {
 		return list

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -216,4 +217,52 @@ func TestSentenceIsMadeOfFacts(t *testing.T) {
 			t.Errorf("%q does not say %q", v.Why, fact)
 		}
 	}
+}
+
+// A month of old logs makes the first day warm, and a night of spam in them does not become usual.
+func TestPastMakesTheFirstDayWarm(t *testing.T) {
+	w := newWorld(t)
+	home, thief := netip.MustParseAddr("198.51.100.20"), netip.MustParseAddr("203.0.113.80")
+	p := &Past{}
+	at := day0.Add(-30 * 24 * time.Hour)
+	for day := range 29 {
+		for range 2 {
+			p.Note(home, 64500, "CH", []string{"friend0@far.example", fmt.Sprintf("friend%d@far.example", day%5)}, at)
+			at = at.Add(time.Hour)
+		}
+		if day == 20 {
+			for i := range 500 {
+				p.Note(thief, 64666, "VN", []string{fmt.Sprintf("victim%d@far.example", i)}, at)
+			}
+		}
+		at = at.Add(22 * time.Hour)
+	}
+	w.allow("anna")
+	w.apply(Event{Key: "learned:anna", Kind: KindLearned, Account: "anna", Past: p})
+	a := w.state.Account("anna")
+	m := w.mail("anna", "198.51.100.20", "friend1@far.example")
+	m.ASN, m.Country = 64500, "CH"
+	if v := Judge(w.state, m); v.Level != LevelAddress || v.Known != 1 || v.Action != Accept {
+		t.Errorf("from home: %+v", v)
+	}
+	m.Client, m.ASN, m.Country = thief, 64666, "VN"
+	if v := Judge(w.state, m); v.Level != LevelNew {
+		t.Errorf("the thief's network is a %s", v.Level)
+	}
+	if n := a.Known.Len(); n > 5+pastDay || a.MaxDay >= pastDay {
+		t.Errorf("%d are known, %d are usual at most", n, a.MaxDay)
+	}
+	if n := w.state.familiar.networks[home]; n != 1 {
+		t.Errorf("the site counts %d accounts at home there", n)
+	}
+	w.apply(Event{Key: "forget:anna", Kind: KindForgotten, Account: "anna", Actor: "root", Network: home})
+	m.Client, m.ASN, m.Country = home, 64500, "CH"
+	if v := Judge(w.state, m); v.Level != LevelNew || v.Known != 1 {
+		t.Errorf("after forgetting the network: %+v", v)
+	}
+	w.apply(Event{Key: "forget all:anna", Kind: KindForgotten, Account: "anna", Actor: "root"})
+	if v := Judge(w.state, m); v.Known != 0 || len(w.state.familiar.networks) != 0 {
+		t.Errorf("after forgetting everything: %+v", v)
+	}
+	w.same()
 }

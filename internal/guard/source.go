@@ -13,18 +13,19 @@ const (
 	earnProgram  = 2 // the same for a client program
 	earnApart    = 20 * time.Hour
 	maxNetworks  = 16 // addresses kept an account; the one not used for longest is dropped
-	maxUses      = 8  // the same of networks, countries and programs
+	maxEarned    = 1000
+	maxUses      = 8 // the same of networks, countries and programs
 )
 
 // Use counts how an account used one address, network, country or client program.
 type Use[K comparable] struct {
 	What     K      `json:"what"`
-	Messages uint32 `json:"messages"` // all of them
-	Earned   uint32 `json:"earned"`   // those to known people only
-	First    Time   `json:"first"`    // first earning use
-	Last     Time   `json:"last"`     // last use
-	Apart    bool   `json:"apart,omitempty"`
+	Messages uint32 `json:"messages"`          // all of them
+	Earned   uint16 `json:"earned"`            // those to known people only, at most maxEarned are counted
+	Apart    bool   `json:"apart,omitempty"`   // they are earnApart apart
 	Trusted  bool   `json:"trusted,omitempty"` // by an operator's release
+	First    Time   `json:"first"`             // first earning use
+	Last     Time   `json:"last"`              // last use
 }
 
 // Familiar reports whether the account earned trust for u, or was given it.
@@ -63,7 +64,7 @@ func (s *Uses[K]) count(limit int, what K, now Time, earn bool, site map[K]int) 
 		if u.Earned == 0 {
 			u.First = now
 		}
-		u.Earned++
+		u.Earned = min(u.Earned+1, maxEarned)
 		u.Apart = u.Apart || now.Sub(u.First) >= earnApart
 	}
 	if !before && u.Familiar() {
