@@ -3,18 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/netip"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/attach"
 	"postward/internal/config"
 	"postward/internal/ctl"
 	"postward/internal/guard"
-	"postward/internal/netinfo"
 )
 
 func (a *app) accountCommand() *cobra.Command {
@@ -100,106 +95,6 @@ func (a *app) printNumbers(x *guard.Account) {
 	a.out.line("  unusual: %s points at %s", s.Points, when(s.At))
 	for _, n := range s.Strange {
 		a.out.line("    unfamiliar network %s, last %s", n.Network, when(n.At))
-	}
-}
-
-func (a *app) accountLearn() *cobra.Command {
-	return &cobra.Command{Use: "learn LOG…", Short: "learn who usually writes from where from old mail logs, oldest first", Args: cobra.MinimumNArgs(1),
-		Long: "Read old mail logs (.gz too), oldest first, and learn of each account where it writes from, to whom, and how much\n" +
-			"is usual. Nobody may send because of that; account show shows it, and account forget strikes it out. An account that\n" +
-			"has sent through postward already learns only whom it knows.",
-		RunE: func(c *cobra.Command, args []string) error { return a.learn(c.Context(), args) }}
-}
-
-func (a *app) learn(ctx context.Context, logs []string) error {
-	table := netinfo.Embedded()
-	learned, err := attach.LearnLogs(ctx, attach.LearnOptions{Logs: logs, Now: time.Now(), Where: func(addr netip.Addr) (uint32, string) {
-		i := table.Lookup(addr)
-		return i.ASN, i.Country
-	}})
-	if err != nil {
-		return err
-	}
-	for _, n := range learned.Notes {
-		fmt.Fprintln(os.Stderr, "postward:", printable(n))
-	}
-	total := 0
-	for _, e := range learned.Events(time.Now()) {
-		var acted ctl.Acted
-		if err := a.ask(ctx, "account/learn", ctl.LearnRequest{Events: []guard.Event{e}}, &acted); err != nil {
-			return err
-		}
-		total += acted.Accounts
-	}
-	a.out.line("learned of %s; postward account list", guard.Count(total, "account"))
-	return nil
-}
-
-func (a *app) accountForget() *cobra.Command {
-	var network string
-	c := &cobra.Command{Use: "forget ACCOUNT", Short: "strike out what was learned: a network, or everything", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		r := ctl.ForgetRequest{Account: args[0]}
-		if network != "" {
-			addr, err := netip.ParseAddr(network)
-			if err != nil {
-				return &ctl.Problem{What: fmt.Sprintf("%q is no address", network), Hint: "postward account show " + args[0]}
-			}
-			r.Network = addr
-		}
-		var x guard.Account
-		if err := a.ask(c.Context(), "account/forget", r, &x); err != nil || a.json {
-			return a.orJSON(err, x)
-		}
-		a.out.line("%s: struck out.", printable(x.Name))
-		return nil
-	}}
-	c.Flags().StringVar(&network, "network", "", "an address as account show lists it (default: everything)")
-	return c
-}
-
-func (a *app) accountExplain() *cobra.Command {
-	var r ctl.ExplainRequest
-	var from string
-	c := &cobra.Command{Use: "explain ACCOUNT", Short: "why its next mail would pass or be held", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		r.Account = args[0]
-		if from != "" {
-			addr, err := netip.ParseAddr(from)
-			if err != nil {
-				return &ctl.Problem{What: fmt.Sprintf("%q is no address", from), Hint: "postward account explain " + args[0] + " --from 203.0.113.80"}
-			}
-			r.From = addr
-		}
-		var x guard.Explanation
-		if err := a.ask(c.Context(), "account/explain", r, &x); err != nil || a.json {
-			return a.orJSON(err, x)
-		}
-		a.printExplanation(&x)
-		return nil
-	}}
-	c.Flags().StringVar(&from, "from", "", "the client's address (default: where the account last wrote from)")
-	c.Flags().StringArrayVar(&r.Recipients, "to", nil, "a recipient (repeat; default: one that was never seen)")
-	c.Flags().StringVar(&r.Program, "program", "", "the mail program, as in its User-Agent or X-Mailer field")
-	return c
-}
-
-func (a *app) printExplanation(x *guard.Explanation) {
-	o := a.out
-	o.line("%s (%s)", printable(x.Source), x.Level)
-	o.line("  budget  %d of %d never-seen recipients a day are used, from a source like this", x.Spent, x.Budget)
-	o.line("  score   %s of %s", x.Score, x.Hold)
-	for _, p := range x.Parts {
-		o.line("    %5s  %s", p.Points, p.What)
-	}
-	v := &x.Verdict
-	switch {
-	case v.Why == "":
-		o.line("It would pass.")
-	case v.Action == guard.Accept:
-		o.line("It would pass, in shadow mode; enforced: %s, %s: %s", v.Would, v.Reason, oneLine(v.Why))
-	case v.Cool:
-		o.line("It would wait a little, %s: %s", v.Reason, oneLine(v.Why))
-	default:
-		o.line("%s, %s: %s", v.Action, v.Reason, oneLine(v.Why))
 	}
 }
 

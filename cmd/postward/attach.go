@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"postward/internal/config"
 	"postward/internal/ctl"
 	"postward/internal/guard"
-	"postward/internal/netinfo"
 	"postward/internal/warden"
 )
 
@@ -63,9 +61,7 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		return err
 	}
 	now := time.Now()
-	table := netinfo.Embedded()
-	where := func(a netip.Addr) (uint32, string) { i := table.Lookup(a); return i.ASN, i.Country }
-	learned, err := attach.Learn(ctx, host, attach.LearnOptions{Logs: host.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now, Where: where})
+	learned, err := attach.Learn(ctx, host, attach.LearnOptions{Logs: host.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now, Where: whereIs()})
 	if err != nil {
 		return err
 	}

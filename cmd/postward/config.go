@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -113,6 +115,12 @@ func manualCommand(root *cobra.Command) *cobra.Command {
 		if err := doc.GenManTree(root, header, args[0]); err != nil {
 			return fmt.Errorf("write the man pages: %w", err)
 		}
+		if err := os.WriteFile(filepath.Join(args[0], "postward-reasons.7"), reasonsPage, 0o644); err != nil {
+			return fmt.Errorf("write the man pages: %w", err)
+		}
 		return nil
 	}}
 }
+
+//go:embed postward-reasons.7
+var reasonsPage []byte

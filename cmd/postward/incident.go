@@ -61,6 +61,9 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	i, o := x.Incident, a.out
 	o.line("Incident %d: account %s, %s", i.ID, o.paint(watch, printable(i.Account)), o.paint(stateColour(i), incidentState(i)))
 	o.line("  first mail %s, last %s", when(i.First), when(i.Last))
+	if len(i.Sentences) > 0 {
+		o.line("  noticed by %s", i.Sentences[0].Reason)
+	}
 	if i.Contained != 0 {
 		o.line("  contained %s after %s", when(i.Contained), guard.Count(i.Before, "mail"))
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -86,5 +87,22 @@ func TestManualAndCompletionAreMade(t *testing.T) {
 	}
 	if out, said, code := postward(t, "completion", "bash"); code != exitFine || !strings.Contains(out, "postward") {
 		t.Error(said)
+	}
+}
+
+// Every reason of the guard stands in its man page.
+func TestReasonsPageIsWhole(t *testing.T) {
+	source, err := os.ReadFile("../../internal/guard/reasons.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Reason = "([a-z-]+)"`).FindAllSubmatch(source, -1)
+	if len(found) < 10 {
+		t.Fatalf("only %d reasons were found: the test looks in the wrong place", len(found))
+	}
+	for _, m := range found {
+		if !bytes.Contains(reasonsPage, []byte("\n.B "+string(m[1])+"\n")) {
+			t.Errorf("postward-reasons(7) does not say what %s is", m[1])
+		}
 	}
 }

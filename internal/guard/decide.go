@@ -361,7 +361,7 @@ func (j *judgement) sourceFact() string {
 	}
 	switch {
 	case a.Last == 0:
-		return where + ": first mail of " + a.Name
+		return where + ": " + a.Name + " has never sent before"
 	case a.dormant(j.policy, t.At):
 		return fmt.Sprintf("%s: first mail of %s for %d days", where, a.Name, int(t.At.Sub(a.Last).Hours()/24))
 	case j.level == LevelNew:

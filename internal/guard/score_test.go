@@ -212,7 +212,7 @@ func TestSentenceIsMadeOfFacts(t *testing.T) {
 	m := w.mail("anna", "203.0.113.9", rcpts(7, "x")...)
 	m.ASN, m.Country = 64500, "VN"
 	v := Judge(w.state, m)
-	for _, fact := range []string{"203.0.113.9", "AS64500", "VN", "7 never-seen recipients", "first mail"} {
+	for _, fact := range []string{"203.0.113.9", "AS64500", "VN", "7 never-seen recipients", "never sent before"} {
 		if !strings.Contains(v.Why, fact) {
 			t.Errorf("%q does not say %q", v.Why, fact)
 		}
