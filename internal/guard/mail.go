@@ -41,8 +41,9 @@ type Mail struct {
 	Gained      Points   `json:"gained,omitempty"` // what its account gathered for it
 	Source      source   `json:"source"`
 	Fingerprint uint64   `json:"fingerprint,omitempty"`
-	Teach       []uint64 `json:"teach,omitempty"` // recipients that become known when it is let go
-	Left        []uint64 `json:"left,omitempty"`  // recipients whose servers took it
+	Teach       []uint64 `json:"teach,omitempty"`   // recipients that become known when it is let go
+	Left        []uint64 `json:"left,omitempty"`    // recipients whose servers took it
+	Bounced     []uint64 `json:"bounced,omitempty"` // recipients whose servers refused it for good
 	RemovedAt   Time     `json:"removed_at,omitempty"`
 	Holds       int      `json:"holds,omitempty"`      // "placed on hold" lines that our own acts will write
 	HoldLines   []string `json:"hold_lines,omitempty"` // keys of such lines that were seen, at most maxHoldLines
@@ -61,7 +62,7 @@ func (m *Mail) unfamiliar() bool { return m.Level <= LevelCountry }
 // Clone returns a copy that shares nothing with m.
 func (m *Mail) Clone() *Mail {
 	c := *m
-	c.Teach, c.Left, c.HoldLines = slices.Clone(m.Teach), slices.Clone(m.Left), slices.Clone(m.HoldLines)
+	c.Teach, c.Left, c.Bounced, c.HoldLines = slices.Clone(m.Teach), slices.Clone(m.Left), slices.Clone(m.Bounced), slices.Clone(m.HoldLines)
 	return &c
 }
 

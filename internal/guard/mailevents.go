@@ -16,13 +16,8 @@ func (s *State) mailEvent(e *Event) []Effect {
 	switch e.Kind {
 	case KindUntaken:
 		s.untaken(m)
-	case KindLeft:
-		s.left(m, e.Recipient)
-		s.touch(m.Account).Suspicion.Answered.add(e.At, 1)
-	case KindBounced:
-		a := s.touch(m.Account)
-		a.Suspicion.Answered.add(e.At, 1)
-		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
+	case KindLeft, KindBounced:
+		s.answered(m, e)
 	case KindForeign:
 		s.foreign(m, e.Key)
 	case KindGone:
@@ -57,10 +52,17 @@ func (s *State) untaken(m *Mail) {
 	s.drop(m)
 }
 
-// left counts a recipient whose server took the mail, once.
-func (s *State) left(m *Mail, recipient string) {
-	h := hashRecipient(recipient)
-	if slices.Contains(m.Left, h) || len(m.Left) >= MaxRecipients {
+// answered counts a recipient whose server took the mail, or refused it for good: each once.
+func (s *State) answered(m *Mail, e *Event) {
+	h := hashRecipient(e.Recipient)
+	if slices.Contains(m.Left, h) || slices.Contains(m.Bounced, h) || len(m.Left)+len(m.Bounced) >= MaxRecipients {
+		return
+	}
+	a := s.touch(m.Account)
+	a.Suspicion.Answered.add(e.At, 1)
+	if e.Kind == KindBounced {
+		m.Bounced = append(m.Bounced, h)
+		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
 		return
 	}
 	m.Left = append(m.Left, h)

@@ -78,8 +78,10 @@ func (s *Site) calledSpam(t *Transaction, account string, level Level) Points {
 	if slices.ContainsFunc(s.Spam.Networks, func(x Strange) bool { return x.Network == network && t.At.Sub(x.At) < markFor }) {
 		p += spamPoints
 	}
-	if n, _ := s.Spam.others(t.Fingerprint, hashRecipient(account), t.At); t.Fingerprint != 0 && level <= LevelCountry && n >= sharedAccounts {
-		p += spamPoints
+	if t.Fingerprint != 0 && level <= LevelCountry {
+		if n, _ := s.Spam.others(t.Fingerprint, hashRecipient(account), t.At); n >= sharedAccounts {
+			p += spamPoints
+		}
 	}
 	return p
 }
