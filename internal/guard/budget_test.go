@@ -89,7 +89,7 @@ func (a *attack) submit(m *Transaction) {
 	if v.Action == Accept || v.Cool {
 		a.let = append(a.let, e)
 	}
-	if v.Action == Accept {
+	if v.Action == Accept && (v.Would != Hold || v.Cool) { // what shadow mode would have held teaches nobody anything
 		a.see(m)
 	}
 }
