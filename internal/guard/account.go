@@ -50,7 +50,7 @@ type Account struct {
 	Known   Recipients `json:"known"`
 	Sources Sources    `json:"sources"`
 	Held    []Time     `json:"held,omitempty"` // when its last mails were held, oldest first, at most maxHeldTimes
-	Spent   spent      `json:"spent"`
+	Spent   spent      `json:"spent,omitzero"`
 	Day     int32      `json:"day,omitempty"`      // the day (since 1970, UTC) that DayNew counts
 	DayNew  uint16     `json:"day_new,omitempty"`  // never-seen recipients of mail that passed on Day
 	MaxDay  uint16     `json:"max_day,omitempty"`  // the most of any day before it, or of one release
@@ -59,15 +59,15 @@ type Account struct {
 	Granted uint16     `json:"granted,omitempty"`  // never-seen recipients of what operators released
 	Waiting int        `json:"waiting,omitempty"`  // its mails in hold by postward's verdict
 
-	Heard     window    `json:"heard"` // strangers that wrote to it
-	Suspicion Suspicion `json:"suspicion"`
+	Heard     window    `json:"heard,omitzero"` // strangers that wrote to it
+	Suspicion Suspicion `json:"suspicion,omitzero"`
 }
 
 // spent counts the recipients of mail that passed or cools. The windows of never-seen recipients nest: what came
 // from an unfamiliar source counts in the windows of the more familiar ones too. Level new and country share one.
 type spent struct {
-	New   [3]window `json:"new"`   // never-seen; see tier
-	Known window    `json:"known"` // known, from level new or country
+	New   [3]window `json:"new,omitzero"`   // never-seen; see tier
+	Known window    `json:"known,omitzero"` // known, from level new or country
 }
 
 // tier returns the window of never-seen recipients that l spends from.

@@ -72,9 +72,9 @@ type Suspicion struct {
 	At       Time       `json:"at,omitempty"`      // when Points were right
 	Strange  []Strange  `json:"strange,omitempty"` // unfamiliar networks of the last hours, at most maxStrange
 	Texts    []SameText `json:"texts,omitempty"`   // texts of the last day, at most maxTexts
-	Asked    window     `json:"asked"`             // never-seen recipients of a rolling day, of held mail too
-	Bounces  window     `json:"bounces"`           // hard bounces of a rolling day
-	Answered window     `json:"answered"`          // recipients whose servers answered, of a rolling day
+	Asked    window     `json:"asked,omitzero"`    // never-seen recipients of a rolling day, of held mail too
+	Bounces  window     `json:"bounces,omitzero"`  // hard bounces of a rolling day
+	Answered window     `json:"answered,omitzero"` // recipients whose servers answered, of a rolling day
 }
 
 // Strange is an unfamiliar network that was used lately.
