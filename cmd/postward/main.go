@@ -12,6 +12,7 @@ import (
 
 	"postward/internal/config"
 	"postward/internal/ctl"
+	"postward/internal/netinfo"
 )
 
 // version is set by the linker: -X main.version=….
@@ -101,7 +102,8 @@ func group(c *cobra.Command) *cobra.Command {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs, Run: func(*cobra.Command, []string) {
+	return &cobra.Command{Use: "version", Short: "print the version, and whose data is in it", Args: cobra.NoArgs, Run: func(*cobra.Command, []string) {
 		fmt.Println("postward", version)
+		fmt.Println(netinfo.Embedded().Credit())
 	}}
 }

@@ -71,7 +71,7 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 		o.line("%-10s %s, %s", d, s.Sockets[d], guard.Count(s.Sessions[d], "session"))
 	}
 	if s.NetworksOf != 0 {
-		o.line("networks   table of %s, %s old; %s", s.NetworksOf.Time().Format("2006-01-02"), guard.Count(int(s.Now.Sub(s.NetworksOf).Hours()/24), "day"), o.paint(quiet, printable(s.Credit)))
+		o.line("networks   table of %s, %s old", s.NetworksOf.Time().Format("2006-01-02"), guard.Count(int(s.Now.Sub(s.NetworksOf).Hours()/24), "day"))
 	}
 	o.line("verdicts   %s", verdicts(s.Verdicts))
 }

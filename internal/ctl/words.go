@@ -28,7 +28,6 @@ type Status struct {
 	Unlisted   []guard.Account              `json:"unlisted"`    // accounts that were refused for not being listed
 	Learned    int                          `json:"learned"`     // accounts seen in old logs and not yet allowed
 	NetworksOf guard.Time                   `json:"networks_of"` // when the table of networks and countries was made
-	Credit     string                       `json:"credit"`      // whose table it is
 	Sockets    map[guard.Direction]string   `json:"sockets"`
 	Sessions   map[guard.Direction]int      `json:"sessions"`
 }

@@ -352,7 +352,7 @@ func (d *Daemon) status() ctl.Status {
 		s.Troubles = append(s.Troubles, nobodyTold)
 	}
 	if d.where != nil {
-		s.NetworksOf, s.Credit = guard.TimeOf(d.where.Date()), d.where.Credit()
+		s.NetworksOf = guard.TimeOf(d.where.Date())
 	}
 	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
 	for _, m := range d.servers {

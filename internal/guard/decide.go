@@ -89,8 +89,9 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 }
 
 // levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network,
-// and to a newcomer the site's familiar sources are his. A login over loopback comes from a webmail host or a
-// proxy on this machine: everybody's address.
+// and to a newcomer the site's familiar sources are his; to others they are one level less. The account's own program
+// lends one level more: lent, when nobody of the site knows the network. A login over loopback comes from a webmail host
+// or a proxy on this machine: everybody's address.
 func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent bool) {
 	if hosted(a.Name) {
 		return LevelAddress, false
