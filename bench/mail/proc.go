@@ -106,7 +106,8 @@ func binaries() error {
 		if err != nil {
 			return fmt.Errorf("start the binary for %s: %w\n%s", b.arch, err, out)
 		}
-		fmt.Printf("binary %s%s: %.1f MB, said %q after %s %s\n", b.arch, b.arm, float64(info.Size())/1e6, strings.TrimSpace(string(out)),
+		said, _, _ := strings.Cut(string(out), "\n")
+		fmt.Printf("binary %s%s: %.1f MB, said %q after %s %s\n", b.arch, b.arm, float64(info.Size())/1e6, said,
 			time.Since(start).Round(time.Millisecond), b.qemu)
 	}
 	return nil
