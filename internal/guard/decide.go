@@ -178,7 +178,7 @@ func (j *judgement) foreignReversePath() (objection, bool) {
 // foreignAuthor: every author must belong to the account. A message without one passes only from the host
 // itself: Postfix adds the field there.
 func (j *judgement) foreignAuthor() (objection, bool) {
-	if j.t.NoAuthor && j.t.Direction != Local {
+	if j.t.NoAuthor && (j.t.Direction != Local || len(j.t.Authors) > 0) { // or there are more than can be read
 		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
 	}
 	for _, author := range j.t.Authors {

@@ -33,7 +33,7 @@ const NoZone int16 = -32768
 // Facts is what is known of a header section so far.
 type Facts struct {
 	Authors    []string // canonical addresses of every From field, at most 16
-	Unreadable bool     // there is a From field in which no address can be found
+	Unreadable bool     // there is a From field in which no address can be found, or more than can be looked at
 	Froms      int      // From fields
 	ReplyTo    []string // canonical addresses
 	MessageID  string   // without angle brackets, cut
@@ -53,12 +53,15 @@ func (f *Facts) NoAuthor() bool { return f.Froms == 0 || f.Unreadable }
 // Field takes one header field. Value may be folded.
 func (f *Facts) Field(name, value string) {
 	if f.seen += len(name) + len(value); f.seen > MaxHeader {
+		f.Unreadable = true // who knows what From field comes behind
 		return
 	}
+	whole := len(value) <= MaxField
 	value = value[:min(len(value), MaxField)]
 	switch strings.ToLower(name) {
 	case "from":
 		f.from(value)
+		f.Unreadable = f.Unreadable || !whole
 	case "reply-to":
 		f.ReplyTo = appendNew(f.ReplyTo, addresses(value))
 	case "message-id":
@@ -75,7 +78,7 @@ func (f *Facts) Field(name, value string) {
 func (f *Facts) from(value string) {
 	f.Froms++
 	found := addresses(value)
-	f.Unreadable = f.Unreadable || len(found) == 0
+	f.Unreadable = f.Unreadable || len(found) == 0 || len(f.Authors)+len(found) > maxAuthors
 	f.Authors = appendNew(f.Authors, found)
 }
 
@@ -108,7 +111,7 @@ func search(value string) []string {
 	var found []string
 	for _, word := range strings.FieldsFunc(value, between) {
 		word = strings.Trim(word, `"'`)
-		if at := strings.LastIndexByte(word, '@'); at > 0 && at < len(word)-1 && len(found) < maxAuthors {
+		if at := strings.LastIndexByte(word, '@'); at > 0 && at < len(word)-1 && len(found) <= maxAuthors {
 			found = append(found, Canonical(word))
 		}
 	}

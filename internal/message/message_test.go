@@ -107,3 +107,31 @@ func FuzzField(f *testing.F) {
 		}
 	})
 }
+
+// An author that is not looked at must not hide behind those that are.
+func TestNoAuthorHidesBehindOthers(t *testing.T) {
+	own := strings.TrimSuffix(strings.Repeat("anna@example.org, ", 16), ", ")
+	for name, fields := range map[string][]string{
+		"in one field":       {own + ", ceo@bank.example"},
+		"in another field":   {own, "ceo@bank.example"},
+		"where none parses":  {strings.ReplaceAll(own, ",", ";") + "; @@ ceo@bank.example"},
+		"behind a long text": {"anna@example.org" + strings.Repeat(" ", MaxField) + ", ceo@bank.example"},
+	} {
+		f := New()
+		for _, v := range fields {
+			f.Field("From", v)
+		}
+		if !f.NoAuthor() && !slices.Contains(f.Authors, "ceo@bank.example") {
+			t.Errorf("%s: authors %q", name, f.Authors)
+		}
+	}
+	f := New()
+	f.Field("From", "anna@example.org")
+	for range 20 {
+		f.Field("X-Junk", strings.Repeat("x", MaxField))
+	}
+	f.Field("From", "ceo@bank.example")
+	if !f.NoAuthor() {
+		t.Error("behind a long header section")
+	}
+}
