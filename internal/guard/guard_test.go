@@ -465,7 +465,7 @@ func TestContainmentHoldsWhatIsQueued(t *testing.T) {
 }
 
 func TestAccountFitsInEightKiB(t *testing.T) {
-	const accounts = 500
+	const accounts = 4000
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -477,7 +477,7 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 			a.Known.add(hashRecipient(fmt.Sprintf("r%d-%d@far.example", n, i)), day0)
 		}
 		for i := range maxNetworks {
-			from := source{Network: netip.AddrFrom4([4]byte{203, 0, byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
+			from := source{Network: netip.AddrFrom4([4]byte{203, byte(n >> 8), byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
 			a.Sources.note(from, LevelNew, day0, true, false, &site)
 			a.noteHeld(day0)
 			a.Suspicion.noteNetwork(from.Network, day0)

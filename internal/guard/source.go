@@ -12,7 +12,7 @@ const (
 	earnMessages = 4
 	earnProgram  = 2 // the same for a client program
 	earnApart    = 20 * time.Hour
-	maxNetworks  = 16 // addresses kept an account; the one not used for longest is dropped
+	maxNetworks  = 12 // addresses kept an account; the one not used for longest is dropped
 	maxEarned    = 1000
 	maxUses      = 8 // the same of networks, countries and programs
 )
@@ -112,6 +112,9 @@ func (s *Uses[K]) trust(limit int, what K, now Time, site map[K]int) {
 // room returns a place for a new use. A familiar one is dropped only when all are familiar.
 func (s *Uses[K]) room(limit int) *Use[K] {
 	if len(*s) < limit {
+		if len(*s) == cap(*s) { // doubled, but never past the limit: there are many accounts
+			*s = append(make([]Use[K], 0, min(max(2*len(*s), 1), limit)), *s...)
+		}
 		*s = append(*s, Use[K]{})
 		return &(*s)[len(*s)-1]
 	}
