@@ -37,6 +37,7 @@ type Daemon struct {
 	where   netinfo.DB // to which network and country an address belongs; may be nil
 	version string
 	started guard.Time
+	begun   time.Time // the same, by a clock that nobody sets
 	servers []*milter.Server
 
 	mu       sync.Mutex
@@ -45,6 +46,7 @@ type Daemon struct {
 	since    int                     // events since the last checkpoint
 	verdicts map[guard.Reason]uint64 // since the start
 	deaf     error                   // why the log cannot be read
+	clock    clockMark               // when the host's clock was last looked at
 	foreign  map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
 	refusals refusals
 	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
@@ -171,6 +173,7 @@ func (d *Daemon) tick(ctx context.Context) error {
 func (d *Daemon) doDue() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.checkClockNow()
 	t := now()
 	if err := d.refusals.tell(t.Add(-refusalsFor), d.recordLocked); err != nil {
 		return // the journal cannot be written; status says so

@@ -117,7 +117,7 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.QueueID))
-	if m == nil || guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack) < m.At {
+	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) {
 		return nil, nil
 	}
 	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}

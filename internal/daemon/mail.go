@@ -54,6 +54,7 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 	d.locate(t)
 	d.mu.Lock()
 	defer d.mu.Unlock() // also when a bug panics: the server survives it, and the next mail must find the mutex free
+	d.checkClockNow()
 	t.ID = d.nextID()
 	v = guard.Judge(d.state, t)
 	if !final(&v) {

@@ -70,7 +70,7 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{},
 	}
@@ -94,6 +94,7 @@ func (d *Daemon) restore(ctx context.Context) error {
 		guard.Apply(d.state, r.Event)
 		d.since++
 	}
+	d.clockAtStart()
 	if want := d.config.Policy(); !reflect.DeepEqual(want, d.state.Policy()) {
 		if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("policy:%d", d.started), Kind: guard.KindPolicy, At: d.started, Policy: want}); err != nil {
 			return err

@@ -23,8 +23,9 @@ type Mail struct {
 	QueueID     string     `json:"queue_id,omitempty"`
 	Account     string     `json:"account"`
 	Status      MailStatus `json:"status"`
-	At          Time       `json:"at"`      // when it was judged
-	MailAt      Time       `json:"mail_at"` // when MAIL was said
+	At          Time       `json:"at"`                   // when it was judged
+	MailAt      Time       `json:"mail_at"`              // when MAIL was said
+	LinesFrom   Time       `json:"lines_from,omitempty"` // the clock was set back since: log lines from here on are about it
 	ReleaseAt   Time       `json:"release_at,omitempty"`
 	Incident    int64      `json:"incident,omitempty"`
 	ReversePath string     `json:"reverse_path"`

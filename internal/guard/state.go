@@ -28,6 +28,7 @@ type Site struct {
 	LastIncident int64     `json:"last_incident"`
 	Unfamiliar   window    `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
 	Listed       int       `json:"listed"`     // accounts on the list
+	Latest       Time      `json:"latest"`     // of the last judgement: a clock that shows less was set back
 	Spam         SpamMarks `json:"spam"`       // what operators called spam
 }
 
