@@ -57,6 +57,7 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	for _, g := range b.Gaps {
 		d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
 	}
+	d.lines.Add(uint64(len(b.Lines)))
 	var last *store.Ticket
 	var line maillog.Line
 	for i, l := range b.Lines {
