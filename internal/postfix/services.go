@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -29,33 +30,63 @@ func (p Instance) Services(ctx context.Context) ([]Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	milters, err := p.Get(ctx, "smtpd_milters")
-	if err != nil {
-		return nil, err
-	}
 	interfaces, err := p.Get(ctx, "inet_interfaces")
 	if err != nil {
 		return nil, err
 	}
-	own, err := p.conf(ctx, "-Px", "*/inet/smtpd_milters", "*/inet/smtpd_tls_wrappermode")
+	overrides, err := p.conf(ctx, "-P", "*/inet/*")
 	if err != nil {
 		return nil, err
 	}
 	services := listening(table, interfaces)
 	for i := range services {
 		s := &services[i]
-		s.Milters = milters
-		for _, line := range own {
-			key, value, _ := strings.Cut(line, " = ")
-			switch key {
-			case s.Name + "/inet/smtpd_milters":
-				s.Milters = value
-			case s.Name + "/inet/smtpd_tls_wrappermode":
-				s.TLS = value == "yes"
-			}
+		own := overridesOf(overrides, s.Name)
+		if s.Milters, err = p.expand(ctx, "$smtpd_milters", own, maxDepth); err != nil {
+			return nil, err
 		}
+		s.TLS = own["smtpd_tls_wrappermode"] == "yes"
 	}
 	return services, nil
+}
+
+// overridesOf picks a service's -o parameters out of the lines of postconf -P.
+func overridesOf(lines []string, service string) map[string]string {
+	own := map[string]string{}
+	for _, line := range lines {
+		key, value, _ := strings.Cut(line, "=")
+		if name, ok := strings.CutPrefix(strings.TrimSpace(key), service+"/inet/"); ok {
+			own[name] = strings.TrimSpace(value)
+		}
+	}
+	return own
+}
+
+// maxDepth bounds how deep parameters name each other.
+const maxDepth = 8
+
+// reference is a parameter named in a value: $name, ${name} or $(name). Conditional forms are left as they are.
+var reference = regexp.MustCompile(`\$(?:\{(\w+)\}|\((\w+)\)|(\w+))`)
+
+// expand returns a value as it is in force for a service: what it sets by -o goes before main.cf, at every depth.
+func (p Instance) expand(ctx context.Context, value string, own map[string]string, depth int) (string, error) {
+	if depth == 0 {
+		return value, nil
+	}
+	var failed error
+	out := reference.ReplaceAllStringFunc(value, func(ref string) string {
+		name := strings.Trim(ref, "${}()")
+		raw, set := own[name]
+		if !set {
+			lines, err := p.conf(ctx, "-h", name)
+			failed = errors.Join(failed, err)
+			raw = strings.Join(lines, " ")
+		}
+		full, err := p.expand(ctx, raw, own, depth-1)
+		failed = errors.Join(failed, err)
+		return full
+	})
+	return out, failed
 }
 
 // listening picks the smtpd services out of the lines of postconf -M.
