@@ -99,7 +99,7 @@ func (d *Daemon) lookFor(ctx context.Context, before signs) map[string]string {
 		found["postfix"] = fmt.Sprintf("Postfix's configuration cannot be read (%v): postfix check", err)
 		return found
 	}
-	answered := false
+	called := map[guard.Direction]bool{}
 	for dir := range quiet {
 		s := serving(services, d.sockets()[dir])
 		if s == nil {
@@ -111,10 +111,11 @@ func (d *Daemon) lookFor(ctx context.Context, before signs) map[string]string {
 			delete(found, string(dir)) // nothing is known of it
 			continue
 		}
-		answered = true
+		called[dir] = true
 		found[string(dir)] = fmt.Sprintf("Postfix answers at %s and does not ask postward about %s mail: postfix reload, then postward attach --dry-run", s.Address, dir)
 	}
-	d.awaitSigns(ctx, before, quiet, noLine && answered)
+	answered := len(called) > 0
+	d.awaitSigns(ctx, before, called, noLine && answered)
 	still, noLine := d.signsNow().missing(before)
 	for dir := range quiet {
 		if !still[dir] {
@@ -128,13 +129,13 @@ func (d *Daemon) lookFor(ctx context.Context, before signs) map[string]string {
 }
 
 // awaitSigns waits until what is looked for came, or canaryTrace is over.
-func (d *Daemon) awaitSigns(ctx context.Context, before signs, quiet map[guard.Direction]bool, line bool) {
+func (d *Daemon) awaitSigns(ctx context.Context, before signs, called map[guard.Direction]bool, line bool) {
 	ctx, cancel := context.WithTimeout(ctx, canaryTrace)
 	defer cancel()
 	for {
 		still, noLine := d.signsNow().missing(before)
 		waits := line && noLine
-		for dir := range quiet {
+		for dir := range called {
 			waits = waits || still[dir]
 		}
 		if !waits {

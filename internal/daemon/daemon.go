@@ -51,6 +51,7 @@ type Daemon struct {
 	clock    clockMark               // when the host's clock was last looked at
 	foreign  map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
 	refusals refusals
+	owed     []*guard.Event  // that mails were not taken, and the journal could not be told yet
 	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
 
 	troubles  troubles
@@ -226,7 +227,7 @@ func (d *Daemon) doDue() {
 	defer d.mu.Unlock()
 	d.checkClockNow()
 	t := now()
-	if err := d.refusals.tell(t.Add(-refusalsFor), d.recordLocked); err != nil {
+	if err := errors.Join(d.giveBack(), d.refusals.tell(t.Add(-refusalsFor), d.recordLocked)); err != nil {
 		return // the journal cannot be written; status says so
 	}
 	jobs := guard.Due(d.state, t)

@@ -54,6 +54,9 @@ func TestStoreDeletedWhilePostwardRunsIsMadeAgain(t *testing.T) {
 	if err := d.rescue(); err == nil {
 		t.Fatal("the daemon goes on without a store")
 	}
+	if n := len(d.held().Mails); n != 1 {
+		t.Errorf("%d mails are held: one that was put off is counted", n)
+	}
 	d.store.Close() // says what could not be written
 	goesOn(t, dir, "was gone")
 	d = begin(t, dir)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/notify"
 	"postward/internal/store"
 )
@@ -32,7 +33,7 @@ type trouble struct {
 
 // lasting is how long a trouble lasts before the owner is told, if nothing else is said: a full disk may be empty a
 // moment later.
-const lasting = 30 * time.Second
+const lasting = 10 * time.Second
 
 // set notes that something is wrong, or, with an empty text, that it is not.
 func (t *troubles) set(key, text string) { t.setAfter(key, text, lasting) }
@@ -184,6 +185,9 @@ func (d *Daemon) rescue() error {
 		return nil
 	}
 	d.mu.Lock()
+	for _, e := range d.owed {
+		guard.Apply(d.state, e)
+	}
 	rows := d.state.All()
 	d.mu.Unlock()
 	path := filepath.Join(d.config.StateDir, storeFile)

@@ -33,7 +33,8 @@ type PostwardConfig struct {
 	Mode     string // shadow if empty
 	Settings string // further tables of postward.toml; not [postfix], not [milter]
 	Main     string // further keys of its first part
-	Behind   bool   // its sockets lie elsewhere than Postfix believes: the test puts a Wire between
+	Env      []string
+	Behind   bool // its sockets lie elsewhere than Postfix believes: the test puts a Wire between
 }
 
 // Postward is a postward attached to a private Postfix. It runs as it does on a server: a parent that is root, a
@@ -115,16 +116,25 @@ local = "unix:%[8]s/local.sock"
 	return nil
 }
 
-// Start starts it and waits until it answers.
-func (w *Postward) Start() error {
-	p, err := StartProcess(w.LogPath(), nil, w.Binary, "serve", "--config", w.Config)
+// Launch starts it and waits for nothing.
+func (w *Postward) Launch() error {
+	p, err := StartProcess(w.LogPath(), w.Env, w.Binary, "serve", "--config", w.Config)
 	if err != nil {
 		return err
 	}
 	w.process = p
+	return nil
+}
+
+// Start starts it and waits until it answers.
+func (w *Postward) Start() error {
+	if err := w.Launch(); err != nil {
+		return err
+	}
+	p := w.process
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	err = Wait(ctx, "an answer of postward", func() error {
+	err := Wait(ctx, "an answer of postward", func() error {
 		select {
 		case <-p.Ended():
 			return fmt.Errorf("postward has ended: %s", w.LogTail(10))
