@@ -25,7 +25,7 @@ var users = func() map[string]string {
 	all := map[string]string{}
 	for _, name := range []string{"anna", "bob", "alarm"} {
 		all[name] = "password of " + name
-		for i := range 10 {
+		for i := range max(10, kills()/3) {
 			all[fmt.Sprintf("%s%d", name, i)] = all[name]
 		}
 	}
