@@ -241,6 +241,14 @@ func (s *State) start(now Time, e Effect) Effect {
 	return e
 }
 
+// end forgets an effect, if there is one.
+func (s *State) end(id string) {
+	if s.effects[id] != nil {
+		delete(s.effects, id)
+		s.changed.Effects[id] = struct{}{}
+	}
+}
+
 func effectID(e *Effect) string {
 	if e.Act == ActAlert {
 		return fmt.Sprintf("alert:%d:%s", e.Incident, e.Stage)

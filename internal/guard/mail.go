@@ -12,7 +12,7 @@ const (
 	MailReleasing MailStatus = "releasing" // released by decision, not yet known to be done
 	MailReleased  MailStatus = "released"  // out of hold, on its way
 	MailDeleting  MailStatus = "deleting"  // to be deleted by an operator's word
-	MailStopping  MailStatus = "stopping"  // had passed, to be held again because the account was contained
+	MailStopping  MailStatus = "stopping"  // had passed or cooled, to be held again because the account was contained
 	MailRemoved   MailStatus = "removed"   // out of the queue; remembered for a day because its source was unfamiliar
 	MailForeign   MailStatus = "foreign"   // held by somebody else since: shown, never touched
 )
