@@ -47,6 +47,7 @@ story:
 # The full counts: every test with more of everything, the race detector, every fuzz target for a minute.
 prove: test race
 	test/setup.sh prove
+	docs/model/check.sh
 	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./test/...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
 	@$(MAKE) --no-print-directory fuzz soak

@@ -24,6 +24,7 @@ packages() {
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector
+		prove  spin               the model of the hold protocol
 	LIST
 }
 
