@@ -61,7 +61,7 @@ func (s *scan) relay(p *Peer) bool {
 func (s *scan) delays(l *Line) bool {
 	var ok bool
 	if s.lit(", conn_use=") {
-		if _, ok = s.number(); !ok {
+		if l.ConnUse, ok = s.number(); !ok {
 			return false
 		}
 	}

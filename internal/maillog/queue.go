@@ -34,6 +34,9 @@ func qmgr(l *Line, s scan) Kind {
 	case s.lit("from=<"):
 		return queueActive(l, s)
 	}
+	if s.lit("skipped, still being delivered") {
+		return sure(Noted, s.end())
+	}
 	return Other
 }
 
@@ -60,6 +63,9 @@ func bounce(l *Line, s scan) Kind {
 	if !s.queued(l) {
 		return Other
 	}
+	if s.lit("undeliverable postmaster notification discarded") {
+		return sure(Noted, s.end())
+	}
 	if !s.lit("sender ") && !s.lit("postmaster ") {
 		return Other
 	}
@@ -71,10 +77,10 @@ func bounce(l *Line, s scan) Kind {
 	return sure(Notice, ok && s.end())
 }
 
-// postsuper: "ID: placed on hold" and so on, one line a mail. With ALL as the ID it says only how many: Other.
+// postsuper: "ID: placed on hold" and so on, one line a mail; then how many.
 func postsuper(l *Line, s scan) Kind {
 	if !s.queued(l) {
-		return Other
+		return summary(l, s)
 	}
 	switch string(s.rest) {
 	case "placed on hold":

@@ -152,6 +152,34 @@ func (s *scan) port(p *Peer) bool {
 	return true
 }
 
+// bare reads [address]:port, as postscreen names a client.
+func (s *scan) bare(p *Peer) bool {
+	var ok bool
+	if !s.byte('[') {
+		return false
+	}
+	if p.Addr, ok = s.take(host); !ok || !s.byte(']') {
+		return false
+	}
+	return s.port(p)
+}
+
+// isAddr reports whether b is written like an IP address (RFC 4291 section 2.2), or "unknown" as anvil says.
+func isAddr(b []byte) bool {
+	points, colons := 0, 0
+	for _, c := range b {
+		switch {
+		case c == '.':
+			points++
+		case c == ':':
+			colons++
+		case classes[c]&digits == 0 && (c|0x20 < 'a' || c|0x20 > 'f'):
+			return string(b) == "unknown"
+		}
+	}
+	return len(b) > 0 && (colons == 0 && points == 3 || colons >= 2 && (points == 0 || points == 3))
+}
+
 // enhanced reads an enhanced status code (RFC 3463 section 2): class 2, 4 or 5, subject, detail.
 func (s *scan) enhanced() ([]byte, bool) {
 	b, ok := s.take(decimals)
