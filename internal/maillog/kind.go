@@ -22,7 +22,7 @@ const (
 	Deleted            // postsuper -d
 	Requeued           // postsuper -r: PickedUp with OtherID follows
 	ForceExpired       // postsuper -e
-	Notice             // bounce: a notification about the mail was queued as OtherID
+	Notice             // bounce: a notification about the mail was queued as OtherID; Action "sender non-delivery"
 	Client             // smtpd: who hands this mail in; Client, SASL*, Origin, OtherID
 	Connect            // smtpd: Client
 	Disconnect         // smtpd: Client, Commands

@@ -27,6 +27,7 @@ type Line struct {
 	ConnUse int64  // Delivery: how many mails this connection has carried; 0 when not told
 	Delay   []byte // seconds, decimal. Delivery: since arrival; Pregreet, Hangup: since connecting; Mailbox*: spent on auth
 	Delays  []byte // Delivery: before the queue manager / in the queue / connecting / sending
+	TLS     []byte // Delivery: the summary of Postfix 3.11: "dane", "may:none"
 	DSN     []byte // enhanced status code (RFC 3463)
 	Status  Status // Delivery
 	Code    []byte // Reject, Milter*: the SMTP reply code, three digits

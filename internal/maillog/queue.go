@@ -66,11 +66,16 @@ func bounce(l *Line, s scan) Kind {
 	if s.lit("undeliverable postmaster notification discarded") {
 		return sure(Noted, s.end())
 	}
+	words := s.rest
 	if !s.lit("sender ") && !s.lit("postmaster ") {
 		return Other
 	}
-	if !s.lit("non-delivery") && !s.lit("delay") && !s.lit("delivery status") || !s.lit(" notification: ") {
+	if !s.lit("non-delivery") && !s.lit("delay") && !s.lit("delivery status") {
 		return Other
+	}
+	l.Action = words[:len(words)-len(s.rest)]
+	if !s.lit(" notification: ") {
+		return Doubtful
 	}
 	var ok bool
 	l.OtherID, ok = s.queueID()

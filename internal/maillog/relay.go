@@ -20,7 +20,9 @@ func relay(l *Line, s scan) Kind {
 	case s.lit("conversation with "):
 		return relayLost(l, s, " timed out while ")
 	case s.lit("enabling PIX workarounds: "):
-		return Noted
+		n := bytes.LastIndex(s.rest, []byte(" for "))
+		s.rest = s.rest[n+1:]
+		return sure(Noted, s.lit("for ") && s.peer(&l.Relay) && s.end())
 	case s.lit("SASL authentication failed"), s.lit("SASL [CACHED] authentication failed"):
 		l.Reply = l.Text[len(l.Text)-len(s.rest):]
 		l.Reply = bytes.TrimLeft(l.Reply, ";: ")
