@@ -196,13 +196,14 @@ func (s *scan) element(l *Line) bool {
 		once = l.Client.Port == nil
 		l.Client.Port, ok = s.take(digits)
 	case s.lit("session=<"):
-		once = l.Session == nil
+		once = l.Session == nil && l.Client.Addr != nil // else a user name could close its bracket and open this one
 		l.Session, ok = s.bracketed()
 	default:
 		n := bytes.Index(s.rest, []byte(", "))
 		if n < 0 {
 			n = len(s.rest)
 		}
+		ok = bytes.IndexAny(s.rest[:n], "<>") < 0 // else it may be the rest of a user name
 		s.rest = s.rest[n:]
 	}
 	return ok && once && (s.end() || s.lit(", "))

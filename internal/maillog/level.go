@@ -57,6 +57,7 @@ func saslWarning(l *Line, s scan) Kind {
 		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed)))
 	}
 	if s.lit(" authentication aborted") {
+		l.Reply = nil
 		return sure(LoginAborted, s.end())
 	}
 	if !s.lit(failed) {

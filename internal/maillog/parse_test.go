@@ -111,14 +111,78 @@ func TestALineWithoutAHeaderIsNotOurs(t *testing.T) {
 
 func TestParseAllocatesNothing(t *testing.T) {
 	lines := corpus()
-	var l Line
-	allocs := testing.AllocsPerRun(100, func() {
-		for _, line := range lines {
-			Parse(line, &l)
+	paths, _ := filepath.Glob("testdata/*.log")
+	for _, path := range paths {
+		for _, line := range logLines(t, path) {
+			lines = append(lines, []byte(line))
 		}
-	})
-	if allocs != 0 {
-		t.Errorf("%v allocations for %d lines", allocs, len(lines))
+	}
+	for _, s := range slots {
+		lines = append(lines, []byte(strings.ReplaceAll(s.line, marker, forgeries[0])))
+	}
+	var l Line
+	for _, line := range lines {
+		if allocs := testing.AllocsPerRun(10, func() { Parse(line, &l) }); allocs != 0 {
+			t.Errorf("%v allocations: %s", allocs, line)
+		}
+	}
+	t.Logf("%d lines", len(lines))
+}
+
+// TestALineCannotBeTooLong gives Parse lines of a megabyte. What is behind MaxLine is not looked at, and nothing that
+// was read of such a line is believed.
+func TestALineCannotBeTooLong(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for _, line := range []string{
+		long, "Nov 23 17:29:01 " + long, "Nov 23 17:29:01 mx " + long,
+		mx + "postfix/qmgr[1]: 4A1B2C3D4E: removed" + long,
+		mx + "postfix/cleanup[1]: 4A1B2C3D4E: message-id=<" + long + ">",
+		mx + "postfix/smtpd[1]: warning: a[192.0.2.1]: SASL LOGIN authentication failed: " + long,
+	} {
+		var l Line
+		if Parse([]byte(line), &l) && (l.Kind.Understood() || len(l.Text) > MaxLine || l.MessageID != nil || l.Client.Addr != nil) {
+			t.Errorf("%.60s… was read as %v", line, l.Kind)
+		}
+	}
+	whole := mx + "postfix/cleanup[1]: 4A1B2C3D4E: message-id="
+	var l Line
+	if Parse([]byte(whole+long[:MaxLine-len(whole)]), &l); l.Kind != MessageID {
+		t.Errorf("a line of MaxLine was read as %v", l.Kind)
+	}
+	if Parse([]byte(whole+long[:MaxLine-len(whole)+1]), &l); l.Kind != Doubtful {
+		t.Errorf("a line longer by one was read as %v", l.Kind)
+	}
+}
+
+func TestCountsOfADisconnectAreRead(t *testing.T) {
+	var l Line
+	Parse([]byte(mx+"postfix/smtpd[1]: disconnect from a[192.0.2.1] ehlo=2 starttls=1 auth=0/3 mauth=7 rcpt=2/5 commands=5/9"), &l)
+	for name, want := range map[string][2]int64{"ehlo": {2, 2}, "auth": {0, 3}, "rcpt": {2, 5}, "data": {0, 0}, "commands": {5, 9}, "": {0, 0}} {
+		if accepted, all := l.Command(name); accepted != want[0] || all != want[1] {
+			t.Errorf("%s: %d/%d, want %v", name, accepted, all, want)
+		}
+	}
+}
+
+func TestEveryKindHasANameAndALine(t *testing.T) {
+	seen := map[Kind]bool{}
+	paths, _ := filepath.Glob("testdata/*.log")
+	var l Line
+	for _, path := range paths {
+		for _, line := range logLines(t, path) {
+			Parse([]byte(line), &l)
+			seen[l.Kind] = true
+		}
+	}
+	names := map[string]bool{}
+	for k := range kinds {
+		if !seen[k] {
+			t.Errorf("no line of kind %v in testdata", k)
+		}
+		if k.String() == "" || names[k.String()] {
+			t.Errorf("kind %d has the name %q", k, k)
+		}
+		names[k.String()] = true
 	}
 }
 

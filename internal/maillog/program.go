@@ -3,7 +3,7 @@ package maillog
 import "bytes"
 
 // MaxLine is how long a line can be, in bytes. Postfix's own end at about 4 KiB, rsyslog's by default at 8, journald's
-// at 48. Of a longer one only the header is believed: Doubtful.
+// at 48. Of a longer one only the header is believed: it is Doubtful or Other.
 const MaxLine = 64 << 10
 
 // Parse reads one line, without its line break, into a Line; what was there is overwritten. It reports whether
