@@ -56,14 +56,6 @@ func tlsUp(l *Line, s scan, peer *Peer) Kind {
 	return sure(TLSUp, ok && s.lit(" bits)") && (s.end() || s.byte(' ')))
 }
 
-// anyPeer is a peer with or without a name.
-func (s *scan) anyPeer(p *Peer) bool {
-	if len(s.rest) > 0 && s.rest[0] == '[' {
-		return s.bare(p)
-	}
-	return s.peer(p)
-}
-
 func tlsFailed(l *Line, s scan, peer *Peer) Kind {
 	ok := s.anyPeer(peer) && s.lit(": ")
 	l.Reply = s.all()
