@@ -91,7 +91,7 @@ func (s *scan) dovecotHeader(into *Line) bool {
 	}
 	into.Program = name
 	switch string(name) {
-	case "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
+	case "master", "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		return true
 	}
 	return false

@@ -111,18 +111,22 @@ func screenViolation(l *Line, s scan) Kind {
 	if !s.bare(&l.Client) {
 		return Doubtful
 	}
-	if s.lit(" after ") {
-		n := bytes.IndexByte(s.rest, ':')
-		if n < 0 {
-			n = len(s.rest)
-		}
-		l.Stage, s.rest = s.rest[:n], s.rest[n:]
-	}
 	if s.end() {
 		return Violation
 	}
-	ok := s.lit(": ")
-	l.Reply = s.all()
+	// Behind some commands stand the client's words, in BARE NEWLINE without a colon.
+	ok := s.lit(" after ")
+	if stage := s.rest; ok && !s.byte('.') {
+		l.Stage, ok = s.take(word)
+	} else if ok {
+		l.Stage = stage[:1]
+	}
+	if ok && !s.end() && !s.lit(": ") {
+		ok = s.byte(' ')
+	}
+	if ok && !s.end() {
+		l.Reply = s.all()
+	}
 	return sure(Violation, ok)
 }
 

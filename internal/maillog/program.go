@@ -140,6 +140,10 @@ func neighbour(l *Line, s scan) Kind {
 		return refused(l, s)
 	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		return mailbox(l, s)
+	case "master":
+		if started(l, s) {
+			return Lifecycle
+		}
 	}
 	return Unknown
 }

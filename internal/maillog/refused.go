@@ -39,6 +39,9 @@ func refused(l *Line, s scan) Kind {
 		l.Database, l.SASLUsername, l.Client, l.Session = nil, nil, Peer{}, nil
 		return Other
 	}
+	if string(l.SASLUsername) == "?" { // what Dovecot writes for none
+		l.SASLUsername = nil
+	}
 	l.Reply = s.rest
 	for _, secret := range [...]string{" (given password: ", " (SHA1 of given password: ", " (username: "} {
 		if i := bytes.Index(l.Reply, []byte(secret)); i >= 0 {

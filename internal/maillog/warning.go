@@ -35,6 +35,7 @@ func saslWarning(l *Line, s scan) Kind {
 		return LoginFailed
 	}
 	if l.SASLMethod, ok = s.take(word); !ok {
+		l.SASLMethod = nil
 		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed)))
 	}
 	if s.lit(" authentication aborted") {
