@@ -154,6 +154,24 @@ func TestALineCannotBeTooLong(t *testing.T) {
 	}
 }
 
+func TestALineWithControlCharactersIsDoubtful(t *testing.T) {
+	for _, c := range []string{"\x00", "\n", "\r", "\x1b[2J", "\x07", "\x1f", "\x7f"} {
+		for _, line := range []string{
+			"postfix/cleanup[1]: 4A1B2C3D4E: message-id=<%@example.org>", "postfix/cleanup[1]: 4A1B2C3D4E: message-id=<a@example.org>%",
+			"postfix/qmgr[1]: 4A1B2C3D4E: from=<%x@example.org>, size=1, nrcpt=1 (queue active)",
+			"dovecot: imap-login: Disconnected (auth failed, 7 attempts in 111 secs): user=<%>, method=PLAIN, rip=203.0.113.80, lip=192.0.2.25",
+		} {
+			var l Line
+			if Parse([]byte(mx+strings.Replace(line, "%", c, 1)), &l); l.Kind != Doubtful || l.MessageID != nil || l.From != nil || l.Client.Addr != nil {
+				t.Errorf("%q in %s: %v", c, line, l.Kind)
+			}
+			if Parse([]byte(mx+strings.Replace(line, "%", "\tÄ\u0080", 1)), &l); !l.Kind.Understood() {
+				t.Errorf("a tab and letters in %s: %v", line, l.Kind)
+			}
+		}
+	}
+}
+
 func TestCountsOfADisconnectAreRead(t *testing.T) {
 	var l Line
 	Parse([]byte(mx+"postfix/smtpd[1]: disconnect from a[192.0.2.1] ehlo=2 starttls=1 auth=0/3 mauth=7 rcpt=2/5 commands=5/9"), &l)

@@ -42,11 +42,11 @@ func lost(l *Line, s scan) Kind {
 	return sure(Lost, s.lit(" from ") && s.peer(&l.Client) && s.end())
 }
 
-// etrn: "reject: ETRN ARGUMENTS... from PEER"; the arguments are the client's.
+// etrn: "reject: ETRN ARGUMENTS... from PEER"; the arguments are the client's, and what imitates the peer has a rest.
 func etrn(l *Line, s scan) Kind {
 	const mark = "... from "
 	i := bytes.Index(s.rest, []byte(mark))
-	if i < 0 || bytes.Count(s.rest, []byte(mark)) > 1 {
+	if i < 0 {
 		return Doubtful
 	}
 	l.Action, l.Stage = l.Text[:len("reject")], l.Text[len("reject: "):len("reject: ETRN")]
