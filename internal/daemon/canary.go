@@ -106,6 +106,9 @@ func (d *Daemon) lookFor(ctx context.Context, before signs) map[string]string {
 			found[string(dir)] = fmt.Sprintf("no service of Postfix asks postward about %s mail: postward attach --dry-run", dir)
 			continue
 		}
+		if s.Address == "" { // it is attached; whether it is well shows with the next client
+			continue
+		}
 		if err := greet(ctx, s); err != nil {
 			found["postfix"] = fmt.Sprintf("Postfix does not answer at %s (%v): postfix status", s.Address, err)
 			delete(found, string(dir)) // nothing is known of it
@@ -149,18 +152,18 @@ func (d *Daemon) awaitSigns(ctx context.Context, before signs, called map[guard.
 	}
 }
 
-// serving returns a service that asks the milter at a socket, or nil.
-func serving(services []postfix.Service, socket string) *postfix.Service {
+// serving returns a service that asks the milter at a socket, one that can be called on if there is one, or nil.
+func serving(services []postfix.Service, socket string) (found *postfix.Service) {
 	name := strings.TrimPrefix(socket, "unix:")
 	if strings.HasPrefix(name, "/") { // Postfix knows it by a path in its queue directory
 		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
 	}
 	for i := range services {
-		if s := &services[i]; !s.TLS && strings.Contains(s.Milters, name) {
-			return s
+		if s := &services[i]; strings.Contains(s.Milters, name) && (found == nil || found.Address == "") {
+			found = s
 		}
 	}
-	return nil
+	return found
 }
 
 // greet connects to a service, reads its greeting and takes leave: RFC 5321, section 3.1.

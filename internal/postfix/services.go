@@ -12,19 +12,17 @@ import (
 	"strings"
 )
 
-// Service is an smtpd that listens for connections.
+// Service is an smtpd.
 type Service struct {
 	Name    string // as in master.cf: "smtp", "submission", "127.0.0.1:10025"
-	Address string // host:port to reach it from this host
+	Address string // host:port where it greets a client of this host; empty behind postscreen, and in TLS wrapper mode
 	Milters string // smtpd_milters as it is in force for it
-	TLS     bool   // wrapper mode: it says nothing before the TLS handshake
 }
 
 // maxConfig bounds what postconf prints, in octets.
 const maxConfig = 1 << 20
 
-// Services returns the smtpd services of the inet type that master.cf names. Those that a postscreen hands its clients
-// to are not among them: nobody can connect to them.
+// Services returns the smtpd services that master.cf names.
 func (p Instance) Services(ctx context.Context) ([]Service, error) {
 	table, err := p.conf(ctx, "-M")
 	if err != nil {
@@ -34,7 +32,7 @@ func (p Instance) Services(ctx context.Context) ([]Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	overrides, err := p.conf(ctx, "-P", "*/inet/*")
+	overrides, err := p.conf(ctx, "-P", "*/inet/*", "*/pass/*")
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +43,9 @@ func (p Instance) Services(ctx context.Context) ([]Service, error) {
 		if s.Milters, err = p.expand(ctx, "$smtpd_milters", own, maxDepth); err != nil {
 			return nil, err
 		}
-		s.TLS = own["smtpd_tls_wrappermode"] == "yes"
+		if own["smtpd_tls_wrappermode"] == "yes" {
+			s.Address = ""
+		}
 	}
 	return services, nil
 }
@@ -55,8 +55,10 @@ func overridesOf(lines []string, service string) map[string]string {
 	own := map[string]string{}
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
-		if name, ok := strings.CutPrefix(strings.TrimSpace(key), service+"/inet/"); ok {
-			own[name] = strings.TrimSpace(value)
+		for _, kind := range []string{"/inet/", "/pass/"} {
+			if name, ok := strings.CutPrefix(strings.TrimSpace(key), service+kind); ok {
+				own[name] = strings.TrimSpace(value)
+			}
 		}
 	}
 	return own
@@ -94,11 +96,16 @@ func listening(table []string, interfaces string) []Service {
 	var services []Service
 	for _, line := range table {
 		f := strings.Fields(line)
-		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" {
+		if len(f) < 8 || f[7] != "smtpd" {
 			continue
 		}
-		if address, err := reach(f[0], interfaces); err == nil {
-			services = append(services, Service{Name: f[0], Address: address})
+		switch f[1] {
+		case "pass":
+			services = append(services, Service{Name: f[0]})
+		case "inet":
+			if address, err := reach(f[0], interfaces); err == nil {
+				services = append(services, Service{Name: f[0], Address: address})
+			}
 		}
 	}
 	return services
@@ -115,7 +122,7 @@ func reach(name, interfaces string) (string, error) {
 		return "", fmt.Errorf("service %q: %w", name, err)
 	}
 	if host == "" {
-		host = "127.0.0.1"
+		host = "localhost" // by IPv4 or IPv6
 		if first := strings.FieldsFunc(interfaces, func(r rune) bool { return r == ',' || r == ' ' }); len(first) > 0 && first[0] != "all" && first[0] != "loopback-only" {
 			host = strings.Trim(first[0], "[]")
 		}
