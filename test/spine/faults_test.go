@@ -313,6 +313,26 @@ func TestFaultPostfixAndItsNeighbours(t *testing.T) {
 		f.well(t, "says nothing about it")
 		f.works(t)
 	})
+	t.Run("queue moved", func(t *testing.T) {
+		held := f.client("bob", stranger).SendOne(f.ctx, mailOf("bob", 20))
+		moved := p.QueueDir + "-moved"
+		if err := errors.Join(p.Stop(), os.Rename(p.QueueDir, moved), p.SetMain("queue_directory = "+moved)); err != nil {
+			t.Fatal(err)
+		}
+		p.QueueDir = moved
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		f.works(t) // the sockets moved along
+		f.do(t, "held", "release", held.QueueID, "--yes")
+		f.wait(t, "the held mail to arrive", func() error {
+			l, err := rig.Account(f.ctx, []rig.Mail{held}, f.Sink, p)
+			if err == nil && len(l.AtSink) != 20 {
+				err = fmt.Errorf("%s", l)
+			}
+			return err
+		})
+	})
 	t.Run("dovecot gone", func(t *testing.T) {
 		if err := f.Site.Dovecot.Stop(); err != nil {
 			t.Fatal(err)
