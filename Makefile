@@ -50,7 +50,7 @@ prove: test race
 	docs/model/check.sh
 	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./test/...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
-	@$(MAKE) --no-print-directory fuzz soak
+	@$(MAKE) --no-print-directory -j2 fuzz soak
 
 race:
 	test/setup.sh prove
