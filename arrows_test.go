@@ -22,6 +22,7 @@ var arrows = map[string]string{
 	"internal/milter":      "fingerprint guard message sock",
 	"internal/sock":        "",
 	"internal/follow":      "",
+	"internal/delivery":    "maillog",
 	"internal/postfix":     "maillog",
 	"internal/notify":      "",
 	"internal/store":       "guard",
