@@ -191,7 +191,7 @@ func (d *Daemon) rescue() error {
 	rows := d.state.All()
 	d.mu.Unlock()
 	path := filepath.Join(d.config.StateDir, storeFile)
-	if failed := store.WriteBackup(path, rows); failed != nil {
+	if failed := store.LastBackup(path, rows); failed != nil {
 		d.log.Error("the store is lost, and what it held cannot be saved yet", "err", failed)
 		return nil
 	}

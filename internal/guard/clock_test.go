@@ -108,3 +108,30 @@ func TestDatesFromTheFutureAreBroughtBack(t *testing.T) {
 	}
 	w.same()
 }
+
+// What cooled when a backup was written may belong to an account that was stopped since.
+func TestOldRowsLetNothingGoByThemselves(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	w.allow("bob")
+	w.send(w.mail("anna", "203.0.113.80", "a@far.example"))
+	w.send(w.mail("bob", "203.0.113.81", "b@far.example"))
+	w.now = w.state.Mail("m1").ReleaseAt
+	w.apply(Event{Key: "cooled:m1", Kind: KindCooled, Mail: "m1"})
+	rows := w.state.All()
+	if rows.Mails[0].Status != MailReleasing || rows.Mails[1].Status != MailCooling || len(rows.Effects) == 0 {
+		t.Fatalf("%+v %+v", rows.Mails[0], rows.Mails[1])
+	}
+	rows.HoldAll()
+	s := Restore(rows)
+	jobs := Due(s, w.now.Add(24*time.Hour))
+	if len(jobs.Events) != 0 || len(jobs.Effects) != 0 {
+		t.Errorf("due: %+v", jobs)
+	}
+	for _, id := range []string{"m1", "m2"} {
+		m := s.Mail(id)
+		if m.Status != MailHeld || s.Account(m.Account).Waiting != 1 {
+			t.Errorf("%s is %s, of %s wait %d", id, m.Status, m.Account, s.Account(m.Account).Waiting)
+		}
+	}
+}

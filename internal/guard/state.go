@@ -57,6 +57,25 @@ type Rows struct {
 	Effects   []*Effect   `json:"effects"`   // by ID
 }
 
+// HoldAll makes rows that are not the last ones safe to go on with: what postward would let go by itself, or is letting
+// go, is held for a person.
+func (r *Rows) HoldAll() {
+	waiting := map[string]int{}
+	for _, m := range r.Mails {
+		switch {
+		case m.Status == MailReleasing && !m.ByHand:
+			waiting[m.Account]++
+			fallthrough
+		case m.Status == MailCooling:
+			m.Status, m.ReleaseAt = MailHeld, 0
+			r.Effects = slices.DeleteFunc(r.Effects, func(e *Effect) bool { return e.Act == ActRelease && e.Mail == m.ID })
+		}
+	}
+	for _, a := range r.Accounts {
+		a.Waiting += waiting[a.Name]
+	}
+}
+
 // Restore makes a State of rows and owns them from then on.
 func Restore(rows *Rows) *State {
 	s := New()

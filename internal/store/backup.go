@@ -18,31 +18,42 @@ import (
 
 func backupOf(path string) string { return path + ".backup" }
 
+// backup is the file. Last says that nothing was decided after it was written.
+type backup struct {
+	Last bool `json:"last,omitempty"`
+	*guard.Rows
+}
+
 // Backup writes the rows of the last checkpoint beside the store, in place of the former ones.
 func (s *Store) Backup(ctx context.Context) error {
 	rows, _, err := s.Load(ctx)
 	if err != nil {
 		return err
 	}
-	return WriteBackup(s.path, rows)
+	return writeBackup(s.path, &backup{Rows: rows})
 }
 
-// WriteBackup writes rows beside the store at path, in place of the former ones.
-func WriteBackup(path string, rows *guard.Rows) error {
+// LastBackup writes the rows of a State beside its store at path, in place of the former ones: the store is lost, and
+// nothing more is decided before the next one begins.
+func LastBackup(path string, rows *guard.Rows) error {
+	return writeBackup(path, &backup{Last: true, Rows: rows})
+}
+
+func writeBackup(path string, b *backup) error {
 	to := backupOf(path)
-	if err := writeBackup(to, rows); err != nil {
+	if err := b.write(to); err != nil {
 		return fmt.Errorf("write %s: %w", to, err)
 	}
 	return nil
 }
 
-func writeBackup(to string, rows *guard.Rows) error {
+func (b *backup) write(to string) error {
 	part := to + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = json.NewEncoder(f).Encode(rows)
+	err = json.NewEncoder(f).Encode(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, remove(part))
 	}
@@ -57,7 +68,8 @@ func Gone(path string) bool {
 }
 
 // Restore makes a new store at path of its last backup, and returns when that was written. A damaged store that is
-// still there is kept under another name. Nobody may have it open. The error is os.ErrNotExist without a backup.
+// still there is kept under another name. What postward would let go by itself waits for a person then: its account may
+// have been stopped since. Nobody may have the store open. The error is os.ErrNotExist without a backup.
 func Restore(ctx context.Context, path string) (time.Time, error) {
 	at, err := restore(ctx, path)
 	if err != nil {
@@ -77,8 +89,12 @@ func restore(ctx context.Context, path string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	c := &guard.Checkpoint{Policied: true}
-	if err := json.NewDecoder(f).Decode(&c.Rows); err != nil {
+	b := backup{Rows: &c.Rows}
+	if err := json.NewDecoder(f).Decode(&b); err != nil {
 		return time.Time{}, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	if !b.Last {
+		c.Rows.HoldAll()
 	}
 	lock, err := acquire(path + ".lock")
 	if err != nil {

@@ -118,7 +118,7 @@ func TestWithoutABackupThereIsNothingToRestore(t *testing.T) {
 	if Gone(path) {
 		t.Error("a store that never was is gone")
 	}
-	if err := WriteBackup(filepath.Join(path, "no", "directory"), &guard.Rows{}); err == nil {
+	if err := LastBackup(filepath.Join(path, "no", "directory"), &guard.Rows{}); err == nil {
 		t.Error("a backup was written nowhere")
 	}
 }
