@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) investigateCommand() *cobra.Command {
-	var html, account, since string
+	var html, account, since, sample string
 	var journal bool
 	c := &cobra.Command{Use: "investigate PATH…", Short: "what happened here? reads mail logs, needs no daemon and no configuration",
 		Long: "Read mail logs (files, directories, .gz .xz .bz2 .zst, - for standard input) and say who sent how much and from where,\n" +
@@ -29,6 +29,9 @@ func (a *app) investigateCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 && !journal {
 				return &ctl.Problem{What: "no log was named", Hint: "postward investigate /var/log, or --journal"}
+			}
+			if sample != "" {
+				return a.sample(c.Context(), sample, args)
 			}
 			o := investigate.Options{Now: time.Now(), Account: account, Where: investigate.Where(whereIs())}
 			if err := parseSince(since, &o); err != nil {
@@ -48,6 +51,7 @@ func (a *app) investigateCommand() *cobra.Command {
 	c.Flags().StringVar(&html, "html", "", "write the report as a page to this file")
 	c.Flags().StringVar(&account, "account", "", "only the mail of this account")
 	c.Flags().StringVar(&since, "since", "", "only what happened since: 48h, 2026-11-20, 2026-11-20T10:00:00+01:00")
+	c.Flags().StringVar(&sample, "sample", "", "a spam sample or complaint: find its mail, its account, and what else that sent")
 	c.Flags().BoolVar(&journal, "journal", false, "read this machine's journal too (journalctl)")
 	return c
 }

@@ -180,3 +180,19 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d of %d were handed out, %d are left", out, all, len(tracker.open))
 	}
 }
+
+func TestMailIsFoundByWhatPeopleKnowOfIt(t *testing.T) {
+	m := follow(anna, "postfix/cleanup[4]: 4AAAA1: message-id=<1@x>", queued,
+		"postfix/smtp[3]: 4AAAA1: to=<b@far.example>, orig_to=<team@example.org>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (connect to mx.far.example[192.0.2.25]:25: Connection refused)")[0]
+	for key, want := range map[string]bool{
+		"4AAAA1": true, "<1@x>": true, "1@x": true, "anna": true, "ANNA": true, "anna@example.org": true, "B@far.example": true, "team@example.org": true,
+		"4aaaa1": false, "": false, "far.example": false, "bob": false,
+	} {
+		if m.Is(key) != want {
+			t.Errorf("%q: %v", key, !want)
+		}
+	}
+	if m.Outcome() != "deferred" {
+		t.Error(m.Outcome())
+	}
+}
