@@ -217,7 +217,7 @@ func (s *crashSite) plan(t *testing.T, c verdictCase, moment string) <-chan stru
 			return before && !p.FromPostfix
 		}), nil)
 	case afterAnswer:
-		s.wire.Watch(nil, func(p rig.Packet) {
+		s.wire.Watch(func(p rig.Packet) bool { is(p); return true }, func(p rig.Packet) { // the answer may be told before the question
 			select {
 			case <-died:
 				return
