@@ -54,6 +54,7 @@ type Daemon struct {
 	owed     []*guard.Event  // that mails were not taken, and the journal could not be told yet
 	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
 
+	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
 	troubles  troubles
 	lines     atomic.Uint64 // of the log, since the start
 	injectors injectors

@@ -57,6 +57,9 @@ func (d *Daemon) gather(ctx context.Context, first *work) (batch []work, rest *w
 
 // carry does one act for a batch of mails and records what became of each.
 func (d *Daemon) carry(ctx context.Context, batch []work) {
+	d.acts.Lock()
+	defer d.acts.Unlock()
+	began := now().Time()
 	mails, effects := d.targets(ctx, batch)
 	if len(mails) == 0 {
 		return
@@ -78,7 +81,7 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 		if err != nil {
 			text = err.Error()
 		} else {
-			outcome, text = outcomeOf(results[i], now().Time().Sub(mails[i].Before))
+			outcome, text = outcomeOf(results[i], began.Sub(mails[i].Before))
 		}
 		d.ended(&effects[i], outcome, text)
 	}
@@ -88,7 +91,7 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 // still come: what is to be done with it is tried again.
 const settling = 30 * time.Second
 
-// outcomeOf is what became of an act on a mail that was judged so long ago.
+// outcomeOf is what became of an act on a mail that had been judged so long ago when the act began.
 func outcomeOf(r postfix.Result, age time.Duration) (guard.Outcome, string) {
 	switch {
 	case r.Err != nil:
@@ -249,6 +252,8 @@ type foreignMail struct {
 // reconcile compares the mails that wait with Postfix's hold queue: what is not there any more was taken out by
 // somebody else, or never arrived. What is there and not ours is shown, never touched.
 func (d *Daemon) reconcile(ctx context.Context) error {
+	d.acts.Lock() // what an act changes while the queue is listed would look as if somebody else had done it
+	defer d.acts.Unlock()
 	asked := now()
 	queue, err := d.warden.List(ctx, true)
 	if err != nil {
@@ -261,7 +266,7 @@ func (d *Daemon) reconcile(ctx context.Context) error {
 	for _, q := range queue {
 		id := string(q.ID)
 		inHold[id] = true
-		if m := d.state.Queued(id); m == nil || m.Status == guard.MailForeign {
+		if m := d.state.Queued(id); m == nil || byOthers(m, asked) {
 			foreign[id] = foreignMail{id, q.Sender, guard.TimeOf(q.Arrived)}
 		}
 	}
@@ -275,6 +280,18 @@ func (d *Daemon) reconcile(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// byOthers reports whether a mail that lies in hold lies there by somebody else's will: the administrator's, as the log
+// said, or another milter's.
+func byOthers(m *guard.Mail, now guard.Time) bool {
+	switch m.Status {
+	case guard.MailForeign:
+		return true
+	case guard.MailPassed, guard.MailReleased:
+		return now.Sub(m.At) > time.Minute
+	}
+	return false
 }
 
 // reconcileOften compares the hold queue every ten minutes until ctx ends.

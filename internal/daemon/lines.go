@@ -147,7 +147,9 @@ func kindOf(l *maillog.Line) guard.Kind {
 	case maillog.Removed, maillog.Deleted:
 		return guard.KindRemoved
 	case maillog.MilterReject:
-		return guard.KindUntaken
+		if string(l.Stage) == "END-OF-MESSAGE" { // earlier, it is about a recipient or a command
+			return guard.KindUntaken
+		}
 	case maillog.Held:
 		return guard.KindForeign
 	}

@@ -502,6 +502,39 @@ func TestContainmentTakesBackWhatItWasLettingGo(t *testing.T) {
 	}
 }
 
+// A release may come while what was queued is still being put on hold: that goes too, and is not held afterwards.
+func TestReleaseTakesWhatIsBeingStopped(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	w.makeFamiliar("anna", "198.51.100.7")
+	w.send(w.mail("anna", "203.0.113.80", "friend0@far.example"))
+	queued := w.state.Mail(fmt.Sprintf("m%d", w.mails))
+	for i := range 20 {
+		w.send(w.mail("anna", "203.0.113.80", rcpts(7, fmt.Sprint(i))...))
+	}
+	if queued.Status != MailStopping {
+		t.Fatalf("it is %s", queued.Status)
+	}
+	messages, held := w.state.Account("anna").Messages, uint64(0)
+	for _, m := range w.state.Mails() {
+		if m.Waiting() {
+			held++
+		}
+	}
+	w.apply(Event{Key: "release", Kind: KindRelease, Incident: w.state.OpenIncident("anna").ID, Actor: "test"})
+	if queued.Status != MailReleasing || w.state.Effects()["hold:"+queued.ID] != nil || w.state.Effects()["release:"+queued.ID] == nil {
+		t.Errorf("it is %s; undone: %v", queued.Status, w.state.Effects())
+	}
+	w.apply(Event{Key: "late", Kind: KindOutcome, Effect: "hold:" + queued.ID, Mail: queued.ID, Outcome: Done}) // of the act in hand
+	if queued.Status != MailReleasing {
+		t.Errorf("the late outcome of the hold makes it %s", queued.Status)
+	}
+	if n := w.state.Account("anna").Messages - messages; n != held {
+		t.Errorf("%d mails are counted for %d that were held", n, held)
+	}
+	w.same()
+}
+
 func TestAccountFitsInEightKiB(t *testing.T) {
 	const accounts = 4000
 	var before, after runtime.MemStats

@@ -26,7 +26,7 @@ func (s *State) operatorEvent(e *Event) []Effect {
 }
 
 // Decides returns the waiting mails that an operator's word is about, oldest first: one mail, or an incident's. To
-// release an open incident says that the owner is the owner: what cools of his mail goes too.
+// release an open incident says that the owner is the owner: what cools of his mail goes too, and what is being held.
 func (s *State) Decides(e *Event) []*Mail {
 	if e.Mail != "" {
 		if m := s.mails[e.Mail]; m != nil && m.Waiting() {
@@ -41,7 +41,8 @@ func (s *State) Decides(e *Event) []*Mail {
 	cools := e.Kind == KindRelease && i.Status != IncidentClosed
 	var about []*Mail
 	for _, m := range s.mailsOf(i.Account) {
-		if m.Waiting() && (m.Incident == i.ID || cools && m.Status == MailCooling) {
+		ours := m.Waiting() && (m.Incident == i.ID || cools && m.Status == MailCooling)
+		if stopping := m.Status == MailStopping && m.Incident == i.ID && cools; ours || stopping {
 			about = append(about, m)
 		}
 	}
@@ -66,6 +67,11 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 		return s.start(e.At, Effect{Act: ActDelete, Mail: m.ID, Incident: m.Incident})
 	}
 	i.Released++
+	if m.Status == MailStopping { // it was on its way when the account was stopped, and taken for that into account
+		s.end(effectID(&Effect{Act: ActHold, Mail: m.ID}))
+		m.Status = MailReleasing
+		return s.start(e.At, Effect{Act: ActRelease, Mail: m.ID, Incident: m.Incident})
+	}
 	a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network), &s.familiar)
 	return s.letGo(a, m, e.At)
 }
