@@ -32,6 +32,7 @@ var arrows = map[string]string{
 	"internal/attach":      "guard maillog message",
 	"internal/netinfo":     "",
 	"internal/netinfo/gen": "netinfo",
+	"internal/dns":         "",
 	"test/rig":             "",
 }
 
