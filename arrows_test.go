@@ -33,6 +33,7 @@ var arrows = map[string]string{
 	"internal/netinfo":     "",
 	"internal/netinfo/gen": "netinfo",
 	"internal/dns":         "",
+	"internal/dnsbl":       "dns",
 	"test/rig":             "",
 }
 

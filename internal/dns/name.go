@@ -37,9 +37,8 @@ func Canonical(name string) (string, bool) {
 
 // Reverse returns the labels of an address in reverse order, without a zone and without a final dot: what RFC 5782
 // section 2 puts before a list's name, and RFC 1035 section 3.5 before in-addr.arpa. IPv6 is written in nibbles
-// (RFC 3596 section 2.5). An IPv4-mapped address is IPv4.
+// (RFC 3596 section 2.5), an IPv4-mapped address too: who means IPv4 unmaps it.
 func Reverse(addr netip.Addr) string {
-	addr = addr.Unmap()
 	if addr.Is4() {
 		b := addr.As4()
 		return strconv.Itoa(int(b[3])) + "." + strconv.Itoa(int(b[2])) + "." + strconv.Itoa(int(b[1])) + "." + strconv.Itoa(int(b[0]))
@@ -55,7 +54,7 @@ func Reverse(addr netip.Addr) string {
 
 // reverseName is the name under which an address's PTR records are.
 func reverseName(addr netip.Addr) string {
-	if addr.Unmap().Is4() {
+	if addr = addr.Unmap(); addr.Is4() {
 		return Reverse(addr) + ".in-addr.arpa."
 	}
 	return Reverse(addr) + ".ip6.arpa."

@@ -14,13 +14,19 @@ import (
 func TestReverseNames(t *testing.T) {
 	for addr, want := range map[string]string{
 		"192.0.2.99":        "99.2.0.192",
-		"::ffff:127.0.0.2":  "2.0.0.127",
+		"::ffff:127.0.0.2":  "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0",
 		"2001:db8:1:2::567": "7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2",
 		"fe80::1%eth0":      "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f",
 	} {
 		if got := Reverse(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: %s, want %s", addr, got, want)
 		}
+	}
+}
+
+func TestAMappedAddresssNamesAreIPv4s(t *testing.T) {
+	if got := reverseName(netip.MustParseAddr("::ffff:192.0.2.1")); got != "1.2.0.192.in-addr.arpa." {
+		t.Error(got)
 	}
 }
 
@@ -107,6 +113,16 @@ func TestZoneAnswersAsAServerWould(t *testing.T) {
 	}
 	if a := z.Addresses(t.Context(), "a.example"); !slices.Equal(a.Addrs, addrs("192.0.2.1", "192.0.2.2", "2001:db8::1")) || a.Incomplete {
 		t.Errorf("addresses: %+v", a)
+	}
+}
+
+func TestAZoneCanAnswerForEverything(t *testing.T) {
+	z := zone(t, "*. A 198.51.100.1\n")
+	if a := z.Lookup(t.Context(), "any.thing", A); a.Outcome != Answered {
+		t.Errorf("%+v", a)
+	}
+	if z.Fail(".", Refused); z.Lookup(t.Context(), "any.thing", A).Outcome != Refused {
+		t.Error("the root does not fail")
 	}
 }
 

@@ -127,18 +127,21 @@ func (z *Zone) at(name string) ([]mdns.RR, bool) {
 	}
 	for up, more := parent(name); more; up, more = parent(up) {
 		if _, encloses := z.records[up]; encloses {
-			records, there := z.records["*."+up]
+			records, there := z.records["*."+strings.TrimPrefix(up, ".")]
 			return records, there
 		}
 	}
 	return nil, false
 }
 
-// parent is the name without its first label; false above a top-level domain.
+// parent is the name without its first label; the root has none.
 func parent(name string) (string, bool) {
-	next, end := mdns.NextLabel(name, 0)
-	if end || name == "." {
+	if name == "." {
 		return "", false
+	}
+	next, end := mdns.NextLabel(name, 0)
+	if end {
+		return ".", true
 	}
 	return name[next:], true
 }
