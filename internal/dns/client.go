@@ -10,7 +10,9 @@ import (
 )
 
 // maxAtOnce is how many questions are on their way at a time; the others wait for a place, or for their context.
-const maxAtOnce = 512
+// More than some 250 small datagrams at once do not fit into the buffer of a server's socket as Linux makes it
+// (net.core.rmem_default), and what is lost there costs a whole try.
+const maxAtOnce = 128
 
 // Client asks the servers of a Config. The mutex owns the cache and the flights.
 type Client struct {

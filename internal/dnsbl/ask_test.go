@@ -99,6 +99,7 @@ func TestAListsWord(t *testing.T) {
 		{"a domain list that lists everything", "spamhaus-dbl", "good.example", []string{"*.dbl.spamhaus.org. A 127.0.1.2"}, Lies, Everything, ""},
 		{"a domain list without a point", "swinog-uri", "good.example", []string{"uribl.swinog.ch. A 192.0.2.1"}, Clear, Sound, ""},
 		{"an address at a domain list", "spamhaus-dbl", "5.6.7.8", nil, NotAsked, "", "it lists domains only"},
+		{"a domain that is too long", "spamhaus-dbl", strings.Repeat("abcdefg.", 30) + "example", nil, NotAsked, "", "too long"},
 		{"a domain at an address list", "spamcop", "a.example", nil, NotAsked, "", "it lists IPv4, IPv6 only"},
 		{"a private address", "spamcop", "10.1.2.3", nil, NotAsked, "", "nobody's address"},
 		{"dead", "wpbl", "5.6.7.8", nil, NotAsked, "", "dead since 2024: empty since 2023-11"},

@@ -129,10 +129,17 @@ func (c *Checker) cannot(l *List, s Subject, now time.Time) string {
 		return s.String() + " is nobody's address on the internet"
 	case !l.Is(s.kind()):
 		return "it lists " + l.kinds() + " only"
+	case !askable(c.name(l, s)):
+		return "the name is too long to be asked for there"
 	case c.operator(l).spent(l.Terms.PerDay, now):
 		return fmt.Sprintf("its %d queries of today are used up", l.Terms.PerDay)
 	}
 	return ""
+}
+
+func askable(name string) bool {
+	_, ok := dns.Canonical(name)
+	return ok
 }
 
 // zone returns what is remembered of l.
