@@ -132,15 +132,15 @@ func (c *Client) fly(ctx context.Context, q question, f *flight) Answer {
 	case <-ctx.Done():
 		return f.answer
 	}
-	f.answer = c.ask(ctx, q)
-	f.cut = f.answer.Outcome == Timeout && ctx.Err() != nil
+	f.answer, f.cut = c.ask(ctx, q)
 	return f.answer
 }
 
 // ask tries one server after the other, beginning with the one that answered last, until one knows. The time that
 // is left is shared among the tries that are left, so a dead server does not eat the others' part. A server that
-// refused or failed is not asked again, one that was silent is.
-func (c *Client) ask(ctx context.Context, q question) Answer {
+// refused or failed is not asked again, one that was silent is. cut says that a timeout is the context's, which left
+// less than the configuration gives.
+func (c *Client) ask(ctx context.Context, q question) (a Answer, cut bool) {
 	servers := c.config.Servers
 	worst, told := Answer{Outcome: Timeout}, make([]bool, len(servers))
 	first := int(c.first.Load())
@@ -152,27 +152,32 @@ func (c *Client) ask(ctx context.Context, q question) Answer {
 		if told[n] {
 			continue
 		}
-		a := c.try(ctx, servers[n], q, tries-try)
-		if a.Outcome.Known() {
+		patience := c.patience(ctx, tries-try)
+		cut = cut || patience < c.config.Timeout
+		if a = c.try(ctx, servers[n], q, patience); a.Outcome.Known() {
 			if !c.config.Rotate {
 				c.first.Store(int32(n))
 			}
 			a.Authentic = a.Authentic && c.trusted
-			return a
+			return a, false
 		}
 		told[n] = a.Outcome != Timeout
 		if a.rank() > worst.rank() {
 			worst = a
 		}
 	}
-	return worst
+	return worst, worst.Outcome == Timeout && (cut || ctx.Err() != nil)
 }
 
-func (c *Client) try(ctx context.Context, server netip.AddrPort, q question, left int) Answer {
-	patience := c.config.Timeout
+// patience is how long the next of so many tries may take.
+func (c *Client) patience(ctx context.Context, tries int) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(deadline)/time.Duration(left))
+		return min(c.config.Timeout, time.Until(deadline)/time.Duration(tries))
 	}
+	return c.config.Timeout
+}
+
+func (c *Client) try(ctx context.Context, server netip.AddrPort, q question, patience time.Duration) Answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return exchange(ctx, server, q, c.config.TCP)
