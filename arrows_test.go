@@ -14,7 +14,7 @@ import (
 // arrows is the picture of ARCHITECTURE.md: what each room may import of the house. A room that wants a new
 // arrow changes the picture in the same commit; one that nobody uses is no arrow.
 var arrows = map[string]string{
-	"cmd/postward":         "attach config ctl daemon guard netinfo notify postfix warden",
+	"cmd/postward":         "attach config ctl daemon delivery guard investigate maillog netinfo notify oldlog postfix warden",
 	"internal/guard":       "",
 	"internal/message":     "",
 	"internal/fingerprint": "",
@@ -22,6 +22,9 @@ var arrows = map[string]string{
 	"internal/milter":      "fingerprint guard message sock",
 	"internal/sock":        "",
 	"internal/follow":      "",
+	"internal/delivery":    "maillog",
+	"internal/oldlog":      "",
+	"internal/investigate": "delivery guard maillog",
 	"internal/postfix":     "maillog",
 	"internal/notify":      "",
 	"internal/store":       "guard",
@@ -29,7 +32,7 @@ var arrows = map[string]string{
 	"internal/warden":      "postfix",
 	"internal/ctl":         "guard sock",
 	"internal/daemon":      "config ctl follow guard maillog message milter netinfo notify postfix sock store warden",
-	"internal/attach":      "guard maillog message",
+	"internal/attach":      "guard maillog message oldlog",
 	"internal/netinfo":     "",
 	"internal/netinfo/gen": "netinfo",
 	"internal/dns":         "",

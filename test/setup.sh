@@ -1,8 +1,8 @@
 #!/bin/bash
-# Installs what `make run`, `make test` and `make prove` need on a Debian 12 or 13 with Go: packages that are
+# Installs what `make run`, `make test`, `make prove` and `make bench-log` need on a Debian 12 or 13 with Go: packages that are
 # missing, and the system user postward. Starts no daemon, touches no configuration, removes nothing.
 #
-#   test/setup.sh [run|test|prove]        (default: test)
+#   test/setup.sh [run|test|prove|bench]        (default: test)
 #
 # Exit 0: everything is there. 2: could not; the last line says what to do.
 set -euo pipefail
@@ -24,12 +24,15 @@ packages() {
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector
+		prove  spin               the model of the hold protocol
+		bench  sshguard           its parser, beside ours
+		bench  fail2ban           the same
 	LIST
 }
 
 wanted() {
 	packages | awk -v what="$what" '
-		BEGIN { rank["run"] = 1; rank["test"] = 2; rank["prove"] = 3 }
+		BEGIN { rank["run"] = 1; rank["test"] = 2; rank["prove"] = 3; rank["bench"] = 4 }
 		rank[$1] <= rank[what] { print $2 }'
 }
 
@@ -115,8 +118,8 @@ add_user() {
 }
 
 case $what in
-run | test | prove) ;;
-*) die "no such level: $what" "usage: test/setup.sh [run|test|prove]" ;;
+run | test | prove | bench) ;;
+*) die "no such level: $what" "usage: test/setup.sh [run|test|prove|bench]" ;;
 esac
 command -v dpkg-query >/dev/null ||
 	die "this is not Debian: what is needed is $(wanted | tr '\n' ' ')" "install these yourself, or use a container (debian:12)"

@@ -51,7 +51,8 @@ func main() {
 type way struct {
 	name string
 	site *rig.Site
-	runs map[int][]run // by size
+	runs map[int][]run   // by size
+	took []time.Duration // of single mails, from MAIL to the last reply
 }
 
 // run is one measurement.
@@ -81,7 +82,7 @@ func measure(binary string) (err error) {
 	if err := warm(ctx, ways); err != nil {
 		return err
 	}
-	idle, err := pss(ward.Pids())
+	idle, err := rig.PSS(ward.Pids())
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func measure(binary string) (err error) {
 					continue
 				}
 				mails += size.mails
-				now, err := pss(ward.Pids())
+				now, err := rig.PSS(ward.Pids())
 				if err != nil {
 					return err
 				}
@@ -110,6 +111,9 @@ func measure(binary string) (err error) {
 	}
 	after, err := written(ward.Pids())
 	if err != nil {
+		return err
+	}
+	if err := latencies(ctx, ways); err != nil {
 		return err
 	}
 	return report(ways, idle, load, float64(after-wrote)/float64(mails), binary)
@@ -174,12 +178,26 @@ func warm(ctx context.Context, ways []*way) error {
 
 // measure sends mails and waits until the world has them.
 func (w *way) measure(ctx context.Context, octets, mails int) error {
-	w.site.Sink.Forget()
-	body := strings.Repeat(strings.Repeat("x", 70)+"\r\n", octets/72)
 	before, err := cpu()
 	if err != nil {
 		return err
 	}
+	sent, err := w.send(ctx, octets, mails, parallel)
+	if err != nil {
+		return err
+	}
+	after, err := cpu()
+	if err != nil {
+		return err
+	}
+	_, rate := rig.Rate(sent)
+	w.runs[octets] = append(w.runs[octets], run{rate, (after - before).Seconds() * 1000 / float64(mails)})
+	return nil
+}
+
+func (w *way) send(ctx context.Context, octets, mails, parallel int) ([]rig.Mail, error) {
+	w.site.Sink.Forget()
+	body := strings.Repeat(strings.Repeat("x", 70)+"\r\n", octets/72)
 	sent := rig.Load{
 		Client: rig.Client{Addr: w.site.Postfix.Submission(), Address: office, User: "anna", Password: "correct horse"},
 		Count:  mails, Parallel: parallel, PerSession: 10,
@@ -187,19 +205,45 @@ func (w *way) measure(ctx context.Context, octets, mails int) error {
 			return rig.Mail{From: "anna@example.org", To: []string{fmt.Sprintf("friend%d@example.com", i%10)}, Body: body}
 		},
 	}.Send(ctx)
-	accepted, rate := rig.Rate(sent)
-	if accepted != mails {
-		return fmt.Errorf("%d of %d mails were accepted; the last reply: %s", accepted, mails, sent[mails-1].Reply)
+	if accepted, _ := rig.Rate(sent); accepted != mails {
+		return nil, fmt.Errorf("%d of %d mails were accepted; the last reply: %s", accepted, mails, sent[mails-1].Reply)
 	}
-	if err := w.site.Sink.WaitLen(ctx, mails); err != nil {
-		return err
+	return sent, w.site.Sink.WaitLen(ctx, mails)
+}
+
+// latencies sends mails one after the other, in turns, and keeps how long each took.
+func latencies(ctx context.Context, ways []*way) error {
+	const turns, each = 10, 100
+	for range turns {
+		for _, w := range ways {
+			sent, err := w.send(ctx, 2_000, each, 1)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			for i := range sent {
+				w.took = append(w.took, took(sent[i].Steps))
+			}
+		}
 	}
-	after, err := cpu()
-	if err != nil {
-		return err
-	}
-	w.runs[octets] = append(w.runs[octets], run{rate, (after - before).Seconds() * 1000 / float64(mails)})
 	return nil
+}
+
+// took is the time of a mail transaction, without the session around it.
+func took(steps []rig.Step) (sum time.Duration) {
+	begun := false
+	for _, s := range steps {
+		begun = begun || strings.HasPrefix(s.Command, "MAIL")
+		if begun {
+			sum += s.Took
+		}
+	}
+	return sum
+}
+
+// quantile q of durations, in milliseconds.
+func quantile(all []time.Duration, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(all))
+	return float64(sorted[int(q*float64(len(sorted)-1))].Microseconds()) / 1000
 }
 
 // median of what f says of each run.
@@ -223,6 +267,14 @@ func report(ways []*way, idle, load, wrote float64, binary string) error {
 			fmt.Printf("%6d B  %-9s %12.0f %14.2f %16.2f %18.2f\n", size.octets, w.name, median(r, rate), median(r, rate)/median(nothing, rate),
 				median(r, spent), median(r, spent)-median(nothing, spent))
 		}
+	}
+	fmt.Printf("%-18s %9s %9s %9s   one mail after the other, of 2 kB, MAIL to the last reply\n", "latency, ms", "p50", "p95", "p99")
+	for _, w := range ways {
+		fmt.Printf("  %-16s %9.1f %9.1f %9.1f\n", w.name, quantile(w.took, 0.5), quantile(w.took, 0.95), quantile(w.took, 0.99))
+	}
+	for _, w := range ways[1:] {
+		added := func(q float64) float64 { return quantile(w.took, q) - quantile(ways[0].took, q) }
+		fmt.Printf("  %-16s %9.1f %9.1f %9.1f\n", "added, "+w.name, added(0.5), added(0.95), added(0.99))
 	}
 	fmt.Printf("memory (PSS of both processes): idle %.1f MiB, under load %.1f MiB; written %.0f bytes a mail\n", idle, load, wrote)
 	if err := binaries(); err != nil {

@@ -43,43 +43,17 @@ func cpu() (time.Duration, error) {
 	return total, nil
 }
 
-// pss is the proportional set size of processes, in MiB.
-func pss(pids []int) (float64, error) {
-	total := 0.0
-	for _, pid := range pids {
-		kib, err := field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
-		if err != nil {
-			return 0, err
-		}
-		total += float64(kib) / 1024
-	}
-	return total, nil
-}
-
 // written is how many bytes processes caused to be written to disks.
 func written(pids []int) (int64, error) {
 	var total int64
 	for _, pid := range pids {
-		n, err := field(fmt.Sprintf("/proc/%d/io", pid), "write_bytes:")
+		n, err := rig.Field(fmt.Sprintf("/proc/%d/io", pid), "write_bytes:")
 		if err != nil {
 			return 0, err
 		}
 		total += n
 	}
 	return total, nil
-}
-
-func field(path, name string) (int64, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, name); ok {
-			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-		}
-	}
-	return 0, fmt.Errorf("%s has no %s", path, name)
 }
 
 // binaries builds postward for the machines it is for, and starts those that are not this one's under qemu.

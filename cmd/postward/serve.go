@@ -139,12 +139,13 @@ func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, c, acts.Postfix, int(uid), int(gid)); err != nil {
+	groups, err := prepare(ctx, c, acts.Postfix, int(uid), int(gid))
+	if err != nil {
 		return err
 	}
 	again, stop := a.whenAsked(ctx, c, log)
 	defer stop()
-	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: readers(c.Postfix.LogFile), Log: log}
+	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: append(readers(c.Postfix.LogFile), groups...), Log: log}
 	return warden.Run(ctx, child, acts, again)
 }
 
@@ -181,38 +182,39 @@ func (a *app) whenAsked(ctx context.Context, before *config.Config, log *slog.Lo
 	return again, func() { signal.Stop(hup); close(hup); <-done }
 }
 
-// prepare makes the directories that the daemon may not make itself.
-func prepare(ctx context.Context, c *config.Config, p postfix.Instance, uid, gid int) error {
+// prepare makes the directories that the daemon may not make itself, and returns the groups that it opens its sockets
+// for: the operators' and Postfix's.
+func prepare(ctx context.Context, c *config.Config, p postfix.Instance, uid, gid int) ([]uint32, error) {
 	if err := warden.PrepareDir(c.StateDir, uid, gid, 0o750); err != nil {
-		return err
+		return nil, err
 	}
 	operators := gid
 	if g, err := user.LookupGroup(c.Group); err == nil {
 		if operators, err = strconv.Atoi(g.Gid); err != nil {
-			return fmt.Errorf("look up the group %s: %w", c.Group, err)
+			return nil, fmt.Errorf("look up the group %s: %w", c.Group, err)
 		}
 	}
-	if err := warden.PrepareDir(filepath.Dir(c.Socket), uid, operators, 0o750|os.ModeSetgid); err != nil {
-		return err
+	if err := warden.PrepareDir(filepath.Dir(c.Socket), uid, operators, 0o750); err != nil {
+		return nil, err
 	}
 	owner, err := p.Get(ctx, "mail_owner")
 	if err != nil {
-		return fmt.Errorf("%w: is postfix.config_dir right?", err)
+		return nil, fmt.Errorf("%w: is postfix.config_dir right?", err)
 	}
 	_, mail, err := lookupUser(owner)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, address := range []string{c.Milter.Inbound, c.Milter.Submission, c.Milter.Local} {
 		path, ok := strings.CutPrefix(address, "unix:")
 		if !ok {
 			continue
 		}
-		if err := warden.PrepareDir(filepath.Dir(path), uid, int(mail), 0o750|os.ModeSetgid); err != nil {
-			return err
+		if err := warden.PrepareDir(filepath.Dir(path), uid, int(mail), 0o750); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return []uint32{uint32(operators), mail}, nil
 }
 
 // readers are the groups that may read the mail log.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"postward/internal/guard"
+	"postward/internal/oldlog"
 )
 
 const passwd = `root:x:0:0:root:/root:/bin/bash
@@ -76,7 +77,7 @@ func TestLearnJoinsTheLogsOfOneMail(t *testing.T) {
 2025-02-28T04:00:02+01:00 mx postfix/smtpd[1]: 4A1B2C3D13: client=stranger.example.com[198.51.100.9]
 2025-02-28T04:00:02+01:00 mx postfix/qmgr[1]: 4A1B2C3D13: from=<anna@example.org>, size=1, nrcpt=1 (queue active)
 2025-02-28T04:00:03+01:00 mx postfix/smtpd[1]: connect from evil.example[198.51.100.9], sasl_username=anna
-` + strings.Repeat("x", 3*maxLine) + "\nno log line")
+` + strings.Repeat("x", 3*oldlog.MaxLine) + "\nno log line")
 	write(t, log, []byte(night.String()), 0o640)
 	for i, f := range []string{log + ".2.gz", log + ".1", log} {
 		at := time.Date(2025, 1, 1+i, 1, 0, 0, 0, time.UTC)

@@ -1,13 +1,7 @@
 package attach
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -19,11 +13,11 @@ import (
 	"postward/internal/guard"
 	"postward/internal/maillog"
 	"postward/internal/message"
+	"postward/internal/oldlog"
 )
 
 const (
-	maxLine    = 64 << 10 // octets of a log line; longer ones are skipped
-	maxPending = 100_000  // mails whose sender is known and whose reverse-path is not yet
+	maxPending = 100_000 // mails whose sender is known and whose reverse-path is not yet
 )
 
 // Logs returns the mail log that Postfix writes and its rotated predecessors, oldest first. Without
@@ -111,56 +105,12 @@ func (l *Learned) logs(ctx context.Context, h *Host, o LearnOptions, users map[i
 
 // file reads one log. Stamps without a year are placed by the file's own time.
 func (r *logReader) file(ctx context.Context, path string, now time.Time) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("read old log: %w (root or the group adm may)", err)
-	}
-	if err != nil {
-		return fmt.Errorf("read old log: %w", err)
-	}
-	defer f.Close()
+	f := oldlog.File{Path: path}
 	r.ref = now
-	if info, err := f.Stat(); err == nil && info.ModTime().Before(now) {
+	if info, err := os.Stat(path); err == nil && info.ModTime().Before(now) {
 		r.ref = info.ModTime().In(now.Location())
 	}
-	var text io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return fmt.Errorf("unpack old log %s: %w", path, err)
-		}
-		defer z.Close()
-		text = z
-	}
-	if err := r.lines(ctx, text); err != nil {
-		return fmt.Errorf("read old log %s: %w", path, err)
-	}
-	return nil
-}
-
-func (r *logReader) lines(ctx context.Context, text io.Reader) error {
-	in := bufio.NewReaderSize(text, maxLine)
-	long := false
-	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		line, err := in.ReadSlice('\n')
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			long = true
-			continue
-		case !long && len(line) > 0:
-			r.read(bytes.TrimRight(line, "\r\n"))
-		}
-		long = false
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return f.Lines(ctx, nil, func(line []byte) error { r.read(line); return nil })
 }
 
 // read takes one line. A mail is counted once, at its first qmgr line: later ones are retries.

@@ -52,6 +52,9 @@ type Config struct {
 		URLs    []string
 		Command []string
 	}
+	Canary struct {
+		Every time.Duration // 0: off
+	}
 	Retention struct {
 		JournalDays int
 	}
@@ -73,6 +76,7 @@ func Default() *Config {
 	const sockets = "unix:/var/spool/postfix/postward/"
 	c.Milter.Inbound, c.Milter.Submission, c.Milter.Local = sockets+"inbound.sock", sockets+"submission.sock", sockets+"local.sock"
 	c.Milter.AnswerTimeout, c.Milter.MaxSessions = 10*time.Second, 2000
+	c.Canary.Every = 4 * time.Minute
 	c.Retention.JournalDays = 90
 	return c
 }

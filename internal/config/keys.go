@@ -71,6 +71,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.Notify.URLs }, secret: true},
 		{name: "notify.command", doc: "A program and its arguments that gets each alert as JSON on standard input, like [\"/usr/local/bin/tell-me\", \"--loud\"].",
 			at: func(c *Config) any { return &c.Notify.Command }},
+		{name: "canary.every", doc: "When Postfix is quiet for so long, postward connects to it to see whether it, its milter and its log are well; \"0s\": never.",
+			at: func(c *Config) any { return &c.Canary.Every }, check: between(0, 5*time.Minute)},
 		{name: "retention.journal_days", doc: "How long what happened is kept.", at: func(c *Config) any { return &c.Retention.JournalDays }, check: count(1, 3650)},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postward/internal/config"
@@ -37,6 +38,7 @@ type Daemon struct {
 	where   netinfo.DB // to which network and country an address belongs; may be nil
 	version string
 	started guard.Time
+	begun   time.Time // the same, by a clock that nobody sets
 	servers []*milter.Server
 
 	mu       sync.Mutex
@@ -44,11 +46,16 @@ type Daemon struct {
 	sequence uint64                  // of transaction ids since the start
 	since    int                     // events since the last checkpoint
 	verdicts map[guard.Reason]uint64 // since the start
+	dirty    bool                    // something changed that must outlive the store
 	deaf     error                   // why the log cannot be read
+	clock    clockMark               // when the host's clock was last looked at
 	foreign  map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
 	refusals refusals
+	owed     []*guard.Event  // that mails were not taken, and the journal could not be told yet
 	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
 
+	troubles  troubles
+	lines     atomic.Uint64 // of the log, since the start
 	injectors injectors
 	due       chan work
 	alerts    chan work
@@ -83,7 +90,12 @@ func (d *Daemon) recordLocked(e *guard.Event) (*store.Ticket, error) {
 		return nil, fmt.Errorf("append %s to the journal: %w", e.Kind, err)
 	}
 	for _, f := range guard.Apply(d.state, e) {
+		d.dirty = d.dirty || f.Act == guard.ActAlert
 		d.offer(work{f, ticket})
+	}
+	switch e.Kind {
+	case guard.KindAllowed, guard.KindDenied, guard.KindClassed, guard.KindLearned, guard.KindForgotten, guard.KindPolicy:
+		d.dirty = true
 	}
 	d.since++
 	return ticket, nil
@@ -131,6 +143,48 @@ func (d *Daemon) checkpoint() {
 	d.writer.Checkpoint(d.state.TakeChanges())
 }
 
+// backUpOften writes what must outlive the store beside it: soon after the list of accounts or an incident changed, and
+// once a day, until ctx ends.
+func (d *Daemon) backUpOften(ctx context.Context) error {
+	var last time.Time
+	for wait := backupSoon; ; wait = backupLook {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		d.mu.Lock()
+		dirty := d.dirty
+		d.dirty = false
+		d.mu.Unlock()
+		if !dirty && time.Since(last) < backupEvery {
+			continue
+		}
+		if err := d.backUp(ctx); err != nil && ctx.Err() == nil {
+			d.mu.Lock()
+			d.dirty = true
+			d.mu.Unlock()
+			d.log.Error("what must outlive the store is not written beside it", "err", err)
+			continue
+		}
+		last = time.Now()
+	}
+}
+
+func (d *Daemon) backUp(ctx context.Context) error {
+	d.checkpoint()
+	if err := d.writer.Flush(ctx); err != nil {
+		return err
+	}
+	return d.store.Backup(ctx)
+}
+
+const (
+	backupSoon  = 5 * time.Second // after the start
+	backupLook  = time.Minute
+	backupEvery = 24 * time.Hour
+)
+
 // Checkpoints are taken at the latest after so many events or so long a time. What lies between one and the
 // next is folded again at the next start.
 const (
@@ -171,8 +225,9 @@ func (d *Daemon) tick(ctx context.Context) error {
 func (d *Daemon) doDue() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.checkClockNow()
 	t := now()
-	if err := d.refusals.tell(t.Add(-refusalsFor), d.recordLocked); err != nil {
+	if err := errors.Join(d.giveBack(), d.refusals.tell(t.Add(-refusalsFor), d.recordLocked)); err != nil {
 		return // the journal cannot be written; status says so
 	}
 	jobs := guard.Due(d.state, t)

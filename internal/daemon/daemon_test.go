@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -313,4 +314,23 @@ func TestAllowKeepsWhatItIsNotTold(t *testing.T) {
 	if l := a.Listing; l.Class != guard.Newsletter || l.Budget != 500 || len(l.Addresses) != 1 {
 		t.Errorf("%+v", l)
 	}
+}
+
+// FuzzAnswer says anything to the operator's desk. Nothing panics, and the State is still the folded journal's.
+func FuzzAnswer(f *testing.F) {
+	for _, verb := range []string{"status", "account/show", "account/allow", "account/explain", "account/learn", "account/forget", "incident/release", "incident/spam", "held/release", "held/show", "no/such"} {
+		f.Add(verb, []byte(`{"account":"anna","id":1,"queue_ids":["4ABC"],"listing":{"addresses":["*"],"budget":3},"recipients":["x@y.test"]}`))
+	}
+	f.Fuzz(func(t *testing.T, verb string, body []byte) {
+		if verb == "held/list" { // asks Postfix's tools, and nothing that is said
+			return
+		}
+		d := begin(t, t.TempDir())
+		heldMail(t, d)
+		d.answer(t.Context(), "root", verb, body) // an error is as good
+		if a := d.judgeEnd(t.Context(), mail(2, "nobody", 1)); a.Action != guard.Reject && !bytes.Contains(body, []byte("nobody")) {
+			t.Errorf("after %q %q an account that is not listed gets %s", verb, body, a.Action)
+		}
+		end(t, d)
+	})
 }

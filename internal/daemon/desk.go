@@ -338,15 +338,13 @@ func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (any, error) {
 
 // status gathers one screen.
 func (d *Daemon) status() ctl.Status {
+	d.checkHealth()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := ctl.Status{
 		Version: d.version, Node: d.config.Node, Started: d.started, Now: now(), Modes: d.state.Policy().Modes,
 		Listed: d.state.Site().Listed, Accounts: len(d.state.Accounts()), Verdicts: maps.Clone(d.verdicts),
-		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: []string{},
-	}
-	if err := d.store.Healthy(); err != nil {
-		s.Troubles = append(s.Troubles, fmt.Sprintf("the journal cannot be written (%v): submissions get 4xx until it can; look at the disk", err))
+		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.list(),
 	}
 	if len(d.notify.Channels()) == 0 {
 		s.Troubles = append(s.Troubles, nobodyTold)
@@ -357,12 +355,6 @@ func (d *Daemon) status() ctl.Status {
 	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
 	for _, m := range d.servers {
 		s.Sessions[m.Direction] = m.Sessions()
-		if n := m.Panics(); n > 0 {
-			s.Troubles = append(s.Troubles, fmt.Sprintf("%d mails of %s were put off by a bug: journalctl -u postward | grep bug", n, m.Direction))
-		}
-	}
-	if d.deaf != nil {
-		s.Troubles = append(s.Troubles, d.deaf.Error())
 	}
 	for _, m := range d.state.Mails() {
 		switch {

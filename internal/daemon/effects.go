@@ -78,16 +78,23 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 		if err != nil {
 			text = err.Error()
 		} else {
-			outcome, text = outcomeOf(results[i])
+			outcome, text = outcomeOf(results[i], now().Time().Sub(mails[i].Before))
 		}
 		d.ended(&effects[i], outcome, text)
 	}
 }
 
-func outcomeOf(r postfix.Result) (guard.Outcome, string) {
+// settling is how long a mail may take from its verdict into Postfix's queue. One that is not there so soon after may
+// still come: what is to be done with it is tried again.
+const settling = 30 * time.Second
+
+// outcomeOf is what became of an act on a mail that was judged so long ago.
+func outcomeOf(r postfix.Result, age time.Duration) (guard.Outcome, string) {
 	switch {
 	case r.Err != nil:
 		return guard.Failed, r.Err.Error()
+	case r.Gone && age < settling:
+		return guard.Failed, "it is not in Postfix's queue, perhaps not yet"
 	case r.Gone:
 		return guard.Gone, ""
 	}

@@ -57,6 +57,7 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	for _, g := range b.Gaps {
 		d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
 	}
+	d.lines.Add(uint64(len(b.Lines)))
 	var last *store.Ticket
 	var line maillog.Line
 	for i, l := range b.Lines {
@@ -117,7 +118,7 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.QueueID))
-	if m == nil || guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack) < m.At {
+	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) {
 		return nil, nil
 	}
 	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}

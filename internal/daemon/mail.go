@@ -54,6 +54,7 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 	d.locate(t)
 	d.mu.Lock()
 	defer d.mu.Unlock() // also when a bug panics: the server survives it, and the next mail must find the mutex free
+	d.checkClockNow()
 	t.ID = d.nextID()
 	v = guard.Judge(d.state, t)
 	if !final(&v) {
@@ -98,12 +99,29 @@ func (d *Daemon) nextID() string {
 	return d.config.Node + "/" + strconv.FormatInt(int64(d.started), 36) + "/" + strconv.FormatUint(d.sequence, 36)
 }
 
-// unanswered gives back what a mail spent whose answer the MTA never got.
+// unanswered gives back what a mail spent whose answer the MTA never got; when the journal cannot be written, later.
 func (d *Daemon) unanswered(t *guard.Transaction) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	e := &guard.Event{Key: "untaken:" + t.ID, Kind: guard.KindUntaken, At: now(), Mail: t.ID, Text: "the MTA did not get the answer"}
-	if _, err := d.record(e); err != nil {
-		d.log.Error("a mail's budget is not given back", "mail", t.ID, "err", err)
+	if _, err := d.recordLocked(e); err != nil && len(d.owed) < maxOwed {
+		d.owed = append(d.owed, e)
 	}
+}
+
+// maxOwed bounds what is given back later. Once the journal is known to be in trouble no mail is judged: it is what was
+// in hand when the trouble began.
+const maxOwed = 10_000
+
+// giveBack records what is owed. The caller holds the mutex.
+func (d *Daemon) giveBack() error {
+	for len(d.owed) > 0 {
+		if _, err := d.recordLocked(d.owed[0]); err != nil {
+			return err
+		}
+		d.owed = d.owed[1:]
+	}
+	return nil
 }
 
 // unwritten is the answer when the journal cannot be written: the sender keeps the mail and tries again.

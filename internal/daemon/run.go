@@ -59,20 +59,49 @@ func Run(ctx context.Context, p Parts) error {
 	err = d.serve(ctx, p)
 	d.tellRefusals()
 	d.checkpoint()
-	return errors.Join(err, d.store.Close())
+	err = errors.Join(err, d.store.Close())
+	if errors.Is(err, store.ErrCorrupt) { // and what it held is saved
+		err = errors.Join(err, store.SetAside(filepath.Join(p.Config.StateDir, storeFile)))
+	}
+	return err
 }
 
-// start opens the store and folds what it has.
+// start opens the store and folds what it has. A store that is lost begins anew with its backup.
 func start(ctx context.Context, p Parts) (*Daemon, error) {
-	s, err := store.Open(ctx, filepath.Join(p.Config.StateDir, storeFile))
+	path := filepath.Join(p.Config.StateDir, storeFile)
+	lost := "was gone"
+	var d *Daemon
+	var err error
+	if !store.Gone(path) {
+		if d, err = load(ctx, p, path); !errors.Is(err, store.ErrCorrupt) {
+			return d, err
+		}
+		lost = "was damaged, a copy of it is kept beside it,"
+	}
+	at, failed := store.Restore(ctx, path)
+	if failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	if d, err = load(ctx, p, path); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("%s %s and begins anew with what it held at %s: look through postward account list and postward held list", path, lost, at.Format(time.RFC3339))
+	d.log.Error(text)
+	d.troubles.setAfter("store", text, 0)
+	return d, nil
+}
+
+// load opens the store and folds what it has.
+func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
+	s, err := store.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
-		refusals: refusals{}, inLine: map[string]bool{},
+		refusals: refusals{}, inLine: map[string]bool{}, troubles: troubles{open: map[string]*trouble{}},
 	}
 	if err := d.restore(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -94,6 +123,7 @@ func (d *Daemon) restore(ctx context.Context) error {
 		guard.Apply(d.state, r.Event)
 		d.since++
 	}
+	d.clockAtStart()
 	if want := d.config.Policy(); !reflect.DeepEqual(want, d.state.Policy()) {
 		if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("policy:%d", d.started), Kind: guard.KindPolicy, At: d.started, Policy: want}); err != nil {
 			return err
@@ -167,6 +197,9 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
 		part("hold queue", d.reconcileOften)
+		part("health", d.watchHealth)
+		part("canary", d.watchPostfix)
+		part("backup", d.backUpOften)
 		if p.Ready != nil {
 			p.Ready()
 		}

@@ -35,6 +35,8 @@ func Apply(s *State, e *Event) []Effect {
 		s.policy, s.changed.Policy = e.Policy, true
 	case KindOutcome:
 		s.outcome(e)
+	case KindClock:
+		s.clock(e)
 	}
 	return nil
 }
@@ -55,6 +57,7 @@ func (s *State) judged(e *Event) []Effect {
 	if v.Account == "" || s.mails[t.ID] != nil {
 		return nil
 	}
+	s.site.Latest = max(s.site.Latest, t.At)
 	a := s.touch(v.Account)
 	switch v.Action {
 	case Reject, Tempfail:
@@ -236,6 +239,14 @@ func (s *State) start(now Time, e Effect) Effect {
 	s.effects[e.ID] = &e
 	s.changed.Effects[e.ID] = struct{}{}
 	return e
+}
+
+// end forgets an effect, if there is one.
+func (s *State) end(id string) {
+	if s.effects[id] != nil {
+		delete(s.effects, id)
+		s.changed.Effects[id] = struct{}{}
+	}
 }
 
 func effectID(e *Effect) string {

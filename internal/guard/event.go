@@ -26,6 +26,7 @@ const (
 	KindSpam      Kind = "spam"      // an operator called an incident's mail spam: it is deleted, and remembered
 	KindClosed    Kind = "closed"    // an operator closed an incident
 	KindOutcome   Kind = "outcome"   // what became of an effect
+	KindClock     Kind = "clock"     // the host's clock was set: by Step, to At
 )
 
 // Event is a fact, as the journal keeps it. Key is its natural key: a fact told twice (by the milter and the log,
@@ -53,6 +54,7 @@ type Event struct {
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID
 	Outcome     Outcome      `json:"outcome,omitempty"`     // for KindOutcome
+	Step        int64        `json:"step,omitempty"`        // for KindClock: milliseconds, negative when it was set back
 }
 
 // Outcome is what became of an effect.

@@ -464,6 +464,44 @@ func TestContainmentHoldsWhatIsQueued(t *testing.T) {
 	w.same()
 }
 
+// What cooled until the moment of the containment is on its way, or not: nobody knows. It is held all the same.
+func TestContainmentTakesBackWhatItWasLettingGo(t *testing.T) {
+	for _, carried := range []bool{false, true} {
+		w := newWorld(t)
+		w.allow("anna")
+		v, _ := w.send(w.mail("anna", "203.0.113.80", "first@far.example"))
+		if !v.Cool {
+			t.Fatalf("the mail does not cool: %+v", v)
+		}
+		first := w.state.Mail("m1")
+		w.now = first.ReleaseAt
+		if due := w.apply(Event{Key: "cooled:m1", Kind: KindCooled, Mail: "m1"}); len(due) != 1 || first.Status != MailReleasing {
+			t.Fatalf("%s, %+v", first.Status, due)
+		}
+		if carried {
+			w.apply(Event{Key: "outcome", Kind: KindOutcome, Effect: "release:m1", Mail: "m1", Outcome: Done})
+		}
+		for i := 0; w.state.Account("anna").Status != Contained; i++ {
+			if i == 20 {
+				t.Fatal("the account is not contained")
+			}
+			w.send(w.mail("anna", "203.0.113.80", rcpts(7, fmt.Sprint(i))...))
+		}
+		if first.Status != MailStopping || w.state.Effects()["release:m1"] != nil || w.state.Effects()["hold:m1"] == nil {
+			t.Errorf("carried %v: the mail is %s, undone are %v", carried, first.Status, w.state.Effects())
+		}
+		w.apply(Event{Key: "late", Kind: KindOutcome, Effect: "release:m1", Mail: "m1", Outcome: Done}) // of the act in hand
+		if first.Status != MailStopping {
+			t.Errorf("the late outcome of the release makes it %s", first.Status)
+		}
+		w.apply(Event{Key: "held", Kind: KindOutcome, Effect: "hold:m1", Mail: "m1", Outcome: Done})
+		if first.Status != MailHeld {
+			t.Errorf("it is %s", first.Status)
+		}
+		w.same()
+	}
+}
+
 func TestAccountFitsInEightKiB(t *testing.T) {
 	const accounts = 4000
 	var before, after runtime.MemStats

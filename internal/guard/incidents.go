@@ -116,13 +116,23 @@ func (s *State) contain(a *Account, i *Incident, now Time) []Effect {
 		case m.Status == MailCooling:
 			s.keep(m, i)
 			i.Before++
-		case m.Status == MailPassed && m.QueueID != "":
+		case m.mayBeQueued():
 			m.Status, m.Incident, m.Holds = MailStopping, i.ID, m.Holds+1
 			s.changed.Mails[m.ID] = struct{}{}
+			s.end(effectID(&Effect{Act: ActRelease, Mail: m.ID})) // decided, and perhaps not done yet
 			due = append(due, s.start(now, Effect{Act: ActHold, Mail: m.ID, Incident: i.ID}))
 		}
 	}
 	return due
+}
+
+// mayBeQueued reports whether the mail may still wait in the queue, and no person wants it to leave.
+func (m *Mail) mayBeQueued() bool {
+	switch m.Status {
+	case MailPassed, MailReleasing, MailReleased:
+		return m.QueueID != "" && !m.ByHand
+	}
+	return false
 }
 
 // keep turns a cooling mail into a held one of the incident.

@@ -12,7 +12,7 @@ const (
 	MailReleasing MailStatus = "releasing" // released by decision, not yet known to be done
 	MailReleased  MailStatus = "released"  // out of hold, on its way
 	MailDeleting  MailStatus = "deleting"  // to be deleted by an operator's word
-	MailStopping  MailStatus = "stopping"  // had passed, to be held again because the account was contained
+	MailStopping  MailStatus = "stopping"  // had passed or cooled, to be held again because the account was contained
 	MailRemoved   MailStatus = "removed"   // out of the queue; remembered for a day because its source was unfamiliar
 	MailForeign   MailStatus = "foreign"   // held by somebody else since: shown, never touched
 )
@@ -23,8 +23,9 @@ type Mail struct {
 	QueueID     string     `json:"queue_id,omitempty"`
 	Account     string     `json:"account"`
 	Status      MailStatus `json:"status"`
-	At          Time       `json:"at"`      // when it was judged
-	MailAt      Time       `json:"mail_at"` // when MAIL was said
+	At          Time       `json:"at"`                   // when it was judged
+	MailAt      Time       `json:"mail_at"`              // when MAIL was said
+	LinesFrom   Time       `json:"lines_from,omitempty"` // the clock was set back since: log lines from here on are about it
 	ReleaseAt   Time       `json:"release_at,omitempty"`
 	Incident    int64      `json:"incident,omitempty"`
 	ReversePath string     `json:"reverse_path"`

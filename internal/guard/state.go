@@ -28,6 +28,7 @@ type Site struct {
 	LastIncident int64     `json:"last_incident"`
 	Unfamiliar   window    `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
 	Listed       int       `json:"listed"`     // accounts on the list
+	Latest       Time      `json:"latest"`     // of the last judgement: a clock that shows less was set back
 	Spam         SpamMarks `json:"spam"`       // what operators called spam
 }
 
@@ -54,6 +55,25 @@ type Rows struct {
 	Mails     []*Mail     `json:"mails"`     // by ID
 	Incidents []*Incident `json:"incidents"` // by ID
 	Effects   []*Effect   `json:"effects"`   // by ID
+}
+
+// HoldAll makes rows that are not the last ones safe to go on with: what postward would let go by itself, or is letting
+// go, is held for a person.
+func (r *Rows) HoldAll() {
+	waiting := map[string]int{}
+	for _, m := range r.Mails {
+		switch {
+		case m.Status == MailReleasing && !m.ByHand:
+			waiting[m.Account]++
+			fallthrough
+		case m.Status == MailCooling:
+			m.Status, m.ReleaseAt = MailHeld, 0
+			r.Effects = slices.DeleteFunc(r.Effects, func(e *Effect) bool { return e.Act == ActRelease && e.Mail == m.ID })
+		}
+	}
+	for _, a := range r.Accounts {
+		a.Waiting += waiting[a.Name]
+	}
 }
 
 // Restore makes a State of rows and owns them from then on.

@@ -2,6 +2,9 @@ package maillog
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -22,8 +25,34 @@ Nov 23 17:29:03 mx postfix/qmgr[811]: 4A1B2C3D4E: removed
 2024-11-23T17:29:05.323456+01:00 mx dovecot: imap-login: Login: user=<anna@example.org>, method=PLAIN, rip=203.0.113.80, lip=198.51.100.25, mpid=4711, TLS, session=<abc>`), []byte("\n"))
 }
 
-func BenchmarkParse(b *testing.B) {
-	lines := corpus()
+func BenchmarkParse(b *testing.B) { parseAll(b, corpus()) }
+
+// BenchmarkParseEverySentence has as many rare lines as common ones.
+func BenchmarkParseEverySentence(b *testing.B) {
+	paths, _ := filepath.Glob("testdata/*.log")
+	var lines [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		lines = append(lines, bytes.Split(text, []byte("\n"))...)
+	}
+	parseAll(b, lines)
+}
+
+// BenchmarkParseLongForgeries has the longest lines that are looked at, made to be read again and again.
+func BenchmarkParseLongForgeries(b *testing.B) {
+	var lines [][]byte
+	for _, s := range slots {
+		for _, forgery := range forgeries[len(forgeries)-4:] {
+			lines = append(lines, []byte(strings.ReplaceAll(s.line, marker, forgery[:MaxLine/2])))
+		}
+	}
+	parseAll(b, lines)
+}
+
+func parseAll(b *testing.B, lines [][]byte) {
 	size := 0
 	for _, line := range lines {
 		size += len(line)

@@ -61,7 +61,7 @@ func (s *scan) relay(p *Peer) bool {
 func (s *scan) delays(l *Line) bool {
 	var ok bool
 	if s.lit(", conn_use=") {
-		if _, ok = s.number(); !ok {
+		if l.ConnUse, ok = s.number(); !ok {
 			return false
 		}
 	}
@@ -76,7 +76,7 @@ func (s *scan) delays(l *Line) bool {
 			return false
 		}
 	}
-	if s.lit(", tls=") && !s.tls() {
+	if s.lit(", tls=") && !s.tls(l) {
 		return false
 	}
 	if s.lit(", dsn=") {
@@ -86,11 +86,11 @@ func (s *scan) delays(l *Line) bool {
 }
 
 // tls takes the summary of Postfix 3.11 ("dane", "!sts:x(…)"): words and signs, no space, no comma.
-func (s *scan) tls() bool {
+func (s *scan) tls(l *Line) bool {
 	n := bytes.IndexAny(s.rest, ", ")
 	if n <= 0 {
 		return false
 	}
-	s.rest = s.rest[n:]
+	l.TLS, s.rest = s.rest[:n], s.rest[n:]
 	return true
 }

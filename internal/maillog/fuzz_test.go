@@ -3,18 +3,23 @@ package maillog
 import (
 	"bytes"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
 )
 
 // FuzzParse holds what is true of every line: no panic, fields are parts of the line and do not depend on what
-// the Line held before, ids are exact, and a stamp has a time not after the day after now.
+// the Line held before, ids are exact, a line that is too long or has control characters is not understood, and a stamp has a time not after the day after now.
 func FuzzParse(f *testing.F) {
 	for _, line := range corpus() {
 		f.Add(line)
 	}
 	f.Add([]byte(`Nov 23 17:29:01 mx postfix/smtp[1]: 4A1B2C3D: to=<"a>, relay=x"@example.org>, orig_to=<b>, relay=none, delay=0, delays=0/0/0/0, dsn=4.4.1, status=deferred (x)`))
+	for _, s := range slots {
+		f.Add([]byte(s.line))
+		f.Add([]byte(strings.ReplaceAll(s.line, marker, forgeries[len(s.name)])))
+	}
 	f.Add([]byte(`Nov 23 17:29:01 mx postfix/pickup[1]: 4A1B2C3D: uid=1000 from=<root> orig_id=5A1B2C3D`))
 	now := time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -26,6 +31,15 @@ func FuzzParse(f *testing.F) {
 		}
 		if !understood {
 			return
+		}
+		if len(line) > MaxLine && l.Kind.Understood() || l.Kind >= kinds {
+			t.Errorf("kind %v of %d bytes", l.Kind, len(line))
+		}
+		if l.Kind.Understood() && !clean(l.Text) {
+			t.Errorf("control characters in a line of kind %v", l.Kind)
+		}
+		if l.Commands != nil {
+			l.Command("auth")
 		}
 		if l.QueueID != nil && !ValidQueueID(l.QueueID) || l.OtherID != nil && !ValidQueueID(l.OtherID) {
 			t.Errorf("queue ids %q %q", l.QueueID, l.OtherID)

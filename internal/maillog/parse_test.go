@@ -111,14 +111,96 @@ func TestALineWithoutAHeaderIsNotOurs(t *testing.T) {
 
 func TestParseAllocatesNothing(t *testing.T) {
 	lines := corpus()
-	var l Line
-	allocs := testing.AllocsPerRun(100, func() {
-		for _, line := range lines {
-			Parse(line, &l)
+	paths, _ := filepath.Glob("testdata/*.log")
+	for _, path := range paths {
+		for _, line := range logLines(t, path) {
+			lines = append(lines, []byte(line))
 		}
-	})
-	if allocs != 0 {
-		t.Errorf("%v allocations for %d lines", allocs, len(lines))
+	}
+	for _, s := range slots {
+		lines = append(lines, []byte(strings.ReplaceAll(s.line, marker, forgeries[0])))
+	}
+	var l Line
+	for _, line := range lines {
+		if allocs := testing.AllocsPerRun(10, func() { Parse(line, &l) }); allocs != 0 {
+			t.Errorf("%v allocations: %s", allocs, line)
+		}
+	}
+	t.Logf("%d lines", len(lines))
+}
+
+// TestALineCannotBeTooLong gives Parse lines of a megabyte. What is behind MaxLine is not looked at, and nothing that
+// was read of such a line is believed.
+func TestALineCannotBeTooLong(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for _, line := range []string{
+		long, "Nov 23 17:29:01 " + long, "Nov 23 17:29:01 mx " + long,
+		mx + "postfix/qmgr[1]: 4A1B2C3D4E: removed" + long,
+		mx + "postfix/cleanup[1]: 4A1B2C3D4E: message-id=<" + long + ">",
+		mx + "postfix/smtpd[1]: warning: a[192.0.2.1]: SASL LOGIN authentication failed: " + long,
+	} {
+		var l Line
+		if Parse([]byte(line), &l) && (l.Kind.Understood() || len(l.Text) > MaxLine || l.MessageID != nil || l.Client.Addr != nil) {
+			t.Errorf("%.60s… was read as %v", line, l.Kind)
+		}
+	}
+	whole := mx + "postfix/cleanup[1]: 4A1B2C3D4E: message-id="
+	var l Line
+	if Parse([]byte(whole+long[:MaxLine-len(whole)]), &l); l.Kind != MessageID {
+		t.Errorf("a line of MaxLine was read as %v", l.Kind)
+	}
+	if Parse([]byte(whole+long[:MaxLine-len(whole)+1]), &l); l.Kind != Doubtful {
+		t.Errorf("a line longer by one was read as %v", l.Kind)
+	}
+}
+
+func TestALineWithControlCharactersIsDoubtful(t *testing.T) {
+	for _, c := range []string{"\x00", "\n", "\r", "\x1b[2J", "\x07", "\x1f", "\x7f"} {
+		for _, line := range []string{
+			"postfix/cleanup[1]: 4A1B2C3D4E: message-id=<%@example.org>", "postfix/cleanup[1]: 4A1B2C3D4E: message-id=<a@example.org>%",
+			"postfix/qmgr[1]: 4A1B2C3D4E: from=<%x@example.org>, size=1, nrcpt=1 (queue active)",
+			"dovecot: imap-login: Disconnected (auth failed, 7 attempts in 111 secs): user=<%>, method=PLAIN, rip=203.0.113.80, lip=192.0.2.25",
+		} {
+			var l Line
+			if Parse([]byte(mx+strings.Replace(line, "%", c, 1)), &l); l.Kind != Doubtful || l.MessageID != nil || l.From != nil || l.Client.Addr != nil {
+				t.Errorf("%q in %s: %v", c, line, l.Kind)
+			}
+			if Parse([]byte(mx+strings.Replace(line, "%", "\tÄ\u0080", 1)), &l); !l.Kind.Understood() {
+				t.Errorf("a tab and letters in %s: %v", line, l.Kind)
+			}
+		}
+	}
+}
+
+func TestCountsOfADisconnectAreRead(t *testing.T) {
+	var l Line
+	Parse([]byte(mx+"postfix/smtpd[1]: disconnect from a[192.0.2.1] ehlo=2 starttls=1 auth=0/3 mauth=7 rcpt=2/5 commands=5/9"), &l)
+	for name, want := range map[string][2]int64{"ehlo": {2, 2}, "auth": {0, 3}, "rcpt": {2, 5}, "data": {0, 0}, "commands": {5, 9}, "": {0, 0}} {
+		if accepted, all := l.Command(name); accepted != want[0] || all != want[1] {
+			t.Errorf("%s: %d/%d, want %v", name, accepted, all, want)
+		}
+	}
+}
+
+func TestEveryKindHasANameAndALine(t *testing.T) {
+	seen := map[Kind]bool{}
+	paths, _ := filepath.Glob("testdata/*.log")
+	var l Line
+	for _, path := range paths {
+		for _, line := range logLines(t, path) {
+			Parse([]byte(line), &l)
+			seen[l.Kind] = true
+		}
+	}
+	names := map[string]bool{}
+	for k := range kinds {
+		if !seen[k] {
+			t.Errorf("no line of kind %v in testdata", k)
+		}
+		if k.String() == "" || names[k.String()] {
+			t.Errorf("kind %d has the name %q", k, k)
+		}
+		names[k.String()] = true
 	}
 }
 

@@ -2,31 +2,48 @@ package maillog
 
 import "bytes"
 
+// MaxLine is how long a line can be, in bytes. Postfix's own end at about 4 KiB, rsyslog's by default at 8, journald's
+// at 48. Of a longer one only the header is believed: it is Doubtful or Other.
+const MaxLine = 64 << 10
+
 // Parse reads one line, without its line break, into a Line; what was there is overwritten. It reports whether
 // the line has a stamp, a host and a program's tag at all; if not, only Kind (Unknown) means anything.
-// It never fails otherwise: what it does not understand is Other, Doubtful or Unknown. Time is linear in the line.
+// It never fails otherwise: what it does not understand is Other, Doubtful or Unknown. Time is linear in the line,
+// and what lies behind MaxLine is not looked at.
 func Parse(b []byte, into *Line) bool {
 	*into = Line{}
-	s := scan{b}
+	s := scan{b[:min(len(b), MaxLine)]}
 	if !s.stamp(&into.Stamp) || !s.header(into) {
 		*into = Line{}
 		return false
 	}
 	into.Text = s.rest
-	if slash := bytes.LastIndexByte(into.Program, '/'); slash >= 0 {
-		into.Kind = program(into, into.Program[slash+1:], s)
-	}
-	if into.Kind == Doubtful {
+	into.read()
+	if len(b) > MaxLine && into.Kind > Other {
 		into.forget()
 	}
 	return true
 }
 
-// header reads "host program[pid]: ". The space after the colon may be missing at the end of a line.
+// ParseEntry is Parse for what journald keeps apart: SYSLOG_IDENTIFIER (or _COMM) and MESSAGE. Stamp (see StampOf),
+// Host and PID are the caller's to set afterwards.
+func ParseEntry(program, message []byte, into *Line) {
+	*into = Line{Program: program, Text: message[:min(len(message), MaxLine)]}
+	into.read()
+	if len(message) > MaxLine && into.Kind > Other {
+		into.forget()
+	}
+}
+
+// header reads "host program[pid]: ". The space after the colon may be missing at the end of a line. Where the host
+// should be, Dovecot's own log file has a process.
 func (s *scan) header(into *Line) bool {
 	n := bytes.IndexByte(s.rest, ' ')
 	if n <= 0 {
 		return false
+	}
+	if s.rest[n-1] == ':' {
+		return s.dovecotHeader(into)
 	}
 	into.Host, s.rest = s.rest[:n], s.rest[n+1:]
 	var ok bool
@@ -43,22 +60,53 @@ func (s *scan) header(into *Line) bool {
 	return s.byte(':') && (s.byte(' ') || s.end())
 }
 
-// forget keeps of a doubtful line what stands left of the doubt.
-func (l *Line) forget() {
-	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Kind: l.Kind, QueueID: l.QueueID}
+// read understands Text, with Program known.
+func (l *Line) read() {
+	if slash := bytes.LastIndexByte(l.Program, '/'); slash >= 0 {
+		l.Kind = postfix(l, l.Program[slash+1:], scan{l.Text})
+	} else {
+		l.Kind = neighbour(l, scan{l.Text})
+	}
+	if l.Kind == Doubtful || l.Kind > Doubtful && !clean(l.Text) {
+		l.forget()
+	}
 }
 
-// program is the table of programs and the sentences that they say. A new sentence is a case in its program's
-// reader; a new program is a line here.
+// forget makes a line doubtful, and keeps of it what stands left of the doubt.
+func (l *Line) forget() {
+	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Kind: Doubtful, QueueID: l.QueueID}
+}
+
+// postfix reads what all of Postfix's programs say in the same words, and else what this one says.
+func postfix(l *Line, name []byte, s scan) Kind {
+	k := program(l, name, s)
+	if k != Other {
+		return k
+	}
+	id := l.QueueID
+	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text}
+	if k = levelled(l, s); k == Other {
+		k = everyday(s)
+	}
+	if k == Other {
+		l.QueueID = id
+	}
+	return k
+}
+
+// program is the table of Postfix's programs and the sentences that they say. A new sentence is a case in its
+// program's reader; a new program is a line here.
 func program(l *Line, name []byte, s scan) Kind {
 	switch string(name) {
-	case "smtpd":
+	case "smtpd", "qmqpd":
 		return smtpd(l, s)
 	case "cleanup":
 		return cleanup(l, s)
 	case "qmgr", "oqmgr", "nqmgr":
 		return qmgr(l, s)
-	case "smtp", "lmtp", "local", "virtual", "pipe", "error", "discard", "retry":
+	case "smtp", "lmtp":
+		return relay(l, s)
+	case "local", "virtual", "pipe", "error", "discard", "retry":
 		return agent(l, s)
 	case "pickup":
 		return pickup(l, s)
@@ -66,10 +114,36 @@ func program(l *Line, name []byte, s scan) Kind {
 		return bounce(l, s)
 	case "postsuper":
 		return postsuper(l, s)
-	case "anvil", "dnsblog", "flush", "master", "postalias", "postdrop", "postfix-script", "postlog", "postlogd",
-		"postmap", "postmulti", "postqueue", "postscreen", "proxymap", "qmqpd", "scache", "sendmail", "showq",
-		"spawn", "tlsmgr", "tlsproxy", "trivial-rewrite", "verify":
+	case "postscreen", "tlsproxy":
+		return postscreen(l, s)
+	case "dnsblog":
+		return dnsblog(l, s)
+	case "anvil", "scache", "verify":
+		return statistics(l, s)
+	case "master", "postfix-script":
+		return lifecycle(l, s)
+	case "flush", "postalias", "postdrop", "postlog", "postlogd", "postmap", "postmulti", "postqueue", "proxymap",
+		"sendmail", "showq", "spawn", "tlsmgr", "trivial-rewrite":
 		return Other
+	}
+	return Unknown
+}
+
+// neighbour reads the lines of the programs around Postfix.
+func neighbour(l *Line, s scan) Kind {
+	switch string(l.Program) {
+	case "dovecot":
+		return dovecot(l, s)
+	case "saslauthd":
+		return saslauthd(l, s)
+	case "auth", "auth-worker":
+		return refused(l, s)
+	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
+		return mailbox(l, s)
+	case "master":
+		if started(l, s) {
+			return Lifecycle
+		}
 	}
 	return Unknown
 }

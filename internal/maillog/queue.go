@@ -34,6 +34,9 @@ func qmgr(l *Line, s scan) Kind {
 	case s.lit("from=<"):
 		return queueActive(l, s)
 	}
+	if s.lit("skipped, still being delivered") {
+		return sure(Noted, s.end())
+	}
 	return Other
 }
 
@@ -60,21 +63,29 @@ func bounce(l *Line, s scan) Kind {
 	if !s.queued(l) {
 		return Other
 	}
+	if s.lit("undeliverable postmaster notification discarded") {
+		return sure(Noted, s.end())
+	}
+	words := s.rest
 	if !s.lit("sender ") && !s.lit("postmaster ") {
 		return Other
 	}
-	if !s.lit("non-delivery") && !s.lit("delay") && !s.lit("delivery status") || !s.lit(" notification: ") {
+	if !s.lit("non-delivery") && !s.lit("delay") && !s.lit("delivery status") {
 		return Other
+	}
+	l.Action = words[:len(words)-len(s.rest)]
+	if !s.lit(" notification: ") {
+		return Doubtful
 	}
 	var ok bool
 	l.OtherID, ok = s.queueID()
 	return sure(Notice, ok && s.end())
 }
 
-// postsuper: "ID: placed on hold" and so on, one line a mail. With ALL as the ID it says only how many: Other.
+// postsuper: "ID: placed on hold" and so on, one line a mail; then how many.
 func postsuper(l *Line, s scan) Kind {
 	if !s.queued(l) {
-		return Other
+		return summary(l, s)
 	}
 	switch string(s.rest) {
 	case "placed on hold":

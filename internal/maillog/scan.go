@@ -129,29 +129,6 @@ func quotedEnd(b []byte) int {
 	return -1
 }
 
-// peer reads name[address] and, if there, :port. Neither can hold a space or a bracket: Postfix takes names from
-// DNS only when they are host names, else it writes "unknown".
-func (s *scan) peer(p *Peer) bool {
-	var ok bool
-	if p.Name, ok = s.take(host); !ok || !s.byte('[') {
-		return false
-	}
-	if p.Addr, ok = s.take(host); !ok || !s.byte(']') {
-		return false
-	}
-	return s.port(p)
-}
-
-func (s *scan) port(p *Peer) bool {
-	// ": " after a peer is the sentence's colon, not the port's.
-	if len(s.rest) < 2 || s.rest[0] != ':' || classes[s.rest[1]]&digits == 0 {
-		return true
-	}
-	s.rest = s.rest[1:]
-	p.Port, _ = s.take(digits)
-	return true
-}
-
 // enhanced reads an enhanced status code (RFC 3463 section 2): class 2, 4 or 5, subject, detail.
 func (s *scan) enhanced() ([]byte, bool) {
 	b, ok := s.take(decimals)

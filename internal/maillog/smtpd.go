@@ -2,7 +2,7 @@ package maillog
 
 import "bytes"
 
-// smtpd: connections, "ID: client=…", and what milters decided. Its other lines (rejects, warnings) are Other.
+// smtpd: connections, "ID: client=…", and what tables and milters decided.
 func smtpd(l *Line, s scan) Kind {
 	switch {
 	case s.lit("connect from "):
@@ -13,9 +13,15 @@ func smtpd(l *Line, s scan) Kind {
 		if s.lit("client=") {
 			return client(l, s)
 		}
-		return milter(l, s)
+		if s.lit("abort: TLS from ") {
+			return tlsFailed(l, s, &l.Client)
+		}
+		return ruling(l, s)
+	case s.lit("proxy-reject: "):
+		l.Action = l.Text[:len("proxy-reject")]
+		return proxied(l, s)
 	}
-	return Other
+	return session(l, s)
 }
 
 // disconnect: "host[addr]", since Postfix 3.0 with the counts of commands, all ours.
@@ -24,9 +30,53 @@ func disconnect(l *Line, s scan) Kind {
 		return Doubtful
 	}
 	if s.byte(' ') {
-		l.Commands = s.all()
+		l.Commands = s.rest
+		for !s.end() {
+			if !s.tally() {
+				return Doubtful
+			}
+		}
 	}
 	return sure(Disconnect, s.end())
+}
+
+// tally takes "name=accepted" or "name=accepted/all", and the space before the next.
+func (s *scan) tally() bool {
+	if _, ok := s.take(word); !ok || !s.byte('=') {
+		return false
+	}
+	if _, ok := s.take(digits); !ok {
+		return false
+	}
+	if s.byte('/') {
+		if _, ok := s.take(digits); !ok {
+			return false
+		}
+	}
+	return s.end() || s.byte(' ') && !s.end()
+}
+
+// Command returns how often a command was accepted in a session and how often it was given, from Disconnect's
+// counts: "auth=0/1" is 0 and 1, "rcpt=2" is 2 and 2. A command that is not there was not given. Postfix before 3.0
+// does not count.
+func (l *Line) Command(name string) (accepted, all int64) {
+	s := scan{l.Commands}
+	for !s.end() {
+		if s.lit(name) && s.byte('=') {
+			accepted, _ = s.number()
+			all = accepted
+			if s.byte('/') {
+				all, _ = s.number()
+			}
+			return accepted, all
+		}
+		n := bytes.IndexByte(s.rest, ' ')
+		if n < 0 {
+			break
+		}
+		s.rest = s.rest[n+1:]
+	}
+	return 0, 0
 }
 
 // client: "client=host[addr], sasl_method=PLAIN, sasl_username=u, sasl_sender=s" or "client=host[addr],
@@ -77,19 +127,4 @@ func (s *scan) username(l *Line) bool {
 // hasField reports whether free text holds what could be a field of a client= line.
 func hasField(b []byte) bool {
 	return bytes.Contains(b, []byte(", sasl_")) || bytes.Contains(b, []byte(", orig_"))
-}
-
-// cleanup: the Message-ID, milters, and recipients that it bounces itself.
-func cleanup(l *Line, s scan) Kind {
-	if !s.queued(l) {
-		return Other
-	}
-	switch {
-	case s.lit("message-id="):
-		l.MessageID = s.all()
-		return MessageID
-	case s.lit("to=<"):
-		return delivery(l, s)
-	}
-	return milter(l, s)
 }

@@ -8,25 +8,82 @@ type Stamp struct {
 	Month, Day           uint8 // 1..12, 1..31
 	Hour, Minute, Second uint8 // Second is 0..60
 	Nanosecond           int32
-	Offset               int32 // seconds east of UTC, with Year only
+	Offset               int32   // seconds east of UTC, with Year and without zone only
+	zone                 [6]byte // with Year: the letters of a local zone, as journalctl -o short-full writes them
 }
 
-// Time puts the stamp on the calendar. A stamp with a year carries its own offset. One without (RFC 3164) is
-// local time: it is read in now's location, in the latest year that puts it no more than a day after now. For an
-// old file, give its modification time as now. An hour that a clock change repeats is read as one of the two.
-func (s Stamp) Time(now time.Time) time.Time {
+// slack is how far the clock of the line's host may be ahead of ours.
+const slack = time.Minute
+
+// StampOf is the stamp of a moment, for entries whose time comes apart from their text, as journald's.
+func StampOf(t time.Time) Stamp {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	return Stamp{Year: int16(year), Month: uint8(month), Day: uint8(day), Hour: uint8(hour), Minute: uint8(minute),
+		Second: uint8(second), Nanosecond: int32(t.Nanosecond())}
+}
+
+// Time puts the stamp on the calendar. A stamp with a year and an offset needs no help. One without (RFC 3164) is
+// local time: it is read in now's location, in the latest year that puts it no more than a day after now. For an old
+// file, give its modification time as now. In an hour that a clock change repeats it is the later reading that is
+// not after now; in one that it leaves out, the clock is read as if it had not been changed.
+func (s Stamp) Time(now time.Time) time.Time { return s.Next(time.Time{}, now) }
+
+// Next is Time for a line that comes after another in the same file: in an hour that a clock change repeats, it is the
+// first reading that does not lie before last.
+func (s Stamp) Next(last, now time.Time) time.Time {
+	if s.Year != 0 && s.zone[0] == 0 {
+		return s.in(int(s.Year), time.UTC).Add(-time.Duration(s.Offset) * time.Second)
+	}
 	if s.Year != 0 {
-		t := s.in(int(s.Year), time.UTC)
-		return t.Add(-time.Duration(s.Offset) * time.Second)
+		early, late := s.readings(int(s.Year), now.Location())
+		if name, _ := late.Zone(); name == s.letters() {
+			return late
+		}
+		return early
 	}
 	limit := now.Add(24 * time.Hour)
 	for year := now.Year() + 1; ; year-- {
-		t := s.in(year, now.Location())
+		early, late := s.readings(year, now.Location())
 		leapless := s.Month == 2 && s.Day == 29 && !leap(year)
-		if !leapless && !t.After(limit) {
-			return t
+		if leapless || early.After(limit) {
+			continue
+		}
+		if early.Equal(late) || late.After(now.Add(slack)) {
+			return early
+		}
+		if !last.IsZero() && !early.Before(last.Add(-slack)) {
+			return early
+		}
+		return late
+	}
+}
+
+// readings are the two moments at which the clocks of a place showed the stamp, in a year; mostly they are one.
+func (s Stamp) readings(year int, loc *time.Location) (early, late time.Time) {
+	naive := s.in(year, time.UTC)
+	_, before := naive.Add(-24 * time.Hour).In(loc).Zone()
+	_, after := naive.Add(24 * time.Hour).In(loc).Zone()
+	early = naive.Add(-time.Duration(before) * time.Second).In(loc)
+	late = naive.Add(-time.Duration(after) * time.Second).In(loc)
+	_, is := early.Zone()
+	if _, is2 := late.Zone(); before == after || is2 != after {
+		return early, early
+	}
+	if is != before {
+		return late, late
+	}
+	return early, late
+}
+
+func (s Stamp) letters() string {
+	for i, c := range s.zone {
+		if c == 0 {
+			return string(s.zone[:i])
 		}
 	}
+	return string(s.zone[:])
 }
 
 func (s Stamp) in(year int, loc *time.Location) time.Time {
@@ -34,146 +91,3 @@ func (s Stamp) in(year int, loc *time.Location) time.Time {
 }
 
 func leap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
-
-// stamp reads a stamp and the space after it.
-func (s *scan) stamp(into *Stamp) bool {
-	if len(s.rest) > 0 && s.rest[0] >= '0' && s.rest[0] <= '9' {
-		return s.stamp3339(into)
-	}
-	return s.stamp3164(into)
-}
-
-// stamp3164 reads "Jan  2 15:04:05 " (RFC 3164 section 4.1.2; the day also as "02").
-func (s *scan) stamp3164(into *Stamp) bool {
-	b := s.rest
-	if len(b) < 16 || b[3] != ' ' || b[6] != ' ' || b[15] != ' ' {
-		return false
-	}
-	into.Month = monthOf(b[0], b[1], b[2])
-	day := digit(b[5])
-	if b[4] != ' ' {
-		day += 10 * digit(b[4])
-	}
-	into.Day = uint8(min(day, 99))
-	s.rest = b[16:]
-	return into.clock(b[7:15]) && into.valid()
-}
-
-// stamp3339 reads "2006-01-02T15:04:05.999999+01:00 " (RFC 3339 section 5.6; the offset also as "+0100").
-func (s *scan) stamp3339(into *Stamp) bool {
-	b := s.rest
-	if len(b) < 20 || b[4] != '-' || b[7] != '-' || b[10] != 'T' {
-		return false
-	}
-	into.Year = int16(pair(b, 0)*100 + pair(b, 2))
-	into.Month, into.Day = uint8(pair(b, 5)), uint8(pair(b, 8))
-	if into.Year < 1970 || into.Year > 9999 || !into.clock(b[11:19]) || !into.valid() {
-		return false
-	}
-	s.rest = b[19:]
-	if s.byte('.') && !s.fraction(into) {
-		return false
-	}
-	return s.offset(into) && s.byte(' ')
-}
-
-// fraction reads 1 to 9 digits behind the point.
-func (s *scan) fraction(into *Stamp) bool {
-	n, scale := 0, int32(100_000_000)
-	for n < len(s.rest) && digit(s.rest[n]) <= 9 {
-		into.Nanosecond += int32(digit(s.rest[n])) * scale
-		scale /= 10
-		n++
-	}
-	s.rest = s.rest[n:]
-	return n >= 1 && n <= 9
-}
-
-func (s *scan) offset(into *Stamp) bool {
-	if s.byte('Z') {
-		return true
-	}
-	sign := int32(1)
-	if !s.byte('+') {
-		if !s.byte('-') {
-			return false
-		}
-		sign = -1
-	}
-	if len(s.rest) < 4 {
-		return false
-	}
-	hours := pair(s.rest, 0)
-	s.rest = s.rest[2:]
-	s.byte(':')
-	if len(s.rest) < 2 {
-		return false
-	}
-	minutes := pair(s.rest, 0)
-	s.rest = s.rest[2:]
-	into.Offset = sign * int32(hours*3600+minutes*60)
-	return hours <= 23 && minutes <= 59
-}
-
-// clock reads "15:04:05".
-func (t *Stamp) clock(b []byte) bool {
-	hour, minute, second := pair(b, 0), pair(b, 3), pair(b, 6)
-	t.Hour, t.Minute, t.Second = uint8(hour), uint8(minute), uint8(second)
-	return b[2] == ':' && b[5] == ':' && hour <= 23 && minute <= 59 && second <= 60
-}
-
-var monthDays = [13]uint8{0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
-
-func (t *Stamp) valid() bool {
-	if t.Month < 1 || t.Month > 12 || t.Day < 1 || t.Day > monthDays[t.Month] {
-		return false
-	}
-	return t.Year == 0 || t.Month != 2 || t.Day != 29 || leap(int(t.Year))
-}
-
-func monthOf(a, b, c byte) uint8 {
-	switch string([]byte{a, b, c}) {
-	case "Jan":
-		return 1
-	case "Feb":
-		return 2
-	case "Mar":
-		return 3
-	case "Apr":
-		return 4
-	case "May":
-		return 5
-	case "Jun":
-		return 6
-	case "Jul":
-		return 7
-	case "Aug":
-		return 8
-	case "Sep":
-		return 9
-	case "Oct":
-		return 10
-	case "Nov":
-		return 11
-	case "Dec":
-		return 12
-	}
-	return 0
-}
-
-// digit is 0..9, or 200 for what is no digit.
-func digit(c byte) int {
-	if c < '0' || c > '9' {
-		return 200
-	}
-	return int(c - '0')
-}
-
-// pair is a two-digit number at i, or a number above 99 when it is none.
-func pair(b []byte, i int) int {
-	high, low := digit(b[i]), digit(b[i+1])
-	if high > 9 || low > 9 {
-		return 200
-	}
-	return high*10 + low
-}

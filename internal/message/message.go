@@ -192,9 +192,10 @@ func Canonical(path string) string {
 	return clearControls(unquote(a[:at]) + "@" + strings.TrimRight(a[at+1:], "."))
 }
 
+// clearControls replaces what is not printed, format characters (which turn text around) among it.
 func clearControls(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -133,5 +134,53 @@ func TestNoAuthorHidesBehindOthers(t *testing.T) {
 	f.Field("From", "ceo@bank.example")
 	if !f.NoAuthor() {
 		t.Error("behind a long header section")
+	}
+}
+
+// TestHostileAddresses: however an address is written, the one that a receiver would take it for is reported.
+func TestHostileAddresses(t *testing.T) {
+	long := strings.Repeat("a", 64<<10)
+	for name, c := range map[string]struct {
+		from string
+		want []string // nil: unreadable is enough
+	}{
+		"quoted":                     {`"ceo" <ceo@bank.test>`, []string{"ceo@bank.test"}},
+		"quoted local part":          {`<"ceo"@bank.test>`, []string{"ceo@bank.test"}},
+		"a space in the local part":  {`<"the ceo"@bank.test>`, []string{"the ceo@bank.test"}},
+		"an address as the name":     {`"anna@example.org" <ceo@bank.test>`, []string{"ceo@bank.test"}},
+		"comments":                   {"(anna@example.org) ceo@bank.test (x)", []string{"ceo@bank.test"}},
+		"a source route":             {"<@relay.test:ceo@bank.test>", []string{"ceo@bank.test"}},
+		"a group":                    {"Us: anna@example.org, ceo@bank.test;", []string{"anna@example.org", "ceo@bank.test"}},
+		"two authors":                {"anna@example.org, ceo@bank.test", []string{"anna@example.org", "ceo@bank.test"}},
+		"folded amid the address":    {"ceo\r\n @bank.test", nil},
+		"folded before it":           {"Anna\r\n <ceo@bank.test>", []string{"ceo@bank.test"}},
+		"upper case and a last dot":  {"CEO@BANK.TEST.", []string{"ceo@bank.test"}},
+		"internationalized":          {"<chef@bücher.test>", []string{"chef@bücher.test"}},
+		"two angle brackets":         {"<anna@example.org> <ceo@bank.test>", []string{"anna@example.org", "ceo@bank.test"}},
+		"an encoded name":            {"=?utf-8?q?anna=40example=2Eorg?= <ceo@bank.test>", []string{"ceo@bank.test"}},
+		"no address":                 {"the management", nil},
+		"nothing":                    {"", nil},
+		"64 kB of local part":        {"<" + long + "@bank.test>", nil},
+		"64 kB before the address":   {long + " <ceo@bank.test>", nil},
+		"NUL and text turned around": {"<ceo\x00\u202e@bank.test>", nil},
+		"no UTF-8":                   {"<ceo\xff@bank.test>", []string{"ceo\ufffd@bank.test"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := New()
+			f.Field("From", c.from)
+			for _, a := range c.want {
+				if !slices.Contains(f.Authors, a) {
+					t.Errorf("authors %.100q, want %q among them", f.Authors, a)
+				}
+			}
+			if c.want == nil && !f.NoAuthor() && slices.Contains(f.Authors, "anna@example.org") {
+				t.Errorf("it counts as anna's: %.100q", f.Authors)
+			}
+			for _, a := range f.Authors {
+				if len(a) > MaxAddress+16 || strings.ContainsFunc(a, func(r rune) bool { return !unicode.IsPrint(r) }) {
+					t.Errorf("kept as it is: %.100q", a)
+				}
+			}
+		})
 	}
 }

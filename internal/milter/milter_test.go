@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -407,8 +408,8 @@ func TestMacrosOfALaterStageAreNewer(t *testing.T) {
 }
 
 func FuzzSession(f *testing.F) {
-	hello := appendPacket(nil, cmdOptNeg, []byte{0, 0, 0, 6, 0, 0, 1, 0xff, 0, 0x1f, 0xff, 0xff})
-	mail := appendPacket(hello, cmdMacro, []byte("M{auth_authen}\x00anna\x00"))
+
+	mail := appendPacket(bytes.Clone(hello), cmdMacro, []byte("M{auth_authen}\x00anna\x00"))
 	mail = appendPacket(mail, cmdConnect, []byte("host\x004\x00\x19192.0.2.1\x00"))
 	mail = appendPacket(mail, cmdMail, nul("<a@b.test>"))
 	mail = appendPacket(mail, cmdRcpt, nul("<c@d.test>"))
@@ -446,7 +447,7 @@ func BenchmarkMail(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	hello := appendPacket(nil, cmdOptNeg, []byte{0, 0, 0, 6, 0, 0, 1, 0xff, 0, 0x1f, 0xff, 0xff})
+
 	c.Write(hello)
 	var buf []byte
 	if _, err := readPacket(c, &buf, func() error { return nil }); err != nil {

@@ -47,12 +47,16 @@ type Server struct {
 	Unanswered func(t *guard.Transaction)
 
 	sessions atomic.Int64
+	served   atomic.Uint64
 	panics   atomic.Int64
 	drain    atomic.Bool
 }
 
 // Sessions returns the number of sessions now.
 func (s *Server) Sessions() int { return int(s.sessions.Load()) }
+
+// Served returns the number of sessions since the start.
+func (s *Server) Served() uint64 { return s.served.Load() }
 
 // Panics returns how many judgements or sessions panicked: each is a bug of ours.
 func (s *Server) Panics() int { return int(s.panics.Load()) }
@@ -109,6 +113,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, open *conns, wg *sy
 		}
 		open.add(c)
 		s.sessions.Add(1)
+		s.served.Add(1)
 		wg.Go(func() {
 			defer func() { <-room }()
 			defer s.sessions.Add(-1)

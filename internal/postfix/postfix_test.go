@@ -90,3 +90,32 @@ func FuzzReadList(f *testing.F) {
 		}
 	})
 }
+
+func TestServicesAreReachedAsPostfixListens(t *testing.T) {
+	table := []string{
+		"smtp       inet  n       -       y       -       1       postscreen",
+		"smtpd      pass  -       -       y       -       -       smtpd",
+		"25025      inet  n       -       y       -       -       smtpd -o x=y",
+		"127.0.0.1:10025 inet n   -       y       -       -       smtpd",
+		"[::1]:2525 inet  n       -       y       -       -       smtpd",
+		"nosuch     inet  n       -       y       -       -       smtpd",
+		"pickup     unix  n       -       y       60      1       pickup",
+		"short",
+	}
+	for interfaces, want := range map[string]string{
+		"all": "localhost:25025", "loopback-only": "localhost:25025", "192.0.2.1, [2001:db8::1]": "192.0.2.1:25025", "[2001:db8::1]": "[2001:db8::1]:25025",
+	} {
+		got := map[string]string{}
+		for _, s := range listening(table, interfaces) {
+			got[s.Name] = s.Address
+		}
+		for name, address := range map[string]string{"smtpd": "", "25025": want, "127.0.0.1:10025": "127.0.0.1:10025", "[::1]:2525": "[::1]:2525"} {
+			if a, ok := got[name]; !ok || a != address {
+				t.Errorf("inet_interfaces = %s: %s is at %q, want %q", interfaces, name, a, address)
+			}
+		}
+		if len(got) != 4 {
+			t.Errorf("%v", got)
+		}
+	}
+}

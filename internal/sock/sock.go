@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,7 @@ import (
 // ErrAnswered says that a process answers at the socket already.
 var ErrAnswered = errors.New("another process answers there: stop it first")
 
-// Listen opens a unix socket with mode 0660. Its group is the directory's, where that has the set-group-ID bit. A socket
+// Listen opens a unix socket with mode 0660 and the group of its directory, which this process must belong to. A socket
 // that nobody answers is removed first; one that somebody answers is ErrAnswered.
 func Listen(path string) (net.Listener, error) {
 	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
@@ -32,7 +33,22 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
+	if err := groupOfDir(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open socket %s for the group of its directory: %w", path, err), l.Close())
+	}
 	return l, nil
+}
+
+// groupOfDir gives a file to the group of the directory that it lies in.
+func groupOfDir(path string) error {
+	var dir, file unix.Stat_t
+	if err := errors.Join(unix.Stat(filepath.Dir(path), &dir), unix.Lstat(path, &file)); err != nil {
+		return err
+	}
+	if dir.Gid == file.Gid {
+		return nil
+	}
+	return os.Lchown(path, -1, int(dir.Gid))
 }
 
 // Peer returns the user of the process that opened a connection (unix(7), SO_PEERCRED).

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,16 +77,21 @@ func dsn(path string, options url.Values) string {
 func (s *Store) present() error {
 	now, err := os.Stat(s.path)
 	if err != nil {
-		return fmt.Errorf("the store's file is gone, put it back or restart postward: %w", err)
+		return fmt.Errorf("%w, put it back or restart postward: %w", ErrGone, err)
 	}
 	if !os.SameFile(s.file, now) {
-		return fmt.Errorf("%s is another file than the one opened, restart postward", s.path)
+		return fmt.Errorf("%w: %s is another file than the one opened, restart postward", ErrGone, s.path)
 	}
 	return nil
 }
 
-// damaged makes SQLite's words for a broken file an ErrCorrupt.
+// damaged makes SQLite's words for a broken file, and rows that are no JSON, an ErrCorrupt.
 func damaged(err error) error {
+	var syntax *json.SyntaxError
+	var field *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &field) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	var e *sqlite.Error
 	if errors.As(err, &e) && (e.Code()&0xff == lib.SQLITE_CORRUPT || e.Code()&0xff == lib.SQLITE_NOTADB) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -125,24 +131,22 @@ func writeAt(f *os.File, text string) error {
 	return err
 }
 
-// keepAside copies a damaged database and its write-ahead log, and says what to do. The copy is named by the time
-// the file was last changed: a service that is restarted every second makes one copy, not one a second.
-func keepAside(path string, cause error) error {
+// keepAside copies a damaged database, if there is one, and its write-ahead log. The copy is named by the time the file
+// was last changed: a service that is restarted every second makes one copy, not one a second.
+func keepAside(path string) (aside string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return errors.Join(cause, err)
+		return "", err
 	}
-	aside := path + ".corrupt-" + strconv.FormatInt(info.ModTime().Unix(), 10)
-	if _, err := os.Stat(aside); errors.Is(err, os.ErrNotExist) {
-		err := copyFile(path+"-wal", aside+"-wal")
-		if errors.Is(err, os.ErrNotExist) {
-			err = nil
-		}
-		if err = errors.Join(err, copyFile(path, aside)); err != nil {
-			return fmt.Errorf("%w; no copy could be kept: %w", cause, err)
-		}
+	aside = path + ".corrupt-" + strconv.FormatInt(info.ModTime().Unix(), 10)
+	if _, err := os.Stat(aside); !errors.Is(err, os.ErrNotExist) {
+		return aside, err
 	}
-	return fmt.Errorf("%w; a copy is kept as %s: restore a backup, or move %s away to begin with an empty store", cause, aside, path)
+	err = copyFile(path+"-wal", aside+"-wal")
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return aside, errors.Join(err, copyFile(path, aside))
 }
 
 // copyFile copies a file under a temporary name and renames it when it is whole.

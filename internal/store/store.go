@@ -40,6 +40,8 @@ var (
 	ErrUnavailable = errors.New("the store is unavailable")
 	// ErrCorrupt says that the file is not, or not any more, a database. It is permanent.
 	ErrCorrupt = errors.New("the store is damaged")
+	// ErrGone says that the file was deleted or replaced while it is open. It is permanent.
+	ErrGone = errors.New("the store's file is gone")
 	// ErrNewer says that the store was written by a newer postward. It is permanent.
 	ErrNewer = errors.New("this store was written by a newer postward")
 	// ErrInUse says that another process has the store open.
@@ -81,10 +83,14 @@ func open(ctx context.Context, path string) (*Store, error) {
 	}
 	err = damaged(err)
 	s.release()
-	if errors.Is(err, ErrCorrupt) {
-		return nil, keepAside(path, err)
+	if !errors.Is(err, ErrCorrupt) {
+		return nil, err
 	}
-	return nil, err
+	aside, failed := keepAside(path)
+	if failed != nil {
+		return nil, fmt.Errorf("%w; no copy could be kept: %w", err, failed)
+	}
+	return nil, fmt.Errorf("%w; a copy is kept as %s: restore a backup, or move %s away to begin with an empty store", err, aside, path)
 }
 
 // start opens the connections, brings the schema up to date and returns the last sequence number given out.

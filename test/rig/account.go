@@ -104,7 +104,7 @@ func look(sent []Mail, sink *Sink, instances []*Postfix) (*Ledger, error) {
 	for i := range sent {
 		m := &sent[i]
 		for _, to := range m.To {
-			c := Copy{m.Token, strings.ToLower(to)}
+			c := Copy{m.Token, plain(to)}
 			ledger.enter(c, m.outcomeFor(to), arrived[c], returned[c], places[c])
 		}
 	}
@@ -126,7 +126,7 @@ func (p *Postfix) addPlaces(places map[Copy]place) error {
 	}
 	for _, q := range all {
 		for _, r := range q.Recipients {
-			c := Copy{tokens[q.ID], strings.ToLower(r.Address)}
+			c := Copy{tokens[q.ID], plain(r.Address)}
 			at := places[c]
 			if q.Queue == "hold" {
 				at.held++

@@ -33,6 +33,8 @@ type PostwardConfig struct {
 	Mode     string // shadow if empty
 	Settings string // further tables of postward.toml; not [postfix], not [milter]
 	Main     string // further keys of its first part
+	Env      []string
+	Behind   bool // its sockets lie elsewhere than Postfix believes: the test puts a Wire between
 }
 
 // Postward is a postward attached to a private Postfix. It runs as it does on a server: a parent that is root, a
@@ -67,16 +69,31 @@ func Attach(p *Postfix, config PostwardConfig) (*Postward, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// Nothing listens yet and Postfix does not run: attach need not ask either.
-	_, err = w.Run(ctx, "attach", "--apply", "--unheard", "--no-reload", "--postfix", p.ConfigDir, "--state-dir", w.StateDir)
+	if _, err = w.Run(ctx, "attach", "--apply", "--unheard", "--no-reload", "--postfix", p.ConfigDir, "--state-dir", w.StateDir); err != nil {
+		return w, err
+	}
+	if config.Behind {
+		err = w.configureAt(w.sockets() + "-behind")
+	}
 	return w, err
 }
 
-func (w *Postward) configure() error {
+// sockets is the directory that Postfix looks for postward's sockets in.
+func (w *Postward) sockets() string { return filepath.Join(w.postfix.QueueDir, "postward") }
+
+// Wire lays a wire between Postfix and a postward that is Behind, on the socket of a direction.
+func (w *Postward) Wire(direction string) (*Wire, error) {
+	name := direction + ".sock"
+	return NewWire(filepath.Join(w.sockets(), name), filepath.Join(w.sockets()+"-behind", name))
+}
+
+func (w *Postward) configure() error { return w.configureAt(w.sockets()) }
+
+func (w *Postward) configureAt(sockets string) error {
 	mode := w.Mode
 	if mode == "" {
 		mode = "shadow"
 	}
-	sockets := filepath.Join(w.postfix.QueueDir, "postward")
 	text := fmt.Sprintf(`node = "mail.example.org"
 mode = %q
 state_dir = %q
@@ -99,16 +116,25 @@ local = "unix:%[8]s/local.sock"
 	return nil
 }
 
-// Start starts it and waits until it answers.
-func (w *Postward) Start() error {
-	p, err := StartProcess(w.LogPath(), nil, w.Binary, "serve", "--config", w.Config)
+// Launch starts it and waits for nothing.
+func (w *Postward) Launch() error {
+	p, err := StartProcess(w.LogPath(), w.Env, w.Binary, "serve", "--config", w.Config)
 	if err != nil {
 		return err
 	}
 	w.process = p
+	return nil
+}
+
+// Start starts it and waits until it answers.
+func (w *Postward) Start() error {
+	if err := w.Launch(); err != nil {
+		return err
+	}
+	p := w.process
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	err = Wait(ctx, "an answer of postward", func() error {
+	err := Wait(ctx, "an answer of postward", func() error {
 		select {
 		case <-p.Ended():
 			return fmt.Errorf("postward has ended: %s", w.LogTail(10))

@@ -167,10 +167,10 @@ func (s *Sink) take(d Delivery) {
 	defer s.mu.Unlock()
 	s.deliveries = append(s.deliveries, d)
 	for _, to := range d.To {
-		s.copies[Copy{d.Token, strings.ToLower(to)}]++
+		s.copies[Copy{d.Token, plain(to)}]++
 	}
 	for _, to := range d.Failed {
-		s.returned[Copy{d.Returned, strings.ToLower(to)}]++
+		s.returned[Copy{d.Returned, plain(to)}]++
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 	"postward/test/rig"
 )
 
-// kills is how often postward dies in the middle of its work: 3 times, 30 with PROVE.
+// kills is how often postward dies in the middle of its work: 3 times, 300 with PROVE.
 func kills() int {
 	if os.Getenv("PROVE") != "" {
-		return 30
+		return 300
 	}
 	return 3
 }

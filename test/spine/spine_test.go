@@ -25,7 +25,7 @@ var users = func() map[string]string {
 	all := map[string]string{}
 	for _, name := range []string{"anna", "bob", "alarm"} {
 		all[name] = "password of " + name
-		for i := range 10 {
+		for i := range max(10, kills()/3) {
 			all[fmt.Sprintf("%s%d", name, i)] = all[name]
 		}
 	}
@@ -51,6 +51,11 @@ type field struct {
 // attached starts a site with postward. It ends with the test.
 func attached(t *testing.T, config rig.PostwardConfig) *field {
 	t.Helper()
+	return attachedTo(t, rig.PostfixConfig{}, config)
+}
+
+func attachedTo(t *testing.T, postfix rig.PostfixConfig, config rig.PostwardConfig) *field {
+	t.Helper()
 	binary, err := rig.Build()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +64,7 @@ func attached(t *testing.T, config rig.PostwardConfig) *field {
 	if config.Settings == "" {
 		config.Settings = settings
 	}
-	site, err := rig.NewSite(rig.PostfixConfig{}, users)
+	site, err := rig.NewSite(postfix, users)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"postward/internal/ctl"
+	"postward/internal/guard"
+	"postward/internal/investigate"
+	"postward/internal/oldlog"
+)
+
+func (a *app) investigateCommand() *cobra.Command {
+	var html, account, since, sample string
+	var journal bool
+	c := &cobra.Command{Use: "investigate PATH…", Short: "what happened here? reads mail logs, needs no daemon and no configuration",
+		Long: "Read mail logs (files, directories, .gz .xz .bz2 .zst, - for standard input) and say who sent how much and from where,\n" +
+			"which accounts stand out and why, who guesses passwords, what the receivers said, and what postward would have held,\n" +
+			"at which mail. Exit status 1: an account stands out.",
+		Example: "  postward investigate /var/log\n  postward investigate --html what-happened.html /var/log/mail.log*\n  postward investigate --journal --since 168h",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && !journal {
+				return &ctl.Problem{What: "no log was named", Hint: "postward investigate /var/log, or --journal"}
+			}
+			if sample != "" {
+				return a.sample(c.Context(), sample, args)
+			}
+			o := investigate.Options{Now: time.Now(), Account: account, Where: investigate.Where(whereIs())}
+			if err := parseSince(since, &o); err != nil {
+				return err
+			}
+			i := investigate.New(o)
+			if journal {
+				if err := a.readJournal(c.Context(), i, o); err != nil {
+					return err
+				}
+			}
+			if err := a.readLogs(c.Context(), i, args); err != nil {
+				return err
+			}
+			return a.report(i.Finish(), html)
+		}}
+	c.Flags().StringVar(&html, "html", "", "write the report as a page to this file")
+	c.Flags().StringVar(&account, "account", "", "only the mail of this account")
+	c.Flags().StringVar(&since, "since", "", "only what happened since: 48h, 2026-11-20, 2026-11-20T10:00:00+01:00")
+	c.Flags().StringVar(&sample, "sample", "", "a spam sample or complaint: find its mail, its account, and what else that sent")
+	c.Flags().BoolVar(&journal, "journal", false, "read this machine's journal too (journalctl)")
+	return c
+}
+
+func parseSince(text string, o *investigate.Options) error {
+	if text == "" {
+		return nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		o.Since = o.Now.Add(-d)
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			o.Since = t
+			return nil
+		}
+	}
+	return &ctl.Problem{What: fmt.Sprintf("--since %q is no time", text), Hint: "48h, or 2026-11-20, or 2026-11-20T10:00:00+01:00"}
+}
+
+// readJournal reads what the mail programs told journald.
+func (a *app) readJournal(ctx context.Context, i *investigate.Investigation, o investigate.Options) error {
+	args := []string{"-o", "short-iso", "--no-pager", "--facility=mail"}
+	if !o.Since.IsZero() {
+		args = append(args, "--since", "@"+fmt.Sprint(o.Since.Unix()))
+	}
+	cmd := exec.CommandContext(ctx, "journalctl", args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return &ctl.Problem{What: fmt.Sprintf("journalctl cannot be run: %v", err), Hint: "name the log files: postward investigate /var/log"}
+	}
+	err = oldlog.Lines(ctx, out, "", func(line []byte) error { i.Line(line, o.Now); return nil })
+	if failed := cmd.Wait(); err == nil && failed != nil {
+		err = &ctl.Problem{What: fmt.Sprintf("journalctl failed: %v", failed), Hint: "as root, or as a member of the group systemd-journal"}
+	}
+	return err
+}
+
+func (a *app) readLogs(ctx context.Context, i *investigate.Investigation, paths []string) error {
+	var names []string
+	for _, p := range paths {
+		if p == "-" {
+			if err := oldlog.Lines(ctx, os.Stdin, "", func(line []byte) error { i.Line(line, time.Now()); return nil }); err != nil {
+				return fmt.Errorf("read standard input: %w", err)
+			}
+			continue
+		}
+		names = append(names, p)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	files, err := oldlog.Find(names...)
+	if err != nil {
+		return err
+	}
+	p := newProgress(files)
+	defer p.done()
+	for k := range files {
+		f := &files[k]
+		err := f.Lines(ctx, p.read, func(line []byte) error { p.lines++; i.Line(line, f.Changed); return nil })
+		if err != nil {
+			if len(files) == 1 {
+				return err
+			}
+			p.done()
+			fmt.Fprintln(os.Stderr, "postward:", printable(err.Error()))
+		}
+	}
+	return nil
+}
+
+// progress is a bar on standard error for what takes more than a second.
+type progress struct {
+	w            io.Writer
+	size, seen   int64
+	lines        int64
+	began, shown time.Time
+}
+
+func newProgress(files []oldlog.File) *progress {
+	p := &progress{began: time.Now()}
+	for _, f := range files {
+		p.size += f.Size
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		p.w = os.Stderr
+	}
+	return p
+}
+
+func (p *progress) read(n int) {
+	p.seen += int64(n)
+	now := time.Now()
+	if p.w == nil || now.Sub(p.began) < time.Second || now.Sub(p.shown) < 200*time.Millisecond {
+		return
+	}
+	p.shown = now
+	share := float64(p.seen) / float64(max(p.size, 1))
+	width := 40
+	full := min(int(share*float64(width)), width)
+	fmt.Fprintf(p.w, "\r[%s%s] %3.0f %%  %d lines, %.1f million/s ", strings.Repeat("#", full), strings.Repeat("·", width-full), 100*min(share, 1),
+		p.lines, float64(p.lines)/1e6/now.Sub(p.began).Seconds())
+}
+
+func (p *progress) done() {
+	if p.w != nil && !p.shown.IsZero() {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.shown = time.Time{}
+	}
+}
+
+func (a *app) report(r *investigate.Report, html string) error {
+	if html != "" {
+		f, err := os.Create(html)
+		if err != nil {
+			return fmt.Errorf("write the page: %w", err)
+		}
+		err = r.HTML(f)
+		if closing := f.Close(); err == nil {
+			err = closing
+		}
+		if err != nil {
+			return fmt.Errorf("write the page: %w", err)
+		}
+	}
+	if a.json {
+		if err := a.out.json(r); err != nil {
+			return err
+		}
+	} else {
+		a.printReport(r)
+		if html != "" {
+			a.out.line("\nThe page is %s", printable(html))
+		}
+	}
+	if len(r.StandsOut()) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func (a *app) printReport(r *investigate.Report) {
+	o := a.out
+	if r.Ours == 0 {
+		o.line("%d lines were read, and none is Postfix's or Dovecot's.", r.Lines)
+		return
+	}
+	o.line("%s to %s: %d lines, %d understood, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
+	out := r.StandsOut()
+	if len(out) == 0 {
+		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
+	}
+	for _, x := range out {
+		o.line("")
+		o.line("%s sent %s to %s, %d of them in its busiest hour", o.paint(alarm, printable(x.Name)), guard.Count(x.Mails, "mail"), guard.Count(x.Recipients, "recipient"), x.Busiest)
+		s := x.Stopped
+		o.line("  postward would have stopped it at mail %d, on %s", s.Mail, stamp(s.At))
+		o.line("  because %s", printable(s.Why))
+		if !s.Contained.IsZero() {
+			o.line("  the account would have been stopped on %s; %s held, %d refused", stamp(s.Contained), guard.Count(s.Held, "mail"), s.Refused)
+		} else {
+			o.line("  %s would have waited for a person", guard.Count(s.Held, "mail"))
+		}
+		o.line("  until %s; between the two, mail to %s would have left", stamp(s.Last), guard.Count(s.Passed, "recipient"))
+		for _, f := range x.Sources[:min(4, len(x.Sources))] {
+			o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
+		}
+	}
+	o.line("")
+	var rows [][]string
+	for _, x := range r.Accounts[:min(12, len(r.Accounts))] {
+		held, from := "", ""
+		if x.Stopped != nil {
+			held = fmt.Sprint(x.Stopped.Held + x.Stopped.Refused)
+		}
+		if len(x.Sources) > 0 {
+			from = fmt.Sprintf("%s %s", x.Sources[0].Network, investigate.Place(x.Sources[0].ASN, x.Sources[0].Country))
+		}
+		rows = append(rows, []string{x.Name, fmt.Sprint(x.Mails), fmt.Sprint(x.Recipients), fmt.Sprint(x.Bounced), held, from})
+	}
+	o.table([]string{"account", "mails", "recipients", "bounced", "would be held", "mostly from"}, rows)
+	rows = nil
+	for _, g := range r.Guessers[:min(6, len(r.Guessers))] {
+		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
+	}
+	if len(rows) > 0 {
+		o.line("")
+		o.table([]string{"guessed from", "", "failed logins", "last", "and sent as"}, rows)
+	}
+	rows = nil
+	for _, x := range r.Replies[:min(6, len(r.Replies))] {
+		if x.Refused > 0 {
+			rows = append(rows, []string{x.Domain, fmt.Sprint(x.Refused), fmt.Sprint(x.Policy), fmt.Sprint(x.Taken), x.Sample[:min(len(x.Sample), 80)]})
+		}
+	}
+	if len(rows) > 0 {
+		o.line("")
+		o.table([]string{"receiver", "refused", "by policy", "taken", "last words"}, rows)
+	}
+	for program, n := range r.Unread {
+		o.line("%s of %s were not understood", guard.Count(int(n), "line"), printable(program))
+	}
+}
+
+func stamp(t time.Time) string { return when(guard.TimeOf(t)) }

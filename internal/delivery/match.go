@@ -1,0 +1,49 @@
+package delivery
+
+import (
+	"slices"
+	"strings"
+)
+
+// Is reports whether a mail is what a key names: one of its queue IDs, its Message-ID (with or without angle brackets),
+// its account, its reverse-path, or a recipient as given or as expanded. Case does not matter but for queue IDs.
+func (m *Mail) Is(key string) bool {
+	if slices.Contains(m.IDs, key) {
+		return true
+	}
+	same := func(s string) bool { return s != "" && strings.EqualFold(s, key) }
+	if same(m.MessageID) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || same(m.From) {
+		return true
+	}
+	return slices.ContainsFunc(m.Deliveries, func(d Delivery) bool { return same(d.To) || same(d.OrigTo) })
+}
+
+// Outcome says in a word or two what became of a mail.
+func (m *Mail) Outcome() string {
+	counts := map[string]int{}
+	for i := range m.Deliveries {
+		counts[m.Deliveries[i].Outcome]++
+	}
+	switch {
+	case m.End == Deleted:
+		return "deleted by the operator"
+	case m.End == Expired:
+		return "expired"
+	case m.Held > 0 && m.Ended.IsZero():
+		return "in hold"
+	case m.Ended.IsZero() && len(m.Deliveries) == 0:
+		return "on its way"
+	}
+	var words []string
+	for _, outcome := range []string{"sent", "deferred", "bounced"} {
+		if n := counts[outcome]; n == len(m.Deliveries) && n > 0 {
+			return outcome
+		} else if n > 0 {
+			words = append(words, outcome)
+		}
+	}
+	if len(words) == 0 {
+		return string(m.End)
+	}
+	return "partly " + strings.Join(words, ", ")
+}

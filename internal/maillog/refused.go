@@ -1,0 +1,94 @@
+package maillog
+
+import "bytes"
+
+// refused: Dovecot's auth and auth-worker, when a database said no:
+//
+//	conn unix:auth-worker (pid=1,uid=109): auth-worker<4>: sql(user,192.0.2.1,<session>): unknown user (given password: x)
+//
+// The user name is a stranger's and stands first. It ends at the first comma behind which an address and "): " stand;
+// if there is another such place the line is Doubtful, since the password behind it is a stranger's too. That
+// password is never part of Reply.
+func refused(l *Line, s scan) Kind {
+	if s.lit("pam_unix(") {
+		return pamFailure(l, scan{l.Text})
+	}
+	if kind := s.level(l); kind != Noted {
+		return kind
+	}
+	if s.lit("conn unix:") {
+		n := bytes.Index(s.rest, []byte("): auth-worker<"))
+		if n < 0 {
+			return Other
+		}
+		s.rest = s.rest[n+len("): auth-worker<"):]
+		if _, ok := s.take(digits); !ok || !s.lit(">: ") {
+			return Doubtful
+		}
+	}
+	var ok bool
+	if l.Database, ok = s.take(word); !ok || !s.byte('(') {
+		l.Database = nil
+		return Other
+	}
+	if !s.subject(l) {
+		l.Database = nil
+		return Other
+	}
+	if !verdict(s.rest) {
+		l.Database, l.SASLUsername, l.Client, l.Session = nil, nil, Peer{}, nil
+		return Other
+	}
+	if string(l.SASLUsername) == "?" { // what Dovecot writes for none
+		l.SASLUsername = nil
+	}
+	l.Reply = s.rest
+	for _, secret := range [...]string{" (given password: ", " (SHA1 of given password: ", " (username: "} {
+		if i := bytes.Index(l.Reply, []byte(secret)); i >= 0 {
+			l.Reply = l.Reply[:i]
+		}
+	}
+	return sure(PasswordRefused, !bytes.Contains(s.rest, []byte("): ")))
+}
+
+// subject reads "user,address,<session>): "; address and session may be missing.
+func (s *scan) subject(l *Line) bool {
+	b := s.rest
+	for i := 0; i < len(b); i++ {
+		rest := scan{b[i:]}
+		var addr, session []byte
+		ok := true
+		if rest.byte(',') {
+			if addr, ok = rest.take(host); ok {
+				ok = isAddr(addr)
+			}
+			if ok && rest.lit(",<") {
+				session, ok = rest.bracketed()
+			}
+		}
+		if ok && rest.lit("): ") {
+			l.SASLUsername, l.Client.Addr, l.Session = b[:i], addr, session
+			*s = rest
+			return true
+		}
+		if next := bytes.IndexAny(b[i+1:], ",)"); next < 0 {
+			return false
+		} else {
+			i += next
+		}
+	}
+	return false
+}
+
+// verdict reports whether a database's words mean that the login was refused.
+func verdict(text []byte) bool {
+	for _, words := range [...]string{"unknown user", "Unknown user", "Password mismatch", "password mismatch",
+		"pam_authenticate() failed: ", "invalid credentials", "Invalid credentials", "Username character disallowed by ",
+		"Authentication failure due to policy server refusal", "invalid input", "Password expired", "User is disabled",
+		"user not found from ", "Attempted login with password having illegal chars"} {
+		if bytes.HasPrefix(text, []byte(words)) {
+			return true
+		}
+	}
+	return false
+}
