@@ -35,6 +35,8 @@ var arrows = map[string]string{
 	"internal/attach":      "guard maillog message oldlog",
 	"internal/netinfo":     "",
 	"internal/netinfo/gen": "netinfo",
+	"internal/dns":         "",
+	"internal/dnsbl":       "dns",
 	"test/rig":             "",
 }
 

@@ -1,0 +1,73 @@
+package dnsbl
+
+import (
+	"errors"
+	"strings"
+)
+
+// Key is an operator's key for lists that want one. It becomes part of a name when a list is asked, and shows
+// itself nowhere else: not printed, not logged, not in JSON.
+type Key struct {
+	reveal func() string // a function, for fmt prints what fields hold
+}
+
+// NewKey takes a key: letters, digits, hyphens, 8 to 63 of them. The error does not repeat it.
+func NewKey(text string) (Key, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if len(text) < 8 || len(text) > 63 {
+		return Key{}, errors.New("read a list's key: it does not have 8 to 63 characters")
+	}
+	for i := range len(text) {
+		if c := text[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return Key{}, errors.New("read a list's key: it has other characters than letters, digits and hyphens")
+		}
+	}
+	return Key{reveal: func() string { return text }}, nil
+}
+
+// Known reports whether there is a key.
+func (k Key) Known() bool { return k.reveal != nil }
+
+// String does not show it.
+func (k Key) String() string {
+	if k.Known() {
+		return "(a key)"
+	}
+	return "(no key)"
+}
+
+// GoString does not show it.
+func (k Key) GoString() string { return k.String() }
+
+// MarshalText does not show it.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// in puts the key into a key zone.
+func (k Key) in(zone string) string { return strings.Replace(zone, "{key}", k.reveal(), 1) }
+
+// hide takes the key out of a text that came from a list.
+func (k Key) hide(text string) string {
+	if !k.Known() {
+		return text
+	}
+	secret := k.reveal()
+	for at := 0; ; {
+		i := strings.Index(lower(text[at:]), secret)
+		if i < 0 {
+			return text
+		}
+		text = text[:at+i] + "{key}" + text[at+i+len(secret):]
+		at += i + len("{key}")
+	}
+}
+
+// lower is lower case of ASCII alone, so that octets stay where they are.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
