@@ -69,7 +69,7 @@ func (c *Client) MX(ctx context.Context, name string) Answer { return c.Lookup(c
 
 // PTR is Resolver's.
 func (c *Client) PTR(ctx context.Context, addr netip.Addr) Answer {
-	return c.Lookup(ctx, reverseName(addr), PTR)
+	return c.Lookup(ctx, ReverseName(addr), PTR)
 }
 
 // Lookup is Resolver's. A name that DNS cannot carry does not exist: nobody is asked.

@@ -52,8 +52,8 @@ func Reverse(addr netip.Addr) string {
 	return string(text[:len(text)-1])
 }
 
-// reverseName is the name under which an address's PTR records are.
-func reverseName(addr netip.Addr) string {
+// ReverseName is the name under which an address's PTR records are, with the final dot (RFC 1035 section 3.5, RFC 3596 section 2.5).
+func ReverseName(addr netip.Addr) string {
 	if addr = addr.Unmap(); addr.Is4() {
 		return Reverse(addr) + ".in-addr.arpa."
 	}

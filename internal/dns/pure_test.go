@@ -25,7 +25,7 @@ func TestReverseNames(t *testing.T) {
 }
 
 func TestAMappedAddresssNamesAreIPv4s(t *testing.T) {
-	if got := reverseName(netip.MustParseAddr("::ffff:192.0.2.1")); got != "1.2.0.192.in-addr.arpa." {
+	if got := ReverseName(netip.MustParseAddr("::ffff:192.0.2.1")); got != "1.2.0.192.in-addr.arpa." {
 		t.Error(got)
 	}
 }

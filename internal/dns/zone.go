@@ -67,7 +67,7 @@ func (z *Zone) MX(ctx context.Context, name string) Answer { return z.Lookup(ctx
 
 // PTR is Resolver's.
 func (z *Zone) PTR(ctx context.Context, addr netip.Addr) Answer {
-	return z.Lookup(ctx, reverseName(addr), PTR)
+	return z.Lookup(ctx, ReverseName(addr), PTR)
 }
 
 // Lookup is Resolver's. Silence is told at once.

@@ -1,0 +1,58 @@
+package check
+
+// ID says which finding it is: its topic, a dot, the fault. IDs are stored by those who compare runs and never change
+// their meaning.
+type ID string
+
+// entry is what is always so about a finding.
+type entry struct {
+	id    ID
+	grade Grade
+	title string // a few words
+	why   string // a sentence: what it costs
+}
+
+// catalogue is every finding there is, the more urgent first: what must be mended before the rest can be believed,
+// then what loses mail, then what costs trust. Each topic has besides, by itself, a finding that all is well and one
+// that something could not be learned.
+var catalogue = []entry{
+	{"mx.nxdomain", Fault, "the domain does not exist", "Nobody can write to it, and what it sends is refused."},
+	{"mx.none", Fault, "no mail exchanger", "Mail goes to the domain's own address by RFC 5321 section 5.1, and many receivers refuse senders that cannot be answered."},
+	{"mx.null", Note, "the domain takes no mail", "A null MX (RFC 7505) says that nobody can be written to here: a domain that sends mail must not have it."},
+	{"mx.null-mixed", Fault, "a null MX beside others", "RFC 7505 section 3: the null MX must be alone; some senders then give up at once."},
+	{"mx.alias", Warning, "the mail exchanger is an alias", "RFC 5321 section 5.1: the name in an MX record must have an address itself; some senders refuse an alias."},
+	{"mx.unresolved", Fault, "the mail exchanger has no address", "Mail to it cannot be delivered."},
+	{"mx.address", Fault, "the MX record holds an address", "An MX record wants a name (RFC 1035 section 3.3.9); an address in its place is no host for anybody."},
+	{"mx.private", Fault, "the mail exchanger's address is private", "Nobody outside can reach it."},
+	{"address.no-ptr", Fault, "the address has no name", "Gmail, Yahoo and many others refuse mail from an address without a PTR record."},
+	{"address.unconfirmed", Fault, "the name does not lead back to the address", "The PTR's name must have this address (forward-confirmed reverse DNS); Gmail and Yahoo ask for it."},
+	{"address.several-ptr", Note, "the address has several names", "Receivers look at one of them, and not always at the same."},
+	{"address.generic", Warning, "the address has a provider's generic name", "Yahoo and others take such names for home lines and refuse them."},
+	{"address.private", Note, "the address is private", "What the world sees is another address: name it, or run the check outside."},
+	{"address.helo", Warning, "HELO says another name than the address has", "RFC 5321 section 4.1.1.1: the name given must be the host's; receivers count a difference against the mail."},
+	{"address.helo-unresolved", Warning, "the HELO name does not exist", "RFC 5321 section 2.3.5: HELO must be a name that resolves; many receivers refuse one that does not."},
+	{"address.helo-syntax", Fault, "the HELO name is none", "A single word, an address without brackets or localhost is refused by many receivers."},
+}
+
+// entry is the catalogue's entry of an ID.
+func (id ID) entry() entry {
+	for i := range catalogue {
+		if catalogue[i].id == id {
+			return catalogue[i]
+		}
+	}
+	if id == id.Topic().unknown() {
+		return entry{id, Unknown, "not learned", "Nothing is said about it until it can be asked."}
+	}
+	return entry{id, Fine, "as it should be", ""}
+}
+
+// urgency is the place of an ID in the catalogue.
+func (id ID) urgency() int {
+	for i := range catalogue {
+		if catalogue[i].id == id {
+			return i
+		}
+	}
+	return len(catalogue) + order(id.Topic())
+}

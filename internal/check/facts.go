@@ -1,0 +1,83 @@
+package check
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"postward/internal/dns"
+)
+
+// facts are what several topics need. Each is asked for when it is first wanted, once; whoever wants it waits.
+type facts struct {
+	mx      func() dns.Answer
+	hosts   func() []host       // the mail exchangers, the most preferred first
+	senders func() []netip.Addr // what sends the domain's mail
+}
+
+// host is a mail exchanger and its addresses.
+type host struct {
+	name  string
+	addrs dns.Answer
+}
+
+// learn says how each fact is learned.
+func (r *run) learn(ctx context.Context) {
+	r.mx = sync.OnceValue(func() dns.Answer { return r.Resolver.MX(ctx, r.Domain) })
+	r.hosts = sync.OnceValue(func() []host { return r.findHosts(ctx) })
+	r.senders = sync.OnceValue(r.findSenders)
+}
+
+// findHosts asks for the exchangers' addresses; without an MX record the domain itself is the exchanger (RFC 5321
+// section 5.1).
+func (r *run) findHosts(ctx context.Context) []host {
+	if r.Domain == "" {
+		return nil
+	}
+	names := []string{}
+	mx := r.mx()
+	for _, x := range mx.Exchangers {
+		if x.Host != "." && !slices.Contains(names, x.Host) && len(names) < MaxHosts {
+			names = append(names, x.Host)
+		}
+	}
+	if mx.Outcome == dns.NoData {
+		names = append(names, r.Domain)
+	}
+	hosts := make([]host, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { hosts[i] = host{name, r.Resolver.Addresses(ctx, name)} })
+	}
+	all.Wait()
+	return hosts
+}
+
+// findSenders are the addresses of the target, or else those of its exchangers.
+func (r *run) findSenders() []netip.Addr {
+	senders := slices.Clone(r.Addrs)
+	if len(senders) == 0 {
+		for _, h := range r.hosts() {
+			senders = append(senders, h.addrs.Addrs...)
+		}
+	}
+	slices.SortFunc(senders, netip.Addr.Compare)
+	senders = slices.Compact(senders)
+	return senders[:min(len(senders), MaxAddrs)]
+}
+
+// local reports whether nobody outside can reach an address.
+func local(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast() || shared.Contains(a)
+}
+
+// shared is RFC 6598's address space behind a provider's NAT.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// under reports whether a name is another or below it.
+func under(name, top string) bool {
+	return name == top || strings.HasSuffix(name, "."+top)
+}

@@ -1,0 +1,202 @@
+package check
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/dns"
+)
+
+// clean is a domain with nothing to find. A fault is an edit of it.
+const clean = `
+example.org. SOA ns1.example.org. hostmaster.example.org. 1 3600 900 604800 300
+example.org. NS ns1.example.org.
+example.org. NS ns2.example.org.
+example.org. MX 10 mx1.example.org.
+example.org. MX 20 mx2.example.org.
+mx1.example.org. A 192.0.2.25
+mx1.example.org. AAAA 2001:db8::25
+mx2.example.org. A 192.0.2.26
+25.2.0.192.in-addr.arpa. PTR mx1.example.org.
+26.2.0.192.in-addr.arpa. PTR mx2.example.org.
+5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mx1.example.org.
+`
+
+// world is a zone as text, and how it is asked.
+type world struct {
+	lines  []string
+	target Target
+	fail   map[string]dns.Outcome
+}
+
+func newWorld() *world {
+	return &world{lines: strings.Split(strings.TrimSpace(clean), "\n"), target: Target{Domain: "example.org", HELO: "mx1.example.org"}, fail: map[string]dns.Outcome{}}
+}
+
+// apply does to the zone what a mend says.
+func (w *world) apply(t *testing.T, m *Mend) {
+	t.Helper()
+	for _, r := range m.Remove {
+		n := len(w.lines)
+		w.lines = slices.DeleteFunc(w.lines, func(line string) bool {
+			return line == r.String() || r.Value == "" && strings.HasPrefix(line, r.Name+" "+r.Type+" ")
+		})
+		if len(w.lines) == n {
+			t.Errorf("the mend takes out %q, which is not there", r)
+		}
+	}
+	for _, command := range m.Set {
+		if name, ok := strings.CutPrefix(command, "postconf -e 'smtp_helo_name = "); ok {
+			w.target.HELO = strings.TrimSuffix(name, "'")
+		}
+	}
+	for _, r := range m.Add {
+		w.lines = append(w.lines, r.String())
+	}
+}
+
+// check looks at the world and returns what is worth saying.
+func (w *world) check(t *testing.T) []Finding {
+	t.Helper()
+	zone, err := dns.ParseZone(strings.NewReader(strings.Join(w.lines, "\n")+"\n"), ".", "world")
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, strings.Join(w.lines, "\n"))
+	}
+	for name, o := range w.fail {
+		zone.Fail(name, o)
+	}
+	report := Run(t.Context(), Config{Resolver: zone, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, w.target, nil)
+	return slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Grade == Fine })
+}
+
+func ids(findings []Finding) []ID {
+	var all []ID
+	for _, f := range findings {
+		all = append(all, f.ID)
+	}
+	return all
+}
+
+// fault is one planted fault: lines taken out of the clean zone and put in, and what must be found, alone.
+type fault struct {
+	take []string // beginnings of lines
+	put  []string
+	also func(*world)
+	want []ID // the first is the fault, the others follow from it
+	left []ID // what may be left after the mends of all, which a mend cannot know of
+}
+
+func (f *fault) plant(t *testing.T, w *world) {
+	t.Helper()
+	for _, begin := range f.take {
+		n := len(w.lines)
+		w.lines = slices.DeleteFunc(w.lines, func(line string) bool { return strings.HasPrefix(line, begin) })
+		if len(w.lines) == n {
+			t.Fatalf("no line begins with %q", begin)
+		}
+	}
+	w.lines = append(w.lines, f.put...)
+	if f.also != nil {
+		f.also(w)
+	}
+}
+
+func TestNothingIsFoundOnACleanDomain(t *testing.T) {
+	if found := newWorld().check(t); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestEveryPlantedFaultIsFoundAndMended(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			f.plant(t, w)
+			found := w.check(t)
+			got, want := ids(found), slices.Clone(f.want)
+			slices.Sort(got)
+			slices.Sort(want)
+			if got = slices.Compact(got); !slices.Equal(got, want) {
+				t.Fatalf("found %v, want %v: %+v", got, want, found)
+			}
+			for _, finding := range found {
+				switch {
+				case finding.Mend != nil:
+					w.apply(t, finding.Mend)
+				case finding.Grade.Worth():
+					t.Errorf("%s has no mend", finding.ID)
+				}
+			}
+			if left := ids(w.check(t)); !slices.Equal(left, f.left) {
+				t.Errorf("the mends leave %v, want %v, of\n%s", left, f.left, strings.Join(w.lines, "\n"))
+			}
+		})
+	}
+}
+
+func TestEveryIDIsInAFault(t *testing.T) {
+	planted := map[ID]bool{}
+	for _, f := range faults {
+		for _, id := range f.want {
+			planted[id] = true
+		}
+	}
+	for _, e := range catalogue {
+		if !planted[e.id] {
+			t.Errorf("no fault plants %s", e.id)
+		}
+		if order(e.id.Topic()) < 0 {
+			t.Errorf("%s is of no topic", e.id)
+		}
+	}
+}
+
+// faults are the planted ones, topic by topic.
+var faults = merge(mxFaults, addressFaults)
+
+var mxFaults = map[string]fault{
+	"the domain does not exist": {take: []string{"example.org. ", "mx1.", "mx2."}, put: []string{"77.2.0.192.in-addr.arpa. PTR out.example.net.", "out.example.net. A 192.0.2.77"},
+		also: func(w *world) { w.target.Addrs, w.target.HELO = addrs("192.0.2.77"), "" }, want: []ID{"mx.nxdomain"}, left: []ID{"mx.nxdomain"}},
+	"no MX":                     {take: []string{"example.org. MX"}, put: []string{"example.org. A 192.0.2.25", "mail.example.org. A 192.0.2.25"}, want: []ID{"mx.none"}},
+	"a null MX":                 {take: []string{"example.org. MX"}, put: []string{"example.org. MX 0 ."}, also: func(w *world) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.null"}, left: []ID{"mx.null"}},
+	"a null MX beside others":   {put: []string{"example.org. MX 0 ."}, want: []ID{"mx.null-mixed"}},
+	"an alias":                  {take: []string{"example.org. MX 20"}, put: []string{"example.org. MX 20 alias.example.org.", "alias.example.org. CNAME mx2.example.org."}, want: []ID{"mx.alias"}},
+	"an exchanger unknown":      {put: []string{"example.org. MX 30 mx3.example.org."}, want: []ID{"mx.unresolved"}},
+	"an address in the MX":      {put: []string{"example.org. MX 30 192.0.2.26."}, want: []ID{"mx.address"}},
+	"a private address":         {put: []string{"mx2.example.org. A 10.0.0.1"}, also: func(w *world) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.private"}},
+	"nobody answers for the MX": {also: func(w *world) { w.fail["mx2.example.org"] = dns.Timeout; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.unknown"}, left: []ID{"mx.unknown"}},
+}
+
+var addressFaults = map[string]fault{
+	"no PTR":                     {take: []string{"25.2.0.192"}, want: []ID{"address.no-ptr"}},
+	"no way back":                {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org.", "other.example.org. A 192.0.2.99"}, want: []ID{"address.unconfirmed"}},
+	"a name without an address":  {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org."}, want: []ID{"address.unconfirmed"}},
+	"several names":              {put: []string{"25.2.0.192.in-addr.arpa. PTR www.example.org.", "www.example.org. A 192.0.2.25"}, want: []ID{"address.several-ptr"}},
+	"a generic name":             {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR 192-0-2-25.dsl.example.net.", "192-0-2-25.dsl.example.net. A 192.0.2.25"}, want: []ID{"address.generic"}},
+	"a private sender":           {also: func(w *world) { w.target.Addrs = addrs("192.0.2.25", "192.168.1.2") }, want: []ID{"address.private"}, left: []ID{"address.private"}},
+	"HELO localhost":             {also: func(w *world) { w.target.HELO = "localhost" }, want: []ID{"address.helo-syntax"}},
+	"HELO raspberrypi.local":     {also: func(w *world) { w.target.HELO = "raspberrypi.local" }, want: []ID{"address.helo-syntax"}},
+	"HELO that nobody knows":     {also: func(w *world) { w.target.HELO = "nowhere.example.org" }, want: []ID{"address.helo-unresolved"}},
+	"HELO of another host":       {put: []string{"www.example.org. A 192.0.2.80"}, also: func(w *world) { w.target.HELO, w.target.Addrs = "www.example.org", addrs("192.0.2.25") }, want: []ID{"address.helo"}},
+	"nobody answers for the PTR": {also: func(w *world) { w.fail["25.2.0.192.in-addr.arpa"] = dns.Failure }, want: []ID{"address.unknown"}, left: []ID{"address.unknown"}},
+}
+
+func merge(all ...map[string]fault) map[string]fault {
+	sum := map[string]fault{}
+	for _, m := range all {
+		maps.Copy(sum, m)
+	}
+	return sum
+}
+
+func addrs(all ...string) []netip.Addr {
+	var parsed []netip.Addr
+	for _, a := range all {
+		parsed = append(parsed, netip.MustParseAddr(a))
+	}
+	return parsed
+}
