@@ -73,6 +73,7 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	if s.NetworksOf != 0 {
 		o.line("networks   table of %s, %s old", s.NetworksOf.Time().Format("2006-01-02"), guard.Count(int(s.Now.Sub(s.NetworksOf).Hours()/24), "day"))
 	}
+	o.line("log        %s", logRead(&s.Log))
 	o.line("verdicts   %s", verdicts(s.Verdicts))
 }
 
@@ -94,3 +95,22 @@ func verdicts(v map[guard.Reason]uint64) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// logRead says how much of the mail log was read, and what of it was not understood.
+func logRead(l *ctl.Log) string {
+	text := guard.Count(int(l.Lines), "line") + " read"
+	if l.Lost > 0 {
+		text += fmt.Sprintf(", %d left out by the journal itself", l.Lost)
+	}
+	var parts []string
+	for _, p := range l.Puzzling {
+		parts = append(parts, fmt.Sprintf("%s %d", printable(p.Program), p.Lines))
+	}
+	if len(parts) > 0 {
+		text += ", not understood: " + strings.Join(parts[:min(len(parts), maxPuzzlingShown)], ", ")
+	}
+	return text
+}
+
+// maxPuzzlingShown bounds the programs that status names: it is one screen, --json has them all.
+const maxPuzzlingShown = 5

@@ -30,6 +30,21 @@ type Status struct {
 	NetworksOf guard.Time                   `json:"networks_of"` // when the table of networks and countries was made
 	Sockets    map[guard.Direction]string   `json:"sockets"`
 	Sessions   map[guard.Direction]int      `json:"sessions"`
+	Log        Log                          `json:"log"`
+}
+
+// Log is what was read of the mail log since the start.
+type Log struct {
+	Lines    uint64     `json:"lines"`
+	Lost     uint64     `json:"lost,omitempty"` // lines that the log itself says it left out
+	Puzzling []Puzzling `json:"not_understood"`
+}
+
+// Puzzling counts the lines of a program that we know, in words that we do not.
+type Puzzling struct {
+	Program string `json:"program"`
+	Lines   uint64 `json:"lines"`
+	Example string `json:"example"` // the last one: a stranger's text
 }
 
 // AccountChange is the request of "account/allow", "account/deny" and "account/class".

@@ -32,7 +32,7 @@ type signs struct {
 }
 
 func (d *Daemon) signsNow() signs {
-	s := signs{sessions: map[guard.Direction]uint64{}, lines: d.lines.Load()}
+	s := signs{sessions: map[guard.Direction]uint64{}, lines: d.hearing.count()}
 	for _, m := range d.servers {
 		if m.Direction != guard.Local { // nothing comes in there without a mail
 			s.sessions[m.Direction] = m.Served()

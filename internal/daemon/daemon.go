@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"postward/internal/config"
@@ -56,7 +55,7 @@ type Daemon struct {
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
 	troubles  troubles
-	lines     atomic.Uint64 // of the log, since the start
+	hearing   hearing
 	injectors injectors
 	due       chan work
 	alerts    chan work

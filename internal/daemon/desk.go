@@ -344,7 +344,7 @@ func (d *Daemon) status() ctl.Status {
 	s := ctl.Status{
 		Version: d.version, Node: d.config.Node, Started: d.started, Now: now(), Modes: d.state.Policy().Modes,
 		Listed: d.state.Site().Listed, Accounts: len(d.state.Accounts()), Verdicts: maps.Clone(d.verdicts),
-		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.list(),
+		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.list(), Log: d.hearing.told(),
 	}
 	if len(d.notify.Channels()) == 0 {
 		s.Troubles = append(s.Troubles, nobodyTold)

@@ -57,14 +57,10 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	for _, g := range b.Gaps {
 		d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
 	}
-	d.lines.Add(uint64(len(b.Lines)))
+	d.hearing.heard(len(b.Lines))
 	var last *store.Ticket
-	var line maillog.Line
 	for i, l := range b.Lines {
-		if !maillog.Parse(l.Text, &line) {
-			continue
-		}
-		t, err := d.takeLineAgain(ctx, &line, b.Key(i))
+		t, err := d.hear(ctx, l.Text, b.Key(i))
 		if err != nil {
 			return err
 		}
@@ -90,10 +86,18 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 // written within a second or two: a commit of their own for each would wear out an SD card.
 const manyLines = 200
 
-// takeLineAgain takes a line as often as the journal refuses it.
-func (d *Daemon) takeLineAgain(ctx context.Context, l *maillog.Line, key follow.Key) (*store.Ticket, error) {
+// hear reads a line and takes it, as often as the journal refuses what it tells.
+func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.Ticket, error) {
+	var line maillog.Line
+	if !maillog.Parse(text, &line) {
+		return nil, nil
+	}
+	if line.Kind == maillog.Other || line.Kind == maillog.Doubtful {
+		d.hearing.puzzled(&line)
+		return nil, nil
+	}
 	for {
-		t, err := d.takeLine(l, key)
+		t, err := d.takeLine(&line, key)
 		if !errors.Is(err, store.ErrUnavailable) {
 			return t, err
 		}
