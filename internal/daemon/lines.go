@@ -111,6 +111,9 @@ func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.
 
 // takeLine makes an event of a line about a mail that is followed. Other lines are nothing to us.
 func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error) {
+	if l.Kind == maillog.PickedUp && l.OtherID != nil {
+		return d.takeRequeued(l)
+	}
 	if l.Kind == maillog.PickedUp {
 		d.injectors.note(string(l.QueueID), uint64(l.UID), l.Stamp.Time(time.Now()))
 		return nil, nil
@@ -136,6 +139,18 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 		e.Key += ":" + key.String()
 	}
 	return d.recordLocked(e)
+}
+
+// takeRequeued notes the new queue ID of a mail that is followed. An ID is used again: the reverse-path must be the same.
+func (d *Daemon) takeRequeued(l *maillog.Line) (*store.Ticket, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Queued(string(l.OtherID))
+	if m == nil || m.ReversePath != string(l.From) {
+		return nil, nil
+	}
+	id := string(l.QueueID)
+	return d.recordLocked(&guard.Event{Kind: guard.KindRequeued, At: now(), Mail: m.ID, Account: m.Account, QueueID: id, Key: "requeued:" + m.ID + ":" + id})
 }
 
 // kindOf returns what a line tells of a mail of ours; empty for nothing.

@@ -464,6 +464,30 @@ func TestContainmentHoldsWhatIsQueued(t *testing.T) {
 	w.same()
 }
 
+func TestARequeuedMailKeepsItsAccount(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	first := w.mail("anna", "203.0.113.80", "first@far.example")
+	first.QueueID = "4AAAA1"
+	w.send(first)
+	m := w.state.Mail("m1")
+	if m.Status != MailCooling || w.state.Account("anna").Waiting != 1 {
+		t.Fatalf("the mail does not cool: %s", m.Status)
+	}
+	w.apply(Event{Key: "requeued:m1:4BBBB1", Kind: KindRequeued, Mail: "m1", QueueID: "4BBBB1"})
+	if w.state.Queued("4AAAA1") != nil || w.state.Queued("4BBBB1") != m {
+		t.Error("the mail is not found under its new ID alone")
+	}
+	if m.Status != MailReleased || w.state.Account("anna").Waiting != 0 {
+		t.Errorf("%s, %d waiting", m.Status, w.state.Account("anna").Waiting)
+	}
+	w.now = m.ReleaseAt
+	if due := w.apply(Event{Key: "cooled:m1", Kind: KindCooled, Mail: "m1"}); len(due) != 0 {
+		t.Errorf("it is released again: %+v", due)
+	}
+	w.same()
+}
+
 // What cooled until the moment of the containment is on its way, or not: nobody knows. It is held all the same.
 func TestContainmentTakesBackWhatItWasLettingGo(t *testing.T) {
 	for _, carried := range []bool{false, true} {

@@ -18,6 +18,8 @@ func (s *State) mailEvent(e *Event) []Effect {
 		s.untaken(m)
 	case KindLeft, KindBounced:
 		s.answered(m, e)
+	case KindRequeued:
+		s.requeued(m, e.QueueID)
 	case KindForeign:
 		s.foreign(m, e.Key)
 	case KindGone:
@@ -84,6 +86,22 @@ func (s *State) foreign(m *Mail, line string) {
 	}
 	s.stopWaiting(m)
 	m.Status = MailForeign
+}
+
+// requeued follows a mail to its new queue ID. Postfix takes it off hold with that, and asks no milter: an administrator
+// let it go.
+func (s *State) requeued(m *Mail, queueID string) {
+	if s.queue[m.QueueID] == m.ID {
+		delete(s.queue, m.QueueID)
+	}
+	m.QueueID = queueID
+	s.noteQueueID(m)
+	switch m.Status {
+	case MailCooling, MailHeld, MailForeign, MailReleasing:
+		s.stopWaiting(m)
+		s.end(effectID(&Effect{Act: ActRelease, Mail: m.ID}))
+		m.Status, m.ByHand, m.Teach = MailReleased, true, nil
+	}
 }
 
 func (s *State) removeMail(m *Mail, now Time) {

@@ -1,0 +1,54 @@
+//go:build daemons
+
+package spine_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"postward/test/rig"
+)
+
+// postsuper -r gives each mail another queue ID, takes it off hold, and asks no milter: an administrator let it go. It is
+// still the mail of its account.
+func TestRequeuedMailIsFollowedUnderItsNewID(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{Mode: "enforce"})
+	f.do(t, "account", "allow", "anna")
+	f.Sink.Answer("later@example.net", rig.Answer{Code: 451, Text: "4.3.0 not now"})
+	sent := []rig.Mail{
+		f.one("anna", office, "later@example.net"),
+		f.one("anna", stranger, "v1@example.net", "v2@example.net", "v3@example.net", "v4@example.net", "v5@example.net", "v6@example.net"),
+	}
+	queued := func(deferred, held int) func() error {
+		return func() error {
+			var s struct{ Queued, Held int }
+			if err := f.Ask(f.ctx, &s, "status"); err != nil || s.Queued == deferred && s.Held == held {
+				return err
+			}
+			return fmt.Errorf("%+v", s)
+		}
+	}
+	f.wait(t, "one mail is deferred, one held", queued(1, 1))
+	f.wait(t, "the first was tried", func() error {
+		if !strings.Contains(f.Site.Postfix.LogTail(100), "status=deferred") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	for _, tool := range [][]string{{"postsuper", "-r", "ALL"}, {"postkick", "public", "pickup", "W"}} {
+		if out, err := f.Site.Postfix.Command(f.ctx, tool[0], tool[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	f.wait(t, "the one is deferred again under another ID, the other is gone", queued(1, 0))
+	f.Sink.Answer("later@example.net", rig.Answer{})
+	if err := f.Site.Postfix.Command(f.ctx, "postqueue", "-f").Run(); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(t, "nothing is left", queued(0, 0))
+	if ledger := f.account(t, sent); len(ledger.AtSink) != 7 {
+		t.Error(ledger)
+	}
+}
