@@ -21,7 +21,7 @@ var arrows = map[string]string{
 	"internal/maillog":     "",
 	"internal/milter":      "fingerprint guard message sock",
 	"internal/sock":        "",
-	"internal/follow":      "",
+	"internal/follow":      "oldlog",
 	"internal/delivery":    "maillog",
 	"internal/oldlog":      "",
 	"internal/investigate": "delivery guard maillog",

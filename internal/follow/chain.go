@@ -29,9 +29,10 @@ var errMoving = errors.New("renamed meanwhile")
 // emptyCompressed is more than any packer makes of an empty file.
 const emptyCompressed = 64
 
-// nothing reports whether an entry surely holds no line.
+// nothing reports whether an entry surely holds no line, or is compressed in a way that nobody here can look into and
+// hardly holds one.
 func (e entry) nothing() bool {
-	return e.size == 0 || e.compressed && e.size < emptyCompressed
+	return e.size == 0 || e.compressed && !unpackable(e.path) && e.size < emptyCompressed
 }
 
 // chain lists a log and its rotated files, the oldest first, the log last. Rotation renames many files one after

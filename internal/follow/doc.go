@@ -16,11 +16,13 @@
 //     empty when we looked, then written, copied and truncated within one tick of the file system's clock (4 ms).
 //   - files that do not exist yet, cannot be read (Trouble says what to do), are removed and made anew.
 //   - lines without an end yet (waits), and lines over MaxLine bytes (cut and marked, the rest skipped).
+//   - rotated files that were compressed meanwhile (gzip, bzip2, xz, zstd): the text in one is the file it was made
+//     of, so reading goes on in it where it stopped in the other.
 //
-// Compressed files are not read. What cannot be read any more is told as a Gap in the next batch, never fatal.
+// What cannot be read any more, and what was compressed otherwise, is told as a Gap in the next batch, never fatal.
 //
 // Follow runs in the caller's goroutine and calls out from it, so it reads as fast as out returns and holds one
 // buffer. It wakes by inotify, and once in a Poll in any case, for inotify alone loses events.
 //
-// The package must not import anything of the house but maillog, nor know what a line means.
+// The package must not import anything of the house but oldlog (which unpacks), nor know what a line means.
 package follow

@@ -31,6 +31,7 @@ func identify(info fs.FileInfo) identity {
 // file is the one that is being read. Its pos may carry the identity of the file that it is a copy of.
 type file struct {
 	*os.File
+	packed  *packed // its text, when it is compressed
 	id      identity
 	pos     Position
 	scanned int64 // behind a long line's begin: how far its end has been searched
@@ -55,18 +56,29 @@ func open(path string) (*os.File, fs.FileInfo, error) {
 
 // fresh is a file from its start, with a new position.
 func fresh(log string, f *os.File, info fs.FileInfo) (*file, error) {
-	id := identify(info)
-	head, err := headOf(f)
+	opened := &file{File: f, id: identify(info)}
+	if unpackable(f.Name()) {
+		opened.packed = unpack(f)
+	}
+	head, err := headOf(opened.text())
 	if err != nil {
 		return nil, err
 	}
-	pos := Position{Path: log, Dev: id.dev, Ino: id.ino, Head: head, At: info.ModTime()}
-	return &file{File: f, id: id, pos: pos}, nil
+	opened.pos = Position{Path: log, Dev: opened.id.dev, Ino: opened.id.ino, Head: head, At: info.ModTime()}
+	return opened, nil
+}
+
+// text is what is read: the file, or what is packed in it.
+func (f *file) text() io.ReaderAt {
+	if f.packed != nil {
+		return f.packed
+	}
+	return f.File
 }
 
 // headOf hashes the first line of a file, with its line break; of a longer one headSize bytes. It is 0 when the
 // first line has no end yet.
-func headOf(f *os.File) (uint64, error) {
+func headOf(f io.ReaderAt) (uint64, error) {
 	var b [headSize]byte
 	n, err := readAt(f, b[:], 0)
 	if err != nil {
@@ -88,7 +100,7 @@ func hashHead(b []byte) uint64 {
 }
 
 // readAt fills b as far as the file goes; the end of the file is no error.
-func readAt(f *os.File, b []byte, offset int64) (int, error) {
+func readAt(f io.ReaderAt, b []byte, offset int64) (int, error) {
 	n, err := f.ReadAt(b, offset)
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -97,7 +109,10 @@ func readAt(f *os.File, b []byte, offset int64) (int, error) {
 }
 
 // intact reports whether the file still begins as it did and reaches the offset: neither truncated nor another.
-func (p Position) intact(f *os.File) (bool, error) {
+func (f *file) intact(p Position) (bool, error) {
+	if f.packed != nil {
+		return true, nil // nobody writes to it
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
@@ -108,8 +123,22 @@ func (p Position) intact(f *os.File) (bool, error) {
 	if p.Head == 0 {
 		return true, nil
 	}
-	head, err := headOf(f)
+	head, err := headOf(f.File)
 	return head == p.Head, err
+}
+
+// holds reports whether a compressed file is that of a position: it begins as that did and reaches the offset.
+func (p *packed) holds(pos Position) bool {
+	head, err := headOf(p)
+	if err != nil || head == 0 || head != pos.Head {
+		return false
+	}
+	if pos.Offset == 0 {
+		return true
+	}
+	var last [1]byte
+	n, err := p.ReadAt(last[:], pos.Offset-1)
+	return n == 1 && err == nil
 }
 
 // lastLineEnd is the offset behind the last line break, 0 when there is none in the last bufferSize bytes.
@@ -135,6 +164,14 @@ func (f *file) close() {
 	if f != nil {
 		f.Close()
 	}
+}
+
+// Close closes the file.
+func (f *file) Close() error {
+	if f.packed != nil {
+		f.packed.done()
+	}
+	return f.File.Close()
 }
 
 // changed is the modification time, the old one when it cannot be had.

@@ -82,7 +82,7 @@ func (f *follower) resume(entries []entry) (*file, error) {
 	for _, byInode := range []bool{true, false} {
 		for i := len(entries) - 1; i >= 0; i-- {
 			e := entries[i]
-			if e.compressed || f.pos.Ino == 0 || byInode != (e.id.ino == f.pos.Ino) || !byInode && f.pos.Head == 0 {
+			if e.compressed && !unpackable(e.path) || f.pos.Ino == 0 || byInode != (e.id.ino == f.pos.Ino) || !byInode && f.pos.Head == 0 {
 				continue
 			}
 			found, err := f.reopen(e)
@@ -103,12 +103,19 @@ func (f *follower) reopen(e entry) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	intact, err := f.pos.intact(opened)
+	found := &file{File: opened, id: e.id, pos: f.pos}
+	intact := false
+	if e.compressed {
+		found.packed = unpack(opened)
+		intact = found.packed.holds(f.pos)
+	} else {
+		intact, err = found.intact(f.pos)
+	}
 	if err != nil || !intact {
-		opened.Close()
+		found.Close()
 		return nil, err
 	}
-	return &file{File: opened, id: e.id, pos: f.pos}, nil
+	return found, nil
 }
 
 // restart goes on when the position's file is nowhere: with the first readable file that was changed since, else
@@ -143,7 +150,7 @@ func (f *follower) await(why error, gaps []Gap) (bool, error) {
 	return true, f.emit(nil, gaps...)
 }
 
-// first opens the first plain entry of some that holds something, and closes the view's log if that is not it. What
+// first opens the first entry of some that holds something, and closes the view's log if that is not it. What
 // cannot be read on the way is a gap; what lies behind it is not yet due. With nothing to open it returns nil, and the
 // gaps up to the end.
 func (f *follower) first(seen view, entries []entry, read Position) (*file, []Gap, error) {
@@ -152,7 +159,7 @@ func (f *follower) first(seen view, entries []entry, read Position) (*file, []Ga
 	for _, e := range entries {
 		switch {
 		case e.nothing():
-		case e.compressed:
+		case e.compressed && !unpackable(e.path):
 			gaps = append(gaps, Gap{Compressed, e.path, read})
 		case e.suffix == "" && seen.logErr != nil:
 			return nil, gaps, seen.logErr

@@ -3,7 +3,9 @@ package follow
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -225,24 +227,122 @@ func TestAFileThatIsGoneIsAGap(t *testing.T) {
 	}
 }
 
-func TestACompressedFileIsAGap(t *testing.T) {
+// pack compresses a file as logrotate does after it has renamed it, with a program of the system.
+func pack(l *log, program, path string) {
+	l.t.Helper()
+	args := []string{"-q", path}
+	if program == "zstd" {
+		args = []string{"-q", "--rm", path}
+	}
+	if out, err := exec.CommandContext(l.t.Context(), program, args...).CombinedOutput(); err != nil {
+		l.t.Fatalf("%s %s: %v %s", program, path, err, out)
+	}
+}
+
+func needs(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("%s is not installed", program)
+	}
+}
+
+func TestWhatWasCompressedMeanwhileIsReadOnce(t *testing.T) {
+	for _, program := range []string{"gzip", "bzip2", "xz", "zstd"} {
+		t.Run(program, func(t *testing.T) {
+			needs(t, program)
+			log, led := newLog(t), newLedger()
+			stop := led.run(t, log.path, FromStart)
+			log.write("one\n")
+			led.awaitLines(t, "one")
+			stop()
+			log.write("two\n") // the second half of a file of which the first was read
+			for _, line := range []string{"three\n", "four\n"} {
+				log.rename()
+				log.reopen()
+				log.write(line)
+			}
+			pack(log, program, log.path+".1")
+			pack(log, program, log.path+".2")
+			stop = led.run(t, log.path, FromStart)
+			led.awaitLines(t, "one", "two", "three", "four")
+			log.write("five\n")
+			led.awaitLines(t, "one", "two", "three", "four", "five")
+			stop()
+			if len(led.gaps) != 0 {
+				t.Errorf("gaps %v", led.gaps)
+			}
+		})
+	}
+}
+
+func TestALargeCompressedFileIsReadOnOverRestarts(t *testing.T) {
+	needs(t, "gzip")
+	log, led := newLog(t), newLedger()
+	log.reopen()
+	const total = 40_000 // some 4 MB: far more than is kept of what was unpacked
+	for from := 0; from < total; from += 1000 {
+		var b strings.Builder
+		for i := from; i < from+1000; i++ {
+			fmt.Fprintf(&b, "line %d %s\n", i, strings.Repeat("x", 90))
+		}
+		log.write(b.String())
+	}
+	batches := 0
+	led.crash = func() error { // before each third commit, and after some
+		if batches++; batches%3 == 0 {
+			return errCrash
+		}
+		return nil
+	}
+	begin := func(b Batch) error { return errors.Join(led.take(b), errCrash) }
+	if err := Follow(t.Context(), Config{Path: log.path, Begin: FromStart}, begin); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	log.rename()
+	log.reopen()
+	pack(log, "gzip", log.path+".1")
+	log.write("the last\n")
+	for seen(led) < total+1 {
+		runUntilCrash(t, led, log.path, total+1)
+	}
+	for i, line := range led.lines[:total] {
+		if !strings.HasPrefix(line, fmt.Sprintf("line %d ", i)) {
+			t.Fatalf("line %d is %.20q", i, line)
+		}
+	}
+	if len(led.lines) != total+1 || led.lines[total] != "the last" || len(led.gaps) != 0 {
+		t.Errorf("%d lines, gaps %v", len(led.lines), led.gaps)
+	}
+}
+
+// rotateAs rotates twice while nobody reads; what lay between is left in a file of some packing, or so it says.
+func rotateAs(t *testing.T, extension string, content []byte) *ledger {
 	log, led := newLog(t), newLedger()
 	stop := led.run(t, log.path, FromStart)
 	log.write("one\n")
 	led.awaitLines(t, "one")
 	stop()
 	log.rename()
-	log.reopen()
-	log.write("two\n")
-	log.must(os.Rename(log.path, log.path+".0"))
-	log.must(os.WriteFile(log.path+".0.gz", []byte(strings.Repeat("z", 100)), 0o640))
-	log.must(os.Remove(log.path + ".0"))
+	log.must(os.WriteFile(log.path+".0"+extension, content, 0o640))
 	log.reopen()
 	log.write("three\n")
 	stop = led.run(t, log.path, FromStart)
 	led.awaitLines(t, "one", "three")
 	stop()
-	if len(led.gaps) != 1 || led.gaps[0].Reason != Compressed || led.gaps[0].Path != log.path+".0.gz" {
+	if len(led.gaps) != 1 || led.gaps[0].Path != log.path+".0"+extension {
+		t.Fatalf("gaps %v", led.gaps)
+	}
+	return led
+}
+
+func TestAFileCompressedInAnUnknownWayIsAGap(t *testing.T) {
+	if led := rotateAs(t, ".lz4", []byte(strings.Repeat("z", 100))); led.gaps[0].Reason != Compressed {
+		t.Errorf("gaps %v", led.gaps)
+	}
+}
+
+func TestACorruptCompressedFileIsAGap(t *testing.T) {
+	if led := rotateAs(t, ".gz", []byte(strings.Repeat("z", 100))); led.gaps[0].Reason != Unreadable {
 		t.Errorf("gaps %v", led.gaps)
 	}
 }

@@ -12,7 +12,7 @@ func (f *follower) read() (bool, error) {
 	if f.file.scanned > 0 {
 		return f.readLong(at)
 	}
-	n, err := readAt(f.file.File, f.buf, at)
+	n, err := readAt(f.file.text(), f.buf, at)
 	if err != nil {
 		return f.failed(err)
 	}
@@ -28,11 +28,11 @@ func (f *follower) read() (bool, error) {
 // how far it has searched.
 func (f *follower) readLong(at int64) (bool, error) {
 	begin, rest := f.buf[:MaxLine], f.buf[MaxLine:]
-	n, err := readAt(f.file.File, begin, at)
+	n, err := readAt(f.file.text(), begin, at)
 	for err == nil && n == MaxLine {
 		from := at + max(f.file.scanned, MaxLine)
 		var m int
-		if m, err = readAt(f.file.File, rest, from); err != nil {
+		if m, err = readAt(f.file.text(), rest, from); err != nil {
 			break
 		}
 		if end := bytes.IndexByte(rest[:m], '\n'); end >= 0 {
@@ -56,7 +56,7 @@ func (f *follower) readLong(at int64) (bool, error) {
 // accept hands out lines that take some bytes of the current file, if these really were that file's: it may have
 // been truncated, and written again, before they were read. b is what was read at the position.
 func (f *follower) accept(lines []Line, taken int64, b []byte) (bool, error) {
-	intact, err := f.file.pos.intact(f.file.File)
+	intact, err := f.file.intact(f.file.pos)
 	if err != nil {
 		return f.failed(err)
 	}
@@ -169,8 +169,8 @@ func (f *follower) finish(next *file, gaps []Gap) error {
 		next.Close()
 		return nil
 	}
-	if f.ills != "" {
-		gaps = append([]Gap{{Unreadable, f.config.Path, old.pos}}, gaps...)
+	if f.ills != "" || old.packed.ended() != nil {
+		gaps = append([]Gap{{Unreadable, old.Name(), old.pos}}, gaps...)
 	} else if err := f.rest(); err != nil {
 		next.Close()
 		return err
@@ -181,17 +181,16 @@ func (f *follower) finish(next *file, gaps []Gap) error {
 
 // rest hands out the last line of a finished file, when it has no end.
 func (f *follower) rest() error {
-	n, err := readAt(f.file.File, f.buf, f.file.pos.Offset)
+	n, err := readAt(f.file.text(), f.buf, f.file.pos.Offset)
 	if err != nil || n == 0 {
 		return nil // unreadable: nothing more can be done for it
 	}
 	line := Line{Text: f.buf[:n], Offset: f.file.pos.Offset, Cut: true}
 	line.cut()
 	f.lines = append(f.lines[:0], line)
-	info, err := f.file.Stat()
-	if err != nil {
-		return nil
+	f.file.pos.Offset += int64(n)
+	if info, err := f.file.Stat(); err == nil && f.file.packed == nil {
+		f.file.pos.Offset = max(info.Size(), f.file.pos.Offset)
 	}
-	f.file.pos.Offset = max(info.Size(), f.file.pos.Offset+int64(n))
 	return f.emit(f.lines)
 }

@@ -109,7 +109,7 @@ func (f *File) Lines(ctx context.Context, packed func(int), each func(line []byt
 
 // Lines reads from r, which is packed as the extension says (".gz", ".xz", …; others: plain).
 func Lines(ctx context.Context, r io.Reader, extension string, each func(line []byte) error) error {
-	text, done, err := unpack(r, extension)
+	text, done, err := Unpack(r, extension)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,18 @@ func Lines(ctx context.Context, r io.Reader, extension string, each func(line []
 	}
 }
 
-func unpack(r io.Reader, extension string) (io.Reader, func(), error) {
+// Packed reports whether files with an extension (".gz") are read as compressed ones.
+func Packed(extension string) bool {
+	switch extension {
+	case ".gz", ".bz2", ".xz", ".zst":
+		return true
+	}
+	return false
+}
+
+// Unpack returns the text of r, which is packed as the extension says; one that is not Packed is plain. done is called
+// when no more is read.
+func Unpack(r io.Reader, extension string) (text io.Reader, done func(), err error) {
 	nothing := func() {}
 	switch extension {
 	case ".gz":
