@@ -4,11 +4,13 @@
 // A queue ID is a mail only for a while: Postfix uses short ones again. So a mail begins with the first line about an ID
 // that is free, and ends with qmgr's "removed". One that smtpd had begun to take may also end before it was queued: a
 // table or a milter refused it or threw it away, or its client broke off, which only the lines of that smtpd process
-// tell (the next mail, or the end of the session, and no Message-ID was logged). One mail may have several IDs: postsuper -r gives it another, a content
-// filter hands it back as another, local(8) forwards it as another. These are one Mail here, and count once: they are
-// known by "orig_id=", by the filter's "orig_queue_id=", and by the ID in the reply of who took it ("queued as",
-// "forwarded as"). Several instances of Postfix in one log are told apart by their syslog_name, where it begins with
-// "postfix".
+// tell (the next mail, or the end of the session, and no Message-ID was logged).
+//
+// One mail may have several IDs: postsuper -r gives it another, a content filter hands it back as another, local(8)
+// forwards it as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
+// "orig_queue_id=", and by the ID in the reply of who took it ("queued as", "forwarded as"). A filter that says none of
+// these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several instances of Postfix
+// in one log are told apart by their syslog_name, where it begins with "postfix".
 //
 // Lines may be missing or out of order: what is not told stays empty, and a mail whose end is missing is handed out when
 // its ID is used again, when there is no room, or at the end. Nothing is guessed.

@@ -35,12 +35,15 @@ func (t *Tracker) sessionOf(l *maillog.Line) *session {
 
 // session takes a line about the session of a process.
 func (t *Tracker) session(l *maillog.Line, at time.Time) {
+	if l.PID == 0 { // a log that does not tell one process from another
+		return
+	}
 	switch l.Kind {
 	case maillog.Connect, maillog.Disconnect:
 		t.abandon(t.sessionOf(l), false, at)
 		delete(t.sessions, process{string(l.Program), l.PID})
 	case maillog.Lost:
-		t.abandon(t.sessionOf(l), string(l.Stage) == "DATA", at)
+		t.abandon(t.sessionOf(l), string(l.Stage) == "DATA" || string(l.Stage) == "BDAT", at)
 	case maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
 		s := t.sessionOf(l)
 		s.pending, s.from = l.Kind, text(l.From)
@@ -52,9 +55,12 @@ func (t *Tracker) transaction(key string, m *Mail, l *maillog.Line, at time.Time
 	if l.Kind != maillog.Client {
 		return
 	}
+	m.entry(key).handed = true
+	if l.PID == 0 {
+		return
+	}
 	s := t.sessionOf(l)
 	t.abandon(s, false, at)
-	m.entry(key).handed = true
 	if s.pending != maillog.Unknown && m.From == "" {
 		m.From = s.from
 	}
@@ -75,7 +81,7 @@ func (t *Tracker) abandon(s *session, amid bool, at time.Time) {
 	if m == nil || t.open[s.key] != m {
 		return
 	}
-	if e := m.entry(s.key); !e.left && !e.sent && !e.hold && (amid || !e.told) {
+	if e := m.entry(s.key); !e.left && !e.sent && (amid || !e.told) {
 		t.end(s.key, m, Abandoned, at)
 	}
 }

@@ -222,6 +222,7 @@ func (t *Tracker) join(key string, m *Mail) {
 	}
 	m.IDs, m.entries = append(m.IDs, other.IDs...), append(m.entries, other.entries...)
 	m.passed = append(m.passed, other.passed...)
+	m.passed = m.passed[:min(len(m.passed), MaxDeliveries)]
 	for i := range other.Deliveries {
 		m.note(&other.Deliveries[i])
 	}

@@ -33,6 +33,10 @@ func TestEachWayOutIsSeen(t *testing.T) {
 			[]string{"postfix/submission/smtpd[1]: NOQUEUE: hold: RCPT from unknown[203.0.113.80]: <b@far.example>: Recipient address triggers HOLD action" + envelope, anna, ids, bye},
 			[]string{"4AAAA1 anna <anna@example.org>  = in hold"},
 		},
+		"held by smtpd, then broken off": {
+			[]string{anna, "postfix/submission/smtpd[1]: 4AAAA1: hold: RCPT from unknown[203.0.113.80]: <b@far.example>: Recipient address triggers HOLD action" + envelope, bye},
+			[]string{"4AAAA1 anna <anna@example.org>  abandoned = broken off by its client"},
+		},
 		"another process held another mail": {
 			[]string{"postfix/smtpd[7]: NOQUEUE: hold: RCPT from unknown[203.0.113.80]: <b@far.example>: Recipient address triggers HOLD action" + envelope, anna, ids},
 			[]string{"4AAAA1 anna <>  = on its way"},
@@ -82,6 +86,10 @@ func TestEachWayOutIsSeen(t *testing.T) {
 		"broken off by RSET": {
 			[]string{anna, "postfix/submission/smtpd[1]: 4FFFF1: client=unknown[203.0.113.80], sasl_method=PLAIN, sasl_username=anna"},
 			[]string{"4AAAA1 anna <>  abandoned = broken off by its client", "4FFFF1 anna <>  = on its way"},
+		},
+		"a log without process numbers": {
+			[]string{"postfix/smtpd: 4AAAA1: client=unknown[203.0.113.80]", "postfix/smtpd: 4FFFF1: client=unknown[203.0.113.81]", "postfix/smtpd: disconnect from unknown[203.0.113.81]", queued},
+			[]string{"4AAAA1 - <anna@example.org>  = on its way", "4FFFF1 - <>  = on its way"},
 		},
 		"broken off by hanging up": {
 			[]string{anna, "postfix/submission/smtpd[1]: lost connection after RCPT from unknown[203.0.113.80]", bye},

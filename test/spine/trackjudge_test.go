@@ -171,7 +171,6 @@ func (j *judge) identity(i int, p *posted, m *delivery.Mail) string {
 	case !m.Begun:
 		return "begun"
 	case p.mail.QueueID != "" && m.IDs[0] != j.id(i, p.mail.QueueID):
-		// Behind a filter that hands on our own words, the client heard the first ID too.
 		return "queue ID " + p.mail.QueueID
 	case p.refuse == 0 && !p.nameless && m.MessageID != "<"+p.mail.Token+"@client.example.net>":
 		return "Message-ID"

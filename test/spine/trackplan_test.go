@@ -21,7 +21,6 @@ type posted struct {
 	client   string
 	mail     rig.Mail
 	copies   []target
-	filter   bool         // it passes a content filter
 	abort    string       // how the client breaks off instead
 	act      string       // what is done with it while it waits
 	end      delivery.End // how it must end, if it does
@@ -110,9 +109,6 @@ func (p *posted) forward(w *world, domain string, keep bool) {
 
 func (p *posted) header(name, value string) { p.mail.Header += name + ": " + value + "\r\n" }
 
-// through sends a mail in by a port whose mail passes a content filter.
-func (p *posted) through(door string) { p.door, p.filter = door, true }
-
 func (p *posted) sendmail(user string) { p.door, p.user = "sendmail", user }
 
 func (p *posted) stranger() { p.door, p.user = "smtp", "" }
@@ -121,6 +117,7 @@ func (p *posted) refused(class int, entry bool, end delivery.End) {
 	p.refuse, p.entry, p.end = class, entry, end
 }
 
+// remote goes to a recipient elsewhere at each domain.
 func remote(domains ...string) func(*posted, *world) {
 	return func(p *posted, _ *world) { p.remote(domains...) }
 }
@@ -146,13 +143,15 @@ func held(how, act, domain string) func(*posted, *world) {
 	}
 }
 
+// filtered goes in by a port whose mail passes a content filter.
 func filtered(door string, then func(*posted, *world)) func(*posted, *world) {
 	return func(p *posted, w *world) {
-		p.through(door)
+		p.door = door
 		then(p, w)
 	}
 }
 
+// broken is not sent to its end.
 func broken(how string) func(*posted, *world) {
 	return func(p *posted, _ *world) {
 		p.remote("far.example")
@@ -273,9 +272,15 @@ var kinds = []kind{
 		p.header("X-Redirect", "boss-"+p.tag+"@far.example")
 		p.copy("boss-"+p.tag+"@far.example", "r-"+p.tag+"@far.example", "")
 	}},
+	{"hung up after the answer", func(p *posted, _ *world) { p.remote("far.example"); p.abort = "after" }},
 	{"broken off by RSET", broken("RSET")},
 	{"broken off by QUIT", broken("QUIT")},
 	{"broken off by hanging up", broken("hangup")},
+	{"broken off when it would have been held", func(p *posted, w *world) {
+		access("HOLD")(p, w)
+		p.abort, p.copies, p.queued = "QUIT", nil, false
+		p.refused(4, true, delivery.Abandoned)
+	}},
 	{"broken off amid the message", broken("amid")},
 	{"held by a table", held("Header", "", "far.example")},
 	{"held by smtpd", held("smtpd", "", "far.example")},

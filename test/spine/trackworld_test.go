@@ -235,6 +235,12 @@ func breakOff(ctx context.Context, c rig.Client, p *posted) error {
 		return err
 	}
 	defer s.Abort()
+	if p.abort == "after" {
+		if s.Send(&p.mail); p.mail.Outcome != rig.Accepted {
+			return fmt.Errorf("%v", p.mail.Steps)
+		}
+		return nil
+	}
 	commands := []string{"MAIL FROM:<" + p.mail.From + ">", "RCPT TO:<" + p.mail.To[0] + ">"}
 	if p.abort == "amid" {
 		commands = append(commands, "DATA")
