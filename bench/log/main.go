@@ -147,7 +147,7 @@ func track(path string, lines int, truth *facts) error {
 	began, spent := time.Now(), used(syscall.RUSAGE_SELF)
 	f := oldlog.File{Path: path}
 	err := f.Lines(context.Background(), nil, func(line []byte) error {
-		if maillog.Parse(line, &l) && l.QueueID != nil {
+		if maillog.Parse(line, &l) && delivery.Concerns(&l) {
 			last = l.Stamp.Next(last, now)
 			t.Line(&l, last)
 		}

@@ -68,7 +68,7 @@ func (a *app) eachMail(ctx context.Context, logs []string, out func(*delivery.Ma
 		f := &files[i]
 		err := f.Lines(ctx, p.read, func(line []byte) error {
 			p.lines++
-			if maillog.Parse(line, &l) && l.QueueID != nil {
+			if maillog.Parse(line, &l) && delivery.Concerns(&l) {
 				last = l.Stamp.Next(last, f.Changed)
 				t.Line(&l, last)
 			}

@@ -2,11 +2,15 @@
 // what became of it at each recipient, how it ended.
 //
 // A queue ID is a mail only for a while: Postfix uses short ones again. So a mail begins with the first line about an ID
-// that is free, and ends with qmgr's "removed". One mail may have several IDs: postsuper -r gives it another, a content
-// filter hands it back as another, local(8) forwards it as another. These are one Mail here, and count once: they are
-// known by "orig_id=", by the filter's "orig_queue_id=", and by the ID in the reply of who took it ("queued as",
-// "forwarded as"). Several instances of Postfix in one log are told apart by their syslog_name, where it begins with
-// "postfix".
+// that is free, and ends with qmgr's "removed". One that smtpd had begun to take may also end before it was queued: a
+// table or a milter refused it or threw it away, or its client broke off, which only the lines of that smtpd process
+// tell (the next mail, or the end of the session, and no Message-ID was logged).
+//
+// One mail may have several IDs: postsuper -r gives it another, a content filter hands it back as another, local(8)
+// forwards it as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
+// "orig_queue_id=", and by the ID in the reply of who took it ("queued as", "forwarded as"). A filter that says none of
+// these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several instances of Postfix
+// in one log are told apart by their syslog_name, where it begins with "postfix".
 //
 // Lines may be missing or out of order: what is not told stays empty, and a mail whose end is missing is handed out when
 // its ID is used again, when there is no room, or at the end. Nothing is guessed.
@@ -18,8 +22,6 @@ package delivery
 import (
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"postward/internal/maillog"
@@ -39,31 +41,37 @@ type Mail struct {
 	Account   string     `json:"account,omitempty"` // the login, or "uid:1000" for sendmail(1); empty for a stranger
 	Client    netip.Addr `json:"client,omitzero"`   // who handed it in
 	HostName  string     `json:"client_name,omitempty"`
-	From      string     `json:"from"`                 // reverse-path
+	From      string     `json:"from"`                 // reverse-path; empty also when it was never told
 	MessageID string     `json:"message_id,omitempty"` // brackets included
 	Size      int64      `json:"size,omitempty"`       // octets
 	Count     int64      `json:"recipients,omitempty"` // recipients that were queued first
 	Arrived   time.Time  `json:"arrived"`              // the first line about it
-	Ended     time.Time  `json:"ended,omitzero"`       // out of the queue; zero: not seen
-	End       End        `json:"end,omitempty"`
-	Held      int        `json:"held,omitempty"`      // times it was put on hold
-	NoticeOf  string     `json:"notice_of,omitempty"` // the queue ID of the mail that this is a bounce or warning about
-	Begun     bool       `json:"begun"`               // its first line was how mail begins: nothing before it is missing
+	Ended     time.Time  `json:"ended,omitzero"`       // out of the queue, under all of its IDs; zero: not seen
+	End       End        `json:"end,omitempty"`        // empty: as long as Ended is zero
+	Held      int        `json:"held,omitempty"`       // times it was put on hold
+	InHold    bool       `json:"in_hold,omitempty"`    // now
+	NoticeOf  string     `json:"notice_of,omitempty"`  // the queue ID of the mail that this is a bounce or warning about
+	Begun     bool       `json:"begun"`                // its first line was how mail begins: nothing before it is missing
 
 	Deliveries []Delivery `json:"deliveries,omitempty"` // one a recipient: the last attempt
 	More       int        `json:"more,omitempty"`       // recipients beyond MaxDeliveries
 
-	open int      // queue IDs that are in the queue
-	keys []string // of the Tracker, one for each of IDs
+	entries []entry   // one for each of IDs
+	how     End       // how it will have ended
+	last    time.Time // when an ID left the queue
+	passed  []passed
 }
 
 // End is how a mail left the queue.
 type End string
 
 const (
-	Removed End = "removed" // every recipient is done with
-	Expired End = "expired" // too old: given back to its sender
-	Deleted End = "deleted" // by the operator
+	Removed   End = "removed"   // every recipient is done with
+	Expired   End = "expired"   // too old: given back to its sender
+	Deleted   End = "deleted"   // by the operator
+	Refused   End = "refused"   // by this host, after a recipient had been taken: its client was told so, it was never queued
+	Discarded End = "discarded" // by a table or a milter: its client was told that it was taken
+	Abandoned End = "abandoned" // its client broke off before its end: it was never queued
 )
 
 // Delivery is what became of a mail at one recipient.
@@ -80,169 +88,77 @@ type Delivery struct {
 	Attempts int            `json:"attempts"`
 }
 
-// settle is how long a mail that left the queue is kept for lines that were written late: who took it as another ID
-// says so after that ID may have left already.
-const settle = 5 * time.Second
-
-// Tracker joins the lines of each mail.
-type Tracker struct {
-	out  func(*Mail)
-	open map[string]*Mail // by instance and queue ID, in the queue or just out of it
-	done []ended          // out of the queue, oldest first
-	old  []string         // keys in the order in which they came, for want of room
+// entry is one queue ID of a mail.
+type entry struct {
+	key    string // of the Tracker
+	left   bool   // it is not in the queue any more, or never was
+	hold   bool
+	handed bool // by smtpd: that it is refused was told to a client
+	told   bool // its Message-ID was logged
+	sent   bool // qmgr took it
 }
 
-type ended struct {
-	key string
-	at  time.Time
+// passed is a recipient whom a content filter took and gave back: the alias that he was named by is told in front of the
+// filter only, and so is an attempt that the filter put off.
+type passed struct {
+	to, orig string
+	attempts int
 }
 
-// New returns a Tracker that hands each mail out once, when it has ended.
-func New(out func(*Mail)) *Tracker {
-	return &Tracker{out: out, open: map[string]*Mail{}}
+// Queued reports whether it was ever queued: not if it was refused, or broken off by its client, before that.
+func (m *Mail) Queued() bool { return m.End != Refused && m.End != Abandoned }
+
+// inQueue reports whether any of its queue IDs is in the queue.
+func (m *Mail) inQueue() bool {
+	return slices.ContainsFunc(m.entries, func(e entry) bool { return !e.left })
 }
 
-// Line takes a line that was written at a time. Lines that are not about a mail are nothing to it.
-func (t *Tracker) Line(l *maillog.Line, at time.Time) {
-	t.settled(at)
-	if len(l.QueueID) == 0 {
+func (m *Mail) entry(key string) *entry {
+	for i := range m.entries {
+		if m.entries[i].key == key {
+			return &m.entries[i]
+		}
+	}
+	return &entry{} // not one of its own: nobody sees what is noted
+}
+
+// settle writes what follows from the entries into what is public.
+func (m *Mail) settle() {
+	m.Ended, m.End = time.Time{}, ""
+	m.InHold = slices.ContainsFunc(m.entries, func(e entry) bool { return e.hold && !e.left })
+	if m.inQueue() {
 		return
 	}
-	key := keyOf(l.Program, string(l.QueueID))
-	switch l.Kind {
-	case maillog.PickedUp, maillog.Client:
-		t.begin(key, l, at)
-	case maillog.MessageID:
-		m := t.get(key, l, at)
-		m.MessageID = text(l.MessageID)
-	case maillog.Active:
-		m := t.get(key, l, at)
-		if m.Count == 0 {
-			m.From, m.Size, m.Count = text(l.From), l.Size, l.Recipients
-		}
-	case maillog.Delivery:
-		t.delivered(key, t.get(key, l, at), l, at)
-	case maillog.Notice:
-		notice := t.get(keyOf(l.Program, string(l.OtherID)), l, at)
-		notice.NoticeOf, notice.Begun = string(l.QueueID), true
-	case maillog.Held, maillog.MilterHold, maillog.Hold:
-		t.get(key, l, at).Held++
-	case maillog.Expired:
-		t.get(key, l, at).End = Expired
-	case maillog.Deleted:
-		m := t.get(key, l, at)
-		m.End = Deleted
-		t.end(key, m, at)
-	case maillog.Removed:
-		t.end(key, t.get(key, l, at), at)
+	m.Ended, m.End = m.last, m.how
+	if m.End == "" {
+		m.End = Removed
 	}
 }
 
-// Flush hands out everything that is left.
-func (t *Tracker) Flush() {
-	t.settled(time.Time{})
-	for _, key := range t.old {
-		t.drop(key)
-	}
-	t.old, t.done = nil, nil
-}
-
-// Open returns the mails that are in the queue, in no order.
-func (t *Tracker) Open() []*Mail {
-	var mails []*Mail
-	for key, m := range t.open {
-		if m.open > 0 && key == m.keys[0] {
-			mails = append(mails, m)
-		}
-	}
-	return mails
-}
-
-// begin takes the line that says who hands a mail in.
-func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
-	if l.OtherID != nil { // requeued, or handed back by a filter: the same mail
-		if m := t.open[keyOf(l.Program, string(l.OtherID))]; m != nil {
-			t.join(key, m)
-			return
-		}
-	}
-	if m := t.open[key]; m != nil && (m.Begun || m.Count > 0) { // the ID is used again
-		t.drop(key)
-	}
-	m := t.get(key, l, at)
-	m.Begun = true
-	if l.Kind == maillog.PickedUp {
-		m.Account, m.From = "uid:"+strconv.FormatInt(l.UID, 10), text(l.From)
-		return
-	}
-	m.Account, m.HostName = strings.ToLower(text(l.SASLUsername)), text(l.Client.Name)
-	m.Client = address(l.Client.Addr)
-	if l.Origin.Addr != nil { // a filter says for whom it hands the mail back
-		m.Client, m.HostName = address(l.Origin.Addr), text(l.Origin.Name)
+// sender takes the reverse-path of a line that has it. Of a mail that qmgr has not seen, none else tells.
+func (m *Mail) sender(l *maillog.Line) {
+	if m.From == "" {
+		m.From = text(l.From)
 	}
 }
 
-// get returns the mail of a key, begun if there is none.
-func (t *Tracker) get(key string, l *maillog.Line, at time.Time) *Mail {
-	if m := t.open[key]; m != nil {
-		return m
+// hold notes that it was put on hold, or taken off.
+func (m *Mail) hold(key string, on bool) {
+	e := m.entry(key)
+	if on && !e.hold {
+		m.Held++
 	}
-	if len(t.open) >= MaxOpen {
-		t.makeRoom()
-	}
-	m := &Mail{IDs: []string{keyID(key)}, keys: []string{key}, Arrived: at, open: 1}
-	t.open[key] = m
-	t.old = append(t.old, key)
-	return m
-}
-
-// join makes a queue ID another one of a mail. What was noted under it moves over.
-func (t *Tracker) join(key string, m *Mail) {
-	other := t.open[key]
-	if other == m || len(m.IDs) >= MaxIDs {
-		return
-	}
-	m.IDs, m.keys = append(m.IDs, keyID(key)), append(m.keys, key)
-	if other == nil {
-		m.open++
-	} else {
-		m.open += other.open
-		for i := range other.Deliveries {
-			m.note(&other.Deliveries[i])
-		}
-		m.Ended = later(m.Ended, other.Ended)
-	}
-	if _, known := t.open[key]; !known {
-		t.old = append(t.old, key)
-	}
-	t.open[key] = m
-}
-
-// delivered takes the line of one attempt.
-func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) {
-	d := Delivery{
-		To: text(l.To), OrigTo: text(l.OrigTo), Relay: text(l.Relay.Name), DSN: text(l.DSN), Status: l.Status, Outcome: l.Status.String(),
-		Reply: text(l.Reply), Delay: text(l.Delay), At: at, Attempts: 1,
-	}
-	if len(l.Relay.Addr) > 0 {
-		d.Relay += "[" + text(l.Relay.Addr) + "]"
-	}
-	if id := takenAs(l); id != "" {
-		other := keyOf(l.Program, id)
-		next := t.open[other]
-		if next != nil && next != m && next.Account == "" && !next.Arrived.Before(m.Arrived) {
-			t.join(other, m)
-			next = m
-		}
-		if next == m && other != key {
-			return // what becomes of the recipient is told under the next ID
-		}
-	}
-	m.note(&d)
+	e.hold = on
+	m.settle()
 }
 
 // note keeps the last attempt for a recipient.
 func (m *Mail) note(d *Delivery) {
+	if i := slices.IndexFunc(m.passed, func(p passed) bool { return p.to == d.To && d.OrigTo == "" }); i >= 0 {
+		d.OrigTo = m.passed[i].orig
+		d.Attempts += m.passed[i].attempts
+		m.passed[i].attempts = 0
+	}
 	i := slices.IndexFunc(m.Deliveries, func(x Delivery) bool { return x.To == d.To && x.OrigTo == d.OrigTo })
 	switch {
 	case i >= 0:
@@ -256,56 +172,25 @@ func (m *Mail) note(d *Delivery) {
 	}
 }
 
-// end notes that a queue ID left the queue.
-func (t *Tracker) end(key string, m *Mail, at time.Time) {
-	m.open--
-	m.Ended = later(m.Ended, at)
-	if m.End == "" {
-		m.End = Removed
+// pass notes that a recipient's copy goes on under the next ID. What becomes of it is told there, or has been already.
+// local(8) forwards to others, and they are told with their alias; a filter gives back the same recipients.
+func (m *Mail) pass(d *Delivery, forwarded bool) {
+	p := passed{to: d.To, orig: d.OrigTo}
+	if i := slices.IndexFunc(m.Deliveries, func(x Delivery) bool {
+		return x.To == d.To && x.OrigTo == d.OrigTo && x.Status == maillog.StatusDeferred
+	}); i >= 0 && (forwarded || d.OrigTo != "") {
+		p.attempts = m.Deliveries[i].Attempts
+		m.Deliveries = slices.Delete(m.Deliveries, i, i+1)
 	}
-	t.done = append(t.done, ended{key, at})
-}
-
-// settled hands out what left the queue a while ago; with the zero time, everything that did.
-func (t *Tracker) settled(now time.Time) {
-	n := 0
-	for ; n < len(t.done); n++ {
-		d := t.done[n]
-		if !now.IsZero() && now.Sub(d.at) < settle && len(t.done)-n < MaxOpen/10 {
-			break
-		}
-		if m := t.open[d.key]; m != nil && m.open <= 0 {
-			t.forget(m)
-			t.out(m)
+	if forwarded || d.OrigTo == "" || len(m.passed) >= MaxDeliveries {
+		return
+	}
+	for i := range m.Deliveries {
+		if told := &m.Deliveries[i]; told.To == d.To && told.OrigTo == "" {
+			told.OrigTo = p.orig
+			told.Attempts += p.attempts
+			p.attempts = 0
 		}
 	}
-	t.done = t.done[n:]
-	if len(t.old) > 2*len(t.open)+1000 { // keys that are gone
-		t.old = slices.DeleteFunc(t.old, func(key string) bool { return t.open[key] == nil })
-	}
-}
-
-// makeRoom hands out the oldest tenth, whatever became of it.
-func (t *Tracker) makeRoom() {
-	for n := 0; n < MaxOpen/10 && len(t.old) > 0; n++ {
-		t.drop(t.old[0])
-		t.old = t.old[1:]
-	}
-}
-
-// drop hands out the mail of a key, as it is.
-func (t *Tracker) drop(key string) {
-	if m := t.open[key]; m != nil {
-		t.forget(m)
-		t.out(m)
-	}
-}
-
-// forget frees every ID of a mail.
-func (t *Tracker) forget(m *Mail) {
-	for _, key := range m.keys {
-		if t.open[key] == m {
-			delete(t.open, key)
-		}
-	}
+	m.passed = append(m.passed, p)
 }

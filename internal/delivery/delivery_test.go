@@ -16,15 +16,19 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func follow(lines ...string) []*Mail {
 	var mails []*Mail
 	t := New(func(m *Mail) { mails = append(mails, m) })
+	feed(t, lines...)
+	t.Flush()
+	return mails
+}
+
+func feed(t *Tracker, lines ...string) {
 	var l maillog.Line
 	for i, line := range lines {
 		at := noon.Add(time.Duration(i) * time.Second)
-		if maillog.Parse([]byte(at.Format(time.Stamp)+" mx "+line), &l) {
+		if maillog.Parse([]byte(at.Format(time.Stamp)+" mx "+line), &l) && Concerns(&l) {
 			t.Line(&l, at)
 		}
 	}
-	t.Flush()
-	return mails
 }
 
 // short says what matters of a mail on a line.
@@ -144,6 +148,7 @@ func FuzzTracker(f *testing.F) {
 	f.Add(anna + "\n" + queued + "\n" + removed)
 	f.Add(anna + "\npostfix/pickup[6]: 4CCCC1: uid=105 from=<> orig_id=4AAAA1\npostfix/pickup[6]: 4AAAA1: uid=105 from=<> orig_id=4CCCC1\n" + removed)
 	f.Add(queued + "\n" + sent("4AAAA1", "a@b", "127.0.0.1[127.0.0.1]:10024", "250 queued as 4AAAA1") + "\n" + sent("4AAAA1", "a@b", "127.0.0.1[127.0.0.1]:10024", "250 queued as 4BBBB1"))
+	f.Add("postfix/submission/smtpd[1]: NOQUEUE: hold: RCPT from a[192.0.2.1]: x\n" + anna + "\npostfix/submission/smtpd[1]: lost connection after DATA from a[192.0.2.1]\n" + queued + "\npostfix/smtpd[1]: 4DDDD1: client=a[127.0.0.1], orig_queue_id=4AAAA1\n" + removed + "\n" + anna)
 	f.Fuzz(func(t *testing.T, log string) {
 		seen := map[*Mail]bool{}
 		for _, m := range follow(strings.Split(log, "\n")...) {
@@ -153,6 +158,9 @@ func FuzzTracker(f *testing.F) {
 			seen[m] = true
 			if len(m.Deliveries) > MaxDeliveries || len(m.IDs) > MaxIDs || len(m.IDs) == 0 {
 				t.Fatalf("out of bounds: %s", short(m))
+			}
+			if m.Ended.IsZero() != (m.End == "") {
+				t.Fatalf("ended %v, end %q", m.Ended, m.End)
 			}
 			if _, err := json.Marshal(m); err != nil {
 				t.Fatal(err)

@@ -29,7 +29,11 @@ func (m *Mail) Outcome() string {
 		return "deleted by the operator"
 	case m.End == Expired:
 		return "expired"
-	case m.Held > 0 && m.Ended.IsZero():
+	case m.End == Refused, m.End == Discarded:
+		return string(m.End)
+	case m.End == Abandoned:
+		return "broken off by its client"
+	case m.InHold:
 		return "in hold"
 	case m.Ended.IsZero() && len(m.Deliveries) == 0:
 		return "on its way"

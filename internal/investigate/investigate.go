@@ -263,6 +263,9 @@ func (i *Investigation) wrong(l *maillog.Line, at time.Time) {
 
 // mail takes a mail that has ended.
 func (i *Investigation) mail(m *delivery.Mail) {
+	if !m.Queued() {
+		return
+	}
 	i.report.Mails++
 	if m.Account == "" || i.options.Account != "" && m.Account != strings.ToLower(i.options.Account) {
 		return

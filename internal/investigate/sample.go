@@ -79,7 +79,7 @@ func NewBrothers(m *delivery.Mail) *Brothers {
 
 // Note counts a mail of the log, if it is one of them; the mail itself is.
 func (b *Brothers) Note(m *delivery.Mail) {
-	if m.Account == "" || m.Account != b.Mail.Account || m.Arrived.Sub(b.Mail.Arrived).Abs() > around {
+	if !m.Queued() || m.Account == "" || m.Account != b.Mail.Account || m.Arrived.Sub(b.Mail.Arrived).Abs() > around {
 		return
 	}
 	b.Mails++

@@ -126,6 +126,9 @@ func (s *Session) auth(c Client) error {
 // Do sends one command and reads its reply.
 func (s *Session) Do(command string) Step { return s.exchange(command, command) }
 
+// Raw sends text as it is and waits for nothing.
+func (s *Session) Raw(text string) error { return s.write(text) }
+
 func (s *Session) exchange(show, line string) Step {
 	start := time.Now()
 	if err := s.write(line + "\r\n"); err != nil {

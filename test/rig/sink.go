@@ -42,6 +42,15 @@ type Answer struct {
 	Code  int
 	Text  string // with its enhanced status code, like "5.1.1 no such user"
 	Delay time.Duration
+	// AtEnd replies after the message instead, and so to all recipients of the transaction.
+	AtEnd bool
+}
+
+// Denial is one reply of 4xx or 5xx for one recipient.
+type Denial struct {
+	To   string
+	Code int
+	Text string
 }
 
 // Sink is the rest of the world: an SMTP server on loopback that takes everything and remembers each message, until
@@ -57,6 +66,7 @@ type Sink struct {
 	copies     map[Copy]int
 	returned   map[Copy]int
 	answers    map[string]Answer
+	denials    []Denial
 }
 
 const sinkHead = 64 << 10
@@ -138,6 +148,13 @@ func (s *Sink) Returned() map[Copy]int {
 	return maps.Clone(s.returned)
 }
 
+// Denials lists what was refused, in order.
+func (s *Sink) Denials() []Denial {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Denial(nil), s.denials...)
+}
+
 // Len is how many messages arrived.
 func (s *Sink) Len() int {
 	s.mu.Lock()
@@ -159,7 +176,7 @@ func (s *Sink) WaitLen(ctx context.Context, n int) error {
 func (s *Sink) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deliveries, s.copies, s.returned = nil, map[Copy]int{}, map[Copy]int{}
+	s.deliveries, s.copies, s.returned, s.denials = nil, map[Copy]int{}, map[Copy]int{}, nil
 }
 
 func (s *Sink) take(d Delivery) {
@@ -174,14 +191,25 @@ func (s *Sink) take(d Delivery) {
 	}
 }
 
-type sinkSession struct {
-	sink *Sink
-	conn *smtp.Conn
-	from string
-	to   []string
+// refuse replies as told to recipients, and remembers it.
+func (s *Sink) refuse(a Answer, to ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range to {
+		s.denials = append(s.denials, Denial{To: plain(one), Code: a.Code, Text: a.Text})
+	}
+	return &smtp.SMTPError{Code: a.Code, EnhancedCode: smtp.NoEnhancedCode, Message: a.Text}
 }
 
-func (s *sinkSession) Reset()        { s.from, s.to = "", nil }
+type sinkSession struct {
+	sink  *Sink
+	conn  *smtp.Conn
+	from  string
+	to    []string
+	atEnd *Answer // what the message is refused with
+}
+
+func (s *sinkSession) Reset()        { s.from, s.to, s.atEnd = "", nil, nil }
 func (s *sinkSession) Logout() error { return nil }
 
 func (s *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
@@ -194,11 +222,15 @@ func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if a.Delay > 0 {
 		time.Sleep(a.Delay) // the answer that was asked for: a slow receiver
 	}
-	if a.Code == 0 || a.Code == 250 {
-		s.to = append(s.to, to)
-		return nil
+	switch {
+	case a.Code == 0 || a.Code == 250:
+	case a.AtEnd:
+		s.atEnd = &a
+	default:
+		return s.sink.refuse(a, to)
 	}
-	return &smtp.SMTPError{Code: a.Code, EnhancedCode: smtp.NoEnhancedCode, Message: a.Text}
+	s.to = append(s.to, to)
+	return nil
 }
 
 // Data takes the message before its 250 is written: a peer that did not hear the 250 sends again, and the second
@@ -211,6 +243,9 @@ func (s *sinkSession) Data(r io.Reader) error {
 	rest, err := io.Copy(io.Discard, r)
 	if err != nil {
 		return err
+	}
+	if s.atEnd != nil {
+		return s.sink.refuse(*s.atEnd, s.to...)
 	}
 	d := Delivery{
 		At: time.Now(), Client: s.conn.Conn().RemoteAddr().String(), Helo: s.conn.Hostname(),
