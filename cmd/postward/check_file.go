@@ -38,7 +38,8 @@ type bulk struct {
 // job is one line.
 type job struct {
 	line   int
-	err    error // why it is none
+	text   string
+	err    error // why it is no domain
 	target check.Target
 	report chan check.Report // has room for the one
 }
@@ -120,7 +121,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 // one starts the check of one line, when there is a slot for it.
 func (b *bulk) one(ctx context.Context, slots chan struct{}, n int, text string) {
-	j := &job{line: n, report: make(chan check.Report, 1)}
+	j := &job{line: n, text: text, report: make(chan check.Report, 1)}
 	j.target.Domain, j.err = parseDomain(text)
 	j.target.Selectors = b.flags.selectors
 	if j.err == nil {
@@ -150,7 +151,7 @@ func (b *bulk) tell(a *app, stop func()) error {
 		if j.err != nil {
 			b.bad++
 			bar.wipe()
-			fmt.Fprintf(os.Stderr, "postward: %s:%d: %s\n", printable(b.flags.file), j.line, oneLine(j.err.Error()))
+			fmt.Fprintf(os.Stderr, "postward: %s:%d: %s\n", printable(b.flags.file), j.line, oneLine(fmt.Sprintf("%.200q is no domain", j.text)))
 			continue
 		}
 		report := <-j.report

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"fmt"
 	"strings"
-	"time"
 
 	"postward/internal/check"
 )
@@ -100,11 +100,18 @@ func (v *view) report(r *check.Report, d *since) {
 	if d != nil {
 		v.diff(d)
 	}
+	v.last(r)
+}
+
+// last is what is still on the screen when the rest has scrolled away.
+func (v *view) last(r *check.Report) {
 	v.line("")
-	if r.First() == nil {
-		v.line("%s", v.paint(calm, r.Verdict()))
+	took := fmt.Sprintf("%s in %.1f s", r.Tally(), r.Took.Seconds())
+	if f := r.First(); f != nil {
+		v.line("%s; first, at the top: %s", took, oneLine(f.Title))
+		return
 	}
-	v.line("%s in %v", r.Tally(), r.Took.Round(10*time.Millisecond))
+	v.line("%s %s", v.paint(gradeColour(r.Grade), r.Verdict()), took)
 }
 
 // finding is what was seen, why it matters, and what ends it. Records and commands stand alone on lines that are not

@@ -2,6 +2,7 @@ package check
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 	"time"
@@ -13,7 +14,7 @@ var page string
 // pageTemplate escapes everything by where it stands (html/template): a finding's text may be a stranger's.
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"when": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") },
-	"took": func(d time.Duration) string { return d.Round(10 * time.Millisecond).String() },
+	"took": func(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) },
 }).Parse(page))
 
 // HTML writes the report as one page that needs nothing else: no scripts, no fonts, nothing from the network.
