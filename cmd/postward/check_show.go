@@ -49,7 +49,7 @@ func findingRows(target string, findings []check.Finding, before ...string) [][]
 		if f.Mend != nil {
 			do = oneCell(f.Mend.Do)
 		}
-		rows = append(rows, append(before[:len(before):len(before)], f.Grade.String(), target, string(f.ID), oneCell(f.Subject), oneCell(f.Title), oneCell(f.Seen), do))
+		rows = append(rows, append(before[:len(before):len(before)], f.Grade.String(), oneCell(target), oneCell(string(f.ID)), oneCell(f.Subject), oneCell(f.Title), oneCell(f.Seen), do))
 	}
 	return rows
 }

@@ -308,7 +308,6 @@ func hostileReport() *check.Report {
 	r := &check.Report{Target: hostile, Grade: check.Fault}
 	for _, g := range []check.Grade{check.Fault, check.Warning, check.Unknown, check.Note, check.Fine} {
 		f.Grade = g
-		f.Topic += check.Topic(hostile)
 		r.Findings = append(r.Findings, f)
 	}
 	return r
