@@ -14,7 +14,7 @@ import (
 // arrows is the picture of ARCHITECTURE.md: what each room may import of the house. A room that wants a new
 // arrow changes the picture in the same commit; one that nobody uses is no arrow.
 var arrows = map[string]string{
-	"cmd/postward":         "attach config ctl daemon delivery dnsbl guard investigate maillog netinfo notify oldlog postfix warden",
+	"cmd/postward":         "attach check config ctl daemon delivery dns dnsbl guard investigate maillog netinfo notify oldlog postfix warden",
 	"internal/guard":       "",
 	"internal/message":     "",
 	"internal/fingerprint": "",

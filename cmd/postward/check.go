@@ -1,0 +1,247 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/check"
+	"postward/internal/config"
+	"postward/internal/ctl"
+	"postward/internal/dns"
+	"postward/internal/dnsbl"
+)
+
+// lastRun is what --diff without a file means.
+const lastRun = "last run"
+
+// Bounds of what may be asked for.
+const (
+	minTimeout = 100 * time.Millisecond
+	maxTimeout = 5 * time.Minute
+	maxJobs    = 64
+)
+
+// checkFlags are the flags of postward check.
+type checkFlags struct {
+	relay     bool
+	selectors []string
+	helo      string
+	timeout   time.Duration
+	resolver  string
+	lists     string
+	html      string
+	diff      string
+	file      string
+	jobs      int
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var f checkFlags
+	c := &cobra.Command{Use: "check [DOMAIN|ADDRESS…]", Short: "where a domain and its mail servers stand, and what to do first; needs no daemon and no configuration",
+		Long: "Look at a domain and the addresses that send its mail as the world sees them, and say what is wrong, why it matters,\n" +
+			"and the record or command that ends it. Addresses beside a domain are what sends its mail (left out: its mail\n" +
+			"exchangers); addresses alone are looked at by themselves. Without arguments: this host's own domain and address.\n" +
+			"Exit status 0: nothing worth a look, 1: a warning or a fault, 2: nothing could be learned.\n" +
+			"A key for a blocklist is read from the environment: POSTWARD_KEY_SPAMHAUS, POSTWARD_KEY_ABUSIX, POSTWARD_KEY_SPAMRATS.",
+		Example: "  postward check\n  postward check example.org\n  postward check example.org 192.0.2.25 --selector mail\n" +
+			"  postward check example.org --html example.html\n  postward check --diff example.org    # what is new since the last time\n" +
+			"  postward check --file domains.txt > domains.csv",
+		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), &f, args) }}
+	flags := c.Flags()
+	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try too what only an owner may try, such as relaying")
+	flags.StringArrayVar(&f.selectors, "selector", nil, "a DKIM `selector` of the domain; may be repeated (default: the well-known ones)")
+	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO (default: the name of the address)")
+	flags.DurationVar(&f.timeout, "timeout", 2*time.Second, "the longest that one check may take")
+	flags.StringVar(&f.resolver, "resolver", "", "ask this name server, an `address` or address:port (default: those of /etc/resolv.conf)")
+	flags.StringVar(&f.lists, "lists-dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a `directory` with blocklists of your own (*.yaml); it need not exist")
+	flags.StringVar(&f.html, "html", "", "write the report as a page to this `file`")
+	flags.StringVar(&f.diff, "diff", "", "say what is new, gone or changed since the last run with --diff, or since the one in `FILE` (made by --json)")
+	flags.Lookup("diff").NoOptDefVal = lastRun
+	flags.StringVar(&f.file, "file", "", "check every domain of a `file`, one a line (- is standard input), and print CSV; with --json a report a line")
+	flags.IntVar(&f.jobs, "jobs", 8, "with --file: how many at the same time, 1 to 64")
+	return c
+}
+
+// check reads what is to be looked at, and looks.
+func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
+	if err := f.agree(args); err != nil {
+		return err
+	}
+	c, err := f.checkConfig()
+	if err != nil {
+		return err
+	}
+	if f.file != "" {
+		return a.checkFile(ctx, c, f)
+	}
+	targets, err := f.targets(args)
+	if err != nil {
+		return err
+	}
+	if len(targets) == 0 {
+		own, err := ownTarget(ctx, c.Resolver, f)
+		if err != nil {
+			return err
+		}
+		targets = []check.Target{own}
+	}
+	if f.html != "" && len(targets) > 1 {
+		return &ctl.Problem{What: "--html writes one page", Hint: "name one domain"}
+	}
+	var ended error
+	for i := range targets {
+		if err := a.checkOne(ctx, c, f, targets[i]); ended == nil || err != nil && !errors.Is(err, errFound) {
+			ended = err
+		}
+	}
+	return ended
+}
+
+// agree checks what no flag can check alone.
+func (f *checkFlags) agree(args []string) error {
+	bulk := f.file != ""
+	switch {
+	case f.timeout < minTimeout || f.timeout > maxTimeout:
+		return &ctl.Problem{What: fmt.Sprintf("--timeout %v is out of range", f.timeout), Hint: "100ms to 5m"}
+	case f.jobs < 1 || f.jobs > maxJobs:
+		return &ctl.Problem{What: fmt.Sprintf("--jobs %d is out of range", f.jobs), Hint: "1 to 64"}
+	case bulk && len(args) > 0:
+		return &ctl.Problem{What: "--file and a domain were both given", Hint: "one of them"}
+	case bulk && (f.html != "" || f.diff != "" || f.helo != ""):
+		return &ctl.Problem{What: "--html, --diff and --helo are about one domain, --file is about many", Hint: "leave one out"}
+	case bulk && f.relay:
+		return &ctl.Problem{What: "--relay-test is only for servers that are yours", Hint: "name them one by one"}
+	}
+	return nil
+}
+
+// checkConfig makes what a check looks with.
+func (f *checkFlags) checkConfig() (check.Config, error) {
+	client, err := f.client()
+	if err != nil {
+		return check.Config{}, err
+	}
+	set, err := dnsbl.Load(f.lists)
+	if err != nil {
+		return check.Config{}, err
+	}
+	o := dnsbl.Options{}
+	if o.Keys, err = listKeys(set); err != nil {
+		return check.Config{}, err
+	}
+	for _, s := range client.Servers() {
+		o.Public = cmp.Or(o.Public, dnsbl.PublicResolver(s.Addr()))
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	return check.Config{Resolver: client, Servers: client.Servers(), Lists: set, Checker: dnsbl.New(client, o), Name: name, Timeout: f.timeout}, nil
+}
+
+// client asks the servers of --resolver or of resolv.conf. A question that got lost is asked again before the time
+// is over.
+func (f *checkFlags) client() (*dns.Client, error) {
+	const path = "/etc/resolv.conf"
+	c, err := dns.ReadConfig(path)
+	if f.resolver != "" {
+		var server netip.AddrPort
+		if server, err = parseServer(f.resolver); err == nil {
+			c, err = dns.ParseConfig(strings.NewReader(""))
+			c.Servers = []netip.AddrPort{server}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Timeout = max(time.Second, min(c.Timeout, f.timeout/2))
+	return dns.New(c)
+}
+
+func parseServer(text string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(a, 53), nil
+	}
+	s, err := netip.ParseAddrPort(text)
+	if err != nil || s.Port() == 0 {
+		return s, &ctl.Problem{What: fmt.Sprintf("--resolver %q is no address", text), Hint: "192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"}
+	}
+	return s, nil
+}
+
+// listKeys reads the keys of lists from the environment. They are not flags, for everybody on the host sees those.
+func listKeys(set *dnsbl.Set) (map[string]dnsbl.Key, error) {
+	keys := map[string]dnsbl.Key{}
+	for _, l := range set.All() {
+		name := "POSTWARD_KEY_" + strings.ToUpper(strings.ReplaceAll(l.Key, "-", "_"))
+		text := os.Getenv(name)
+		if l.Key == "" || text == "" {
+			continue
+		}
+		key, err := dnsbl.NewKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("read the environment's %s: %w", name, err)
+		}
+		keys[l.Key] = key
+	}
+	return keys, nil
+}
+
+// checkOne looks at one target and tells what it found, in the way that was asked for.
+func (a *app) checkOne(ctx context.Context, c check.Config, f *checkFlags, t check.Target) error {
+	c.Now = time.Now()
+	live := a.newLive(&t)
+	report := check.Run(ctx, c, t, live.found)
+	live.done()
+	diff, err := f.compare(&report)
+	if err != nil {
+		return err
+	}
+	if f.html != "" {
+		if err := writePage(f.html, &report); err != nil {
+			return err
+		}
+	}
+	if err := a.showCheck(&report, diff); err != nil {
+		return err
+	}
+	if f.html != "" && a.out.person && !a.json {
+		a.out.line("The page is %s", printable(f.html))
+	}
+	return ending(&report, diff)
+}
+
+// ending is the exit status of a report. A check that learned nothing did not run: silence must not look like health.
+func ending(r *check.Report, d *since) error {
+	switch {
+	case !r.Learned():
+		return &ctl.Problem{What: fmt.Sprintf("check %s: nobody answered, so nothing is known", r.Target), Hint: "postward check --resolver ADDRESS, or a longer --timeout"}
+	case d != nil && !d.first && d.Worse(), (d == nil || d.first) && r.Grade.Worth():
+		return errFound
+	}
+	return nil
+}
+
+func writePage(path string, r *check.Report) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	err = r.HTML(f)
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
