@@ -40,7 +40,7 @@ func (c Character) Sound() bool { return c == Healthy || c == Slow }
 type List struct {
 	Name, Zone string
 	Character  Character
-	Listed     []string // addresses that it lists, if it is sound
+	Listed     []string // addresses that it lists, if it is sound; not of RFC 5737, of which a check asks for one that nobody lists
 }
 
 // Lists are many.
