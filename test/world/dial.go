@@ -40,7 +40,7 @@ func (m *Map) place(address string, at netip.AddrPort, harmless bool) error {
 	if m.stand == nil {
 		m.stand = make(map[netip.AddrPort]netip.AddrPort)
 	}
-	m.stand[public] = at
+	m.stand[plain(public)] = at
 	return nil
 }
 
@@ -54,7 +54,7 @@ func (m *Map) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	failed := func(err error) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(public), Err: err}
 	}
-	public = netip.AddrPortFrom(public.Addr().Unmap(), public.Port())
+	public = plain(public)
 	switch {
 	case network == "tcp4" && !public.Addr().Is4(), network == "tcp6" && public.Addr().Is4():
 		return failed(&net.AddrError{Err: "no suitable address", Addr: address})
@@ -74,3 +74,6 @@ func (m *Map) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", at.String())
 }
+
+// plain is an IPv4 address as such, also when it was written as an IPv6 one.
+func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -109,28 +110,13 @@ func (s *Server) Change(remove, add []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed := make(map[string][]mdns.RR)
-	edit := func(line string, how func([]mdns.RR) ([]mdns.RR, error)) error {
-		name, err := owner(line)
-		if err != nil {
-			return err
-		}
-		apex, z, ok := longest(s.zones, name)
-		if !ok {
-			return fmt.Errorf("change %q: it is in no zone", line)
-		}
-		if changed[apex] == nil {
-			changed[apex] = z.records
-		}
-		changed[apex], err = how(changed[apex])
-		return err
-	}
 	for _, line := range remove {
-		if err := edit(line, func(r []mdns.RR) ([]mdns.RR, error) { return without(r, line) }); err != nil {
+		if err := s.edit(changed, line, without); err != nil {
 			return err
 		}
 	}
 	for _, line := range add {
-		if err := edit(line, func(r []mdns.RR) ([]mdns.RR, error) { return with(r, line) }); err != nil {
+		if err := s.edit(changed, line, with); err != nil {
 			return err
 		}
 	}
@@ -142,10 +128,25 @@ func (s *Server) Change(remove, add []string) error {
 		}
 		made[apex] = z
 	}
-	for apex, z := range made {
-		s.zones[apex] = z
-	}
+	maps.Copy(s.zones, made)
 	return nil
+}
+
+// edit does something with a line to the records of its zone; changed holds those that are not as in the zone any more.
+func (s *Server) edit(changed map[string][]mdns.RR, line string, how func([]mdns.RR, string) ([]mdns.RR, error)) error {
+	name, err := owner(line)
+	if err != nil {
+		return err
+	}
+	apex, z, ok := longest(s.zones, name)
+	if !ok {
+		return fmt.Errorf("change %q: it is in no zone", line)
+	}
+	if changed[apex] == nil {
+		changed[apex] = z.records
+	}
+	changed[apex], err = how(changed[apex], line)
+	return err
 }
 
 // Authentic says whether what is at and below a name is as its owner signed it: replies that hold nothing else have AD

@@ -24,6 +24,7 @@ mx1.example.org. AAAA 2001:db8::25
 www.example.org. CNAME web.example.net.
 *.wild.example.org. TXT "any"
 there.wild.example.org. A 192.0.2.9
+away.wild.example.org. CNAME mx1.example.org.
 a.b.example.org. A 192.0.2.10
 round.example.org. CNAME around.example.org.
 around.example.org. CNAME round.example.org.
@@ -110,6 +111,8 @@ func TestServerAnswersLikeAResolverAndLikeTheZonesOwn(t *testing.T) {
 		{"www.example.org", mdns.TypeA, true, "NOERROR RA CNAME web.example.net. A 192.0.2.80"},
 		{"www.example.org", mdns.TypeCNAME, true, "NOERROR RA CNAME web.example.net."},
 		{"x.wild.example.org", mdns.TypeTXT, true, `NOERROR RA TXT "any"`},
+		{"x.y.wild.example.org", mdns.TypeTXT, true, `NOERROR RA TXT "any"`},
+		{"x.there.wild.example.org", mdns.TypeTXT, true, "NXDOMAIN RA"},
 		{"there.wild.example.org", mdns.TypeTXT, true, "NOERROR RA"}, // what exists hides the wildcard
 		{"round.example.org", mdns.TypeA, true, "NOERROR RA CNAME around.example.org. CNAME round.example.org."},
 		{"elsewhere.example", mdns.TypeA, true, "NXDOMAIN RA"},
@@ -135,7 +138,7 @@ func TestServerSetsADOnlyWhenEverythingIsAuthentic(t *testing.T) {
 	s := named(t)
 	s.Authentic("example.org", true)
 	s.Authentic("wild.example.org", false)
-	for name, want := range map[string]bool{"mx1.example.org": true, "www.example.org": false, "there.wild.example.org": false, "web.example.net": false} {
+	for name, want := range map[string]bool{"mx1.example.org": true, "www.example.org": false, "there.wild.example.org": false, "away.wild.example.org": false, "web.example.net": false} {
 		m, err := ask(t, s, name, mdns.TypeA, wantsAD)
 		if err != nil || m.AuthenticatedData != want {
 			t.Errorf("%s: AD is %v, want %v (%v)", name, m.AuthenticatedData, want, err)

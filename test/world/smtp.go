@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -120,7 +121,7 @@ func (ca *CA) leaf(name string, f Fault) Leaf {
 // Place puts the server at addresses of the map, with their ports; one that is IPv4Only is not there at IPv6 ones.
 func (s *SMTP) Place(m *Map, addresses ...string) error {
 	for _, address := range addresses {
-		if s.config.Fault == IPv4Only && address[:1] == "[" {
+		if s.config.Fault == IPv4Only && strings.HasPrefix(address, "[") {
 			continue
 		}
 		if err := m.Place(address, s.Addr()); err != nil {

@@ -94,7 +94,7 @@ func without(records []mdns.RR, line string) ([]mdns.RR, error) {
 	} else {
 		one, err := mdns.NewRR(line)
 		if err != nil || one == nil {
-			return nil, fmt.Errorf("take out %q: %w", line, err)
+			return nil, fmt.Errorf("take out %q: no record (%v)", line, err)
 		}
 		gone = func(r mdns.RR) bool { return mdns.IsDuplicate(r, one) }
 	}
@@ -109,7 +109,7 @@ func without(records []mdns.RR, line string) ([]mdns.RR, error) {
 func with(records []mdns.RR, line string) ([]mdns.RR, error) {
 	one, err := mdns.NewRR(line)
 	if err != nil || one == nil {
-		return nil, fmt.Errorf("put in %q: no record: %w", line, err)
+		return nil, fmt.Errorf("put in %q: no record (%v)", line, err)
 	}
 	one.Header().Ttl = 60
 	return append(slices.Clone(records), one), nil
