@@ -6,7 +6,7 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
-DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./test/...
+DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./internal/dnsbl ./test/...
 
 .PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-detect
 

@@ -39,6 +39,7 @@ var arrows = map[string]string{
 	"internal/dnsbl":       "dns",
 	"internal/check":       "dns dnsbl",
 	"test/rig":             "",
+	"test/world":           "test/rig",
 }
 
 // forbidden is what the decision must not touch, and why.
@@ -55,7 +56,7 @@ func TestArrows(t *testing.T) {
 			return err
 		}
 		room := filepath.ToSlash(filepath.Dir(path))
-		if !strings.HasPrefix(room, "internal/") && !strings.HasPrefix(room, "cmd/") {
+		if _, drawn := arrows[room]; !drawn && !strings.HasPrefix(room, "internal/") && !strings.HasPrefix(room, "cmd/") {
 			return nil
 		}
 		files++

@@ -21,6 +21,9 @@ packages() {
 		run    iproute2           ip: the loopback of a private network namespace
 		test   nftables           nft: to see what is banned
 		test   miltertest         a milter client that is not ours
+		test   rbldnsd            blocklists, as their operators serve them
+		test   bind9-dnsutils     dig: to see what a name server says
+		test   openssl            s_client: to see what a mail server shows
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector
@@ -102,6 +105,9 @@ install_packages() {
 	fi
 	if [[ " $fresh " == *" postfix "* ]]; then
 		leave_disabled postfix.service
+	fi
+	if [[ " $fresh " == *" rbldnsd "* ]]; then
+		leave_disabled rbldnsd.service rbldnsd.socket
 	fi
 }
 

@@ -1,0 +1,166 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"sync"
+
+	mdns "github.com/miekg/dns"
+)
+
+// Server is a name server on UDP and TCP. To a question that wants recursion it answers like a resolver that has
+// already asked everybody: RA, aliases followed through all zones, no such name outside of them. To one that does not
+// it answers with authority (AA), and refuses what is in no zone. Below some names it behaves as it is told.
+type Server struct {
+	addr    netip.AddrPort
+	running []*mdns.Server
+	ended   sync.WaitGroup
+	closing context.Context
+	hangUp  context.CancelFunc
+
+	mu          sync.Mutex
+	zones       map[string]*zone
+	authentic   map[string]bool
+	delegations map[string]netip.AddrPort
+	behaviours  map[string]map[uint16]*behaviour
+	asked       map[Question]int
+}
+
+// StartServer listens on an address of loopback, "127.0.0.1:0" for any free port.
+func StartServer(addr string) (*Server, error) {
+	udp, tcp, err := pair(addr)
+	if err != nil {
+		return nil, fmt.Errorf("start a name server: %w", err)
+	}
+	s := &Server{addr: udp.LocalAddr().(*net.UDPAddr).AddrPort(), zones: make(map[string]*zone), authentic: make(map[string]bool),
+		delegations: make(map[string]netip.AddrPort), behaviours: make(map[string]map[uint16]*behaviour), asked: make(map[Question]int)}
+	s.closing, s.hangUp = context.WithCancel(context.Background())
+	for _, d := range []*mdns.Server{{PacketConn: udp, Handler: s}, {Listener: tcp, Handler: s}} {
+		up := make(chan struct{})
+		d.NotifyStartedFunc = func() { close(up) }
+		s.ended.Go(func() { _ = d.ActivateAndServe() }) // ends with the listener
+		<-up
+		s.running = append(s.running, d)
+	}
+	return s, nil
+}
+
+// pair opens UDP and TCP at one port. A free port of UDP may be taken in TCP: then another one is tried.
+func pair(addr string) (*net.UDPConn, net.Listener, error) {
+	at, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !at.IP.IsLoopback() {
+		return nil, nil, fmt.Errorf("%s is not loopback", addr)
+	}
+	for tries := 0; ; tries++ {
+		udp, err := net.ListenUDP("udp", at)
+		if err != nil {
+			return nil, nil, err
+		}
+		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+		if err == nil {
+			_ = udp.SetReadBuffer(4 << 20) // as much as the system gives: hundreds of questions come at once
+			return udp, tcp, nil
+		}
+		udp.Close()
+		if at.Port != 0 || tries == 20 {
+			return nil, nil, err
+		}
+	}
+}
+
+// Addr is where the server listens, on UDP and TCP.
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// Close ends the server, and waits for every reply on its way.
+func (s *Server) Close() error {
+	s.hangUp()
+	var errs []error
+	for _, d := range s.running {
+		errs = append(errs, d.Shutdown())
+	}
+	s.running = nil
+	s.ended.Wait()
+	return errors.Join(errs...)
+}
+
+// SetZone puts a zone in the place of the one with that apex. The text is a zone file; names in it may be relative.
+// One text with the apex "." can hold the whole world; a missing SOA is made.
+func (s *Server) SetZone(apex, text string) error {
+	apex = mdns.CanonicalName(apex)
+	z, err := parseZone(apex, text)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zones[apex] = z
+	return nil
+}
+
+// Change takes records out and puts others in, each in the zone where it belongs, as the operator does who follows an
+// advice: all or nothing. "name TYPE" takes out a whole set. To take out what is not there is an error.
+func (s *Server) Change(remove, add []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := make(map[string][]mdns.RR)
+	for _, line := range remove {
+		if err := s.edit(changed, line, without); err != nil {
+			return err
+		}
+	}
+	for _, line := range add {
+		if err := s.edit(changed, line, with); err != nil {
+			return err
+		}
+	}
+	made := make(map[string]*zone)
+	for apex, records := range changed {
+		z, err := newZone(apex, records)
+		if err != nil {
+			return err
+		}
+		made[apex] = z
+	}
+	maps.Copy(s.zones, made)
+	return nil
+}
+
+// edit does something with a line to the records of its zone; changed holds those that are not as in the zone any more.
+func (s *Server) edit(changed map[string][]mdns.RR, line string, how func([]mdns.RR, string) ([]mdns.RR, error)) error {
+	name, err := owner(line)
+	if err != nil {
+		return err
+	}
+	apex, z, ok := longest(s.zones, name)
+	if !ok {
+		return fmt.Errorf("change %q: it is in no zone", line)
+	}
+	if changed[apex] == nil {
+		changed[apex] = z.records
+	}
+	changed[apex], err = how(changed[apex], line)
+	return err
+}
+
+// Authentic says whether what is at and below a name is as its owner signed it: replies that hold nothing else have AD
+// (RFC 4035 section 3.2.3) for those who understand it (RFC 6840 section 5.7). The nearest word above a name holds.
+func (s *Server) Authentic(suffix string, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.authentic[mdns.CanonicalName(suffix)] = is
+}
+
+// Delegate hands questions at and below a name to another server, over UDP, and over TCP when its reply is cut. Who does
+// not answer within two seconds has failed.
+func (s *Server) Delegate(suffix string, to netip.AddrPort) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delegations[mdns.CanonicalName(suffix)] = to
+}
