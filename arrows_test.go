@@ -37,6 +37,7 @@ var arrows = map[string]string{
 	"internal/netinfo/gen": "netinfo",
 	"internal/dns":         "",
 	"internal/dnsbl":       "dns",
+	"internal/probe":       "",
 	"internal/check":       "dns dnsbl",
 	"test/rig":             "",
 }
