@@ -38,6 +38,7 @@ var arrows = map[string]string{
 	"internal/dns":         "",
 	"internal/dnsbl":       "dns",
 	"internal/spf":         "dns",
+	"internal/probe":       "",
 	"internal/check":       "dns dnsbl",
 	"test/rig":             "",
 	"test/world":           "test/rig",

@@ -1,0 +1,175 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"sync"
+	"time"
+)
+
+// single are the versions that are offered alone.
+var single = [...]uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12}
+
+// Ask asks what a service shows. It makes one connection, and when that is made four more beside it: one each that offers
+// TLS 1.0, 1.1 and 1.2 alone, and one that says NOOP in the clear behind STARTTLS. TLS 1.3 is what the first connection is
+// given by a host that knows it (RFC 8446 section 4.2.1).
+func Ask(ctx context.Context, c Config, t Target) Report {
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	r := Report{Target: t}
+	start := time.Now()
+	s, p := open(ctx, &c, t)
+	if p != nil {
+		r.Problem = p
+		return r
+	}
+	r.Connected, r.Connect = true, time.Since(start)
+	var wait sync.WaitGroup
+	var offered [len(single)]*Problem
+	for i, version := range single {
+		wait.Go(func() { offered[i] = offer(ctx, &c, t, version) })
+	}
+	wait.Go(func() { r.Injected, r.Injector = inject(ctx, &c, t) })
+	r.first(ctx, &c, s)
+	wait.Wait()
+	r.conclude(offered[:])
+	return r
+}
+
+// first is the conversation of the first connection.
+func (r *Report) first(ctx context.Context, c *Config, s *session) {
+	defer func() {
+		if p := s.close(); r.Problem == nil {
+			r.Problem = p
+		}
+	}()
+	start := time.Now()
+	r.Banner, r.Problem = s.greeting()
+	if r.Greet = time.Since(start); r.Problem != nil {
+		return
+	}
+	r.Host = hostOf(r.Banner.Lines[0])
+	if r.Clear, r.Problem = s.hello(HelloClear); r.Problem != nil {
+		return
+	}
+	if r.StartTLS = r.secure(ctx, c, s); r.StartTLS == nil {
+		r.Secure, r.Problem = s.hello(HelloSecure)
+	}
+}
+
+// secure makes the connection TLS, and keeps what was seen of that.
+func (r *Report) secure(ctx context.Context, c *Config, s *session) *Problem {
+	if !r.Clear.Has("STARTTLS") {
+		return &Problem{Step: StartTLS, Fault: NotOffered}
+	}
+	if p := s.startTLS(""); p != nil {
+		return p
+	}
+	seen := &chain{}
+	state, p := s.shake(ctx, seen.config(r.Name, tls.VersionTLS10, tls.VersionTLS13))
+	if len(seen.certificates) > 0 || p == nil {
+		r.TLS = describe(state, seen.certificates, c, r.Name)
+	}
+	return p
+}
+
+// converse comes to TLS on a connection of its own and leaves again. behind is what is said in the clear behind STARTTLS.
+func converse(ctx context.Context, c *Config, t Target, config *tls.Config, behind string) (s *session, p *Problem) {
+	s, p = open(ctx, c, t)
+	if p != nil {
+		return nil, p
+	}
+	if _, p = s.greeting(); p != nil {
+		return s, p
+	}
+	h, p := s.hello(HelloClear)
+	if p != nil {
+		return s, p
+	}
+	if !h.Has("STARTTLS") {
+		return s, &Problem{Step: StartTLS, Fault: NotOffered}
+	}
+	if p = s.startTLS(behind); p != nil {
+		return s, p
+	}
+	_, p = s.shake(ctx, config)
+	return s, p
+}
+
+// offer offers one version of TLS alone.
+func offer(ctx context.Context, c *Config, t Target, version uint16) *Problem {
+	s, p := converse(ctx, c, t, new(chain).config(t.Name, version, version), "")
+	if s != nil {
+		_ = s.close() // the version is known by now
+	}
+	return p
+}
+
+// inject says NOOP in the clear behind STARTTLS, in the same packet. RFC 3207 section 4.2: the host must forget what it
+// learned before TLS; one that obeys it inside TLS answers the NOOP before the QUIT.
+func inject(ctx context.Context, c *Config, t Target) (Answer, *Problem) {
+	s, p := converse(ctx, c, t, new(chain).config(t.Name, tls.VersionTLS10, tls.VersionTLS13), "NOOP\r\n")
+	if s == nil {
+		return Unknown, p
+	}
+	if p != nil {
+		_ = s.close() // what matters is in p
+		return Unknown, p
+	}
+	defer s.drop()
+	reply, p := s.command(Quit, 2, "QUIT")
+	switch {
+	case reply.Code == 0:
+		return Unknown, p
+	case reply.Code == 221:
+		return No, nil
+	}
+	_, p = s.read(Quit, 2)
+	return Yes, p
+}
+
+// conclude says of each version whether it is accepted, and of a host that broke off over the NOOP that it did not obey it.
+// What ended a handshake counts as a no when the first connection, which offered everything, came through.
+func (r *Report) conclude(offered []*Problem) {
+	if !r.Clear.Has("STARTTLS") {
+		r.Injected, r.Injector = Unknown, nil
+		return
+	}
+	through := r.StartTLS == nil && r.TLS != nil
+	for i, p := range offered {
+		r.Versions = append(r.Versions, Version{tls.VersionName(single[i]), accepted(p, through), p})
+	}
+	latest := Version{Name: tls.VersionName(tls.VersionTLS13), Problem: r.StartTLS}
+	if through {
+		latest.Accepted = No
+		if r.TLS.Version == latest.Name {
+			latest.Accepted = Yes
+		}
+	}
+	r.Versions = append(r.Versions, latest)
+	if p := r.Injector; through && p != nil && r.Injected == Unknown && brokeOff(p) {
+		r.Injected = No
+	}
+}
+
+// accepted reads how an offer of one version ended.
+func accepted(p *Problem, through bool) Answer {
+	switch {
+	case p == nil:
+		return Yes
+	case p.Step == Handshake && (p.Fault == Alert || through && (p.Fault == Reset || p.Fault == Closed || p.Fault == BadHandshake)):
+		return No
+	}
+	return Unknown
+}
+
+// brokeOff reports whether a host refused STARTTLS with something behind it, or ended there.
+func brokeOff(p *Problem) bool {
+	switch p.Step {
+	case StartTLS:
+		return p.Fault == Rejected || p.Fault == Reset || p.Fault == Closed
+	case Handshake:
+		return p.Fault != Timeout && p.Fault != Local
+	}
+	return false
+}
