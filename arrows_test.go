@@ -39,7 +39,7 @@ var arrows = map[string]string{
 	"internal/dnsbl":       "dns",
 	"internal/spf":         "dns",
 	"internal/probe":       "",
-	"internal/check":       "dns dnsbl",
+	"internal/check":       "dns dnsbl spf",
 	"test/rig":             "",
 	"test/world":           "test/rig",
 }

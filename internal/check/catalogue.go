@@ -26,6 +26,21 @@ var catalogue = []entry{
 	{"mx.private", Fault, "the mail exchanger's address is private", "Nobody outside can reach it."},
 	{"address.no-ptr", Fault, "the address has no name", "Gmail, Yahoo and many others refuse mail from an address without a PTR record."},
 	{"address.unconfirmed", Fault, "the name does not lead back to the address", "The PTR's name must have this address (forward-confirmed reverse DNS); Gmail and Yahoo ask for it."},
+	{"spf.pass-all", Fault, "everybody may send in the domain's name", "A policy that lets everybody pass is used by spammers, and receivers hold it against the domain."},
+	{"spf.several", Fault, "several SPF records", "RFC 7208 section 4.5: more than one is a permanent error; for receivers there is no policy."},
+	{"spf.syntax", Fault, "the SPF record cannot be read", "RFC 7208 section 4.6: one bad term makes the whole policy a permanent error."},
+	{"spf.include", Fault, "a part of the policy is missing or broken", "RFC 7208 section 5.2: an include or redirect without a sound record makes the whole policy a permanent error."},
+	{"spf.lookups", Fault, "the policy asks too much", "RFC 7208 section 4.6.4: after ten lookups receivers stop with a permanent error."},
+	{"spf.none", Fault, "no SPF record", "Gmail, Yahoo, Microsoft and Apple want one; without it anybody can send in the domain's name."},
+	{"spf.sender", Fault, "an address that sends may not", "Its mail fails SPF; what is not signed besides is refused or called spam."},
+	{"spf.void", Warning, "terms that lead to nothing", "RFC 7208 section 4.6.4: after two lookups without an answer receivers may stop with a permanent error."},
+	{"spf.open-end", Warning, "the policy does not say no to anybody", "Who is not in the record is neutral: the policy then protects from nothing, and DMARC gains nothing by it."},
+	{"spf.ptr", Warning, "the policy uses ptr", "RFC 7208 section 5.5: it should not be used; some receivers skip it, and it is slow for all."},
+	{"spf.ignored", Note, "terms that nobody looks at", "What was meant by them does not happen."},
+	{"spf.huge", Note, "a very large network may send", "Whoever rents an address in there may send in the domain's name."},
+	{"spf.private", Note, "a private network is in the policy", "No receiver ever sees such an address."},
+	{"spf.covered", Note, "a term that another one covers", "It costs room and perhaps a lookup, and changes nothing."},
+	{"spf.long", Note, "the record is long", "An answer over 512 octets comes by TCP or not at all to old resolvers."},
 	{"address.several-ptr", Note, "the address has several names", "Receivers look at one of them, and not always at the same."},
 	{"address.generic", Warning, "the address has a provider's generic name", "Yahoo and others take such names for home lines and refuse them."},
 	{"address.private", Note, "the address is private", "What the world sees is another address: name it, or run the check outside."},
@@ -36,10 +51,8 @@ var catalogue = []entry{
 
 // entry is the catalogue's entry of an ID.
 func (id ID) entry() entry {
-	for i := range catalogue {
-		if catalogue[i].id == id {
-			return catalogue[i]
-		}
+	if n := id.place(); n < len(catalogue) {
+		return catalogue[n]
 	}
 	if id == id.Topic().unknown() {
 		return entry{id, Unknown, "not learned", "Nothing is said about it until it can be asked."}
@@ -47,12 +60,20 @@ func (id ID) entry() entry {
 	return entry{id, Fine, "as it should be", ""}
 }
 
-// urgency is the place of an ID in the catalogue.
-func (id ID) urgency() int {
+// place is where an ID stands in the catalogue; behind it when it is not in there.
+func (id ID) place() int {
 	for i := range catalogue {
 		if catalogue[i].id == id {
 			return i
 		}
+	}
+	return len(catalogue)
+}
+
+// urgency is the place of an ID in a report, the more urgent first.
+func (id ID) urgency() int {
+	if n := id.place(); n < len(catalogue) {
+		return n
 	}
 	return len(catalogue) + order(id.Topic())
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"postward/internal/dns"
+	"postward/internal/spf"
 )
 
 // facts are what several topics need. Each is asked for when it is first wanted, once; whoever wants it waits.
@@ -15,6 +16,8 @@ type facts struct {
 	mx      func() dns.Answer
 	hosts   func() []host       // the mail exchangers, the most preferred first
 	senders func() []netip.Addr // what sends the domain's mail
+	texts   func() []string     // the domain's TXT records
+	spf     func() *spf.Tree    // its SPF policy
 }
 
 // host is a mail exchanger and its addresses.
@@ -28,6 +31,8 @@ func (r *run) learn(ctx context.Context) {
 	r.mx = sync.OnceValue(func() dns.Answer { return r.Resolver.MX(ctx, r.Domain) })
 	r.hosts = sync.OnceValue(func() []host { return r.findHosts(ctx) })
 	r.senders = sync.OnceValue(r.findSenders)
+	r.texts = sync.OnceValue(func() []string { return r.Resolver.TXT(ctx, r.Domain).Texts })
+	r.spf = sync.OnceValue(func() *spf.Tree { return spf.Walk(ctx, r.Resolver, r.Domain, spf.Subject{}) })
 }
 
 // findHosts asks for the exchangers' addresses; without an MX record the domain itself is the exchanger (RFC 5321

@@ -18,6 +18,7 @@ var topics = []struct {
 }{
 	{"mx", (*run).exchangers},
 	{"address", (*run).addresses},
+	{"spf", (*run).policy},
 }
 
 // Topics are the topics in the order in which a person reads them.

@@ -18,6 +18,7 @@ example.org. NS ns1.example.org.
 example.org. NS ns2.example.org.
 example.org. MX 10 mx1.example.org.
 example.org. MX 20 mx2.example.org.
+example.org. TXT "v=spf1 ip4:192.0.2.25 ip4:192.0.2.26 ip6:2001:db8::25 -all"
 mx1.example.org. A 192.0.2.25
 mx1.example.org. AAAA 2001:db8::25
 mx2.example.org. A 192.0.2.26
@@ -156,7 +157,7 @@ func TestEveryIDIsInAFault(t *testing.T) {
 }
 
 // faults are the planted ones, topic by topic.
-var faults = merge(mxFaults, addressFaults)
+var faults = merge(mxFaults, addressFaults, spfFaults)
 
 var mxFaults = map[string]fault{
 	"the domain does not exist": {take: []string{"example.org. ", "mx1.", "mx2."}, put: []string{"77.2.0.192.in-addr.arpa. PTR out.example.net.", "out.example.net. A 192.0.2.77"},
