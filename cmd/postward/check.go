@@ -38,6 +38,7 @@ type checkFlags struct {
 	timeout   time.Duration
 	resolver  string
 	lists     string
+	noLists   bool
 	html      string
 	diff      string
 	file      string
@@ -63,11 +64,15 @@ func (a *app) checkCommand() *cobra.Command {
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Second, "the longest that one check may take")
 	flags.StringVar(&f.resolver, "resolver", "", "ask this name server, an `address` or address:port (default: those of /etc/resolv.conf)")
 	flags.StringVar(&f.lists, "lists-dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a `directory` with blocklists of your own (*.yaml); it need not exist")
+	flags.BoolVar(&f.noLists, "no-lists", false, "do not ask blocklists; with --file they never are, for most have a limit a day")
 	flags.StringVar(&f.html, "html", "", "write the report as a page to this `file`")
 	flags.StringVar(&f.diff, "diff", "", "say what is new, gone or changed since the last run with --diff, or since the one in `FILE` (made by --json)")
 	flags.Lookup("diff").NoOptDefVal = lastRun
 	flags.StringVar(&f.file, "file", "", "check every domain of a `file`, one a line (- is standard input), and print CSV; with --json a report a line")
 	flags.IntVar(&f.jobs, "jobs", 8, "with --file: how many at the same time, 1 to 64")
+	for _, early := range []string{"relay-test", "selector"} { // no topic uses them yet
+		_ = flags.MarkHidden(early) // they are there
+	}
 	return c
 }
 
@@ -145,7 +150,11 @@ func (f *checkFlags) checkConfig() (check.Config, error) {
 	if err != nil {
 		name = "localhost"
 	}
-	return check.Config{Resolver: client, Servers: client.Servers(), Lists: set, Checker: dnsbl.New(client, o), Name: name, Timeout: f.timeout}, nil
+	c := check.Config{Resolver: client, Servers: client.Servers(), Name: name, Timeout: f.timeout}
+	if !f.noLists && f.file == "" {
+		c.Lists, c.Checker = set, dnsbl.New(client, o)
+	}
+	return c, nil
 }
 
 // client asks the servers of --resolver or of resolv.conf. A question that got lost is asked again before the time

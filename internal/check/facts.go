@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 
 	"postward/internal/dns"
@@ -81,8 +80,3 @@ func local(a netip.Addr) bool {
 
 // shared is RFC 6598's address space behind a provider's NAT.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
-
-// under reports whether a name is another or below it.
-func under(name, top string) bool {
-	return name == top || strings.HasSuffix(name, "."+top)
-}

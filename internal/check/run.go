@@ -121,7 +121,7 @@ func (r *run) said(t Topic) bool {
 // find emits a finding, with the grade that the catalogue has for it.
 func (r *run) find(id ID, subject, saw string, mend *Mend) {
 	e := id.entry()
-	f := Finding{Topic: id.Topic(), ID: id, Subject: dns.Show(subject), Grade: e.grade, Title: e.title, Seen: seen(saw), Why: e.why, Mend: mend}
+	f := Finding{Topic: id.Topic(), ID: id, Subject: seen(subject), Grade: e.grade, Title: e.title, Seen: seen(saw), Why: e.why, Mend: mend}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, f)

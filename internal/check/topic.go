@@ -19,6 +19,7 @@ var topics = []struct {
 	{"mx", (*run).exchangers},
 	{"address", (*run).addresses},
 	{"spf", (*run).policy},
+	{"lists", (*run).blocklists},
 }
 
 // Topics are the topics in the order in which a person reads them.

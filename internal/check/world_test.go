@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postward/internal/dns"
+	"postward/internal/dnsbl"
 )
 
 // clean is a domain with nothing to find. A fault is an edit of it.
@@ -32,6 +33,7 @@ type world struct {
 	lines  []string
 	target Target
 	fail   map[string]dns.Outcome
+	lists  bool // blocklists are asked
 }
 
 func newWorld() *world {
@@ -70,7 +72,11 @@ func (w *world) check(t *testing.T) []Finding {
 	for name, o := range w.fail {
 		zone.Fail(name, o)
 	}
-	report := Run(t.Context(), Config{Resolver: zone, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, w.target, nil)
+	c := Config{Resolver: zone, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	if w.lists {
+		c.Lists, c.Checker = someLists(t), dnsbl.New(zone, dnsbl.Options{})
+	}
+	report := Run(t.Context(), c, w.target, nil)
 	return slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Grade == Fine })
 }
 
@@ -157,7 +163,7 @@ func TestEveryIDIsInAFault(t *testing.T) {
 }
 
 // faults are the planted ones, topic by topic.
-var faults = merge(mxFaults, addressFaults, spfFaults)
+var faults = merge(mxFaults, addressFaults, spfFaults, listFaults)
 
 var mxFaults = map[string]fault{
 	"the domain does not exist": {take: []string{"example.org. ", "mx1.", "mx2."}, put: []string{"77.2.0.192.in-addr.arpa. PTR out.example.net.", "out.example.net. A 192.0.2.77"},

@@ -158,6 +158,9 @@ type Terms struct {
 // Is reports whether the list lists that kind.
 func (l *List) Is(k Kind) bool { return slices.Contains(l.Kinds, k) }
 
+// Lists reports whether the list has subjects of that kind.
+func (l *List) Lists(s Subject) bool { return l.Is(s.kind()) }
+
 // Line is the list in one line.
 func (l *List) Line() string {
 	return fmt.Sprintf("%s: %s (%s of %s, %s)", l.Name, l.Title, l.Role, l.kinds(), l.Status.State)

@@ -1,0 +1,155 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"postward/internal/dnsbl"
+)
+
+// matters is the rank of a list's influence from which on being listed there loses mail; below it, and above none, it
+// costs some.
+const matters = 3
+
+// blocklists asks the lists about the addresses that send and about the domain. How a list is, is never held against
+// the target: lists that refuse, lie or are silent are counted in the topic's line.
+func (r *run) blocklists(ctx context.Context) string {
+	if r.Checker == nil || r.Lists == nil {
+		return ""
+	}
+	words := words{list: map[string]*dnsbl.List{}}
+	for _, l := range r.Lists.All() {
+		words.list[l.Name] = l
+	}
+	words.ask(ctx, r)
+	for _, w := range words.all {
+		if w.Outcome == dnsbl.Listed && w.Role == dnsbl.Block && !words.elsewhere(&w) {
+			r.listed(&w, words.list[w.List])
+		}
+	}
+	if len(words.refused) > 0 {
+		r.find("lists.refused", r.Target.String(), strings.Join(words.refused, ", "), &Mend{
+			Do: "Ask through a resolver of your own (unbound is enough), or register where the list wants it: postward lists show NAME."})
+	}
+	if words.heard == 0 && words.asked > 0 {
+		r.find("lists.unknown", r.Target.String(), fmt.Sprintf("none of %d lists gave an answer that can be believed", words.asked), nil)
+	}
+	return words.line()
+}
+
+// words are what the lists said.
+type words struct {
+	list         map[string]*dnsbl.List
+	all          []dnsbl.Result
+	asked, heard int
+	refused      []string // lists that matter and refuse us
+	allowed      []string
+}
+
+// ask asks about everything at once.
+func (w *words) ask(ctx context.Context, r *run) {
+	var subjects []dnsbl.Subject
+	for _, a := range r.senders() {
+		if !local(a) {
+			subjects = append(subjects, dnsbl.Address(a))
+		}
+	}
+	if s, err := dnsbl.DomainName(r.Domain); r.Domain != "" && err == nil {
+		subjects = append(subjects, s)
+	}
+	answers := make([][]dnsbl.Result, len(subjects))
+	var all sync.WaitGroup
+	for i, s := range subjects {
+		lists := slices.DeleteFunc(r.Lists.All(), func(l *dnsbl.List) bool { return !l.Status.Asked() || !l.Lists(s) })
+		all.Go(func() { answers[i] = r.Checker.AskAll(ctx, r.Now, lists, s) })
+	}
+	all.Wait()
+	for _, results := range answers {
+		for _, result := range results {
+			w.add(result)
+		}
+	}
+}
+
+func (w *words) add(r dnsbl.Result) {
+	w.all = append(w.all, r)
+	if r.Outcome != dnsbl.NotAsked {
+		w.asked++
+	}
+	switch {
+	case r.Outcome == dnsbl.Listed && r.Role == dnsbl.Allow:
+		w.allowed = append(w.allowed, r.List)
+		w.heard++
+	case r.Outcome == dnsbl.Listed, r.Outcome == dnsbl.Clear:
+		w.heard++
+	case r.Outcome == dnsbl.Refused && w.list[r.List].Influence.Level.Rank() >= matters && !slices.Contains(w.refused, r.List):
+		w.refused = append(w.refused, r.List)
+	}
+}
+
+// elsewhere reports whether a listing counts at another list that has it too.
+func (w *words) elsewhere(of *dnsbl.Result) bool {
+	parent := w.list[of.List].CountsAs
+	return parent != "" && slices.ContainsFunc(w.all, func(r dnsbl.Result) bool {
+		return r.List == parent && r.Subject == of.Subject && r.Outcome == dnsbl.Listed
+	})
+}
+
+// line is what the lists said in one line.
+func (w *words) line() string {
+	if w.asked == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("on none of the lists; %d of %d answers can be believed", w.heard, w.asked)
+	if len(w.allowed) > 0 {
+		line += "; known as a good sender to " + strings.Join(w.allowed, ", ")
+	}
+	return line
+}
+
+// listed says that a subject is on a list, and how it leaves it.
+func (r *run) listed(w *dnsbl.Result, l *dnsbl.List) {
+	id := ID("lists.unused")
+	switch rank := l.Influence.Level.Rank(); {
+	case rank >= matters:
+		id = "lists.listed"
+	case rank > 0:
+		id = "lists.minor"
+	}
+	var said []string
+	for _, s := range w.Said {
+		if s.Listing {
+			said = append(said, s.Answer+" "+s.Means)
+		}
+	}
+	saw := l.Title + ": " + strings.Join(said, "; ")
+	if w.Reason != "" {
+		saw += "; it says: " + w.Reason
+	}
+	r.find(id, w.Subject+" on "+l.Name, saw, &Mend{Do: leaving(l)})
+}
+
+// leaving is how one leaves a list, in a sentence or two.
+func leaving(l *dnsbl.List) string {
+	do := "First end what got it listed"
+	if l.Because != "" {
+		do += " (" + strings.TrimSuffix(l.Because, ".") + ")"
+	}
+	switch l.Removal.Method {
+	case "automatic":
+		do += "; then the listing ends by itself"
+	case "none":
+		do += "; nobody takes entries out there"
+	case "paid":
+		do += "; do not pay for it"
+	default:
+		do += "; then ask for removal (" + l.Removal.Method + ")"
+	}
+	if l.Removal.URL != "" && l.Removal.Method != "paid" {
+		do += " at " + l.Removal.URL
+	}
+	return do + ". All of it: postward lists show " + l.Name + "."
+}
