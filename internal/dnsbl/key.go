@@ -2,6 +2,7 @@ package dnsbl
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -70,4 +71,23 @@ func lower(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// Keys reads the keys of a set's lists from an environment: that of List.Key "spamhaus" is POSTWARD_KEY_SPAMHAUS.
+// There is no flag for them: everybody on the host sees those.
+func (s *Set) Keys(getenv func(string) string) (map[string]Key, error) {
+	keys := map[string]Key{}
+	for _, l := range s.lists {
+		name := "POSTWARD_KEY_" + strings.ToUpper(strings.ReplaceAll(l.Key, "-", "_"))
+		text := getenv(name)
+		if l.Key == "" || text == "" {
+			continue
+		}
+		key, err := NewKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("read the environment's %s: %w", name, err)
+		}
+		keys[l.Key] = key
+	}
+	return keys, nil
 }

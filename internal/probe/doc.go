@@ -5,6 +5,9 @@
 // are worth. Ask learns the greeting, the extensions, the certificate, the TLS versions, and whether a command that is sent
 // in the clear behind STARTTLS is obeyed inside TLS (CVE-2011-0411; the command is NOOP).
 //
+// Relay and Smuggling are for hosts of the operator's own, for they look like an attack: Relay says MAIL and RCPT for
+// strangers and never DATA; Smuggling ends a message wrongly, and a host that takes that delivers it.
+//
 // Nobody is asked to log in: AUTH is looked for in EHLO's answer and never tried.
 //
 // Deviations: a reply line may end with LF alone, and may be 2,048 octets long where RFC 5321 section 4.5.3.1.5 says

@@ -2,9 +2,11 @@ package world
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -160,6 +162,9 @@ func (t *session) starttls(rest string) error {
 	case t.server.config.Fault == NoSTARTTLS:
 		t.error("502 5.5.1 Error: command not implemented")
 		return nil
+	case t.server.config.Fault == TLSFails:
+		t.error("454 4.7.0 TLS not available due to local problem")
+		return nil
 	case t.tls != 0:
 		t.error("554 5.5.1 Error: TLS already active")
 		return nil
@@ -167,12 +172,18 @@ func (t *session) starttls(rest string) error {
 		t.error("501 5.5.4 Syntax: STARTTLS")
 		return nil
 	}
+	var behind []byte // a bug of many servers in 2011, CVE-2011-0411
+	if t.server.config.Fault == STARTTLSInjection {
+		behind, _ = t.in.Peek(t.in.Buffered()) // of what is there already: cannot fail
+		behind = bytes.Clone(behind)
+	}
 	t.reply("220 2.0.0 Ready to start TLS")
 	secure := tls.Server(t.conn, t.server.tls)
 	if err := secure.Handshake(); err != nil {
 		return err
 	}
-	t.conn, t.in, t.tls = secure, bufio.NewReaderSize(secure, maxLine), secure.ConnectionState().Version
+	t.conn, t.tls = secure, secure.ConnectionState().Version
+	t.in = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(behind), secure), maxLine)
 	t.helo, t.from, t.to = "", nil, nil
 	return nil
 }

@@ -22,6 +22,9 @@ const (
 	WrongName         Fault = "wrong-name"
 	SelfSigned        Fault = "self-signed"
 	TLS10Only         Fault = "tls10-only"
+	TLS10Too          Fault = "tls10-too"
+	TLSFails          Fault = "tls-fails"          // offers STARTTLS and has no certificate for it
+	STARTTLSInjection Fault = "starttls-injection" // obeys inside TLS what was said in the clear behind STARTTLS
 	AuthWithoutTLS    Fault = "auth-without-tls"   // offers PLAIN and LOGIN in the clear; lets nobody in
 	OpenRelay         Fault = "open-relay"         // takes every recipient
 	SmugglingTolerant Fault = "smuggling-tolerant" // takes a dot between any two line ends for the end of a message
@@ -36,7 +39,7 @@ const (
 
 // Faults is all of them, Clean first.
 func Faults() []Fault {
-	return []Fault{Clean, NoSTARTTLS, Expired, WrongName, SelfSigned, TLS10Only, AuthWithoutTLS, OpenRelay, SmugglingTolerant,
+	return []Fault{Clean, NoSTARTTLS, Expired, WrongName, SelfSigned, TLS10Only, TLS10Too, TLSFails, STARTTLSInjection, AuthWithoutTLS, OpenRelay, SmugglingTolerant,
 		BannerLocalhost, BannerMismatch, Greeting554, SilentSMTP, SlowSMTP, NotSMTP, IPv4Only}
 }
 
@@ -88,8 +91,11 @@ func StartSMTP(c SMTPConfig) (*SMTP, error) {
 		return nil, fmt.Errorf("start a mail server: %w", err)
 	}
 	s := &SMTP{config: c, tls: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}
-	if c.Fault == TLS10Only {
+	switch c.Fault {
+	case TLS10Only:
 		s.tls.MinVersion, s.tls.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
+	case TLS10Too:
+		s.tls.MinVersion = tls.VersionTLS10
 	}
 	// A connection can come before the door is known: it waits for it here.
 	ready := make(chan struct{})

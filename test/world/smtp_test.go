@@ -143,21 +143,36 @@ func TestCleanServerSpeaksAsPostfixDoes(t *testing.T) {
 	}
 }
 
-func TestCleanServerThrowsAwayWhatWasSaidBeforeTLS(t *testing.T) {
+func TestWhatWasSaidBeforeTLSIsThrownAwayOrObeyed(t *testing.T) {
 	ca := authority(t)
-	c := call(t, mx(t, ca, world.Clean))
-	c.says("")
-	c.says("EHLO me")
-	if _, err := c.conn.Write([]byte("STARTTLS\r\nNOOP\r\n")); err != nil {
-		t.Fatal(err)
+	for f, want := range map[world.Fault]string{world.Clean: "221", world.STARTTLSInjection: "250"} {
+		c := call(t, mx(t, ca, f))
+		c.says("")
+		c.says("EHLO me")
+		if _, err := c.conn.Write([]byte("STARTTLS\r\nNOOP\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.says(""); !strings.HasPrefix(got, "220") {
+			t.Fatal(got)
+		}
+		conn := tls.Client(c.conn, &tls.Config{RootCAs: ca.Pool(), ServerName: "mx1.example.org"})
+		c.conn, c.in = conn, bufio.NewReader(conn)
+		if got := c.says("QUIT"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: the first reply inside of TLS is %q, want %s", f, got, want)
+		}
 	}
-	if got := c.says(""); !strings.HasPrefix(got, "220") {
-		t.Fatal(got)
-	}
-	conn := tls.Client(c.conn, &tls.Config{RootCAs: ca.Pool(), ServerName: "mx1.example.org"})
-	c.conn, c.in = conn, bufio.NewReader(conn)
-	if got := c.says("QUIT"); !strings.HasPrefix(got, "221") {
-		t.Errorf("the first reply inside of TLS is %q: the NOOP was smuggled in", got)
+}
+
+func TestOldTLSIsLetInBesides(t *testing.T) {
+	ca := authority(t)
+	for f, want := range map[world.Fault]bool{world.TLS10Too: true, world.Clean: false} {
+		c := call(t, mx(t, ca, f))
+		c.says("")
+		c.says("EHLO me")
+		err := c.secures(&tls.Config{RootCAs: ca.Pool(), ServerName: "mx1.example.org", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", f, err)
+		}
 	}
 }
 
@@ -168,6 +183,7 @@ func TestEachServerHasItsFault(t *testing.T) {
 		world.WrongName:       "220 mx1, STARTTLS, certificate is valid for www.elsewhere.example",
 		world.SelfSigned:      "220 mx1, STARTTLS, signed by unknown authority",
 		world.TLS10Only:       "220 mx1, STARTTLS, protocol version not supported",
+		world.TLSFails:        "220 mx1, STARTTLS, 454",
 		world.AuthWithoutTLS:  "220 mx1, STARTTLS, AUTH, secure",
 		world.BannerLocalhost: "220 localhost, STARTTLS, secure", world.BannerMismatch: "220 other, STARTTLS, secure",
 		world.Greeting554: "554 mx1", world.NotSMTP: "SSH", world.SilentSMTP: "nothing",

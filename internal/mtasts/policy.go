@@ -1,0 +1,112 @@
+// Package mtasts reads what a domain promises about TLS to its exchangers (MTA-STS, RFC 8461): the record that says that
+// there is a policy, and the policy, which is fetched by HTTPS.
+//
+// Fetch makes one request, follows no redirect, and reads at most MaxPolicy octets; it ends with its context. What comes is
+// a stranger's text. The package imports nothing of the house.
+package mtasts
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxPolicy bounds a policy, in octets (RFC 8461 section 3.3).
+const MaxPolicy = 64 << 10
+
+const (
+	maxMX  = 100
+	maxAge = 31557600 * time.Second // a year: section 3.2
+)
+
+// Mode is what senders shall do when TLS fails.
+type Mode string
+
+// The modes of section 3.2.
+const (
+	Enforce Mode = "enforce"
+	Testing Mode = "testing"
+	None    Mode = "none"
+)
+
+// Policy is a policy that was read.
+type Policy struct {
+	Mode   Mode
+	MX     []string // lower case; "*.example.org" stands for one label more
+	MaxAge time.Duration
+}
+
+// IsRecord reports whether a TXT record is meant to be one: all others are skipped (section 3.1).
+func IsRecord(text string) bool { return strings.HasPrefix(text, "v=STSv1") }
+
+// ParseRecord reads a record and returns the policy's ID.
+func ParseRecord(text string) (id string, err error) {
+	for i, part := range strings.Split(text, ";") {
+		name, value, ok := strings.Cut(part, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		switch {
+		case i == 0 && (name != "v" || value != "STSv1"):
+			return "", errors.New("it does not begin with v=STSv1;")
+		case name == "" && !ok, i == 0:
+		case !ok:
+			return "", fmt.Errorf("%.40q is no name=value", name)
+		case name == "id" && id == "":
+			id = value
+		}
+	}
+	if id == "" || len(id) > 32 || strings.ContainsFunc(id, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) {
+		return "", fmt.Errorf("id=%.40q is not 1 to 32 letters and digits", id)
+	}
+	return id, nil
+}
+
+// ParsePolicy reads a policy. The error says what is wrong with it.
+func ParsePolicy(text string) (Policy, error) {
+	var p Policy
+	if len(text) > MaxPolicy {
+		return p, fmt.Errorf("it has more than %d octets", MaxPolicy)
+	}
+	seen := map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		key, value, ok := strings.Cut(line, ":")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		switch {
+		case strings.TrimSpace(line) == "":
+		case !ok:
+			return p, fmt.Errorf("%.40q is no key: value", line)
+		case key == "mx":
+			if p.MX = append(p.MX, strings.TrimSuffix(strings.ToLower(value), ".")); len(p.MX) > maxMX {
+				return p, fmt.Errorf("it names more than %d hosts", maxMX)
+			}
+		default:
+			if _, twice := seen[key]; !twice { // section 3.2: the first one counts
+				seen[key] = value
+			}
+		}
+	}
+	p.Mode = Mode(seen["mode"])
+	seconds, err := strconv.ParseUint(seen["max_age"], 10, 32)
+	p.MaxAge = time.Duration(seconds) * time.Second
+	switch {
+	case seen["version"] != "STSv1":
+		err = fmt.Errorf("its version is %.20q and not STSv1", seen["version"])
+	case !slices.Contains([]Mode{Enforce, Testing, None}, p.Mode):
+		err = fmt.Errorf("its mode is %.20q: none of enforce, testing and none", seen["mode"])
+	case err != nil || p.MaxAge > maxAge:
+		err = fmt.Errorf("its max_age is %.20q: not from 0 to 31557600 seconds", seen["max_age"])
+	case len(p.MX) == 0 && p.Mode != None:
+		err = errors.New("it names no host: mx is missing")
+	}
+	return p, err
+}
+
+// Covers reports whether a host is one of the policy's (section 4.1).
+func (p *Policy) Covers(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	_, above, _ := strings.Cut(host, ".")
+	return slices.ContainsFunc(p.MX, func(mx string) bool { return mx == host || above != "" && mx == "*."+above })
+}

@@ -1,0 +1,40 @@
+package tlsrpt
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRecordsAreRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"v=TLSRPTv1; rua=mailto:a@b.example":                         "mailto:a@b.example",
+		"v=TLSRPTv1;rua=mailto:a@b.example , https://c.example/x;":   "mailto:a@b.example https://c.example/x",
+		"v=TLSRPTv1; x=y; rua=https://c.example":                     "https://c.example",
+		"v=TLSRPTv2; rua=mailto:a@b.example":                         "error: does not begin",
+		"v=TLSRPTv1":                                                 "error: rua is missing",
+		"v=TLSRPTv1; rua=a@b.example":                                "error: no mailto: or https: URI",
+		"v=TLSRPTv1; rua=http://b.example":                           "error: no mailto: or https: URI",
+		"v=TLSRPTv1; rua=mailto:":                                    "error: no mailto: or https: URI",
+		"v=TLSRPTv1; rua=mailto:a@b.example; rua=mailto:c@b.example": "error: twice",
+		"v=TLSRPTv1; rua":                                            "error: no name=value",
+		"v=TLSRPTv1; rua=" + strings.Repeat("mailto:a@b.example,", 40) + "mailto:a@b.example": "error: more than",
+		"v=TLSRPTv1; rua=mailto:" + strings.Repeat("a", MaxText):                              "error: octets",
+	} {
+		r, err := Parse(text)
+		if wanted, bad := strings.CutPrefix(want, "error: "); bad != (err != nil) || bad && !strings.Contains(err.Error(), wanted) {
+			t.Errorf("%.60q: %v", text, err)
+		} else if !bad && strings.Join(r.To, " ") != want {
+			t.Errorf("%.60q: %q", text, r.To)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("v=TLSRPTv1; rua=mailto:a@b.example,https://c.example/x; x=y")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := Parse(text)
+		if err == nil && (len(r.To) == 0 || len(r.To) > maxURIs) {
+			t.Errorf("%q: %q", text, r.To)
+		}
+	})
+}
