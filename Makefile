@@ -6,7 +6,7 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
-DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./internal/dnsbl ./test/...
+DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./internal/dnsbl ./internal/follow ./test/...
 
 .PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-detect
 
@@ -35,8 +35,7 @@ unit: lint
 	$(GO) test -short ./...
 
 lint:
-	$(GO) vet ./...
-	$(GO) vet -tags daemons ./...
+	$(GO) vet ./... && $(GO) vet -tags daemons ./...
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 
 story:
@@ -46,9 +45,8 @@ story:
 
 # The full counts: every test with more of everything, the race detector, every fuzz target for a minute.
 prove: test race
-	test/setup.sh prove
 	docs/model/check.sh
-	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./test/...
+	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./internal/follow ./test/...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
 	@$(MAKE) --no-print-directory -j2 fuzz soak
 
@@ -70,11 +68,10 @@ bench-mail:
 	@test/setup.sh test
 	@$(GO) build -o build/bench-mail ./bench/mail && $(MAKE) --no-print-directory build/postward && build/bench-mail -postward build/postward
 
-# Ten million lines of mail log, read and counted, beside grep, sshguard and fail2ban.
+# A log into the journal; ten million lines read and counted, beside grep, sshguard and fail2ban.
 bench-log:
-	@test/setup.sh bench && $(GO) run ./bench/log
+	@test/setup.sh bench && $(GO) test -run '^$$' -bench CatchUp ./internal/daemon && $(GO) run ./bench/log
 
 # The guard on a sending trace (see bench/detect for its form).
 bench-detect:
-	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir"; exit 2; }
-	@$(GO) run ./bench/detect -study -trace $(TRACE)
+	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir"; exit 2; }; $(GO) run ./bench/detect -study -trace $(TRACE)

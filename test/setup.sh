@@ -23,6 +23,7 @@ packages() {
 		test   miltertest         a milter client that is not ours
 		test   rbldnsd            blocklists, as their operators serve them
 		test   bind9-dnsutils     dig: to see what a name server says
+		test   systemd            journald, and journalctl, as machines without a syslog daemon have them
 		test   openssl            s_client: to see what a mail server shows
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector
@@ -30,6 +31,7 @@ packages() {
 		prove  spin               the model of the hold protocol
 		bench  sshguard           its parser, beside ours
 		bench  fail2ban           the same
+		bench  python3-spf        its verdicts, beside ours
 	LIST
 }
 

@@ -1,5 +1,6 @@
 // Command log measures how fast the mail log is read, parsed and counted, on a generated log whose truth is known, beside
-// what others do with the same file: grep with four alternatives, sshguard's parser, fail2ban's.
+// what others do with the same file: grep with four alternatives, sshguard's parser, fail2ban's. Before that: what
+// following it costs in memory, and at an ordinary pace in CPU time.
 //
 //	log -lines 10000000
 package main
@@ -8,6 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,6 +23,7 @@ import (
 	"time"
 
 	"postward/internal/delivery"
+	"postward/internal/follow"
 	"postward/internal/maillog"
 	"postward/internal/oldlog"
 	"postward/test/rig"
@@ -84,6 +87,9 @@ func run(lines, peer int) error {
 	if err != nil {
 		return err
 	}
+	if err := follows(dir, path, short, lines); err != nil {
+		return err
+	}
 	if err := track(path, lines, truth); err != nil {
 		return err
 	}
@@ -135,6 +141,90 @@ func (f *facts) take(l *maillog.Line) {
 		f.failed++
 		f.guessers[string(l.Client.Addr)]++
 	}
+}
+
+// follows reads a short log and the long one as they are followed while they are written, and says how much memory each
+// took; then one that grows by 50 lines a second.
+func follows(dir, long, short string, lines int) error {
+	var l maillog.Line
+	for _, path := range []string{short, long} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		read := 0
+		began, spent := time.Now(), used(syscall.RUSAGE_SELF)
+		err = follow.Follow(context.Background(), follow.Config{Path: path, Begin: follow.FromStart}, func(b follow.Batch) error {
+			read += len(b.Lines)
+			for i := range b.Lines {
+				maillog.Parse(b.Lines[i].Text, &l)
+			}
+			if b.Next.Offset == info.Size() {
+				return errWhole
+			}
+			return nil
+		})
+		if !errors.Is(err, errWhole) {
+			return err
+		}
+		took, cost := time.Since(began), used(syscall.RUSAGE_SELF)-spent
+		pss, err := rig.PSS([]int{os.Getpid()})
+		if err != nil {
+			return err
+		}
+		show(fmt.Sprintf("postward: follow %d lines (%.1f MiB)", read, pss), read, float64(read)/took.Seconds(), cost.Seconds()/float64(read)*1e6)
+	}
+	return ordinary(filepath.Join(dir, "ordinary.log"), long)
+}
+
+// errWhole ends following: all of the log was read.
+var errWhole = errors.New("all of it was read")
+
+// ordinary follows a log that grows by 50 lines a second for ten seconds.
+func ordinary(path, from string) error {
+	const perSecond, seconds = 50, 10
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return err
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	text := bufio.NewScanner(src)
+	out, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	ended := make(chan error, 1)
+	spent := used(syscall.RUSAGE_SELF)
+	go func() {
+		read := 0
+		var l maillog.Line
+		ended <- follow.Follow(context.Background(), follow.Config{Path: path, Begin: follow.FromStart}, func(b follow.Batch) error {
+			for i := range b.Lines {
+				maillog.Parse(b.Lines[i].Text, &l)
+			}
+			if read += len(b.Lines); read == perSecond*seconds {
+				return errWhole
+			}
+			return nil
+		})
+	}()
+	for range perSecond * seconds {
+		text.Scan()
+		if _, err := fmt.Fprintf(out, "%s\n", text.Bytes()); err != nil {
+			return err
+		}
+		time.Sleep(time.Second / perSecond)
+	}
+	if err := <-ended; !errors.Is(err, errWhole) {
+		return err
+	}
+	share := (used(syscall.RUSAGE_SELF) - spent).Seconds() / seconds
+	fmt.Printf("postward: follow 50 lines a second: %.2f %% of a core (with the writing of them)\n", 100*share)
+	return nil
 }
 
 // track follows each mail too, as investigate does.

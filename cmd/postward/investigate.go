@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -27,7 +26,10 @@ func (a *app) investigateCommand() *cobra.Command {
 			"at which mail. Exit status 1: an account stands out.",
 		Example: "  postward investigate /var/log\n  postward investigate --html what-happened.html /var/log/mail.log*\n  postward investigate --journal --since 168h",
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 && !journal {
+			if journal {
+				args = append(args, "journal")
+			}
+			if len(args) == 0 {
 				return &ctl.Problem{What: "no log was named", Hint: "postward investigate /var/log, or --journal"}
 			}
 			if sample != "" {
@@ -38,12 +40,7 @@ func (a *app) investigateCommand() *cobra.Command {
 				return err
 			}
 			i := investigate.New(o)
-			if journal {
-				if err := a.readJournal(c.Context(), i, o); err != nil {
-					return err
-				}
-			}
-			if err := a.readLogs(c.Context(), i, args); err != nil {
+			if err := a.readLogs(c.Context(), i, args, o.Since); err != nil {
 				return err
 			}
 			return a.report(i.Finish(), html)
@@ -73,29 +70,7 @@ func parseSince(text string, o *investigate.Options) error {
 	return &ctl.Problem{What: fmt.Sprintf("--since %q is no time", text), Hint: "48h, or 2026-11-20, or 2026-11-20T10:00:00+01:00"}
 }
 
-// readJournal reads what the mail programs told journald.
-func (a *app) readJournal(ctx context.Context, i *investigate.Investigation, o investigate.Options) error {
-	args := []string{"-o", "short-iso", "--no-pager", "--facility=mail"}
-	if !o.Since.IsZero() {
-		args = append(args, "--since", "@"+fmt.Sprint(o.Since.Unix()))
-	}
-	cmd := exec.CommandContext(ctx, "journalctl", args...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return &ctl.Problem{What: fmt.Sprintf("journalctl cannot be run: %v", err), Hint: "name the log files: postward investigate /var/log"}
-	}
-	err = oldlog.Lines(ctx, out, "", func(line []byte) error { i.Line(line, o.Now); return nil })
-	if failed := cmd.Wait(); err == nil && failed != nil {
-		err = &ctl.Problem{What: fmt.Sprintf("journalctl failed: %v", failed), Hint: "as root, or as a member of the group systemd-journal"}
-	}
-	return err
-}
-
-func (a *app) readLogs(ctx context.Context, i *investigate.Investigation, paths []string) error {
+func (a *app) readLogs(ctx context.Context, i *investigate.Investigation, paths []string, since time.Time) error {
 	var names []string
 	for _, p := range paths {
 		if p == "-" {
@@ -117,6 +92,7 @@ func (a *app) readLogs(ctx context.Context, i *investigate.Investigation, paths 
 	defer p.done()
 	for k := range files {
 		f := &files[k]
+		f.Since = since
 		err := f.Lines(ctx, p.read, func(line []byte) error { p.lines++; i.Line(line, f.Changed); return nil })
 		if err != nil {
 			if len(files) == 1 {
@@ -225,20 +201,23 @@ func (a *app) printReport(r *investigate.Report) {
 		for _, f := range x.Sources[:min(4, len(x.Sources))] {
 			o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
 		}
+		for _, text := range x.Subjects {
+			o.line("  subject: %s", printable(text))
+		}
 	}
 	o.line("")
 	var rows [][]string
 	for _, x := range r.Accounts[:min(12, len(r.Accounts))] {
 		held, from := "", ""
 		if x.Stopped != nil {
-			held = fmt.Sprint(x.Stopped.Held + x.Stopped.Refused)
+			held = fmt.Sprint(x.Lost())
 		}
 		if len(x.Sources) > 0 {
 			from = fmt.Sprintf("%s %s", x.Sources[0].Network, investigate.Place(x.Sources[0].ASN, x.Sources[0].Country))
 		}
 		rows = append(rows, []string{x.Name, fmt.Sprint(x.Mails), fmt.Sprint(x.Recipients), fmt.Sprint(x.Bounced), held, from})
 	}
-	o.table([]string{"account", "mails", "recipients", "bounced", "would be held", "mostly from"}, rows)
+	o.table([]string{"account", "mails", "recipients", "bounced", "would be kept", "mostly from"}, rows)
 	rows = nil
 	for _, g := range r.Guessers[:min(6, len(r.Guessers))] {
 		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
@@ -258,7 +237,7 @@ func (a *app) printReport(r *investigate.Report) {
 		o.table([]string{"receiver", "refused", "by policy", "taken", "last words"}, rows)
 	}
 	for program, n := range r.Unread {
-		o.line("%s of %s were not understood", guard.Count(int(n), "line"), printable(program))
+		o.line("not understood: %s of %s", guard.Count(int(n), "line"), printable(program))
 	}
 }
 

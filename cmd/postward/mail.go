@@ -46,6 +46,9 @@ func (a *app) logPaths(told []string) []string {
 	if c, err := config.Load(a.config); err == nil {
 		path = c.Postfix.LogFile
 	}
+	if _, is := oldlog.Journal(path); is {
+		return []string{path}
+	}
 	rotated, err := filepath.Glob(path + "[.-]*")
 	if err != nil {
 		rotated = nil

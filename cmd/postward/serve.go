@@ -218,14 +218,15 @@ func prepare(ctx context.Context, c *config.Config, p postfix.Instance, uid, gid
 }
 
 // readers are the groups that may read the mail log.
-func readers(log string) []uint32 {
-	groups := []uint32{}
-	if g, err := user.LookupGroup("adm"); err == nil {
-		if id, err := strconv.ParseUint(g.Gid, 10, 32); err == nil {
-			groups = append(groups, uint32(id))
+func readers(log string) (groups []uint32) {
+	for _, name := range []string{"adm", "systemd-journal"} {
+		if g, err := user.LookupGroup(name); err == nil {
+			if id, err := strconv.ParseUint(g.Gid, 10, 32); err == nil {
+				groups = append(groups, uint32(id))
+			}
 		}
 	}
-	if info, err := os.Stat(log); err == nil {
+	if info, err := os.Stat(log); err == nil && filepath.IsAbs(log) {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Gid != 0 && !slices.Contains(groups, st.Gid) {
 			groups = append(groups, st.Gid)
 		}

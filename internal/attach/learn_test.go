@@ -213,3 +213,29 @@ func TestProposalIsShadowAndNeverOverwrites(t *testing.T) {
 		t.Errorf("quoted %s", got)
 	}
 }
+
+func TestWithoutAMailLogTheJournalIsProposed(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	defer func(was string) { journalSocket = was }(journalSocket)
+	journalSocket = socket
+	dir := t.TempDir()
+	for _, c := range []struct{ maillog, want string }{{"", "journal"}, {"/dev/stdout", "journal"}, {filepath.Join(dir, "mail.log"), ""}} {
+		h := learnHost(t, map[string]string{"maillog_file": c.maillog})
+		if _, err := os.Stat("/var/log/mail.log"); err == nil && c.want != "" {
+			t.Skip("this machine has a mail.log")
+		}
+		if got := h.Logs(); got != nil {
+			t.Errorf("%q and no journald: %q", c.maillog, got)
+		}
+		write(t, socket, nil, 0o600)
+		if got := strings.Join(h.Logs(), " "); got != c.want {
+			t.Errorf("%q: %q", c.maillog, got)
+		}
+		if proposed := Proposal(h, &Learned{}, Sockets{}); c.want != "" && !strings.Contains(proposed, `log_file = "journal"`) {
+			t.Error(proposed)
+		}
+		if err := os.Remove(socket); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

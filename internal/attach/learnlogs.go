@@ -20,17 +20,30 @@ const (
 	maxPending = 100_000 // mails whose sender is known and whose reverse-path is not yet
 )
 
+// journalSocket is where journald listens, when it is there.
+var journalSocket = "/run/systemd/journal/socket"
+
+// journalPast is how much of the journal is learned from.
+const journalPast = 90 * 24 * time.Hour
+
 // Logs returns the mail log that Postfix writes and its rotated predecessors, oldest first. Without
-// maillog_file the log is where the usual syslog daemons put it.
+// maillog_file the log is where the usual syslog daemons put it, or in journald's journal ("journal").
 func (h *Host) Logs() []string {
 	files := []string{"/var/log/mail.log", "/var/log/maillog"}
-	if f := h.values["maillog_file"]; f != "" && !strings.HasPrefix(f, "/dev/") {
-		files = []string{f}
+	own := h.values["maillog_file"]
+	if strings.HasPrefix(own, "/dev/") {
+		own = ""
+	}
+	if own != "" {
+		files = []string{own}
 	}
 	for _, f := range files {
 		if all := rotated(f); len(all) > 0 {
 			return all
 		}
+	}
+	if _, err := os.Stat(journalSocket); err == nil && own == "" {
+		return []string{"journal"}
 	}
 	return nil
 }
@@ -105,7 +118,7 @@ func (l *Learned) logs(ctx context.Context, h *Host, o LearnOptions, users map[i
 
 // file reads one log. Stamps without a year are placed by the file's own time.
 func (r *logReader) file(ctx context.Context, path string, now time.Time) error {
-	f := oldlog.File{Path: path}
+	f := oldlog.File{Path: path, Since: now.Add(-journalPast)}
 	r.ref = now
 	if info, err := os.Stat(path); err == nil && info.ModTime().Before(now) {
 		r.ref = info.ModTime().In(now.Location())

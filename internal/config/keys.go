@@ -52,7 +52,7 @@ var modeDoc = map[guard.Subject]string{
 func edgeKeys() []key {
 	return []key{
 		{name: "postfix.config_dir", doc: "The Postfix that postward is attached to.", at: func(c *Config) any { return &c.Postfix.ConfigDir }, check: absolute},
-		{name: "postfix.log_file", doc: "The log that it writes.", at: func(c *Config) any { return &c.Postfix.LogFile }, check: absolute},
+		{name: "postfix.log_file", doc: "The log that it writes; \"journal\" when journald keeps it.", at: func(c *Config) any { return &c.Postfix.LogFile }, check: log},
 		{name: "milter.inbound", doc: "A socket for each way that mail comes in: \"unix:/path\", \"inet:host:port\", or \"\" for off.\nsmtpd on port 25.",
 			at: func(c *Config) any { return &c.Milter.Inbound }, check: address},
 		{name: "milter.submission", doc: "smtpd on 587 and 465: people and programs that log in.", at: func(c *Config) any { return &c.Milter.Submission }, check: address},
@@ -117,6 +117,19 @@ func notEmpty(v any) error {
 func absolute(v any) error {
 	if s := *v.(*string); !filepath.IsAbs(s) || filepath.Clean(s) != s || strings.ContainsRune(s, 0) {
 		return fmt.Errorf("%q is not an absolute path like /var/lib/postward", s)
+	}
+	return nil
+}
+
+// log: a file, or what oldlog.Journal takes for a journal.
+func log(v any) error {
+	s := *v.(*string)
+	if s == "journal" {
+		return nil
+	}
+	dir := strings.TrimPrefix(s, "journal:")
+	if absolute(&dir) != nil {
+		return fmt.Errorf("%q is neither an absolute path like /var/log/mail.log nor \"journal\"", s)
 	}
 	return nil
 }

@@ -28,9 +28,14 @@ import (
 )
 
 // begin starts a daemon on a state directory, without its goroutines. Its Postfix does not exist: every act fails.
-func begin(t *testing.T, dir string) *Daemon {
+func begin(t testing.TB, dir string) *Daemon {
 	t.Helper()
-	text := fmt.Sprintf("mode = \"enforce\"\nstate_dir = %q\n[domains]\nlocal = [\"example.org\"]\n", dir)
+	return beginIn(t, dir, guard.Enforce)
+}
+
+func beginIn(t testing.TB, dir string, mode guard.Mode) *Daemon {
+	t.Helper()
+	text := fmt.Sprintf("mode = %q\nstate_dir = %q\n[domains]\nlocal = [\"example.org\"]\n", mode, dir)
 	c, err := config.Parse("test", text)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +52,7 @@ func begin(t *testing.T, dir string) *Daemon {
 	return d
 }
 
-func end(t *testing.T, d *Daemon) {
+func end(t testing.TB, d *Daemon) {
 	t.Helper()
 	d.tellRefusals()
 	d.checkpoint()
@@ -57,7 +62,7 @@ func end(t *testing.T, d *Daemon) {
 }
 
 // must says a verb as an operator.
-func must(t *testing.T, d *Daemon, verb string, request any) any {
+func must(t testing.TB, d *Daemon, verb string, request any) any {
 	t.Helper()
 	body, err := json.Marshal(request)
 	if err != nil {

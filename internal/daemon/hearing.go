@@ -39,6 +39,13 @@ func (h *hearing) heard(lines int) {
 	h.mu.Unlock()
 }
 
+// leftOut counts lines that the journal says it left out.
+func (h *hearing) leftOut(lines uint64) {
+	h.mu.Lock()
+	h.lost += lines
+	h.mu.Unlock()
+}
+
 // puzzled notes a line that was not understood, and keeps the program's last one.
 func (h *hearing) puzzled(l *maillog.Line) {
 	name := string(l.Program)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"postward/internal/follow"
@@ -55,7 +57,12 @@ func (d *Daemon) logTrouble(err error) {
 // memory. While the journal cannot be written the lines wait in their file.
 func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	for _, g := range b.Gaps {
-		d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
+		if g.Reason != follow.Suppressed {
+			d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
+		} else if ofMail(g.Path) {
+			d.log.Warn("lines of the mail log were left out by journald: raise RateLimitBurst in journald.conf(5)", "lines", g.Count, "says", g.Path)
+			d.hearing.leftOut(g.Count)
+		}
 	}
 	d.hearing.heard(len(b.Lines))
 	var last *store.Ticket
@@ -80,6 +87,11 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 		return err
 	}
 	return nil
+}
+
+// ofMail reports whether what journald says of a service is about one that handles mail.
+func ofMail(says string) bool {
+	return slices.ContainsFunc([]string{"postfix", "dovecot", "saslauthd"}, func(name string) bool { return strings.Contains(says, name) })
 }
 
 // manyLines is from how many lines on a batch waits for the disk. A few ride along with the next mail's group, or are

@@ -43,6 +43,7 @@ type Mail struct {
 	HostName  string     `json:"client_name,omitempty"`
 	From      string     `json:"from"`                 // reverse-path; empty also when it was never told
 	MessageID string     `json:"message_id,omitempty"` // brackets included
+	Subject   string     `json:"subject,omitempty"`    // when header_checks(5) logs it (/^Subject:/ INFO)
 	Size      int64      `json:"size,omitempty"`       // octets
 	Count     int64      `json:"recipients,omitempty"` // recipients that were queued first
 	Arrived   time.Time  `json:"arrived"`              // the first line about it

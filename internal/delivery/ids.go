@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"mime"
 	"net/netip"
 	"strings"
 	"time"
@@ -60,6 +61,19 @@ func address(b []byte) netip.Addr {
 
 // text copies a part of a line, cut.
 func text(b []byte) string { return strings.ToValidUTF8(string(b[:min(len(b), maxText)]), "?") }
+
+// subject is what a header field, as header_checks log it, has of a subject: decoded if it is encoded (RFC 2047).
+func subject(field []byte) string {
+	name, value, _ := bytes.Cut(field[:min(len(field), 4*maxText)], []byte(":"))
+	if !bytes.EqualFold(name, []byte("Subject")) {
+		return ""
+	}
+	value = bytes.TrimSpace(value)
+	if decoded, err := new(mime.WordDecoder).DecodeHeader(string(value)); err == nil {
+		value = []byte(decoded)
+	}
+	return text(value)
+}
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ func (t *Tracker) Line(l *maillog.Line, at time.Time) {
 		return
 	}
 	key := keyOf(l.Program, string(l.QueueID))
+	if m := t.open[key]; m != nil && m.Subject == "" && string(l.Stage) == "header" {
+		m.Subject = subject(l.Reply)
+	}
 	switch l.Kind {
 	case maillog.PickedUp, maillog.Client:
 		t.begin(key, l, at)
@@ -229,9 +233,7 @@ func (t *Tracker) join(key string, m *Mail) {
 	m.More += other.More
 	m.Held += other.Held
 	m.last = later(m.last, other.last)
-	if m.MessageID == "" {
-		m.MessageID = other.MessageID
-	}
+	m.MessageID, m.Subject = cmp.Or(m.MessageID, other.MessageID), cmp.Or(m.Subject, other.Subject)
 	if other.how == Expired || other.how == Deleted || m.how == "" && other.how == Discarded {
 		m.how = other.how
 	}

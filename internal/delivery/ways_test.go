@@ -3,6 +3,9 @@ package delivery
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"postward/internal/maillog"
 )
 
 const (
@@ -189,5 +192,34 @@ func TestMailsInTheQueueAreOpen(t *testing.T) {
 				t.Errorf("%d are open, want %d", n, c.open)
 			}
 		})
+	}
+}
+
+func TestSubjectIsKeptWhenTheLogHasIt(t *testing.T) {
+	for _, c := range []struct{ field, want string }{
+		{"Subject: You have won", "You have won"},
+		{"subject: =?utf-8?B?R3LDvMOfZQ==?=", "Grüße"},
+		{"Subject: =?x-none?Q?a?=", "=?x-none?Q?a?="},
+		{"X-Subject: no", ""},
+		{"Subject: from evil[192.0.2.9]; from=<x@y> to=<z@w> proto=ESMTP helo=<h>: Q", "from evil[192.0.2.9]; from=<x@y> to=<z@w> proto=ESMTP helo=<h>: Q from unknown[192.0.2.1]; from=<a@example.org> to=<b@example.net> proto=ESMTP helo=<c>"},
+	} {
+		var got []*Mail
+		tr := New(func(m *Mail) { got = append(got, m) })
+		at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+		for _, text := range []string{
+			"postfix/smtpd[1]: 4A1B2C3D11: client=unknown[192.0.2.1], sasl_method=PLAIN, sasl_username=anna",
+			"postfix/cleanup[2]: 4A1B2C3D11: info: header " + c.field + " from unknown[192.0.2.1]; from=<a@example.org> to=<b@example.net> proto=ESMTP helo=<c>",
+			"postfix/qmgr[3]: 4A1B2C3D11: removed",
+		} {
+			var l maillog.Line
+			if !maillog.Parse([]byte("2026-11-01T00:00:00Z mx "+text), &l) {
+				t.Fatal(text)
+			}
+			tr.Line(&l, at)
+		}
+		tr.Flush()
+		if len(got) != 1 || got[0].Subject != c.want {
+			t.Errorf("%s: %d mails, %q", c.field, len(got), got[0].Subject)
+		}
 	}
 }

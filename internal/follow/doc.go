@@ -1,4 +1,4 @@
-// Package follow reads a log file that is being written, line by line, across rotation and restarts.
+// Package follow reads a log that is being written, line by line, across rotation and restarts.
 //
 // Follow hands out batches of whole lines. Each batch carries the Position behind it; the consumer stores that
 // Position in the same transaction as whatever came of the lines, and gives it back at the next start. So every
@@ -18,6 +18,10 @@
 //   - lines without an end yet (waits), and lines over MaxLine bytes (cut and marked, the rest skipped).
 //   - rotated files that were compressed meanwhile (gzip, bzip2, xz, zstd): the text in one is the file it was made
 //     of, so reading goes on in it where it stopped in the other.
+//
+// journald's journal is read through journalctl, whose cursors name each entry. What the mail programs log there is taken
+// as lines of a log; entries that the machine's people wrote (user IDs from 1000 on) are not: a program of theirs may
+// call itself postfix.
 //
 // What cannot be read any more, and what was compressed otherwise, is told as a Gap in the next batch, never fatal.
 //

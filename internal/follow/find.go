@@ -123,7 +123,7 @@ func (f *follower) reopen(e entry) (*file, error) {
 func (f *follower) restart(seen view) (bool, error) {
 	var gaps []Gap
 	if f.pos.Ino != 0 {
-		gaps = append(gaps, Gap{Lost, f.config.Path, f.pos})
+		gaps = append(gaps, Gap{Reason: Lost, Path: f.config.Path, After: f.pos})
 	}
 	next, skipped, err := f.first(seen, after(seen.entries, f.pos.At), f.pos)
 	gaps = append(gaps, skipped...)
@@ -160,7 +160,7 @@ func (f *follower) first(seen view, entries []entry, read Position) (*file, []Ga
 		switch {
 		case e.nothing():
 		case e.compressed && !unpackable(e.path):
-			gaps = append(gaps, Gap{Compressed, e.path, read})
+			gaps = append(gaps, Gap{Reason: Compressed, Path: e.path, After: read})
 		case e.suffix == "" && seen.logErr != nil:
 			return nil, gaps, seen.logErr
 		case e.suffix == "" && log.id != e.id:
@@ -171,7 +171,7 @@ func (f *follower) first(seen view, entries []entry, read Position) (*file, []Ga
 		default:
 			next, err := f.open(e)
 			if errors.Is(err, fs.ErrPermission) {
-				gaps = append(gaps, Gap{Unreadable, e.path, read})
+				gaps = append(gaps, Gap{Reason: Unreadable, Path: e.path, After: read})
 				continue
 			}
 			if err == nil && log != nil && next.copies(log) {

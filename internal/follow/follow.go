@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"postward/internal/oldlog"
 )
 
 // Begin says where to begin when no position was stored.
@@ -18,7 +20,7 @@ const (
 
 // Config is what to follow.
 type Config struct {
-	Path string
+	Path string   // of a file, or "journal" for journald's journal (see oldlog.Journal)
 	From Position // as stored; one with another Path counts as none
 	// Begin is used when From is zero. A log that does not exist yet is read from its start in any case.
 	Begin Begin
@@ -34,10 +36,14 @@ func Follow(ctx context.Context, c Config, out func(Batch) error) error {
 	if c.Poll <= 0 {
 		c.Poll = time.Second
 	}
-	f := follower{ctx: ctx, config: c, out: out, pos: c.From, buf: make([]byte, bufferSize)}
-	if f.pos.Path != c.Path {
-		f.pos = Position{}
+	if c.From.Path != c.Path {
+		c.From = Position{}
 	}
+	if dir, is := oldlog.Journal(c.Path); is {
+		j := journal{config: c, dir: dir, out: out, pos: c.From, ills: teller{to: c.Trouble}}
+		return j.run(ctx)
+	}
+	f := follower{ctx: ctx, config: c, out: out, pos: c.From, ills: teller{to: c.Trouble}, buf: make([]byte, bufferSize)}
 	defer f.leave()
 	w := newWatch(c.Path, c.Poll)
 	defer w.close()
@@ -60,7 +66,7 @@ type follower struct {
 	out    func(Batch) error
 	file   *file    // nil: none is open
 	pos    Position // where to go on when no file is open
-	ills   string   // the trouble that was told
+	ills   teller
 	buf    []byte
 	lines  []Line
 }
@@ -115,7 +121,6 @@ func (f *follower) failed(err error) (bool, error) {
 
 // trouble tells what is wrong, or with nil that nothing is, if that is news.
 func (f *follower) trouble(err error) {
-	ills := ""
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		err = fmt.Errorf("follow the log: %w: let the user that postward runs as read it (on Debian: usermod -a -G adm postward, then restart)", err)
@@ -124,11 +129,22 @@ func (f *follower) trouble(err error) {
 	case err != nil:
 		err = fmt.Errorf("follow the log: %w", err)
 	}
+	f.ills.tell(err)
+}
+
+// teller tells trouble once.
+type teller struct {
+	to   func(error) // may be nil
+	told string      // the trouble that was told; empty: none, or that it is over
+}
+
+func (t *teller) tell(err error) {
+	ills := ""
 	if err != nil {
 		ills = err.Error()
 	}
-	if ills != f.ills && f.config.Trouble != nil {
-		f.config.Trouble(err)
+	if ills != t.told && t.to != nil {
+		t.to(err)
 	}
-	f.ills = ills
+	t.told = ills
 }

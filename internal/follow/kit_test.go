@@ -163,13 +163,24 @@ func (l *log) write(text string) {
 func (l *log) shift() (to string) {
 	l.t.Helper()
 	n := 1
-	for exists(fmt.Sprintf("%s.%d", l.path, n)) {
+	for l.rotated(n) != "" {
 		n++
 	}
 	for ; n > 1; n-- {
-		l.must(os.Rename(fmt.Sprintf("%s.%d", l.path, n-1), fmt.Sprintf("%s.%d", l.path, n)))
+		old := l.rotated(n - 1)
+		l.must(os.Rename(old, fmt.Sprintf("%s.%d", l.path, n)+strings.TrimPrefix(old, fmt.Sprintf("%s.%d", l.path, n-1))))
 	}
 	return l.path + ".1"
+}
+
+// rotated is the name of the rotated file n, compressed or not; empty when there is none.
+func (l *log) rotated(n int) string {
+	for _, ext := range []string{"", ".gz"} {
+		if path := fmt.Sprintf("%s.%d%s", l.path, n, ext); exists(path) {
+			return path
+		}
+	}
+	return ""
 }
 
 // rename rotates as logrotate does with "create"; the writer goes on in the old file until reopen.

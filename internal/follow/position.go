@@ -14,6 +14,9 @@ type Position struct {
 	Offset int64     `json:"offset"`         // bytes that are done with
 	Head   uint64    `json:"head,omitempty"` // hash of the first line (at most headSize bytes); 0: it has no end yet
 	At     time.Time `json:"at"`             // when the file was last changed, as far as was seen
+	// Cursor is journald's of the last entry that was read; then Dev and Ino are the halves of its sequence's ID, and
+	// the others are zero. Empty in a journal: begin at the time At.
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // Key is the natural key of a line: a line that is read twice has the same key both times.
@@ -61,11 +64,13 @@ const (
 	Compressed Reason = "compressed" // a rotated file was compressed before it was read
 	Truncated  Reason = "truncated"  // the file was truncated and no copy of it was found
 	Unreadable Reason = "unreadable" // reading a rotated file failed, or is not allowed
+	Suppressed Reason = "suppressed" // journald left them out, for a service logged too much at once
 )
 
 // Gap is a part of the log that was not read. It may turn out to be empty: what was lost is not known.
 type Gap struct {
 	Reason Reason   `json:"reason"`
-	Path   string   `json:"path"`  // the file concerned, or the log
-	After  Position `json:"after"` // what was read last
+	Path   string   `json:"path"`            // the file concerned, or the log; of Suppressed what journald said
+	Count  uint64   `json:"count,omitempty"` // lines; of Suppressed alone
+	After  Position `json:"after"`           // what was read last
 }

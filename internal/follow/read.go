@@ -115,7 +115,7 @@ func (f *follower) truncated() (bool, error) {
 		f.enter(found)
 		return true, nil
 	}
-	return f.anew(old.File, Gap{Truncated, f.config.Path, old.pos})
+	return f.anew(old.File, Gap{Reason: Truncated, Path: f.config.Path, After: old.pos})
 }
 
 // anew reads the open file again from its start.
@@ -169,8 +169,8 @@ func (f *follower) finish(next *file, gaps []Gap) error {
 		next.Close()
 		return nil
 	}
-	if f.ills != "" || old.packed.ended() != nil {
-		gaps = append([]Gap{{Unreadable, old.Name(), old.pos}}, gaps...)
+	if f.ills.told != "" || old.packed.ended() != nil {
+		gaps = append([]Gap{{Reason: Unreadable, Path: old.Name(), After: old.pos}}, gaps...)
 	} else if err := f.rest(); err != nil {
 		next.Close()
 		return err

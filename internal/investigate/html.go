@@ -59,6 +59,9 @@ type bar struct {
 
 const chartWidth, chartHeight = 860.0, 160.0
 
+// day is the least that the chart shows, in hours.
+const day = 24
+
 // chart makes at most 200 columns of the hours.
 func chart(r *Report) []bar {
 	if len(r.Hours) == 0 {
@@ -66,6 +69,9 @@ func chart(r *Report) []bar {
 	}
 	hours := slices.Sorted(maps.Keys(r.Hours))
 	first, last := hours[0], hours[len(hours)-1]
+	if short := day - (last - first); short > 0 { // a short log, in the middle of a day
+		first, last = first-short/2, last+short/2
+	}
 	per := (last-first)/200 + 1
 	sums := make([]Hour, (last-first)/per+1)
 	most := 1

@@ -72,6 +72,7 @@ type Account struct {
 	Sources    []*Source `json:"sources"`
 	Wrong      int       `json:"failed_logins"`
 	Stopped    *Stop     `json:"would_have_stopped,omitempty"`
+	Subjects   []string  `json:"subjects,omitempty"` // some of what would have been stopped, when the log has them
 
 	hour  int64
 	count int
@@ -195,7 +196,7 @@ func (i *Investigation) Finish() *Report {
 	i.tracker.Flush()
 	r := i.report
 	r.Accounts = slices.SortedFunc(maps.Values(r.accounts), func(a, b *Account) int {
-		return cmp.Or(cmp.Compare(b.lost(), a.lost()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Lost(), a.Lost()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
 	})
 	r.Guessers = slices.SortedFunc(maps.Values(r.guessers), func(a, b *Guesser) int {
 		return cmp.Or(cmp.Compare(b.Failed, a.Failed), a.Client.Compare(b.Client))
@@ -206,8 +207,8 @@ func (i *Investigation) Finish() *Report {
 	return r
 }
 
-// lost is how much of an account's mail would not have left.
-func (a *Account) lost() int {
+// Lost is how much of an account's mail would not have left: held, or refused after it was stopped.
+func (a *Account) Lost() int {
 	if a.Stopped == nil {
 		return 0
 	}
@@ -218,7 +219,7 @@ func (a *Account) lost() int {
 func (r *Report) StandsOut() []*Account {
 	var out []*Account
 	for _, a := range r.Accounts {
-		if a.Stopped != nil && (!a.Stopped.Contained.IsZero() || a.lost() >= 10) {
+		if a.Stopped != nil && (!a.Stopped.Contained.IsZero() || a.Lost() >= 10) {
 			out = append(out, a)
 		}
 	}
@@ -291,6 +292,13 @@ func (i *Investigation) mail(m *delivery.Mail) {
 	h.Sent += n
 	if i.judge(a, m, n) {
 		h.Stopped += n
+		a.subject(m.Subject)
+	}
+}
+
+func (a *Account) subject(s string) {
+	if s != "" && len(a.Subjects) < maxSubjects && !slices.Contains(a.Subjects, s) {
+		a.Subjects = append(a.Subjects, s)
 	}
 }
 

@@ -25,16 +25,6 @@ func Parse(b []byte, into *Line) bool {
 	return true
 }
 
-// ParseEntry is Parse for what journald keeps apart: SYSLOG_IDENTIFIER (or _COMM) and MESSAGE. Stamp (see StampOf),
-// Host and PID are the caller's to set afterwards.
-func ParseEntry(program, message []byte, into *Line) {
-	*into = Line{Program: program, Text: message[:min(len(message), MaxLine)]}
-	into.read()
-	if len(message) > MaxLine && into.Kind > Other {
-		into.forget()
-	}
-}
-
 // header reads "host program[pid]: ". The space after the colon may be missing at the end of a line. Where the host
 // should be, Dovecot's own log file has a process.
 func (s *scan) header(into *Line) bool {

@@ -15,8 +15,8 @@ type Stamp struct {
 // slack is how far the clock of the line's host may be ahead of ours.
 const slack = time.Minute
 
-// StampOf is the stamp of a moment, for entries whose time comes apart from their text, as journald's.
-func StampOf(t time.Time) Stamp {
+// stampOf is the stamp of a moment.
+func stampOf(t time.Time) Stamp {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

@@ -93,17 +93,3 @@ func TestARepeatedHourIsReadInTheOrderOfTheLines(t *testing.T) {
 		}
 	}
 }
-
-func TestAnEntryOfTheJournalIsReadLikeALine(t *testing.T) {
-	var l Line
-	ParseEntry([]byte("postfix/qmgr"), []byte("4A1B2C3D: removed"), &l)
-	when := time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
-	l.Stamp = StampOf(when)
-	if l.Kind != Removed || string(l.QueueID) != "4A1B2C3D" || !l.Stamp.Time(time.Time{}).Equal(when) {
-		t.Errorf("read as %+v", l)
-	}
-	ParseEntry([]byte("kernel"), []byte("4A1B2C3D: removed"), &l)
-	if l.Kind != Unknown {
-		t.Errorf("the kernel said %v", l.Kind)
-	}
-}

@@ -70,7 +70,7 @@ func (s *scan) stampUnix(into *Stamp) bool {
 	if !ok || seconds < 1e8 || seconds > 1e10 || !s.byte('.') {
 		return false
 	}
-	*into = StampOf(time.Unix(seconds, 0))
+	*into = stampOf(time.Unix(seconds, 0))
 	return s.fraction(into) && s.byte(' ')
 }
 

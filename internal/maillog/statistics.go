@@ -123,7 +123,8 @@ func lifecycle(l *Line, s scan) Kind {
 	case s.lit("daemon started"), s.lit("reload"), s.lit("terminating on signal"),
 		s.lit("starting the Postfix mail system"), s.lit("stopping the Postfix mail system"),
 		s.lit("refreshing the Postfix mail system"), s.lit("the Postfix mail system is running"),
-		s.lit("the Postfix mail system is not running"):
+		s.lit("the Postfix mail system is not running"), s.lit("waiting for the Postfix mail system to terminate"),
+		s.lit("aborting the Postfix mail system"):
 		l.Action = l.Text[:len(l.Text)-len(s.rest)]
 		l.Reply = bytes.TrimLeft(s.rest, " -:")
 		return Lifecycle

@@ -1,5 +1,5 @@
 // Package oldlog reads log files that are not written any more, or not by us to follow: plain or compressed (.gz, .bz2,
-// .xz, .zst), one line after the other, in bounded memory.
+// .xz, .zst), or journald's journal, one line after the other, in bounded memory.
 //
 // It imports nothing of the house. What is read is text from outside: lines are handed out as they are, at most MaxLine
 // octets of each.
@@ -36,19 +36,24 @@ type File struct {
 	Path    string
 	Changed time.Time // the time of its last line, about: stamps without a year are placed by it
 	Size    int64     // octets on disk
+	Since   time.Time // of a journal: what is older is left out; zero: nothing
 }
 
 // Find returns the files that paths name, the oldest first. A directory stands for the mail logs in it (mail.log,
-// maillog, mail.info, syslog and what was rotated from them).
+// maillog, mail.info, syslog and what was rotated from them), "journal" for journald's (see Journal).
 func Find(paths ...string) ([]File, error) {
 	var files []File
 	for _, path := range paths {
+		if _, is := Journal(path); is {
+			files = append(files, File{Path: path, Changed: time.Now()})
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, fmt.Errorf("find old logs: %w", err)
 		}
 		if !info.IsDir() {
-			files = append(files, File{path, info.ModTime(), info.Size()})
+			files = append(files, File{Path: path, Changed: info.ModTime(), Size: info.Size()})
 			continue
 		}
 		inside, err := findIn(path)
@@ -75,7 +80,7 @@ func findIn(dir string) ([]File, error) {
 			continue
 		}
 		if info, err := name.Info(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-			files = append(files, File{filepath.Join(dir, name.Name()), info.ModTime(), info.Size()})
+			files = append(files, File{Path: filepath.Join(dir, name.Name()), Changed: info.ModTime(), Size: info.Size()})
 		}
 	}
 	return files, nil
@@ -93,6 +98,9 @@ func isMailLog(name string) bool {
 // Lines reads a file to its end. packed counts the octets that were read from the disk, for a progress bar; it may be
 // nil. The line is valid until each returns.
 func (f *File) Lines(ctx context.Context, packed func(int), each func(line []byte) error) error {
+	if dir, is := Journal(f.Path); is {
+		return f.readJournal(ctx, dir, each)
+	}
 	file, err := os.Open(f.Path)
 	if errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("read old log: %w (root or the group adm may)", err)

@@ -1,6 +1,7 @@
 package oldlog
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"io"
@@ -141,5 +142,27 @@ func FuzzUnpack(f *testing.F) {
 			}
 			return nil
 		})
+	})
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte(`{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1700000000000000","MESSAGE":"one","SYSLOG_IDENTIFIER":"postfix/qmgr","_PID":"7","_UID":"0"}` + "\n"))
+	f.Add([]byte(`{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1","MESSAGE":[104,10,255],"_UID":["1000","1"],"N_DROPPED":null}` + "\n{\n"))
+	f.Add([]byte(`{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"-9223372036854775808","MESSAGE":[[1],"x"],"MESSAGE_ID":"` + dropped + `","N_DROPPED":"9"}` + "\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in := entries{in: bufio.NewReaderSize(bytes.NewReader(b), maxEntry)}
+		n := 0
+		if err := in.each(func(e *Entry, _ bool) error {
+			n++
+			if line := e.AppendLine(nil); bytes.ContainsAny(line[len(line)-len(e.Text):], "\r\n\x00") && len(line) < MaxLine {
+				t.Fatalf("%q is more than a line", line)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n > 1+bytes.Count(b, []byte("\n")) {
+			t.Fatalf("%d entries", n)
+		}
 	})
 }

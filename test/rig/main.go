@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"testing"
 	"time"
 )
 
 // Main runs the tests of a package in a room of their own: os.Exit(rig.Main(m)). The room has the address Outside
 // and whatever else is given. What the machine lacks skips the package with the reason, and fails it when CI=true.
-// A process that outlives the tests fails them.
-func Main(m *testing.M, addresses ...string) int {
+// A process that outlives the tests fails them. m is a *testing.M, or what does something around its Run.
+func Main(m interface{ Run() int }, addresses ...string) int {
 	inside, code, err := Enter(Room{
 		Addresses: append([]string{Outside + "/32"}, addresses...),
 		Needs:     []string{"postfix", "dovecot", "swaks"},

@@ -75,11 +75,13 @@ func (c *PostfixConfig) fill() error {
 		if *port != 0 {
 			continue
 		}
-		free, err := FreePort()
-		if err != nil {
-			return err
+		for *port == 0 || c.SMTPPort == c.SubmissionPort { // a port that is free twice may be the same
+			free, err := FreePort()
+			if err != nil {
+				return err
+			}
+			*port = free
 		}
-		*port = free
 	}
 	if c.Hostname == "" {
 		c.Hostname = "mail.example.org"

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type PostwardConfig struct {
 	Mode     string // shadow if empty
 	Settings string // further tables of postward.toml; not [postfix], not [milter]
 	Main     string // further keys of its first part
+	Log      string // postfix.log_file; empty: the file that the Postfix writes
 	Env      []string
 	Behind   bool // its sockets lie elsewhere than Postfix believes: the test puts a Wire between
 }
@@ -108,7 +110,7 @@ inbound = "unix:%[8]s/inbound.sock"
 submission = "unix:%[8]s/submission.sock"
 local = "unix:%[8]s/local.sock"
 `, mode, w.StateDir, filepath.Join(w.Dir, "trash"), filepath.Join(w.Dir, "run", "control.sock"), w.Main,
-		w.postfix.ConfigDir, w.postfix.LogPath, sockets)
+		w.postfix.ConfigDir, cmp.Or(w.Log, w.postfix.LogPath), sockets)
 	text = fmt.Sprintf("%s\n%s", text, w.Settings)
 	if err := os.WriteFile(w.Config, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("attach: %w", err)

@@ -17,7 +17,7 @@ func (s *story) client(user, password, from string) rig.Client {
 
 // play plays the acts in order and then accounts for every mail.
 func (s *story) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.ordinary, s.notListed} {
+	for _, act := range []func(context.Context) error{s.before, s.ordinary, s.notListed} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (s *story) play(ctx context.Context) error {
 
 // ordinary: mail comes in and goes out, and nobody notices postward.
 func (s *story) ordinary(ctx context.Context) error {
-	fmt.Println("An ordinary day. Mail comes in for anna, and anna writes from the office.")
+	fmt.Println("\nNow postward is attached. An ordinary day. Mail comes in for anna, and anna writes from the office.")
 	in := rig.Client{Addr: s.site.Postfix.SMTP(), Address: "198.51.100.9"}.SendOne(ctx, rig.Mail{From: "carla@example.com", To: []string{"anna@example.org"}})
 	out := s.client("anna", "correct horse", office).SendOne(ctx, rig.Mail{From: "anna@example.org", To: []string{"carla@example.com"}})
 	s.remember(in, out)

@@ -79,6 +79,7 @@ func play(stay bool, binary string) int {
 // story is a running site and what happened on it.
 type story struct {
 	stay    bool
+	binary  string
 	size    size
 	site    *rig.Site
 	ward    *rig.Postward
@@ -129,6 +130,7 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 	if binary, err = filepath.Abs(binary); err != nil {
 		return err
 	}
+	s.binary = binary
 	if s.webhook, err = listenWebhook(); err != nil {
 		return err
 	}
