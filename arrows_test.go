@@ -44,7 +44,7 @@ var arrows = map[string]string{
 	"internal/mtasts":      "",
 	"internal/tlsrpt":      "",
 	"internal/probe":       "",
-	"internal/check":       "dns dnsbl spf",
+	"internal/check":       "dane dkimkey dmarc dns dnsbl mtasts probe spf tlsrpt",
 	"test/rig":             "",
 	"test/world":           "test/rig",
 }

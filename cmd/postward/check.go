@@ -39,6 +39,7 @@ type checkFlags struct {
 	resolver  string
 	lists     string
 	noLists   bool
+	noConnect bool
 	html      string
 	diff      string
 	file      string
@@ -58,21 +59,19 @@ func (a *app) checkCommand() *cobra.Command {
 			"  postward check --file domains.txt > domains.csv",
 		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), &f, args) }}
 	flags := c.Flags()
-	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try too what only an owner may try, such as relaying")
+	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try whether they relay for strangers, and take a wrong end of a message (one that does\ndelivers up to six short mails to postmaster@DOMAIN)")
 	flags.StringArrayVar(&f.selectors, "selector", nil, "a DKIM `selector` of the domain; may be repeated (default: the well-known ones)")
 	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO (default: the name of the address)")
-	flags.DurationVar(&f.timeout, "timeout", 2*time.Second, "the longest that one check may take")
+	flags.DurationVar(&f.timeout, "timeout", check.DefaultTimeout, "the longest that one check may take")
 	flags.StringVar(&f.resolver, "resolver", "", "ask this name server, an `address` or address:port (default: those of /etc/resolv.conf)")
 	flags.StringVar(&f.lists, "lists-dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a `directory` with blocklists of your own (*.yaml); it need not exist")
 	flags.BoolVar(&f.noLists, "no-lists", false, "do not ask blocklists; with --file they never are, for most have a limit a day")
+	flags.BoolVar(&f.noConnect, "no-connect", false, "do not connect to the mail exchangers; with --file they never are")
 	flags.StringVar(&f.html, "html", "", "write the report as a page to this `file`")
 	flags.StringVar(&f.diff, "diff", "", "say what is new, gone or changed since the last run with --diff, or since the one in `FILE` (made by --json)")
 	flags.Lookup("diff").NoOptDefVal = lastRun
 	flags.StringVar(&f.file, "file", "", "check every domain of a `file`, one a line (- is standard input), and print CSV; with --json a report a line")
 	flags.IntVar(&f.jobs, "jobs", 8, "with --file: how many at the same time, 1 to 64")
-	for _, early := range []string{"relay-test", "selector"} { // no topic uses them yet
-		_ = flags.MarkHidden(early) // they are there
-	}
 	return c
 }
 
@@ -140,7 +139,7 @@ func (f *checkFlags) checkConfig() (check.Config, error) {
 		return check.Config{}, err
 	}
 	o := dnsbl.Options{}
-	if o.Keys, err = listKeys(set); err != nil {
+	if o.Keys, err = set.Keys(os.Getenv); err != nil {
 		return check.Config{}, err
 	}
 	for _, s := range client.Servers() {
@@ -150,7 +149,7 @@ func (f *checkFlags) checkConfig() (check.Config, error) {
 	if err != nil {
 		name = "localhost"
 	}
-	c := check.Config{Resolver: client, Servers: client.Servers(), Name: name, Timeout: f.timeout}
+	c := check.Config{Resolver: client, Servers: client.Servers(), Connect: !f.noConnect && f.file == "", Name: name, Timeout: f.timeout}
 	if !f.noLists && f.file == "" {
 		c.Lists, c.Checker = set, dnsbl.New(client, o)
 	}
@@ -185,24 +184,6 @@ func parseServer(text string) (netip.AddrPort, error) {
 		return s, &ctl.Problem{What: fmt.Sprintf("--resolver %q is no address", text), Hint: "192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"}
 	}
 	return s, nil
-}
-
-// listKeys reads the keys of lists from the environment. They are not flags, for everybody on the host sees those.
-func listKeys(set *dnsbl.Set) (map[string]dnsbl.Key, error) {
-	keys := map[string]dnsbl.Key{}
-	for _, l := range set.All() {
-		name := "POSTWARD_KEY_" + strings.ToUpper(strings.ReplaceAll(l.Key, "-", "_"))
-		text := os.Getenv(name)
-		if l.Key == "" || text == "" {
-			continue
-		}
-		key, err := dnsbl.NewKey(text)
-		if err != nil {
-			return nil, fmt.Errorf("read the environment's %s: %w", name, err)
-		}
-		keys[l.Key] = key
-	}
-	return keys, nil
 }
 
 // checkOne looks at one target and tells what it found, in the way that was asked for.

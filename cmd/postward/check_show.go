@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"postward/internal/check"
@@ -97,6 +98,8 @@ func (v *view) report(r *check.Report, d *since) {
 	}
 	v.short("Could be better", r.Notes())
 	v.unknown(r.Unknowns())
+	v.paragraph(r.Asked())
+	v.policy(r.Policy)
 	if d != nil {
 		v.diff(d)
 	}
@@ -168,8 +171,27 @@ func (v *view) unknown(findings []check.Finding) {
 	for _, f := range findings {
 		words = append(words, f.Topic.Name()+" "+oneLine(f.Subject)+" ("+oneLine(f.Seen)+")")
 	}
+	v.paragraph("Not learned, so neither for nor against: " + strings.Join(words, "; ") + ".")
+}
+
+// policy is the tree of an SPF policy; one that includes nothing is seen whole in its record.
+func (v *view) policy(lines []string) {
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "    ") }) {
+		return
+	}
+	v.line("\nThe SPF policy, as receivers walk it")
+	for _, line := range lines {
+		v.line("  %s", oneLine(line))
+	}
+}
+
+// paragraph is a text in lines, if there is one.
+func (v *view) paragraph(text string) {
+	if text == "" {
+		return
+	}
 	v.line("")
-	for _, line := range wrap("Not learned, so neither for nor against: "+strings.Join(words, "; ")+".", v.width-1) {
+	for _, line := range wrap(text, v.width-1) {
 		v.line("%s", line)
 	}
 }

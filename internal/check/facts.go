@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
+	"postward/internal/dmarc"
 	"postward/internal/dns"
 	"postward/internal/spf"
 )
@@ -17,6 +19,10 @@ type facts struct {
 	senders func() []netip.Addr // what sends the domain's mail
 	texts   func() []string     // the domain's TXT records
 	spf     func() *spf.Tree    // its SPF policy
+
+	root     func() dns.Answer // the root's SOA
+	dmarc    func() dmarc.Found
+	services func() []service // the exchangers, asked
 }
 
 // host is a mail exchanger and its addresses.
@@ -30,6 +36,9 @@ func (r *run) learn(ctx context.Context) {
 	r.mx = sync.OnceValue(func() dns.Answer { return r.Resolver.MX(ctx, r.Domain) })
 	r.hosts = sync.OnceValue(func() []host { return r.findHosts(ctx) })
 	r.senders = sync.OnceValue(r.findSenders)
+	r.root = sync.OnceValue(func() dns.Answer { return r.Resolver.Lookup(ctx, ".", dns.SOA) })
+	r.dmarc = sync.OnceValue(func() dmarc.Found { return dmarc.Discover(ctx, r.Resolver, r.Domain) })
+	r.services = sync.OnceValue(func() []service { return r.findServices(ctx) })
 	r.texts = sync.OnceValue(func() []string { return r.Resolver.TXT(ctx, r.Domain).Texts })
 	r.spf = sync.OnceValue(func() *spf.Tree { return spf.Walk(ctx, r.Resolver, r.Domain, spf.Subject{}) })
 }
@@ -70,6 +79,14 @@ func (r *run) findSenders() []netip.Addr {
 	slices.SortFunc(senders, netip.Addr.Compare)
 	senders = slices.Compact(senders)
 	return senders[:min(len(senders), MaxAddrs)]
+}
+
+// clock is the time of the check.
+func (r *run) clock() time.Time {
+	if r.Now.IsZero() {
+		return time.Now()
+	}
+	return r.Now
 }
 
 // local reports whether nobody outside can reach an address.

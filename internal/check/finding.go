@@ -83,8 +83,20 @@ func Text(name, text string) Record {
 	return Record{fqdn(name), "TXT", strings.Join(append(parts, quote(text)), " ")}
 }
 
+// quote writes a string as zone files have it: octets that are not printable ASCII as \DDD (RFC 1035 section 5.1).
 func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	b := []byte{'"'}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ' || c > '~':
+			b = fmt.Appendf(b, "\\%03d", c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(append(b, '"'))
 }
 
 func fqdn(name string) string {

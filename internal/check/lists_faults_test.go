@@ -55,7 +55,7 @@ func on(want []ID, put ...string) fault {
 		take: []string{"example.org. TXT"},
 		put: slices.Concat(sound, put, []string{`example.org. TXT "v=spf1 ip4:198.18.7.25 -all"`, "mx1.example.org. A 198.18.7.25",
 			"25.7.18.198.in-addr.arpa. PTR mx1.example.org."}),
-		also: func(w *world) { w.target.Addrs, w.lists = addrs("198.18.7.25"), true },
+		also: func(w *domainWorld) { w.target.Addrs, w.lists = addrs("198.18.7.25"), true },
 		want: want, left: want,
 	}
 }

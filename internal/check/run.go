@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"slices"
@@ -19,6 +20,9 @@ const (
 	MaxHosts = 10 // mail exchangers that are looked at
 	MaxAddrs = 20 // addresses: of the target, and of its exchangers
 )
+
+// DefaultTimeout lets a person have the whole answer within two seconds.
+const DefaultTimeout = 1900 * time.Millisecond
 
 // Target is what is looked at. A part that is missing is found where it can be.
 type Target struct {
@@ -47,9 +51,11 @@ type Config struct {
 	Servers  []netip.AddrPort // whom Resolver asks; empty: not known
 	Lists    *dnsbl.Set
 	Checker  *dnsbl.Checker
+	Connect  bool                                                                 // the exchangers are connected to
+	Roots    *x509.CertPool                                                       // of their certificates; nil: the system's
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer's
 	Name     string                                                               // our own, to say in HELO
-	Timeout  time.Duration                                                        // for everything; 0: 2 s
+	Timeout  time.Duration                                                        // for everything; 0: DefaultTimeout
 	Now      time.Time
 }
 
@@ -60,6 +66,8 @@ type Report struct {
 	Took     time.Duration `json:"took_ns"`
 	Grade    Grade         `json:"grade"` // the worst
 	Findings []Finding     `json:"findings"`
+	Policy   []string      `json:"spf_tree,omitempty"` // the SPF policy with all that it includes, a line a term
+	Senders  []Requirement `json:"senders,omitempty"`  // what receivers ask of those who send to them; of a domain only
 }
 
 // First is what to mend first, or nil.
@@ -85,7 +93,7 @@ type run struct {
 // made, one at a time; emit may be nil.
 func Run(ctx context.Context, c Config, t Target, emit func(Finding)) Report {
 	if c.Timeout == 0 {
-		c.Timeout = 2 * time.Second
+		c.Timeout = DefaultTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -104,7 +112,7 @@ func Run(ctx context.Context, c Config, t Target, emit func(Finding)) Report {
 	slices.SortStableFunc(r.all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Grade, a.Grade), cmp.Compare(a.ID.urgency(), b.ID.urgency()), cmp.Compare(a.Subject, b.Subject))
 	})
-	report := Report{Target: r.Target.String(), At: r.Now, Took: time.Since(began), Findings: r.all}
+	report := Report{Target: r.Target.String(), At: r.Now, Took: time.Since(began), Findings: r.all, Policy: r.tree(), Senders: r.requirements()}
 	for i := range r.all {
 		report.Grade = max(report.Grade, r.all[i].Grade)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // policy looks at the domain's SPF policy (RFC 7208), and at what it says of the addresses that send.
-func (r *run) policy(context.Context) string {
+func (r *run) policy(ctx context.Context) string {
 	if r.Domain == "" {
 		return ""
 	}
@@ -27,6 +27,7 @@ func (r *run) policy(context.Context) string {
 		p.look()
 	}
 	p.tell()
+	r.heloPolicy(ctx)
 	return p.seen()
 }
 

@@ -33,6 +33,7 @@ func included(n int) (terms string, zone []string) {
 var elevenTerms, elevenRecords = included(11)
 
 var spfFaults = map[string]fault{
+	"no SPF for HELO":             {take: []string{"mx1.example.org. TXT"}, want: []ID{"spf.helo"}},
 	"no SPF":                      {take: []string{"example.org. TXT"}, want: []ID{"spf.none"}},
 	"almost SPF":                  spfRecord("spf.none", "v=spf 1 -all"),
 	"several SPF records":         {put: []string{`example.org. TXT "v=spf1 ip4:192.0.2.99 ~all"`}, want: []ID{"spf.several"}},
@@ -57,7 +58,7 @@ var spfFaults = map[string]fault{
 	"SPF: a huge network":         kept(spfRecord("spf.huge", own+" ip4:198.0.0.0/9 -all")),
 	"SPF: a private network":      kept(spfRecord("spf.private", own+" ip4:10.1.0.0/16 -all")),
 	"SPF: a long record":          kept(spfRecord("spf.long", own+" "+strings.Repeat("ip4:198.51.100.1 ", 1)+longTail()+" -all")),
-	"nobody answers for SPF":      kept(fault{take: []string{"example.org. TXT"}, put: []string{`example.org. TXT "` + own + ` include:i.example.net -all"`, `i.example.net. TXT "v=spf1 -all"`}, also: func(w *world) { w.fail["i.example.net"] = dns.Timeout }, want: []ID{"spf.unknown"}}),
+	"nobody answers for SPF":      kept(fault{take: []string{"example.org. TXT"}, put: []string{`example.org. TXT "` + own + ` include:i.example.net -all"`, `i.example.net. TXT "v=spf1 -all"`}, also: func(w *domainWorld) { w.fail["i.example.net"] = dns.Timeout }, want: []ID{"spf.unknown"}}),
 }
 
 // longTail is some thirty addresses, none twice.

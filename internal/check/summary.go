@@ -15,7 +15,6 @@ var about = map[Topic]struct{ name, words string }{
 	"dkim":     {"DKIM", "the mails' signature"},
 	"dmarc":    {"DMARC", "what forgeries meet"},
 	"lists":    {"Lists", "who blocks it"},
-	"senders":  {"Senders", "what Gmail asks for"},
 	"dnssec":   {"DNSSEC", "signed DNS"},
 	"caa":      {"CAA", "who may certify it"},
 	"bimi":     {"BIMI", "the logo in mailboxes"},
@@ -136,9 +135,33 @@ func (r *Report) Tally() string {
 	return strings.Join(words, ", ")
 }
 
-// Learned reports whether anything at all was learned.
+// Asked says in one sentence how far the domain meets what receivers ask of senders; empty without a domain.
+func (r *Report) Asked() string {
+	if len(r.Senders) == 0 {
+		return ""
+	}
+	n := map[Met]int{}
+	var not []string
+	for _, q := range r.Senders {
+		n[q.Met]++
+		if q.Met == No {
+			not = append(not, fmt.Sprintf("%s (%s)", q.Name, q.By[0]))
+		}
+	}
+	words := []string{fmt.Sprintf("%d are met", n[Yes])}
+	if n[No] > 0 {
+		words = append(words, fmt.Sprintf("%d not: %s", n[No], strings.Join(not, ", ")))
+	}
+	if n[Maybe] > 0 {
+		words = append(words, fmt.Sprintf("%d were not learned", n[Maybe]))
+	}
+	return fmt.Sprintf("Of the %d things that Gmail, Yahoo, Microsoft and Apple ask of senders %s; %d only the mail itself shows.",
+		len(r.Senders), strings.Join(words, ", "), n[Unseen])
+}
+
+// Learned reports whether anything at all was learned of the target: who answers us is not of it.
 func (r *Report) Learned() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Grade != Unknown })
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Grade != Unknown && f.Topic != "resolver" })
 }
 
 // Verdict is the report in one sentence.

@@ -16,9 +16,21 @@ var topics = []struct {
 	topic Topic
 	look  func(*run, context.Context) string
 }{
+	{"resolver", (*run).asked},
 	{"mx", (*run).exchangers},
 	{"address", (*run).addresses},
 	{"spf", (*run).policy},
+	{"dkim", (*run).keys},
+	{"dmarc", (*run).alignment},
+	{"smtp", (*run).talk},
+	{"tls", (*run).secrecy},
+	{"relay", (*run).strangers},
+	{"mta-sts", (*run).promise},
+	{"tls-rpt", (*run).reports},
+	{"dane", (*run).anchors},
+	{"dnssec", (*run).signed},
+	{"caa", (*run).authorities},
+	{"bimi", (*run).logo},
 	{"lists", (*run).blocklists},
 }
 

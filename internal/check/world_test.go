@@ -10,6 +10,7 @@ import (
 
 	"postward/internal/dns"
 	"postward/internal/dnsbl"
+	"postward/test/world"
 )
 
 // clean is a domain with nothing to find. A fault is an edit of it.
@@ -20,6 +21,13 @@ example.org. NS ns2.example.org.
 example.org. MX 10 mx1.example.org.
 example.org. MX 20 mx2.example.org.
 example.org. TXT "v=spf1 ip4:192.0.2.25 ip4:192.0.2.26 ip6:2001:db8::25 -all"
+mail._domainkey.example.org. TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+_dmarc.example.org. TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.org"
+_mta-sts.example.org. TXT "v=STSv1; id=20261124"
+mta-sts.example.org. A 192.0.2.27
+_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=mailto:tls@example.org"
+example.org. CAA 0 issue "letsencrypt.org"
+mx1.example.org. TXT "v=spf1 a -all"
 mx1.example.org. A 192.0.2.25
 mx1.example.org. AAAA 2001:db8::25
 mx2.example.org. A 192.0.2.26
@@ -29,19 +37,24 @@ mx2.example.org. A 192.0.2.26
 `
 
 // world is a zone as text, and how it is asked.
-type world struct {
+type domainWorld struct {
 	lines  []string
 	target Target
 	fail   map[string]dns.Outcome
-	lists  bool // blocklists are asked
+	lists  bool              // blocklists are asked
+	hosts  map[string]broken // exchangers by address, and what is wrong with them; nil: none is connected to
+	policy world.PolicyFault // of the MTA-STS policy host
+	stand  *world.Map        // where they are, when they were started
+	wrap   func(dns.Resolver) dns.Resolver
+	server []netip.AddrPort // the resolver
 }
 
-func newWorld() *world {
-	return &world{lines: strings.Split(strings.TrimSpace(clean), "\n"), target: Target{Domain: "example.org", HELO: "mx1.example.org"}, fail: map[string]dns.Outcome{}}
+func newWorld() *domainWorld {
+	return &domainWorld{lines: strings.Split(strings.TrimSpace(clean), "\n"), target: Target{Domain: "example.org", HELO: "mx1.example.org", Selectors: []string{"mail"}}, fail: map[string]dns.Outcome{}}
 }
 
 // apply does to the zone what a mend says.
-func (w *world) apply(t *testing.T, m *Mend) {
+func (w *domainWorld) apply(t *testing.T, m *Mend) {
 	t.Helper()
 	for _, r := range m.Remove {
 		n := len(w.lines)
@@ -52,9 +65,17 @@ func (w *world) apply(t *testing.T, m *Mend) {
 			t.Errorf("the mend takes out %q, which is not there", r)
 		}
 	}
+	if len(m.Add)+len(m.Remove) == 0 && w.hosts != nil { // it is about the servers: whoever runs them does it
+		w.hosts, w.policy, w.stand = map[string]broken{}, "", nil
+	}
 	for _, command := range m.Set {
 		if name, ok := strings.CutPrefix(command, "postconf -e 'smtp_helo_name = "); ok {
 			w.target.HELO = strings.TrimSuffix(name, "'")
+		}
+		if key, ok := strings.CutPrefix(command, "opendkim-genkey -b 2048 -h sha256 -d example.org -s "); ok { // and published
+			at := key + "._domainkey.example.org"
+			w.lines = slices.DeleteFunc(w.lines, func(line string) bool { return strings.HasPrefix(line, at) })
+			w.lines = append(w.lines, Text(at, goodKey).String())
 		}
 	}
 	for _, r := range m.Add {
@@ -63,7 +84,7 @@ func (w *world) apply(t *testing.T, m *Mend) {
 }
 
 // check looks at the world and returns what is worth saying.
-func (w *world) check(t *testing.T) []Finding {
+func (w *domainWorld) check(t *testing.T) []Finding {
 	t.Helper()
 	zone, err := dns.ParseZone(strings.NewReader(strings.Join(w.lines, "\n")+"\n"), ".", "world")
 	if err != nil {
@@ -72,9 +93,16 @@ func (w *world) check(t *testing.T) []Finding {
 	for name, o := range w.fail {
 		zone.Fail(name, o)
 	}
-	c := Config{Resolver: zone, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	zone.Authentic = true
+	c := Config{Resolver: zone, Servers: w.server, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	if w.lists {
 		c.Lists, c.Checker = someLists(t), dnsbl.New(zone, dnsbl.Options{})
+	}
+	if w.wrap != nil {
+		c.Resolver = w.wrap(zone)
+	}
+	if w.hosts != nil {
+		c.Connect, c.Dial, c.Roots, c.Name = true, w.dial(t), authority(t).Pool(), "check.example"
 	}
 	report := Run(t.Context(), c, w.target, nil)
 	return slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Grade == Fine })
@@ -92,12 +120,12 @@ func ids(findings []Finding) []ID {
 type fault struct {
 	take []string // beginnings of lines
 	put  []string
-	also func(*world)
+	also func(*domainWorld)
 	want []ID // the first is the fault, the others follow from it
 	left []ID // what may be left after the mends of all, which a mend cannot know of
 }
 
-func (f *fault) plant(t *testing.T, w *world) {
+func (f *fault) plant(t *testing.T, w *domainWorld) {
 	t.Helper()
 	for _, begin := range f.take {
 		n := len(w.lines)
@@ -113,7 +141,9 @@ func (f *fault) plant(t *testing.T, w *world) {
 }
 
 func TestNothingIsFoundOnACleanDomain(t *testing.T) {
-	if found := newWorld().check(t); len(found) > 0 {
+	w := newWorld()
+	w.hosts, w.lists = map[string]broken{}, true
+	if found := w.check(t); len(found) > 0 {
 		t.Errorf("%+v", found)
 	}
 }
@@ -163,19 +193,19 @@ func TestEveryIDIsInAFault(t *testing.T) {
 }
 
 // faults are the planted ones, topic by topic.
-var faults = merge(mxFaults, addressFaults, spfFaults, listFaults)
+var faults = merge(mxFaults, addressFaults, spfFaults, listFaults, dmarcFaults, dkimFaults, smtpFaults, promiseFaults, resolverFaults)
 
 var mxFaults = map[string]fault{
-	"the domain does not exist": {take: []string{"example.org. ", "mx1.", "mx2."}, put: []string{"77.2.0.192.in-addr.arpa. PTR out.example.net.", "out.example.net. A 192.0.2.77"},
-		also: func(w *world) { w.target.Addrs, w.target.HELO = addrs("192.0.2.77"), "" }, want: []ID{"mx.nxdomain"}, left: []ID{"mx.nxdomain"}},
+	"the domain does not exist": {take: []string{"example.org. ", "_dmarc.", "_mta-sts.", "mta-sts.", "_smtp.", "mail._domainkey.", "mx1.", "mx2."}, put: []string{"77.2.0.192.in-addr.arpa. PTR out.example.net.", "out.example.net. A 192.0.2.77"},
+		also: func(w *domainWorld) { w.target.Addrs, w.target.HELO = addrs("192.0.2.77"), "" }, want: []ID{"mx.nxdomain"}, left: []ID{"mx.nxdomain"}},
 	"no MX":                     {take: []string{"example.org. MX"}, put: []string{"example.org. A 192.0.2.25", "mail.example.org. A 192.0.2.25"}, want: []ID{"mx.none"}},
-	"a null MX":                 {take: []string{"example.org. MX"}, put: []string{"example.org. MX 0 ."}, also: func(w *world) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.null"}, left: []ID{"mx.null"}},
+	"a null MX":                 {take: []string{"example.org. MX"}, put: []string{"example.org. MX 0 ."}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.null"}, left: []ID{"mx.null"}},
 	"a null MX beside others":   {put: []string{"example.org. MX 0 ."}, want: []ID{"mx.null-mixed"}},
 	"an alias":                  {take: []string{"example.org. MX 20"}, put: []string{"example.org. MX 20 alias.example.org.", "alias.example.org. CNAME mx2.example.org."}, want: []ID{"mx.alias"}},
 	"an exchanger unknown":      {put: []string{"example.org. MX 30 mx3.example.org."}, want: []ID{"mx.unresolved"}},
 	"an address in the MX":      {put: []string{"example.org. MX 30 192.0.2.26."}, want: []ID{"mx.address"}},
-	"a private address":         {put: []string{"mx2.example.org. A 10.0.0.1"}, also: func(w *world) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.private"}},
-	"nobody answers for the MX": {also: func(w *world) { w.fail["mx2.example.org"] = dns.Timeout; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.unknown"}, left: []ID{"mx.unknown"}},
+	"a private address":         {put: []string{"mx2.example.org. A 10.0.0.1"}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.private"}},
+	"nobody answers for the MX": {also: func(w *domainWorld) { w.fail["mx2.example.org"] = dns.Timeout; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.unknown"}, left: []ID{"mx.unknown"}},
 }
 
 var addressFaults = map[string]fault{
@@ -184,12 +214,12 @@ var addressFaults = map[string]fault{
 	"a name without an address":  {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org."}, want: []ID{"address.unconfirmed"}},
 	"several names":              {put: []string{"25.2.0.192.in-addr.arpa. PTR www.example.org.", "www.example.org. A 192.0.2.25"}, want: []ID{"address.several-ptr"}},
 	"a generic name":             {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR 192-0-2-25.dsl.example.net.", "192-0-2-25.dsl.example.net. A 192.0.2.25"}, want: []ID{"address.generic"}},
-	"a private sender":           {also: func(w *world) { w.target.Addrs = addrs("192.0.2.25", "192.168.1.2") }, want: []ID{"address.private"}, left: []ID{"address.private"}},
-	"HELO localhost":             {also: func(w *world) { w.target.HELO = "localhost" }, want: []ID{"address.helo-syntax"}},
-	"HELO raspberrypi.local":     {also: func(w *world) { w.target.HELO = "raspberrypi.local" }, want: []ID{"address.helo-syntax"}},
-	"HELO that nobody knows":     {also: func(w *world) { w.target.HELO = "nowhere.example.org" }, want: []ID{"address.helo-unresolved"}},
-	"HELO of another host":       {put: []string{"www.example.org. A 192.0.2.80"}, also: func(w *world) { w.target.HELO, w.target.Addrs = "www.example.org", addrs("192.0.2.25") }, want: []ID{"address.helo"}},
-	"nobody answers for the PTR": {also: func(w *world) { w.fail["25.2.0.192.in-addr.arpa"] = dns.Failure }, want: []ID{"address.unknown"}, left: []ID{"address.unknown"}},
+	"a private sender":           {also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25", "192.168.1.2") }, want: []ID{"address.private"}, left: []ID{"address.private"}},
+	"HELO localhost":             {also: func(w *domainWorld) { w.target.HELO = "localhost" }, want: []ID{"address.helo-syntax"}},
+	"HELO raspberrypi.local":     {also: func(w *domainWorld) { w.target.HELO = "raspberrypi.local" }, want: []ID{"address.helo-syntax"}},
+	"HELO that nobody knows":     {also: func(w *domainWorld) { w.target.HELO = "nowhere.example.org" }, want: []ID{"address.helo-unresolved"}},
+	"HELO of another host":       {put: []string{"www.example.org. A 192.0.2.80"}, also: func(w *domainWorld) { w.target.HELO, w.target.Addrs = "www.example.org", addrs("192.0.2.25") }, want: []ID{"address.helo"}},
+	"nobody answers for the PTR": {also: func(w *domainWorld) { w.fail["25.2.0.192.in-addr.arpa"] = dns.Failure }, want: []ID{"address.unknown"}, left: []ID{"address.unknown"}},
 }
 
 func merge(all ...map[string]fault) map[string]fault {

@@ -1,0 +1,202 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"postward/internal/dane"
+	"postward/internal/dns"
+	"postward/internal/mtasts"
+	"postward/internal/probe"
+	"postward/internal/tlsrpt"
+)
+
+// receives reports whether the domain takes mail, so that what it promises to senders matters.
+func (r *run) receives() bool {
+	if r.Domain == "" {
+		return false
+	}
+	mx := r.mx()
+	null := slices.ContainsFunc(mx.Exchangers, func(x dns.Exchanger) bool { return x.Host == "." })
+	return mx.Outcome == dns.Answered && !null
+}
+
+// reports looks at the TLS-RPT record (RFC 8460).
+func (r *run) reports(ctx context.Context) string {
+	if !r.receives() {
+		return ""
+	}
+	at := "_smtp._tls." + r.Domain
+	a := r.Resolver.TXT(ctx, at)
+	if r.unanswered("tls-rpt", at, &a, "TXT of "+at) {
+		return ""
+	}
+	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !tlsrpt.Is(text) })
+	mend := &Mend{Do: "Publish one record that says who wants the reports.", Add: []Record{Text(at, "v=TLSRPTv1; rua=mailto:postmaster@"+r.Domain)}}
+	switch {
+	case len(texts) == 0:
+		r.find("tls-rpt.none", at, "no record", mend)
+		return ""
+	case len(texts) > 1:
+		mend.Remove = removeTexts(at, texts)
+		r.find("tls-rpt.broken", at, strings.Join(texts, " | "), mend)
+		return ""
+	}
+	record, err := tlsrpt.Parse(texts[0])
+	if err != nil {
+		mend.Remove = removeTexts(at, texts)
+		r.find("tls-rpt.broken", at, texts[0]+": "+err.Error(), mend)
+		return ""
+	}
+	return "reports go to " + strings.Join(record.To, ", ")
+}
+
+func removeTexts(at string, texts []string) (all []Record) {
+	for _, text := range texts {
+		all = append(all, Text(at, text))
+	}
+	return all
+}
+
+// promise looks at MTA-STS (RFC 8461): the record, and if hosts are connected to, the policy.
+func (r *run) promise(ctx context.Context) string {
+	if !r.receives() {
+		return ""
+	}
+	at := "_mta-sts." + r.Domain
+	a := r.Resolver.TXT(ctx, at)
+	if r.unanswered("mta-sts", at, &a, "TXT of "+at) {
+		return ""
+	}
+	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !mtasts.IsRecord(text) })
+	if len(texts) == 0 {
+		r.find("mta-sts.none", at, "no record", nil)
+		return ""
+	}
+	_, err := mtasts.ParseRecord(texts[0])
+	if err != nil || len(texts) > 1 {
+		saw := strings.Join(texts, " | ")
+		if err != nil {
+			saw += ": " + err.Error()
+		}
+		r.find("mta-sts.record", at, saw, &Mend{Do: "Publish one record; give it another id whenever the policy changes.",
+			Remove: removeTexts(at, texts), Add: []Record{Text(at, "v=STSv1; id="+r.clock().UTC().Format("20060102150405"))}})
+		return ""
+	}
+	if !r.Connect {
+		return texts[0]
+	}
+	return r.policyFile(ctx)
+}
+
+// policyFile looks at the policy itself.
+func (r *run) policyFile(ctx context.Context) string {
+	host := mtasts.Host(r.Domain)
+	a := r.Resolver.Addresses(ctx, host)
+	if r.unanswered("mta-sts", host, &a, "the addresses of "+host) {
+		return ""
+	}
+	var names []string
+	for _, h := range r.hosts() {
+		names = append(names, strings.TrimSuffix(h.name, "."))
+	}
+	whole := &Mend{Do: fmt.Sprintf("Serve it at https://%s/.well-known/mta-sts.txt as text/plain, with a certificate for that name: \"version: STSv1\", \"mode: enforce\", \"mx: %s\", \"max_age: 604800\", each on a line.",
+		host, strings.Join(names, "\", \"mx: "))}
+	if len(a.Addrs) == 0 {
+		r.find("mta-sts.policy", host, "the host has no address", whole)
+		return ""
+	}
+	text, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, a.Addrs[0], r.Domain)
+	if ctx.Err() != nil {
+		r.find("mta-sts.unknown", host, "it did not answer in time", nil)
+		return ""
+	}
+	var p mtasts.Policy
+	if err == nil {
+		p, err = mtasts.ParsePolicy(text)
+	}
+	if err != nil {
+		r.find("mta-sts.policy", host, err.Error(), whole)
+		return ""
+	}
+	if p.Mode != mtasts.None {
+		for _, name := range names {
+			if !p.Covers(name) {
+				r.find("mta-sts.mx", name, "the policy names "+strings.Join(p.MX, ", "), whole)
+			}
+		}
+	}
+	if p.Mode != mtasts.Enforce {
+		r.find("mta-sts.mode", host, "mode: "+string(p.Mode), nil)
+	}
+	return fmt.Sprintf("mode %s for %s, for %v", p.Mode, strings.Join(p.MX, ", "), p.MaxAge)
+}
+
+// anchors looks at the exchangers' TLSA records (RFC 7672), against the certificates that they showed.
+func (r *run) anchors(ctx context.Context) string {
+	var fine []string
+	for _, h := range r.hosts() {
+		if !h.addrs.Outcome.Known() {
+			continue // said by another topic
+		}
+		at := "_25._tcp." + strings.TrimSuffix(h.name, ".")
+		a := r.Resolver.Lookup(ctx, at, dns.TLSA)
+		switch {
+		case r.unanswered("dane", at, &a, "TLSA of "+at) || a.Outcome != dns.Answered:
+			continue
+		case !a.Authentic:
+			if r.validating() {
+				r.find("dane.unsigned", at, a.Others[0], nil)
+			}
+			continue
+		}
+		if line := r.anchor(h.name, at, a.Others); line != "" {
+			fine = append(fine, line)
+		}
+	}
+	return strings.Join(fine, "; ")
+}
+
+func (r *run) anchor(host, at string, texts []string) string {
+	var usable []dane.Record
+	for _, text := range texts {
+		record, err := dane.Parse(text)
+		if err != nil {
+			r.find("dane.broken", at, text+": "+err.Error(), &Mend{Do: "Take it out: senders skip it.", Remove: []Record{{Name: fqdn(at), Type: "TLSA", Value: text}}})
+			continue
+		}
+		usable = append(usable, record)
+	}
+	if len(usable) == 0 {
+		return ""
+	}
+	var others []Record // for keys that are shown and not named
+	for _, s := range r.services() {
+		if s.host != host || s.TLS == nil || len(s.TLS.Chain) == 0 || named(s.TLS.Chain, usable) {
+			continue
+		}
+		if add := (Record{Name: fqdn(at), Type: "TLSA", Value: dane.For(s.TLS.Chain[0].SPKI)}); !slices.Contains(others, add) {
+			others = append(others, add)
+		}
+	}
+	if len(others) > 0 {
+		r.find("dane.mismatch", at, strings.Join(texts, " | "), &Mend{Add: others,
+			Do: "Publish the key that the server shows, before it shows it; keep the key when the certificate is renewed (certbot --reuse-key)."})
+		return ""
+	}
+	return at + ": " + strings.Join(texts, " | ")
+}
+
+// named reports whether one of the records names what was shown: the host's own certificate, or an authority above it.
+func named(chain []probe.Certificate, records []dane.Record) bool {
+	return slices.ContainsFunc(records, func(record dane.Record) bool {
+		for i, c := range chain {
+			if (record.Usage == dane.EndEntity) == (i == 0) && record.Matches(c.DER, c.SPKI) {
+				return true
+			}
+		}
+		return false
+	})
+}

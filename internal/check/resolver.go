@@ -1,0 +1,68 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"postward/internal/dns"
+	"postward/internal/dnsbl"
+)
+
+// slow is how long the resolver may take to say who serves the root, which it should know.
+const slow = 500 * time.Millisecond
+
+// nowhere is a name that must not exist (RFC 6761 section 6.4).
+const nowhere = "postward-asks-for-nobody.invalid"
+
+// asked looks at who answers us: what it gets wrong, all that is found here has wrong.
+func (r *run) asked(ctx context.Context) string {
+	began := time.Now()
+	root := r.root()
+	took := time.Since(began)
+	var servers []string
+	for _, s := range r.Servers {
+		servers = append(servers, s.Addr().String())
+		if who := dnsbl.PublicResolver(s.Addr()); who != "" {
+			r.find("resolver.public", s.Addr().String(), "it is "+who, nil)
+		}
+	}
+	name := strings.Join(servers, ", ")
+	if r.unanswered("resolver", name, &root, "SOA of the root") {
+		return ""
+	}
+	if a := r.Resolver.Addresses(ctx, nowhere); len(a.Addrs) > 0 {
+		r.find("resolver.lying", name, fmt.Sprintf("%s has the address %v, and must not exist", nowhere, a.Addrs[0]), &Mend{
+			Do: "Use a resolver of your own: apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf."})
+	}
+	if !root.Authentic {
+		r.find("resolver.plain", name, "the root's answer is not validated", nil)
+	}
+	if took > slow {
+		r.find("resolver.slow", name, took.Round(time.Millisecond).String()+" for the SOA of the root", nil)
+	}
+	return strings.TrimPrefix(name+": validates, and is fast enough", ": ")
+}
+
+// validating reports whether the resolver validates, so that an answer that is not authentic is an unsigned one.
+func (r *run) validating() bool {
+	root := r.root()
+	return root.Authentic
+}
+
+// signed looks whether the domain's answers are signed (DNSSEC).
+func (r *run) signed(context.Context) string {
+	if r.Domain == "" || !r.validating() {
+		return ""
+	}
+	mx := r.mx()
+	switch {
+	case !mx.Outcome.Known() || mx.Outcome == dns.NoName:
+		return "" // said by another topic
+	case !mx.Authentic:
+		r.find("dnssec.none", r.Domain, "its MX answer is not signed", nil)
+		return ""
+	}
+	return "signed"
+}

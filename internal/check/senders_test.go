@@ -1,0 +1,58 @@
+package check
+
+import (
+	"strings"
+	"testing"
+
+	"postward/internal/dns"
+)
+
+// senders checks a world and returns what is said of each requirement, by its first word.
+func senders(t *testing.T, change func(*domainWorld)) (map[string]Requirement, Report) {
+	t.Helper()
+	w := newWorld()
+	change(w)
+	zone, err := dns.ParseZone(strings.NewReader(strings.Join(w.lines, "\n")+"\n"), ".", "world")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range w.fail {
+		zone.Fail(name, o)
+	}
+	r := Run(t.Context(), Config{Resolver: zone, Now: testNow}, w.target, nil)
+	all := map[string]Requirement{}
+	for _, q := range r.Senders {
+		all[q.Name] = q
+	}
+	return all, r
+}
+
+func TestWhatReceiversAskIsMetOrNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		plant func(*domainWorld)
+		want  map[string]Met
+		says  string
+	}{
+		"clean":     {func(*domainWorld) {}, nil, "Of the 12 things that Gmail, Yahoo, Microsoft and Apple ask of senders 6 are met; 6 only the mail itself shows."},
+		"no SPF":    {func(w *domainWorld) { f := faults["no SPF"]; f.plant(t, w) }, map[string]Met{"SPF passes": No}, "5 are met, 1 not: SPF passes (spf.none);"},
+		"short key": {func(w *domainWorld) { f := faults["a key too short"]; f.plant(t, w) }, map[string]Met{"DKIM verifies": No, "a DKIM key of 1024 bits, better 2048": No}, "4 are met, 2 not"},
+		"no selector": {func(w *domainWorld) { f := faults["a key at an unusual selector"]; f.plant(t, w) },
+			map[string]Met{"DKIM verifies": Maybe, "a DKIM key of 1024 bits, better 2048": Maybe}, "4 are met, 2 were not learned;"},
+		"no name": {func(w *domainWorld) { f := faults["no PTR"]; f.plant(t, w) }, map[string]Met{"the address has a name that leads back to it, and is no home line's": No}, "1 not: the address has"},
+	} {
+		all, r := senders(t, c.plant)
+		for asked, q := range all {
+			want := c.want[asked]
+			if want == "" && (q.Met == No || q.Met == Maybe) || want != "" && q.Met != want || q.Met == No && len(q.By) == 0 {
+				t.Errorf("%s: %s: %s %v", name, asked, q.Met, q.By)
+			}
+		}
+		if !strings.Contains(r.Asked(), c.says) {
+			t.Errorf("%s: %s", name, r.Asked())
+		}
+		var page strings.Builder
+		if err := r.HTML(&page); err != nil || !strings.Contains(page.String(), "What Gmail, Yahoo") {
+			t.Errorf("%s: the page: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package check
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"postward/test/world"
+)
+
+var testNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// broken is what is wrong with an exchanger: a fault, a certificate, or that it is not there.
+type broken struct {
+	fault world.Fault
+	leaf  *world.Leaf
+	gone  bool
+}
+
+// exchangers are the clean domain's, by address.
+var exchangers = map[string]string{"192.0.2.25:25": "mx1.example.org", "192.0.2.26:25": "mx2.example.org", "[2001:db8::25]:25": "mx1.example.org"}
+
+var authorities = sync.OnceValues(func() (*world.CA, error) { return world.NewCA(testNow) })
+
+func authority(t *testing.T) *world.CA {
+	t.Helper()
+	ca, err := authorities()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+// dial leads to the exchangers and the policy host, which are started for it, once as long as they do not change.
+func (w *domainWorld) dial(t *testing.T) func(ctx context.Context, network, address string) (net.Conn, error) {
+	t.Helper()
+	if w.stand != nil {
+		return w.stand.Dial
+	}
+	m := &world.Map{}
+	w.stand = m
+	h, err := world.StartHTTPS(world.HTTPSConfig{Addr: "127.0.0.1:0", Domain: "example.org", MX: []string{"mx1.example.org", "mx2.example.org"}, Fault: w.policy, CA: authority(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := m.Place("192.0.2.27:443", h.Addr()); err != nil {
+		t.Fatal(err)
+	}
+	for address, name := range exchangers {
+		b := w.hosts[address]
+		if b.gone {
+			continue
+		}
+		s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: name, Fault: b.fault, Leaf: b.leaf, Domains: []string{"example.org"}, CA: authority(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := s.Place(m, address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m.Dial
+}
+
+// at plants a fault in an exchanger.
+func at(address string, b broken, want ...ID) fault {
+	return fault{also: func(w *domainWorld) { w.hosts = map[string]broken{address: b} }, want: want}
+}
+
+const mx1, mx2, mx1v6 = "192.0.2.25:25", "192.0.2.26:25", "[2001:db8::25]:25"
+
+func cert(l world.Leaf) broken {
+	if l.Names == nil {
+		l.Names = []string{"mx2.example.org"}
+	}
+	return broken{leaf: &l}
+}
+
+var smtpFaults = map[string]fault{
+	"an exchanger that is not there":     at(mx2, broken{gone: true}, "smtp.unreachable"),
+	"an exchanger without IPv6":          at(mx1v6, broken{gone: true}, "smtp.ipv6"),
+	"an SSH server for mail":             at(mx2, broken{fault: world.NotSMTP}, "smtp.other"),
+	"an exchanger that greets with 554":  at(mx2, broken{fault: world.Greeting554}, "smtp.refuses"),
+	"an exchanger that says nothing":     kept(at(mx2, broken{fault: world.SilentSMTP}, "smtp.unknown")),
+	"an exchanger that greets localhost": at(mx2, broken{fault: world.BannerLocalhost}, "smtp.banner"),
+	"an exchanger with another's name":   at(mx2, broken{fault: world.BannerMismatch}, "smtp.name"),
+	"AUTH in the clear":                  at(mx2, broken{fault: world.AuthWithoutTLS}, "smtp.auth"),
+	"nobody can be reached": kept(fault{also: func(w *domainWorld) {
+		w.hosts = map[string]broken{mx1: {gone: true}, mx2: {gone: true}, mx1v6: {gone: true}}
+	}, want: []ID{"smtp.unknown"}}),
+
+	"an open relay":                 ours(at(mx2, broken{fault: world.OpenRelay}, "relay.open")),
+	"an exchanger that is too kind": ours(at(mx2, broken{fault: world.SmugglingTolerant}, "relay.smuggling")),
+
+	"no STARTTLS":                      at(mx2, broken{fault: world.NoSTARTTLS}, "tls.none"),
+	"STARTTLS that fails":              at(mx2, broken{fault: world.TLSFails}, "tls.broken"),
+	"STARTTLS with an open door":       at(mx2, broken{fault: world.STARTTLSInjection}, "tls.injection"),
+	"TLS 1.0 alone":                    at(mx2, broken{fault: world.TLS10Only}, "tls.ancient"),
+	"TLS 1.0 too":                      kept(at(mx2, broken{fault: world.TLS10Too}, "tls.old")),
+	"a certificate that expired":       at(mx2, broken{fault: world.Expired}, "tls.expired"),
+	"a certificate for tomorrow":       at(mx2, cert(world.Leaf{From: testNow.Add(24 * time.Hour)}), "tls.early"),
+	"a certificate for another":        at(mx2, broken{fault: world.WrongName}, "tls.name"),
+	"a certificate of nobody":          at(mx2, broken{fault: world.SelfSigned}, "tls.untrusted"),
+	"a certificate with a short key":   at(mx2, cert(world.Leaf{Key: world.RSA1024}), "tls.weak"),
+	"a certificate that ends tomorrow": at(mx2, cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.ends"),
+}
+
+// ours makes the exchangers the owner's.
+func ours(f fault) fault {
+	plant := f.also
+	f.also = func(w *domainWorld) { plant(w); w.target.Own = true }
+	return f
+}
+
+// TestStrangersServersAreNotTried: the tries that look like an attack are made only where the owner said so, and a clean
+// server delivers nothing by them.
+func TestStrangersServersAreNotTried(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		for _, f := range []world.Fault{world.Clean, world.OpenRelay, world.SmugglingTolerant} {
+			s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: "mx2.example.org", Fault: f, Domains: []string{"example.org"}, CA: authority(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &world.Map{}
+			if err := s.Place(m, "192.0.2.26:25"); err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld()
+			w.hosts, w.stand, w.target.Own = map[string]broken{}, m, own
+			found := slices.ContainsFunc(w.check(t), func(f Finding) bool { return f.Topic == "relay" })
+			if bad := f != world.Clean && own; found != bad || (len(s.Mails()) > 0) != (own && f == world.SmugglingTolerant) {
+				t.Errorf("%s, own %v: found %v, %d mails", f, own, found, len(s.Mails()))
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"postward/internal/probe"
+)
+
+// Certificates that end sooner are worth a word.
+const endsSoon = 14 * 24 * time.Hour
+
+// secrecy looks at the exchangers' STARTTLS.
+func (r *run) secrecy(context.Context) string {
+	var fine []string
+	for _, s := range r.services() {
+		if !s.Clear.Extended {
+			continue // said by another topic, or not learned
+		}
+		if line := r.secret(&s); line != "" {
+			fine = append(fine, line)
+		}
+	}
+	return strings.Join(fine, "; ")
+}
+
+func (r *run) secret(s *service) string {
+	const certificate = "Get one for the name in the MX record; Let's Encrypt gives them away (certbot, acme.sh): then postconf smtpd_tls_chain_files."
+	switch p := s.StartTLS; {
+	case p == nil:
+	case p.Fault == probe.NotOffered:
+		r.find("tls.none", s.String(), "EHLO offers no STARTTLS", &Mend{Do: certificate, Set: []string{"postconf -e 'smtpd_tls_security_level = may'", "postfix reload"}})
+		return ""
+	case p.Fault == probe.Timeout || p.Fault == probe.Local:
+		r.find("tls.unknown", s.String(), p.Error(), nil)
+		return ""
+	default:
+		r.find("tls.broken", s.String(), p.Error(), &Mend{
+			Do: "Look into its log for the handshake: mostly a certificate without its key, or files that cannot be read.", Set: []string{"postconf smtpd_tls_chain_files smtpd_tls_cert_file smtpd_tls_key_file"}})
+	}
+	if s.TLS == nil || len(s.TLS.Chain) == 0 {
+		return ""
+	}
+	r.certificate(s, certificate)
+	r.versions(s)
+	if s.Injected == probe.Yes {
+		r.find("tls.injection", s.String(), "NOOP in the clear behind STARTTLS was answered inside TLS", &Mend{Do: "Update the mail server: Postfix is safe since 2.8.3 (CVE-2011-0411)."})
+	}
+	own := s.TLS.Chain[0]
+	return fmt.Sprintf("%s: %s, certificate until %s", s, s.TLS.Version, own.NotAfter.UTC().Format(time.DateOnly))
+}
+
+// certificate looks at what was shown of certificates.
+func (r *run) certificate(s *service, get string) {
+	own := s.TLS.Chain[0]
+	until := "valid from " + own.NotBefore.UTC().Format(time.DateTime) + " to " + own.NotAfter.UTC().Format(time.DateTime)
+	for _, flaw := range s.TLS.Flaws {
+		switch flaw {
+		case probe.Expired:
+			r.find("tls.expired", s.String(), until, &Mend{Do: "Renew it, and let whatever renews it reload Postfix.", Set: []string{"postfix reload"}})
+		case probe.NotYetValid:
+			r.find("tls.early", s.String(), until, &Mend{Do: "Look at the clock of the host, or take a certificate that is valid already."})
+		case probe.WrongName:
+			r.find("tls.name", s.String(), "it is for "+strings.Join(own.Names, ", "), &Mend{Do: get})
+		case probe.SelfSigned, probe.UnknownAuthority, probe.NotForServers, probe.Unverified:
+			r.find("tls.untrusted", s.String(), flaw.String()+", by "+own.Issuer, &Mend{Do: get})
+		case probe.WeakKey, probe.WeakSignature:
+			r.find("tls.weak", s.String(), fmt.Sprintf("%s: %s, %d bits, %s", flaw, own.Key, own.Bits, own.Signature), &Mend{Do: get})
+		}
+	}
+	if left := own.NotAfter.Sub(r.clock()); left > 0 && left < endsSoon {
+		r.find("tls.ends", s.String(), until, &Mend{Do: "Renew it now, and let it renew itself (certbot renew, with a hook that runs postfix reload)."})
+	}
+}
+
+// versions looks at which versions of TLS it speaks.
+func (r *run) versions(s *service) {
+	var yes []string
+	for _, v := range s.Versions {
+		if v.Accepted == probe.Yes {
+			yes = append(yes, v.Name)
+		}
+	}
+	newer := slices.ContainsFunc(yes, func(v string) bool { return v == "TLS 1.2" || v == "TLS 1.3" })
+	switch {
+	case len(yes) == 0:
+	case !newer:
+		r.find("tls.ancient", s.String(), strings.Join(yes, ", "), &Mend{Do: "Let newer versions in; most senders refuse these.",
+			Set: []string{"postconf -e 'smtpd_tls_protocols = >=TLSv1.2'", "postfix reload"}})
+	case yes[0] != "TLS 1.2" && yes[0] != "TLS 1.3":
+		r.find("tls.old", s.String(), strings.Join(yes, ", "), nil)
+	}
+}
