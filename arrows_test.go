@@ -14,7 +14,7 @@ import (
 // arrows is the picture of ARCHITECTURE.md: what each room may import of the house. A room that wants a new
 // arrow changes the picture in the same commit; one that nobody uses is no arrow.
 var arrows = map[string]string{
-	"cmd/postward":         "attach check config ctl daemon delivery dns dnsbl guard investigate maillog netinfo notify oldlog postfix warden",
+	"cmd/postward":         "attach check config ctl daemon delivery dns dnsbl guard investigate maillog netinfo notify oldlog postfix standing warden",
 	"internal/guard":       "",
 	"internal/message":     "",
 	"internal/fingerprint": "",
@@ -31,12 +31,13 @@ var arrows = map[string]string{
 	"internal/config":      "guard",
 	"internal/warden":      "postfix",
 	"internal/ctl":         "guard sock",
-	"internal/daemon":      "config ctl follow guard maillog message milter netinfo notify postfix sock store warden",
+	"internal/daemon":      "config ctl dns dnsbl follow guard maillog message milter netinfo notify postfix sock standing store warden",
 	"internal/attach":      "guard maillog message oldlog",
 	"internal/netinfo":     "",
 	"internal/netinfo/gen": "netinfo",
 	"internal/dns":         "",
 	"internal/dnsbl":       "dns",
+	"internal/standing":    "dnsbl",
 	"internal/spf":         "dns",
 	"internal/dmarc":       "dns",
 	"internal/dkimkey":     "",

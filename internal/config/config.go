@@ -23,6 +23,9 @@ import (
 // DefaultPath is where the configuration is looked for.
 const DefaultPath = "/etc/postward/postward.toml"
 
+// ListsDir is where an operator's own blocklists are looked for, besides the built-in ones.
+const ListsDir = "/etc/postward/lists"
+
 // maxFile bounds a configuration file, in octets.
 const maxFile = 1 << 20
 
@@ -51,6 +54,9 @@ type Config struct {
 	Notify struct {
 		URLs    []string
 		Command []string
+	}
+	Watch struct {
+		Names []string // addresses and domains that blocklists are asked about; none: no list is asked
 	}
 	Canary struct {
 		Every time.Duration // 0: off

@@ -73,6 +73,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.Notify.Command }},
 		{name: "canary.every", doc: "When Postfix is quiet for so long, postward connects to it to see whether it, its milter and its log are well; \"0s\": never.",
 			at: func(c *Config) any { return &c.Canary.Every }, check: between(0, 5*time.Minute)},
+		{name: "watch.names", doc: "Your own addresses and domains, like [\"192.0.2.25\", \"example.org\"]: blocklists are asked about them every 3 hours, every 15\nminutes while an incident is open. None: no list is asked. postward watch show says what would be asked, and where.",
+			at: func(c *Config) any { return &c.Watch.Names }, check: watched},
 		{name: "retention.journal_days", doc: "How long what happened is kept.", at: func(c *Config) any { return &c.Retention.JournalDays }, check: count(1, 3650)},
 	}
 }
@@ -208,6 +210,22 @@ func domains(v any) error {
 	for _, d := range *v.(*[]string) {
 		if d == "" || len(d) > 253 || strings.ContainsAny(d, "@ /\\\"<>") || !strings.Contains(d, ".") && d != "localhost" {
 			return fmt.Errorf("%q is no domain like example.org", d)
+		}
+	}
+	return nil
+}
+
+// maxWatched bounds what blocklists are asked about.
+const maxWatched = 50
+
+func watched(v any) error {
+	names := *v.(*[]string)
+	if len(names) > maxWatched {
+		return fmt.Errorf("%d names: at most %d are watched", len(names), maxWatched)
+	}
+	for _, name := range names {
+		if _, err := netip.ParseAddr(name); err != nil && domains(&[]string{name}) != nil {
+			return fmt.Errorf("%q is neither an address nor a domain", name)
 		}
 	}
 	return nil

@@ -200,6 +200,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("health", d.watchHealth)
 		part("canary", d.watchPostfix)
 		part("backup", d.backUpOften)
+		part("lists", d.watchLists)
 		if p.Ready != nil {
 			p.Ready()
 		}

@@ -55,6 +55,17 @@ func (t *troubles) setAfter(key, text string, grace time.Duration) {
 	}
 }
 
+// knew notes what all channels were told before this daemon began.
+func (t *troubles) knew(key, text string, channels int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := &trouble{text: text, since: time.Now(), is: true}
+	for n := range channels {
+		x.told = append(x.told, n)
+	}
+	t.open[key] = x
+}
+
 // list returns what is wrong now, the oldest first.
 func (t *troubles) list() []string {
 	t.mu.Lock()

@@ -37,6 +37,7 @@ func Apply(s *State, e *Event) []Effect {
 		s.outcome(e)
 	case KindClock:
 		s.clock(e)
+	case KindListed, KindCleared: // for the journal; the State decides nothing by them
 	}
 	return nil
 }

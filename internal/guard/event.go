@@ -27,6 +27,8 @@ const (
 	KindSpam      Kind = "spam"      // an operator called an incident's mail spam: it is deleted, and remembered
 	KindClosed    Kind = "closed"    // an operator closed an incident
 	KindOutcome   Kind = "outcome"   // what became of an effect
+	KindListed    Kind = "listed"    // a blocklist lists an address or a domain of ours
+	KindCleared   Kind = "cleared"   // it does so no more
 	KindClock     Kind = "clock"     // the host's clock was set: by Step, to At
 )
 

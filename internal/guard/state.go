@@ -245,6 +245,9 @@ func (s *State) Mails() map[string]*Mail { return s.mails }
 // Incidents returns every incident by ID.
 func (s *State) Incidents() map[int64]*Incident { return s.incidents }
 
+// AnyOpen reports whether an incident is open.
+func (s *State) AnyOpen() bool { return len(s.open) > 0 }
+
 // Effects returns every undone effect by ID.
 func (s *State) Effects() map[string]*Effect { return s.effects }
 

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postward/internal/config"
+	"postward/internal/ctl"
+	"postward/internal/daemon"
+	"postward/internal/dns"
+	"postward/internal/dnsbl"
+	"postward/internal/standing"
+)
+
+func (a *app) watchCommand() *cobra.Command {
+	c := &cobra.Command{Use: "watch", Short: "what the daemon asks blocklists about"}
+	c.AddCommand(&cobra.Command{Use: "show [NAME…]", Short: "which lists would be asked about which names, and where; asks nobody",
+		Long: "Show which blocklists the daemon asks about the names of watch.names in postward.toml, or would ask about the\n" +
+			"addresses and domains given: those that matter, and answer this host. Nobody is asked.",
+		Example: "  postward watch show\n  postward watch show 192.0.2.25 example.org",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.watchShow(args) }})
+	return c
+}
+
+// watched is what watch show says.
+type watched struct {
+	On        bool      `json:"on"` // the daemon does so
+	Names     []string  `json:"names"`
+	Resolvers []string  `json:"resolvers"`
+	Questions []watches `json:"questions"`
+	Refused   []refuses `json:"not_asked"` // lists that matter, and why they are not asked
+}
+
+type watches struct {
+	List  string `json:"list"`
+	Title string `json:"title"`
+	Zone  string `json:"zone"`
+	Name  string `json:"name"`
+	Level string `json:"influence"`
+}
+
+type refuses struct {
+	List string `json:"list"`
+	Why  string `json:"why"`
+}
+
+func (a *app) watchShow(names []string) error {
+	w := watched{Names: names}
+	if len(names) == 0 {
+		c, err := config.Load(a.config)
+		if err != nil {
+			return err
+		}
+		w.Names, w.On = c.Watch.Names, len(c.Watch.Names) > 0
+	}
+	if len(w.Names) == 0 {
+		return &ctl.Problem{What: "nothing is watched: watch.names in postward.toml is empty", Hint: "postward watch show ADDRESS DOMAIN, to see what would be asked"}
+	}
+	subjects, err := daemon.Subjects(w.Names)
+	if err != nil {
+		return &ctl.Problem{What: err.Error(), Hint: "addresses like 192.0.2.25 and domains like example.org"}
+	}
+	if err := w.fill(subjects); err != nil || a.json {
+		return a.orJSON(err, w)
+	}
+	return a.printWatched(&w)
+}
+
+// fill says who would be asked.
+func (w *watched) fill(subjects []dnsbl.Subject) error {
+	conf, err := dns.ReadConfig("/etc/resolv.conf")
+	if err != nil {
+		return err
+	}
+	o := dnsbl.Options{}
+	for _, s := range conf.Servers {
+		w.Resolvers = append(w.Resolvers, s.Addr().String())
+		o.Public = cmp.Or(o.Public, dnsbl.PublicResolver(s.Addr()))
+	}
+	set, err := dnsbl.Load(config.ListsDir)
+	if err != nil {
+		return err
+	}
+	if o.Keys, err = set.Keys(os.Getenv); err != nil {
+		return err
+	}
+	checker := dnsbl.New(nil, o)
+	everything := standing.New(set.All(), subjects, func(*dnsbl.List) bool { return true })
+	for _, q := range everything.Questions() {
+		if why := checker.Refuses(q.List); why != "" {
+			if r := (refuses{q.List.Name, why}); !slices.Contains(w.Refused, r) {
+				w.Refused = append(w.Refused, r)
+			}
+			continue
+		}
+		w.Questions = append(w.Questions, watches{q.List.Name, q.List.Title, checker.Zone(q.List), q.Subject.String(), string(q.List.Influence.Level)})
+	}
+	return nil
+}
+
+func (a *app) printWatched(w *watched) error {
+	var rows [][]string
+	for _, q := range w.Questions {
+		rows = append(rows, []string{q.Name, q.List, q.Zone, q.Level, q.Title})
+	}
+	if err := a.out.table([]string{"name", "list", "zone", "influence", "title"}, rows); err != nil {
+		return err
+	}
+	a.out.line("")
+	for _, r := range w.Refused {
+		a.out.line("not asked: %-24s %s", r.List, printable(r.Why))
+	}
+	every := fmt.Sprintf("%d questions every %.0f hours, every %.0f minutes while an incident is open, through %s", len(w.Questions), standing.Every.Hours(), standing.Often.Minutes(), strings.Join(w.Resolvers, ", "))
+	if w.On {
+		a.out.line("\nThe daemon asks: %s.", every)
+	} else {
+		a.out.line("\nNobody is asked yet. It would be %s. To switch it on: watch.names in postward.toml, then systemctl reload postward.", every)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"postward/internal/config"
+	"postward/internal/dns"
+	"postward/internal/dnsbl"
+	"postward/internal/guard"
+	"postward/internal/standing"
+)
+
+// watchName is under which name what the lists said is stored.
+const watchName = "watch"
+
+const (
+	watchEvery = 5 * time.Second // how often it is looked what is due
+	watchRound = time.Minute     // the longest that a round of questions may take
+)
+
+// Subjects are what blocklists are asked about, of names in a configuration.
+func Subjects(names []string) ([]dnsbl.Subject, error) {
+	var all []dnsbl.Subject
+	for _, name := range names {
+		if a, err := netip.ParseAddr(name); err == nil {
+			all = append(all, dnsbl.Address(a))
+			continue
+		}
+		s, err := dnsbl.DomainName(name)
+		if err != nil {
+			return nil, fmt.Errorf("watch %q: %w", name, err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// lists is the watch of the blocklists, and who is asked.
+type lists struct {
+	watch   *standing.Watch
+	checker *dnsbl.Checker
+	begun   time.Time
+}
+
+// watchLists asks the blocklists about the server's own names until ctx ends. That they cannot be asked is a trouble, and
+// no reason not to guard the mail.
+func (d *Daemon) watchLists(ctx context.Context) error {
+	if len(d.config.Watch.Names) == 0 {
+		return nil
+	}
+	l, err := d.prepareLists(ctx)
+	if err != nil {
+		d.troubles.set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that, then systemctl reload postward", err))
+		return nil
+	}
+	every := time.NewTicker(watchEvery)
+	defer every.Stop()
+	for {
+		d.askLists(ctx, l, time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+	}
+}
+
+// prepareLists finds whom to ask.
+func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
+	conf, err := dns.ReadConfig("/etc/resolv.conf")
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := dns.New(conf)
+	if err != nil {
+		return nil, err
+	}
+	o := dnsbl.Options{}
+	for _, s := range resolver.Servers() {
+		if who := dnsbl.PublicResolver(s.Addr()); who != "" {
+			o.Public = who
+		}
+	}
+	set, err := dnsbl.Load(config.ListsDir)
+	if err != nil {
+		return nil, err
+	}
+	if o.Keys, err = set.Keys(os.Getenv); err != nil {
+		return nil, err
+	}
+	return d.newLists(ctx, set, dnsbl.New(resolver, o))
+}
+
+// newLists takes up the watch where it ended. What was listed then was told then.
+func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Checker) (*lists, error) {
+	subjects, err := Subjects(d.config.Watch.Names)
+	if err != nil {
+		return nil, err
+	}
+	l := &lists{checker: checker, begun: time.Now()}
+	l.watch = standing.New(set.All(), subjects, func(x *dnsbl.List) bool { return l.checker.Refuses(x) == "" })
+	saved, err := d.store.Cursor(ctx, watchName)
+	if err != nil {
+		return nil, err
+	}
+	if saved != "" {
+		if err := l.watch.Load(saved); err != nil {
+			d.log.Warn("what the blocklists said before is lost", "err", err)
+		}
+	}
+	for _, c := range l.watch.Listed() {
+		d.troubles.knew(listKey(&c), listText(&c), len(d.notify.Channels()))
+	}
+	return l, nil
+}
+
+// askLists asks what is due, each subject's lists at once, and tells what changed.
+func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
+	d.mu.Lock()
+	urgent := d.state.AnyOpen()
+	d.mu.Unlock()
+	bySubject := map[dnsbl.Subject][]standing.Question{}
+	for _, q := range l.watch.Due(now, l.begun, urgent) {
+		bySubject[q.Subject] = append(bySubject[q.Subject], q)
+	}
+	if len(bySubject) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, watchRound)
+	defer cancel()
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	for s, questions := range bySubject {
+		var zones []*dnsbl.List
+		for _, q := range questions {
+			zones = append(zones, q.List)
+		}
+		wait.Go(func() {
+			results := l.checker.AskAll(ctx, now, zones, s)
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range results {
+				if c := l.watch.Take(questions[i], &results[i], now); c != nil {
+					d.listChanged(c)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	saved, err := l.watch.Save()
+	if err != nil {
+		d.log.Error("what the blocklists said cannot be kept", "err", err)
+		return
+	}
+	d.writer.SetCursor(watchName, saved)
+}
+
+// listChanged tells the journal, status and the owner.
+func (d *Daemon) listChanged(c *standing.Change) {
+	e := &guard.Event{Kind: guard.KindCleared, At: now(), Text: c.Subject + " on " + c.List}
+	text := ""
+	if c.Listed {
+		e.Kind, text = guard.KindListed, listText(c)
+		e.Text += ": " + c.Said
+	}
+	e.Text = e.Text[:min(len(e.Text), guard.MaxText)]
+	e.Key = fmt.Sprintf("%s:%s:%s:%d", e.Kind, c.List, c.Subject, e.At)
+	if _, err := d.record(e); err != nil {
+		d.log.Error("a listing cannot be written to the journal", "list", c.List, "subject", c.Subject, "err", err)
+	}
+	d.troubles.setAfter(listKey(c), text, 0)
+}
+
+func listKey(c *standing.Change) string { return "listed " + c.List + " " + c.Subject }
+
+func listText(c *standing.Change) string {
+	return fmt.Sprintf("%s is listed by %s since %s (%s): postward lists show %s", c.Subject, c.Title, c.Since.UTC().Format("2006-01-02 15:04 UTC"), c.Said, c.List)
+}
