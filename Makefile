@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./internal/dnsbl ./internal/follow ./test/...
 
-.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-detect
+.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect
 
 build: build/postward
 
@@ -71,6 +71,9 @@ bench-mail:
 # A log into the journal; ten million lines read and counted, beside grep, sshguard and fail2ban.
 bench-log:
 	@test/setup.sh bench && $(GO) test -run '^$$' -bench CatchUp ./internal/daemon && $(GO) run ./bench/log
+
+bench-check: # a domain on all lists; with DOMAINS=data.json many domains (see bench/check), beside python3-spf
+	@test/setup.sh bench && $(GO) run ./bench/check -domains "$(DOMAINS)"
 
 # The guard on a sending trace (see bench/detect for its form).
 bench-detect:
