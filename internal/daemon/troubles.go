@@ -55,6 +55,13 @@ func (t *troubles) setAfter(key, text string, grace time.Duration) {
 	}
 }
 
+// anew notes that something is wrong which the owner is told of even if the trouble has been open, for another reason.
+func (t *troubles) anew(key, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open[key] = &trouble{text: text, since: time.Now(), is: true}
+}
+
 // knew notes what all channels were told before this daemon began.
 func (t *troubles) knew(key, text string, channels int) {
 	t.mu.Lock()
@@ -99,7 +106,7 @@ func (t *troubles) took(key string, before trouble, results []notify.Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.open[key]
-	if x == nil {
+	if x == nil || !x.since.Equal(before.since) { // it has begun anew
 		return
 	}
 	if !before.is {

@@ -19,8 +19,9 @@ import (
 const watchName = "watch"
 
 const (
-	watchEvery = 5 * time.Second // how often it is looked what is due
-	watchRound = time.Minute     // the longest that a round of questions may take
+	watchEvery = 5 * time.Second  // how often it is looked what is due
+	watchRound = time.Minute      // the longest that a round of questions may take
+	tellAgain  = 10 * time.Minute // what was told so short before a start may not have arrived: it is told again
 )
 
 // Subjects are what blocklists are asked about, of names in a configuration.
@@ -114,6 +115,10 @@ func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Ch
 		}
 	}
 	for _, c := range l.watch.Listed() {
+		if l.begun.Sub(c.Since) < tellAgain {
+			d.troubles.anew(listKey(&c), listText(&c))
+			continue
+		}
 		d.troubles.knew(listKey(&c), listText(&c), len(d.notify.Channels()))
 	}
 	return l, nil
@@ -163,17 +168,18 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 // listChanged tells the journal, status and the owner.
 func (d *Daemon) listChanged(c *standing.Change) {
 	e := &guard.Event{Kind: guard.KindCleared, At: now(), Text: c.Subject + " on " + c.List}
-	text := ""
 	if c.Listed {
-		e.Kind, text = guard.KindListed, listText(c)
+		e.Kind = guard.KindListed
 		e.Text += ": " + c.Said
+		d.troubles.anew(listKey(c), listText(c))
+	} else {
+		d.troubles.setAfter(listKey(c), "", 0)
 	}
 	e.Text = e.Text[:min(len(e.Text), guard.MaxText)]
 	e.Key = fmt.Sprintf("%s:%s:%s:%d", e.Kind, c.List, c.Subject, e.At)
 	if _, err := d.record(e); err != nil {
 		d.log.Error("a listing cannot be written to the journal", "list", c.List, "subject", c.Subject, "err", err)
 	}
-	d.troubles.setAfter(listKey(c), text, 0)
 }
 
 func listKey(c *standing.Change) string { return "listed " + c.List + " " + c.Subject }

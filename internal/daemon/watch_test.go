@@ -11,6 +11,7 @@ import (
 	"postward/internal/dns"
 	"postward/internal/dnsbl"
 	"postward/internal/guard"
+	"postward/internal/notify"
 )
 
 // A listing is told once, over a restart too, and so is its end; both stand in the journal.
@@ -79,6 +80,14 @@ func TestWhatWasToldBeforeARestartIsNotToldAgain(t *testing.T) {
 	if due := tr.due(2); len(due) != 0 || !slices.Equal(tr.list(), []string{"x is listed"}) {
 		t.Errorf("%v %q", due, tr.list())
 	}
+	tr.anew("listed x", "x is listed for worse")
+	old := tr.due(2)["listed x"]
+	tr.anew("listed x", "x is listed for worse still")
+	tr.took("listed x", old, []notify.Result{{Number: 0}, {Number: 1}}) // the one before
+	if due := tr.due(2); len(due) != 1 {
+		t.Errorf("another reason is not told: %v", due)
+	}
+	tr.knew("listed x", "x is listed", 2)
 	tr.set("listed x", "")
 	if due := tr.due(2); len(due) != 1 {
 		t.Errorf("its end is not told: %v", due)

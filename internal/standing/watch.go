@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 
 	"postward/internal/dnsbl"
@@ -47,7 +48,8 @@ type Known struct {
 	List    string    `json:"list"`
 	Subject string    `json:"subject"`
 	Listed  bool      `json:"listed,omitempty"`
-	Since   time.Time `json:"since,omitzero"` // of the listing
+	Since   time.Time `json:"since,omitzero"`  // of the listing
+	Codes   string    `json:"codes,omitempty"` // the answers that list it, in order
 	Said    string    `json:"said,omitempty"`
 	Asked   time.Time `json:"asked,omitzero"`
 }
@@ -64,15 +66,23 @@ type Watch struct {
 	known     map[string]*Known
 }
 
-// New watches subjects on the lists that matter: blocklists that somebody uses, which asks says can be asked.
+// New watches subjects on the lists that matter: blocklists that somebody uses, which asks says can be asked. A list whose
+// data another one of them has too is not asked besides.
 func New(lists []*dnsbl.List, subjects []dnsbl.Subject, asks func(*dnsbl.List) bool) *Watch {
 	w := &Watch{known: map[string]*Known{}}
+	matter := map[string]*dnsbl.List{}
 	for _, l := range lists {
-		if l.Role != dnsbl.Block || l.Influence.Level.Rank() < lowest || !asks(l) {
+		if l.Role == dnsbl.Block && l.Influence.Level.Rank() >= lowest && asks(l) {
+			matter[l.Name] = l
+		}
+	}
+	for _, l := range lists {
+		if matter[l.Name] == nil {
 			continue
 		}
+		whole := matter[l.CountsAs]
 		for _, s := range subjects {
-			if l.Lists(s) && len(w.questions) < maxPairs {
+			if l.Lists(s) && (whole == nil || !whole.Lists(s)) && len(w.questions) < maxPairs {
 				w.questions = append(w.questions, Question{l, s})
 			}
 		}
@@ -112,7 +122,8 @@ func jitter(key string, at time.Time, of time.Duration) time.Duration {
 	return time.Duration(h.Sum64() % uint64(of))
 }
 
-// Take notes an answer that came at a time, and returns the change, if it is one.
+// Take notes an answer that came at a time, and returns the change, if it is one: the listing begins, has another reason
+// (the list's codes are others: ZEN has PBL and XBL), or ends.
 func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 	k := w.known[q.key()]
 	if k == nil {
@@ -120,26 +131,43 @@ func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 		w.known[q.key()] = k
 	}
 	k.Asked = now
-	was := k.Listed
-	switch r.Outcome {
-	case dnsbl.Listed:
-		k.Listed = true
-	case dnsbl.Clear:
-		k.Listed = false
-	}
-	if k.Listed == was {
+	switch codes := listing(r); {
+	case r.Outcome == dnsbl.Listed && (!k.Listed || codes != k.Codes):
+		if !k.Listed {
+			k.Since = now
+		}
+		k.Listed, k.Codes, k.Said = true, codes, words(r)
+	case r.Outcome == dnsbl.Clear && k.Listed:
+		k.Listed, k.Since, k.Codes, k.Said = false, time.Time{}, "", ""
+	default:
 		return nil
 	}
-	k.Since, k.Said = time.Time{}, ""
-	if k.Listed {
-		k.Since = now
-		for _, s := range r.Said {
-			k.Said += fmt.Sprintf("%s %s; ", s.Answer, s.Means)
-		}
-		k.Said += r.Reason
-		k.Said = k.Said[:min(len(k.Said), maxSaid)]
-	}
 	return &Change{*k, q.List.Title}
+}
+
+// listing are the answers that list, in order.
+func listing(r *dnsbl.Result) string {
+	var codes []string
+	for _, s := range r.Said {
+		if s.Listing {
+			codes = append(codes, s.Answer)
+		}
+	}
+	slices.Sort(codes)
+	return strings.Join(codes, " ")
+}
+
+// words are what a list says of a listing.
+func words(r *dnsbl.Result) string {
+	var all []string
+	for _, s := range r.Said {
+		all = append(all, strings.TrimSpace(s.Answer+" "+s.Means))
+	}
+	if r.Reason != "" {
+		all = append(all, r.Reason)
+	}
+	text := strings.Join(all, "; ")
+	return strings.ToValidUTF8(text[:min(len(text), maxSaid)], "")
 }
 
 // Listed are the listings, the oldest first.

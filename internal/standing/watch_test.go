@@ -25,6 +25,24 @@ func watch(t testing.TB) *Watch {
 	return New(set.All(), []dnsbl.Subject{dnsbl.Address(netip.MustParseAddr("192.0.2.25")), name}, func(l *dnsbl.List) bool { return asker.Refuses(l) == "" })
 }
 
+func TestAListIsNotAskedBesideTheOneThatHasItsData(t *testing.T) {
+	asked := map[string]bool{}
+	for _, q := range watch(t).questions {
+		asked[q.List.Name] = true
+	}
+	if !asked["spamhaus-zen"] || asked["spamhaus-sbl"] || asked["spamhaus-xbl"] || asked["spamhaus-pbl"] {
+		t.Errorf("%v", asked)
+	}
+	set, err := dnsbl.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := New(set.All(), []dnsbl.Subject{dnsbl.Address(netip.MustParseAddr("192.0.2.25"))}, func(l *dnsbl.List) bool { return l.Name == "spamhaus-sbl" })
+	if len(w.questions) != 1 {
+		t.Errorf("alone it is asked %d times", len(w.questions))
+	}
+}
+
 func TestOnlyListsThatMatterAreWatched(t *testing.T) {
 	w := watch(t)
 	if len(w.questions) < 10 {
@@ -84,7 +102,7 @@ func TestOnlyChangesAreTold(t *testing.T) {
 		{dnsbl.Clear, true, 0}, {dnsbl.Unknown, false, 0}, {dnsbl.Clear, false, 0}, {dnsbl.Listed, true, 1},
 	} {
 		now := begin.Add(time.Duration(i) * time.Hour)
-		c := w.Take(q, &dnsbl.Result{Outcome: step.says, Said: []dnsbl.Said{{Answer: "127.0.0.2", Means: "spam"}}, Reason: "see there"}, now)
+		c := w.Take(q, &dnsbl.Result{Outcome: step.says, Said: []dnsbl.Said{{Answer: "127.0.0.2", Means: "spam", Listing: true}}, Reason: "see there"}, now)
 		if (c != nil) != step.changed || len(w.Listed()) != step.listed {
 			t.Fatalf("step %d: %+v, %+v", i, c, w.Listed())
 		}
@@ -102,6 +120,25 @@ func TestOnlyChangesAreTold(t *testing.T) {
 	}
 	if again := watch(t); again.Load(`[null,{"list":"nobody","subject":"x"}]`) != nil || len(again.known) != 0 || again.Load("{") == nil {
 		t.Error("what was never watched is known")
+	}
+}
+
+func TestAnotherReasonOfAListingIsTold(t *testing.T) {
+	w := watch(t)
+	q := w.questions[0]
+	pbl, xbl := dnsbl.Said{Answer: "127.0.0.10", Means: "PBL", Listing: true}, dnsbl.Said{Answer: "127.0.0.4", Means: "XBL", Listing: true}
+	for i, step := range []struct {
+		said []dnsbl.Said
+		told string
+	}{
+		{[]dnsbl.Said{pbl}, "127.0.0.10 PBL"}, {[]dnsbl.Said{pbl}, ""}, {[]dnsbl.Said{pbl, xbl}, "127.0.0.10 PBL; 127.0.0.4 XBL"},
+		{[]dnsbl.Said{xbl, pbl}, ""}, {[]dnsbl.Said{pbl}, "127.0.0.10 PBL"},
+	} {
+		now := begin.Add(time.Duration(i) * time.Hour)
+		c := w.Take(q, &dnsbl.Result{Outcome: dnsbl.Listed, Said: step.said}, now)
+		if (c != nil) != (step.told != "") || c != nil && (c.Said != step.told || !c.Since.Equal(begin)) {
+			t.Fatalf("step %d: %+v", i, c)
+		}
 	}
 }
 
