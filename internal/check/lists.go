@@ -27,7 +27,7 @@ func (r *run) blocklists(ctx context.Context) string {
 	words.ask(ctx, r)
 	for _, w := range words.all {
 		if w.Outcome == dnsbl.Listed && w.Role == dnsbl.Block && !words.elsewhere(&w) {
-			r.listed(&w, words.list[w.List])
+			r.listed(&w, words.list)
 		}
 	}
 	if len(words.refused) > 0 {
@@ -110,8 +110,11 @@ func (w *words) line() string {
 	return line
 }
 
-// listed says that a subject is on a list, and how it leaves it.
-func (r *run) listed(w *dnsbl.Result, l *dnsbl.List) {
+// listed says that a subject is on a list, and how it leaves it: by the rules of the member list that has it, when an answer
+// names one.
+func (r *run) listed(w *dnsbl.Result, lists map[string]*dnsbl.List) {
+	l := lists[w.List]
+	holder := l
 	id := ID("lists.unused")
 	switch rank := l.Influence.Level.Rank(); {
 	case rank >= matters:
@@ -123,13 +126,16 @@ func (r *run) listed(w *dnsbl.Result, l *dnsbl.List) {
 	for _, s := range w.Said {
 		if s.Listing {
 			said = append(said, s.Answer+" "+s.Means)
+			if member := lists[s.List]; member != nil && holder == l {
+				holder = member
+			}
 		}
 	}
 	saw := l.Title + ": " + strings.Join(said, "; ")
 	if w.Reason != "" {
 		saw += "; it says: " + w.Reason
 	}
-	r.find(id, w.Subject+" on "+l.Name, saw, &Mend{Do: leaving(l)})
+	r.find(id, w.Subject+" on "+l.Name, saw, &Mend{Do: leaving(holder)})
 }
 
 // leaving is how one leaves a list, in a sentence or two.

@@ -38,6 +38,9 @@ func branch(t *spf.Tree, depth int, lines *[]string) {
 		}
 	}
 	costs := fmt.Sprintf("%d lookups", t.Lookups)
+	if t.Lookups == 1 {
+		costs = "1 lookup"
+	}
 	if t.Text == "" {
 		line(depth, t.Domain+": no record ("+t.Outcome.String()+")")
 		return

@@ -18,6 +18,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"when":  func(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") },
 	"place": func(asn uint32, country string) string { return Place(asn, country) },
 	"chart": chart,
+	"last":  func(bars []bar) int { return len(bars) - 1 },
 	"first": func(n int, list any) any { return head(n, list) },
 }).Parse(page))
 
@@ -54,7 +55,7 @@ func (r *Report) HTML(w io.Writer) error { return pageTemplate.Execute(w, r) }
 type bar struct {
 	X, Width                       float64
 	SentY, Sent, StoppedY, Stopped float64
-	Title                          string
+	At, Title                      string
 }
 
 const chartWidth, chartHeight = 860.0, 160.0
@@ -84,11 +85,12 @@ func chart(r *Report) []bar {
 	var bars []bar
 	for i, s := range sums {
 		tall := func(n int) float64 { return float64(n) / float64(most) * chartHeight }
-		at := time.Unix((first+int64(i)*per)*3600, 0).Local()
+		at := time.Unix((first+int64(i)*per)*3600, 0).Local().Format("2006-01-02 15:04")
 		bars = append(bars, bar{
 			X: float64(i) * width, Width: max(width-1, 1), Sent: tall(s.Sent), SentY: chartHeight - tall(s.Sent),
 			Stopped: tall(s.Stopped), StoppedY: chartHeight - tall(s.Stopped),
-			Title: fmt.Sprintf("%s: %d recipients, %d of them stopped by postward; %d failed logins", at.Format("2006-01-02 15:04"), s.Sent, s.Stopped, s.Wrong),
+			At:    at,
+			Title: fmt.Sprintf("%s: %d recipients, %d of them stopped by postward; %d failed logins", at, s.Sent, s.Stopped, s.Wrong),
 		})
 	}
 	return bars
