@@ -9,12 +9,17 @@ import (
 	"time"
 
 	mdns "github.com/miekg/dns"
+
+	"postward/test/world"
 )
 
 // served starts a real server on loopback, UDP and TCP at one port, and returns a Config that asks it alone.
 func served(t *testing.T, answer mdns.HandlerFunc) Config {
 	t.Helper()
-	udp, tcp := bothPorts(t)
+	udp, tcp, err := world.Pair("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range []*mdns.Server{{PacketConn: udp, Handler: answer}, {Listener: tcp, Handler: answer}} {
 		up, down := make(chan struct{}), make(chan struct{})
 		s.NotifyStartedFunc = func() { close(up) }
@@ -73,22 +78,4 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// bothPorts is a port of loopback for UDP and TCP: somebody else may have one of the two.
-func bothPorts(t testing.TB) (net.PacketConn, net.Listener) {
-	t.Helper()
-	for range 20 {
-		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-		if err == nil {
-			return udp, tcp
-		}
-		udp.Close()
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return nil, nil
 }

@@ -11,12 +11,16 @@ import (
 	mdns "github.com/miekg/dns"
 
 	"postward/internal/dns"
+	"postward/test/world"
 )
 
 // served starts a real name server on loopback, UDP and TCP, and returns a client that asks it alone.
 func served(t testing.TB, answer mdns.HandlerFunc) *dns.Client {
 	t.Helper()
-	udp, tcp := bothPorts(t)
+	udp, tcp, err := world.Pair("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range []*mdns.Server{{PacketConn: udp, Handler: answer}, {Listener: tcp, Handler: answer}} {
 		up, down := make(chan struct{}), make(chan struct{})
 		s.NotifyStartedFunc = func() { close(up) }
@@ -153,22 +157,4 @@ func BenchmarkLoad(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// bothPorts is a port of loopback for UDP and TCP: somebody else may have one of the two.
-func bothPorts(t testing.TB) (net.PacketConn, net.Listener) {
-	t.Helper()
-	for range 20 {
-		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-		if err == nil {
-			return udp, tcp
-		}
-		udp.Close()
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return nil, nil
 }

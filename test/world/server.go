@@ -32,7 +32,7 @@ type Server struct {
 
 // StartServer listens on an address of loopback, "127.0.0.1:0" for any free port.
 func StartServer(addr string) (*Server, error) {
-	udp, tcp, err := pair(addr)
+	udp, tcp, err := Pair(addr)
 	if err != nil {
 		return nil, fmt.Errorf("start a name server: %w", err)
 	}
@@ -49,8 +49,8 @@ func StartServer(addr string) (*Server, error) {
 	return s, nil
 }
 
-// pair opens UDP and TCP at one port. A free port of UDP may be taken in TCP: then another one is tried.
-func pair(addr string) (*net.UDPConn, net.Listener, error) {
+// Pair opens UDP and TCP at one port. A free port of UDP may be taken in TCP: then another one is tried.
+func Pair(addr string) (*net.UDPConn, net.Listener, error) {
 	at, err := net.ResolveUDPAddr("udp", addr)
 	if err != nil {
 		return nil, nil, err
