@@ -15,7 +15,7 @@ import (
 const matters = 3
 
 // blocklists asks the lists about the addresses that send and about the domain. How a list is, is never held against
-// the target: lists that refuse, lie or are silent are counted in the topic's line.
+// the target; but what lists that matter did not say is said not to be known.
 func (r *run) blocklists(ctx context.Context) string {
 	if r.Checker == nil || r.Lists == nil {
 		return ""
@@ -34,7 +34,9 @@ func (r *run) blocklists(ctx context.Context) string {
 		r.find("lists.refused", r.Target.String(), strings.Join(words.refused, ", "), &Mend{
 			Do: "Ask through a resolver of your own (unbound is enough), or register where the list wants it: postward lists show NAME."})
 	}
-	if words.heard == 0 && words.asked > 0 {
+	if len(words.unheard) > 0 {
+		r.find("lists.unknown", r.Target.String(), strings.Join(words.unheard, ", "), nil)
+	} else if words.heard == 0 && words.asked > 0 {
 		r.find("lists.unknown", r.Target.String(), fmt.Sprintf("none of %d lists gave an answer that can be believed", words.asked), nil)
 	}
 	return words.line()
@@ -46,6 +48,8 @@ type words struct {
 	all          []dnsbl.Result
 	asked, heard int
 	refused      []string // lists that matter and refuse us
+	unheard      []string // lists that matter and said nothing that can be believed
+	unasked      []string // lists that matter and want a key or a registration
 	allowed      []string
 }
 
@@ -69,24 +73,46 @@ func (w *words) ask(ctx context.Context, r *run) {
 	all.Wait()
 	for _, results := range answers {
 		for _, result := range results {
-			w.add(result)
+			w.add(result, r.Checker)
 		}
 	}
 }
 
-func (w *words) add(r dnsbl.Result) {
+func (w *words) add(r dnsbl.Result, c *dnsbl.Checker) {
 	w.all = append(w.all, r)
-	if r.Outcome != dnsbl.NotAsked {
-		w.asked++
+	l := w.list[r.List]
+	important := l.Influence.Level.Rank() >= matters && r.Role == dnsbl.Block && l.CountsAs == ""
+	switch r.Outcome {
+	case dnsbl.NotAsked:
+		switch {
+		case !important:
+		case c.Public(l):
+			note(&w.refused, r.List)
+		default:
+			note(&w.unasked, r.List)
+		}
+		return
+	case dnsbl.Listed, dnsbl.Clear:
+		w.heard++
+		if r.Outcome == dnsbl.Listed && r.Role == dnsbl.Allow {
+			w.allowed = append(w.allowed, r.List)
+		}
+	case dnsbl.Refused:
+		if important {
+			note(&w.refused, r.List)
+		}
+	default:
+		if important {
+			note(&w.unheard, r.List+" ("+r.Why+")")
+		}
 	}
-	switch {
-	case r.Outcome == dnsbl.Listed && r.Role == dnsbl.Allow:
-		w.allowed = append(w.allowed, r.List)
-		w.heard++
-	case r.Outcome == dnsbl.Listed, r.Outcome == dnsbl.Clear:
-		w.heard++
-	case r.Outcome == dnsbl.Refused && w.list[r.List].Influence.Level.Rank() >= matters && !slices.Contains(w.refused, r.List):
-		w.refused = append(w.refused, r.List)
+	w.asked++
+}
+
+// note keeps a name once.
+func note(names *[]string, name string) {
+	if !slices.Contains(*names, name) {
+		*names = append(*names, name)
 	}
 }
 
@@ -103,7 +129,10 @@ func (w *words) line() string {
 	if w.asked == 0 {
 		return ""
 	}
-	line := fmt.Sprintf("on none of the lists; %d of %d answers can be believed", w.heard, w.asked)
+	line := fmt.Sprintf("on none of the lists that answered; %d of %d answers can be believed", w.heard, w.asked)
+	if len(w.unasked) > 0 {
+		line += "; not asked, for they want a key or a registration: " + strings.Join(w.unasked, ", ")
+	}
 	if len(w.allowed) > 0 {
 		line += "; known as a good sender to " + strings.Join(w.allowed, ", ")
 	}

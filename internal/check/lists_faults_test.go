@@ -1,12 +1,14 @@
 package check
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"postward/internal/dns"
 	"postward/internal/dnsbl"
 )
 
@@ -30,6 +32,9 @@ func someLists(t *testing.T) *dnsbl.Set {
 			"    removal: {method: self-service, url: https://" + l.name + ".bl.example/remove}\n    terms: {access: free}\n    certainty: confirmed\n"
 		if l.name == "part-of-big" {
 			text += "    counts_as: big\n"
+		}
+		if l.name == "names" {
+			text = strings.Replace(text, "names.bl.example/remove}\n    terms: {access: free}", "names.bl.example/remove}\n    terms: {access: free, own_resolver: true}", 1)
 		}
 	}
 	dir := t.TempDir()
@@ -69,8 +74,29 @@ var listFaults = map[string]fault{
 	"on a list of nobody":                 on([]ID{"lists.unused"}, "25.7.18.198.unused.bl.example. A 127.0.0.2"),
 	"on a list of good senders":           on(nil, "25.7.18.198.good.bl.example. A 127.0.0.2"),
 	"a list refuses":                      on([]ID{"lists.refused"}, "25.7.18.198.big.bl.example. A 127.255.255.254"),
-	"a list that lists everybody":         on(nil, "*.small.bl.example. A 127.0.0.2"),
-	"a list whose domain was sold":        on(nil, "*.small.bl.example. A 203.0.113.80"),
+	"a list that matters is silent": func() fault {
+		f := on([]ID{"lists.unknown"})
+		plant := f.also
+		f.also = func(w *domainWorld) { plant(w); w.fail["big.bl.example"] = dns.Timeout }
+		return f
+	}(),
+	"a list that matters and refuses public resolvers": func() fault {
+		f := on([]ID{"lists.refused", "resolver.public"})
+		plant := f.also
+		f.also = func(w *domainWorld) {
+			plant(w)
+			w.server = []netip.AddrPort{netip.MustParseAddrPort("8.8.8.8:53")}
+		}
+		return f
+	}(),
+	"a list of few is silent": func() fault {
+		f := on(nil)
+		plant := f.also
+		f.also = func(w *domainWorld) { plant(w); w.fail["small.bl.example"] = dns.Timeout }
+		return f
+	}(),
+	"a list that lists everybody":  on(nil, "*.small.bl.example. A 127.0.0.2"),
+	"a list whose domain was sold": on(nil, "*.small.bl.example. A 203.0.113.80"),
 	"no list answers": func() fault {
 		f := on([]ID{"lists.unknown"})
 		zones := []string{"big", "part-of-big", "small", "unused", "good", "names"}

@@ -96,7 +96,11 @@ func (w *domainWorld) check(t *testing.T) []Finding {
 	zone.Authentic = true
 	c := Config{Resolver: zone, Servers: w.server, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	if w.lists {
-		c.Lists, c.Checker = someLists(t), dnsbl.New(zone, dnsbl.Options{})
+		o := dnsbl.Options{}
+		for _, server := range w.server {
+			o.Public = dnsbl.PublicResolver(server.Addr())
+		}
+		c.Lists, c.Checker = someLists(t), dnsbl.New(zone, o)
 	}
 	if w.wrap != nil {
 		c.Resolver = w.wrap(zone)
@@ -142,7 +146,7 @@ func (f *fault) plant(t *testing.T, w *domainWorld) {
 
 func TestNothingIsFoundOnACleanDomain(t *testing.T) {
 	w := newWorld()
-	w.hosts, w.lists = map[string]broken{}, true
+	w.hosts, w.lists, w.lines = map[string]broken{}, true, append(w.lines, sound...)
 	if found := w.check(t); len(found) > 0 {
 		t.Errorf("%+v", found)
 	}

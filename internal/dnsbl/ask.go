@@ -3,6 +3,7 @@ package dnsbl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -33,8 +34,8 @@ type Result struct {
 }
 
 // Ask asks l about s. It returns when the context ends at the latest. The list's health and the subject are asked
-// for at the same time, so that a first answer takes as long as a later one; what the subject's answer is worth
-// is decided when the health is known. A list that is known not to be sound is not asked.
+// for at the same time, unless its terms set a pace, so that a first answer takes as long as a later one; what the
+// subject's answer is worth is decided when the health is known. A list that is known not to be sound is not asked.
 func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Result {
 	r := Result{List: l.Name, Role: l.Role, Subject: s.String(), At: now}
 	if r.Why = c.cannot(l, s, now); r.Why != "" {
@@ -52,14 +53,12 @@ func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Re
 		r.take(health.weigh(reading{outcome: Clear}), health)
 		return r
 	}
-	var subject dns.Answer
-	var both sync.WaitGroup
-	both.Go(func() { subject = c.query(ctx, l, s, dns.A) })
-	if !known {
-		health = c.checked(ctx, now, l, z)
+	subject, health, err := c.answer(ctx, now, l, s)
+	if err != nil {
+		r.Outcome, r.Why = Unknown, fmt.Sprintf("no time was left to ask it: %d questions a second are its terms", l.Terms.PerSecond)
+		return r
 	}
-	both.Wait()
-	said := health.weigh(l.read(subject))
+	said := health.weigh(subject)
 	if !errors.Is(ctx.Err(), context.Canceled) {
 		z.heard(said.silent, now)
 	}
@@ -68,6 +67,27 @@ func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Re
 		r.Reason = c.reason(ctx, l, s)
 	}
 	return r
+}
+
+// answer is what l says about s, and l's health. Where the terms set a pace each question counts: then what "not listed"
+// is worth is learned at one point, and only what else it says wants all three.
+func (c *Checker) answer(ctx context.Context, now time.Time, l *List, s Subject) (reading, Health, error) {
+	z := c.zone(l)
+	if l.Terms.PerSecond > 0 {
+		a, err := c.query(ctx, l, s, dns.A)
+		if err != nil {
+			return reading{}, Health{}, err
+		}
+		said := l.read(a)
+		health, err := c.checked(ctx, now, l, z, said.outcome != Clear)
+		return said, health, err
+	}
+	var subject dns.Answer
+	var both sync.WaitGroup
+	both.Go(func() { subject, _ = c.query(ctx, l, s, dns.A) }) // without a pace there is no turn to wait for
+	health, err := c.checked(ctx, now, l, z, true)
+	both.Wait()
+	return l.read(subject), health, err
 }
 
 func (r *Result) take(said reading, h Health) {
@@ -90,56 +110,60 @@ func (c *Checker) AskAll(ctx context.Context, now time.Time, lists []*List, s Su
 	return results
 }
 
-// Health is l's condition: the one that was found not too long ago, or by asking now. A list that is not asked has
-// none.
-func (c *Checker) Health(ctx context.Context, now time.Time, l *List) Health {
-	if why := c.Refuses(l); why != "" {
-		return Health{Why: why, Checked: now, Until: now}
+// checked is l's health: as it was found not too long ago, or asked for now, at all points at once or, if not whole, at
+// the listed one; one goroutine asks for all that want to know. A check that the context cut short is not remembered.
+// The error is errWaited.
+func (c *Checker) checked(ctx context.Context, now time.Time, l *List, z *zone, whole bool) (Health, error) {
+	if h, known := z.known(now); known && (h.whole || !whole) {
+		return h, nil
 	}
-	z := c.zone(l)
-	if h, known := z.known(now); known {
-		return h
-	}
-	return c.checked(ctx, now, l, z)
-}
-
-// checked asks for the three points at once; one goroutine does so for all that want to know. A check that the
-// context cut short is not remembered.
-func (c *Checker) checked(ctx context.Context, now time.Time, l *List, z *zone) Health {
 	select {
 	case z.turn <- struct{}{}:
 		defer func() { <-z.turn }()
 	case <-ctx.Done():
-		return Health{Condition: Silent, Why: "nobody answered in time", Checked: now, Until: now}
+		return Health{Condition: Silent, Why: "nobody answered in time", Checked: now, Until: now}, nil
 	}
-	if h, known := z.known(now); known {
-		return h
+	if h, known := z.known(now); known && (h.whole || !whole) {
+		return h, nil
 	}
 	points := l.probes()
-	var answers [3]*dns.Answer
-	var all sync.WaitGroup
-	for i, p := range []probe{points.listed, points.unlisted, points.random} {
-		if p.there {
-			all.Go(func() {
-				a := c.query(ctx, l, p.subject, dns.A)
-				answers[i] = &a
-			})
-		}
+	if !whole && points.listed.there {
+		points.unlisted, points.random = probe{}, probe{}
 	}
-	all.Wait()
-	h := Health{Checked: now}
+	answers, err := c.atPoints(ctx, l, points)
+	if err != nil {
+		return Health{}, err
+	}
+	h := Health{Checked: now, whole: whole || !points.listed.there}
 	h.Condition, h.Why = l.judge(answers[0], answers[1], answers[2], points)
 	if h.Until = now; h.Condition != Silent {
 		h.Until = now.Add(h.Condition.lasts())
 		z.found(h)
 	}
-	return h
+	return h, nil
+}
+
+// atPoints asks at the points that are there, in their order.
+func (c *Checker) atPoints(ctx context.Context, l *List, points probes) (answers [3]*dns.Answer, err error) {
+	var errs [3]error
+	var all sync.WaitGroup
+	for i, p := range []probe{points.listed, points.unlisted, points.random} {
+		if p.there {
+			all.Go(func() {
+				var a dns.Answer
+				a, errs[i] = c.query(ctx, l, p.subject, dns.A)
+				answers[i] = &a
+			})
+		}
+	}
+	all.Wait()
+	return answers, errors.Join(errs[:]...)
 }
 
 // reason is the list's text about s, if it has one. What it says is a stranger's: it is cut, made printable, and a
 // key in it is taken out.
 func (c *Checker) reason(ctx context.Context, l *List, s Subject) string {
-	a := c.query(ctx, l, s, dns.TXT)
+	a, _ := c.query(ctx, l, s, dns.TXT) // when there is no time for it, there is no reason
 	text := strings.Join(a.Texts[:min(len(a.Texts), maxTexts)], " / ")
 	text = c.key(l).hide(printable(text, 4096))
 	return printable(strings.TrimSpace(text), maxReason)

@@ -113,10 +113,15 @@ func (c *Checker) Refuses(l *List) string {
 		return "its terms are not known"
 	case l.Terms.Access == Customers, l.Terms.Access == NoAccess:
 		return "it answers customers only"
-	case l.Terms.OwnResolver && c.options.Public != "":
+	case c.Public(l):
 		return "it refuses public resolvers, and " + c.options.Public + " is one"
 	}
 	return ""
+}
+
+// Public reports whether l is not asked because it refuses the public resolver that we ask.
+func (c *Checker) Public(l *List) bool {
+	return l.Status.Asked() && l.Terms.OwnResolver && c.options.Public != "" && !c.key(l).Known()
 }
 
 // cannot says why l is not asked for s, or is empty.
@@ -185,16 +190,16 @@ func (o *operator) spent(perDay int, now time.Time) bool {
 // errWaited is the end of the context before a query's turn came.
 var errWaited = errors.New("no turn")
 
-// query asks one question of l's zone, at the pace that its terms allow.
-func (c *Checker) query(ctx context.Context, l *List, s Subject, t dns.Type) dns.Answer {
+// query asks one question of l's zone, at the pace that its terms allow. The error is errWaited.
+func (c *Checker) query(ctx context.Context, l *List, s Subject, t dns.Type) (dns.Answer, error) {
 	o := c.operator(l)
 	if err := o.wait(ctx, l.Terms.PerSecond); err != nil {
-		return dns.Answer{Outcome: dns.Timeout}
+		return dns.Answer{Outcome: dns.Timeout}, err
 	}
 	o.mu.Lock()
 	o.queries++
 	o.mu.Unlock()
-	return c.resolver.Lookup(ctx, c.name(l, s), t)
+	return c.resolver.Lookup(ctx, c.name(l, s), t), nil
 }
 
 // wait takes the operator's turn and gives it back after the pause between two queries.

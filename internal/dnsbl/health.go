@@ -36,6 +36,7 @@ type Health struct {
 	Why       string    `json:"why,omitempty"`
 	Checked   time.Time `json:"checked"`
 	Until     time.Time `json:"until"` // when it is checked again
+	whole     bool      // all points were asked: what it lists can be believed too
 }
 
 // noPoint says that a list has no such point.
