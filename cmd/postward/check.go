@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,18 +31,19 @@ const (
 
 // checkFlags are the flags of postward check.
 type checkFlags struct {
-	relay     bool
-	selectors []string
-	helo      string
-	timeout   time.Duration
-	resolver  string
-	lists     string
-	noLists   bool
-	noConnect bool
-	html      string
-	diff      string
-	file      string
-	jobs      int
+	relay      bool
+	selectors  []string
+	helo       string
+	timeout    time.Duration
+	resolver   string
+	lists      string
+	noLists    bool
+	registered []string
+	noConnect  bool
+	html       string
+	diff       string
+	file       string
+	jobs       int
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -52,19 +52,21 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: "Look at a domain and the addresses that send its mail as the world sees them, and say what is wrong, why it matters,\n" +
 			"and the record or command that ends it. Addresses beside a domain are what sends its mail (left out: its mail\n" +
 			"exchangers); addresses alone are looked at by themselves. Without arguments: this host's own domain and address.\n" +
-			"Exit status 0: nothing worth a look, 1: a warning or a fault, 2: nothing could be learned.\n" +
-			"A key for a blocklist is read from the environment: POSTWARD_KEY_SPAMHAUS, POSTWARD_KEY_ABUSIX, POSTWARD_KEY_SPAMRATS.",
+			"Exit status 0: nothing worth a look, 1: a warning or a fault (with --diff: something is worse than\n" +
+			"before), 2: nothing could be learned.\n" +
+			"A key for a blocklist is read from the environment or from /etc/postward/keys: POSTWARD_KEY_SPAMHAUS, POSTWARD_KEY_ABUSIX.",
 		Example: "  postward check\n  postward check example.org\n  postward check example.org 192.0.2.25 --selector mail\n" +
 			"  postward check example.org --html example.html\n  postward check --diff example.org    # what is new since the last time\n" +
 			"  postward check --file domains.txt > domains.csv",
 		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), &f, args) }}
 	flags := c.Flags()
-	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try whether they relay for strangers, and take a wrong end of a message (one that does\ndelivers up to six short mails to postmaster@DOMAIN)")
+	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try whether they relay for strangers, and take a wrong end of a message (one that does\ndelivers up to six short mails to postmaster@DOMAIN, for each of its addresses)")
 	flags.StringArrayVar(&f.selectors, "selector", nil, "a DKIM `selector` of the domain; may be repeated (default: the well-known ones)")
 	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO (default: the name of the address)")
 	flags.DurationVar(&f.timeout, "timeout", check.DefaultTimeout, "the longest that one check may take")
 	flags.StringVar(&f.resolver, "resolver", "", "ask this name server, an `address` or address:port (default: those of /etc/resolv.conf)")
 	flags.StringVar(&f.lists, "lists-dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a `directory` with blocklists of your own (*.yaml); it need not exist")
+	flags.StringArrayVar(&f.registered, "registered", nil, "a blocklist by its `name` that knows your resolver's address; may be repeated (also: watch.registered in postward.toml)")
 	flags.BoolVar(&f.noLists, "no-lists", false, "do not ask blocklists; with --file they never are, for most have a limit a day")
 	flags.BoolVar(&f.noConnect, "no-connect", false, "do not connect to the mail exchangers; with --file they never are")
 	flags.StringVar(&f.html, "html", "", "write the report as a page to this `file`")
@@ -80,7 +82,7 @@ func (a *app) check(ctx context.Context, f *checkFlags, args []string) error {
 	if err := f.agree(args); err != nil {
 		return err
 	}
-	c, err := f.checkConfig()
+	c, err := a.checkConfig(f)
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func (f *checkFlags) agree(args []string) error {
 }
 
 // checkConfig makes what a check looks with.
-func (f *checkFlags) checkConfig() (check.Config, error) {
+func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
 	client, err := f.client()
 	if err != nil {
 		return check.Config{}, err
@@ -138,12 +140,9 @@ func (f *checkFlags) checkConfig() (check.Config, error) {
 	if err != nil {
 		return check.Config{}, err
 	}
-	o := dnsbl.Options{}
-	if o.Keys, err = set.Keys(os.Getenv); err != nil {
+	o, err := a.agreements(set, client.Servers(), f.registered)
+	if err != nil {
 		return check.Config{}, err
-	}
-	for _, s := range client.Servers() {
-		o.Public = cmp.Or(o.Public, dnsbl.PublicResolver(s.Addr()))
 	}
 	name, err := os.Hostname()
 	if err != nil {

@@ -58,7 +58,7 @@ func compareLast(r *check.Report) (*since, error) {
 		s = &since{Diff: check.Compare(was, r)}
 		known = s.Known(*r)
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("compare with the last run: %w", err)
+		return nil, &ctl.Problem{What: fmt.Sprintf("compare with the last run: %v", err), Hint: "rm " + path + ", and begin anew"}
 	}
 	if !r.Learned() { // nothing to compare the next run with
 		return s, nil
@@ -127,6 +127,9 @@ func keep(path string, r *check.Report) error {
 		return fmt.Errorf("keep the report: %w", err)
 	}
 	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
 	if closing := f.Close(); err == nil {
 		err = closing
 	}

@@ -119,7 +119,7 @@ func ownTarget(ctx context.Context, r dns.Resolver, f *checkFlags) (check.Target
 	if helo != "" {
 		said = helo
 	}
-	t := check.Target{HELO: said, Selectors: f.selectors, Own: true}
+	t := check.Target{HELO: said, Selectors: f.selectors, Own: f.relay} // its exchangers may be somebody else's
 	if t.Domain, err = parseDomain(domain); err != nil {
 		return t, &ctl.Problem{What: fmt.Sprintf("this host is called %q, which says no domain", host), Hint: "postward check example.org"}
 	}

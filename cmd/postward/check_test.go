@@ -17,6 +17,7 @@ import (
 	"github.com/miekg/dns"
 
 	"postward/internal/check"
+	dnsx "postward/internal/dns"
 )
 
 // zone is a domain without a fault and two with one each.
@@ -251,8 +252,27 @@ func TestWhatIsKeptIsForItsOwnerOnly(t *testing.T) {
 	if err := os.WriteFile(kept, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, said, code := checked(t, server, "--diff", "good.example"); code != exitCould || !strings.Contains(said, kept) {
+	if _, said, code := checked(t, server, "--diff", "good.example"); code != exitCould || !strings.Contains(said, "rm "+kept) {
 		t.Errorf("%d %s", code, said)
+	}
+}
+
+// A bare check is of this host, whose exchangers may be Google's: what looks like an attack is tried when it is said.
+func TestOnlyRelayTestMakesServersOurs(t *testing.T) {
+	resolver, err := dnsx.ParseZone(strings.NewReader(zone), ".", "zone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, relay := range []bool{false, true} {
+		f := &checkFlags{relay: relay}
+		own, err := ownTarget(t.Context(), resolver, f)
+		if own.Own != relay {
+			t.Errorf("relay-test %v: %+v, %v", relay, own, err)
+		}
+		named, err := f.targets([]string{"good.example", "192.0.2.25"})
+		if err != nil || len(named) != 1 || named[0].Own != relay {
+			t.Errorf("relay-test %v: %+v, %v", relay, named, err)
+		}
 	}
 }
 

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,7 +30,8 @@ func (a *app) watchCommand() *cobra.Command {
 
 // watched is what watch show says.
 type watched struct {
-	On        bool      `json:"on"` // the daemon does so
+	On        bool      `json:"on"`      // the daemon does so
+	Watched   []string  `json:"watched"` // what the daemon asks about
 	Names     []string  `json:"names"`
 	Resolvers []string  `json:"resolvers"`
 	Questions []watches `json:"questions"`
@@ -50,43 +52,59 @@ type refuses struct {
 }
 
 func (a *app) watchShow(names []string) error {
+	c, err := config.Load(a.config)
+	if err != nil && len(names) == 0 {
+		return err
+	}
 	w := watched{Names: names}
+	if err == nil {
+		w.Watched = c.Watch.Names
+	}
 	if len(names) == 0 {
-		c, err := config.Load(a.config)
-		if err != nil {
-			return err
-		}
-		w.Names, w.On = c.Watch.Names, len(c.Watch.Names) > 0
+		w.Names = w.Watched
 	}
 	if len(w.Names) == 0 {
 		return &ctl.Problem{What: "nothing is watched: watch.names in postward.toml is empty", Hint: "postward watch show ADDRESS DOMAIN, to see what would be asked"}
 	}
+	w.On = !slices.ContainsFunc(w.Names, func(name string) bool { return !slices.Contains(w.Watched, name) })
 	subjects, err := daemon.Subjects(w.Names)
 	if err != nil {
 		return &ctl.Problem{What: err.Error(), Hint: "addresses like 192.0.2.25 and domains like example.org"}
 	}
-	if err := w.fill(subjects); err != nil || a.json {
+	if err := a.fillWatched(&w, subjects); err != nil || a.json {
 		return a.orJSON(err, w)
 	}
 	return a.printWatched(&w)
 }
 
-// fill says who would be asked.
-func (w *watched) fill(subjects []dnsbl.Subject) error {
+// agreements are what the operator agreed with blocklists: keys of the environment and of the file of keys, and where the
+// resolver is registered, by flags and by the configuration if there is one. Who may not read the keys asks without them.
+func (a *app) agreements(set *dnsbl.Set, servers []netip.AddrPort, registered []string) (dnsbl.Options, error) {
+	secrets, err := config.Secrets(config.KeysFile)
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return dnsbl.Options{}, err
+	}
+	if c, err := config.Load(a.config); err == nil {
+		registered = slices.Concat(registered, c.Watch.Registered)
+	}
+	return set.Options(servers, secrets, registered)
+}
+
+// fillWatched says who would be asked.
+func (a *app) fillWatched(w *watched, subjects []dnsbl.Subject) error {
 	conf, err := dns.ReadConfig("/etc/resolv.conf")
 	if err != nil {
 		return err
 	}
-	o := dnsbl.Options{}
 	for _, s := range conf.Servers {
 		w.Resolvers = append(w.Resolvers, s.Addr().String())
-		o.Public = cmp.Or(o.Public, dnsbl.PublicResolver(s.Addr()))
 	}
 	set, err := dnsbl.Load(config.ListsDir)
 	if err != nil {
 		return err
 	}
-	if o.Keys, err = set.Keys(os.Getenv); err != nil {
+	o, err := a.agreements(set, conf.Servers, nil)
+	if err != nil {
 		return err
 	}
 	checker := dnsbl.New(nil, o)
@@ -116,9 +134,12 @@ func (a *app) printWatched(w *watched) error {
 		a.out.line("not asked: %-24s %s", r.List, printable(r.Why))
 	}
 	every := fmt.Sprintf("%d questions every %.0f hours, every %.0f minutes while an incident is open, through %s", len(w.Questions), standing.Every.Hours(), standing.Often.Minutes(), strings.Join(w.Resolvers, ", "))
-	if w.On {
+	switch {
+	case w.On:
 		a.out.line("\nThe daemon asks: %s.", every)
-	} else {
+	case len(w.Watched) > 0:
+		a.out.line("\nIt would be %s. The daemon asks about %s; watch.names in postward.toml says so.", every, strings.Join(w.Watched, ", "))
+	default:
 		a.out.line("\nNobody is asked yet. It would be %s. To switch it on: watch.names in postward.toml, then systemctl reload postward.", every)
 	}
 	return nil

@@ -56,7 +56,8 @@ type Config struct {
 		Command []string
 	}
 	Watch struct {
-		Names []string // addresses and domains that blocklists are asked about; none: no list is asked
+		Names      []string // addresses and domains that blocklists are asked about; none: no list is asked
+		Registered []string // lists that know the address of this host's resolver
 	}
 	Canary struct {
 		Every time.Duration // 0: off

@@ -75,6 +75,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.Canary.Every }, check: between(0, 5*time.Minute)},
 		{name: "watch.names", doc: "Your own addresses and domains, like [\"192.0.2.25\", \"example.org\"]: blocklists are asked about them every 3 hours, every 15\nminutes while an incident is open. None: no list is asked. postward watch show says what would be asked, and where.",
 			at: func(c *Config) any { return &c.Watch.Names }, check: watched},
+		{name: "watch.registered", doc: "Lists where you registered your resolver's address, like [\"barracuda\"]; postward check uses it too. Keys of lists stand\nin /etc/postward/keys (mode 640, group postward), like POSTWARD_KEY_SPAMHAUS=…",
+			at: func(c *Config) any { return &c.Watch.Registered }},
 		{name: "retention.journal_days", doc: "How long what happened is kept.", at: func(c *Config) any { return &c.Retention.JournalDays }, check: count(1, 3650)},
 	}
 }

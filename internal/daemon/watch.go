@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -46,23 +47,25 @@ type lists struct {
 	watch   *standing.Watch
 	checker *dnsbl.Checker
 	begun   time.Time
+	resolv  time.Time // when resolv.conf was changed
 }
 
-// watchLists asks the blocklists about the server's own names until ctx ends. That they cannot be asked is a trouble, and
-// no reason not to guard the mail.
+// watchLists asks the blocklists about the server's own names until ctx ends, anew when the resolver is another one. That
+// they cannot be asked is a trouble, and no reason not to guard the mail.
 func (d *Daemon) watchLists(ctx context.Context) error {
 	if len(d.config.Watch.Names) == 0 {
 		return nil
 	}
-	l, err := d.prepareLists(ctx)
-	if err != nil {
-		d.troubles.set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that, then systemctl reload postward", err))
-		return nil
-	}
 	every := time.NewTicker(watchEvery)
 	defer every.Stop()
+	var l *lists
 	for {
-		d.askLists(ctx, l, time.Now())
+		if changed := changedAt(resolvConf); l == nil || !changed.Equal(l.resolv) {
+			l = d.beginLists(ctx, changed)
+		}
+		if l != nil {
+			d.askLists(ctx, l, time.Now())
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -71,9 +74,38 @@ func (d *Daemon) watchLists(ctx context.Context) error {
 	}
 }
 
+const resolvConf = "/etc/resolv.conf"
+
+// changedAt is when a file was changed last; zero when that cannot be known.
+func changedAt(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// beginLists is the watch from here on; nil when it cannot be.
+func (d *Daemon) beginLists(ctx context.Context, resolv time.Time) *lists {
+	err := d.writer.Flush(ctx) // what was said so far is read from the store
+	var l *lists
+	if err == nil {
+		l, err = d.prepareLists(ctx)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			d.troubles.set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that; what is in postward.toml wants systemctl reload postward", err))
+		}
+		return nil
+	}
+	d.troubles.set("lists", "")
+	l.resolv = resolv
+	return l
+}
+
 // prepareLists finds whom to ask.
 func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
-	conf, err := dns.ReadConfig("/etc/resolv.conf")
+	conf, err := dns.ReadConfig(resolvConf)
 	if err != nil {
 		return nil, err
 	}
@@ -81,17 +113,16 @@ func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := dnsbl.Options{}
-	for _, s := range resolver.Servers() {
-		if who := dnsbl.PublicResolver(s.Addr()); who != "" {
-			o.Public = who
-		}
-	}
 	set, err := dnsbl.Load(config.ListsDir)
 	if err != nil {
 		return nil, err
 	}
-	if o.Keys, err = set.Keys(os.Getenv); err != nil {
+	secrets, err := config.Secrets(config.KeysFile)
+	if err != nil {
+		return nil, err
+	}
+	o, err := set.Options(resolver.Servers(), secrets, d.config.Watch.Registered)
+	if err != nil {
 		return nil, err
 	}
 	return d.newLists(ctx, set, dnsbl.New(resolver, o))
@@ -147,6 +178,9 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 		}
 		wait.Go(func() {
 			results := l.checker.AskAll(ctx, now, zones, s)
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return // the daemon ends: nobody was silent
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			for i := range results {

@@ -55,6 +55,9 @@ func TestAListingIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 	if troubles, _ := round(zone("")); len(troubles) != 1 {
 		t.Fatalf("a list that is dead cleared it: %q", troubles)
 	}
+	if troubles, _ := round(clear); len(troubles) != 1 {
+		t.Fatalf("believed at once: %q", troubles)
+	}
 	if troubles, _ := round(clear); len(troubles) != 0 {
 		t.Fatalf("%q", troubles)
 	}
@@ -122,10 +125,14 @@ func TestListsThatCannotBeAskedAreATrouble(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)
 	d.config.Watch.Names = []string{"no domain"}
-	if err := d.watchLists(t.Context()); err != nil {
-		t.Fatal(err)
+	if l := d.beginLists(t.Context(), time.Time{}); l != nil {
+		t.Fatal("there is a watch")
 	}
 	if all := d.troubles.list(); len(all) != 1 || !strings.Contains(all[0], "blocklists are not asked") || !strings.Contains(all[0], "systemctl reload postward") {
 		t.Errorf("%q", all)
+	}
+	d.config.Watch.Names = []string{"example.org"}
+	if l := d.beginLists(t.Context(), time.Time{}); l == nil || len(d.troubles.list()) != 0 {
+		t.Errorf("%+v, %q", l, d.troubles.list())
 	}
 }

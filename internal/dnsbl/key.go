@@ -1,8 +1,10 @@
 package dnsbl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -73,10 +75,20 @@ func lower(s string) string {
 	return string(b)
 }
 
-// Keys reads the keys of a set's lists from an environment: that of List.Key "spamhaus" is POSTWARD_KEY_SPAMHAUS.
-// There is no flag for them: everybody on the host sees those.
-func (s *Set) Keys(getenv func(string) string) (map[string]Key, error) {
-	keys := map[string]Key{}
+// Options are what there is of agreements with a set's lists: getenv has the keys (that of List.Key "spamhaus" is
+// POSTWARD_KEY_SPAMHAUS; there is no flag for them: everybody on the host sees those), registered names the lists that
+// know the resolver's address, servers are who is asked.
+func (s *Set) Options(servers []netip.AddrPort, getenv func(string) string, registered []string) (Options, error) {
+	o := Options{Keys: map[string]Key{}, Registered: map[string]bool{}}
+	for _, server := range servers {
+		o.Public = cmp.Or(o.Public, PublicResolver(server.Addr()))
+	}
+	for _, name := range registered {
+		if s.ByName(name) == nil {
+			return o, fmt.Errorf("registered with %q: no such list: postward lists list", name)
+		}
+		o.Registered[name] = true
+	}
 	for _, l := range s.lists {
 		name := "POSTWARD_KEY_" + strings.ToUpper(strings.ReplaceAll(l.Key, "-", "_"))
 		text := getenv(name)
@@ -85,9 +97,9 @@ func (s *Set) Keys(getenv func(string) string) (map[string]Key, error) {
 		}
 		key, err := NewKey(text)
 		if err != nil {
-			return nil, fmt.Errorf("read the environment's %s: %w", name, err)
+			return o, fmt.Errorf("read %s: %w", name, err)
 		}
-		keys[l.Key] = key
+		o.Keys[l.Key] = key
 	}
-	return keys, nil
+	return o, nil
 }

@@ -52,6 +52,9 @@ type Known struct {
 	Codes   string    `json:"codes,omitempty"` // the answers that list it, in order
 	Said    string    `json:"said,omitempty"`
 	Asked   time.Time `json:"asked,omitzero"`
+	Silent  bool      `json:"silent,omitempty"` // it said nothing the last time
+	// Ending: it said that the listing has ended, once. Some lists have servers that do not agree: it is asked again first.
+	Ending bool `json:"ending,omitempty"`
 }
 
 // Change is a list that says something new.
@@ -104,8 +107,12 @@ func (w *Watch) Due(now, begin time.Time, urgent bool) (due []Question) {
 		every = Often
 	}
 	for _, q := range w.questions {
+		every := every
 		at := begin.Add(jitter(q.key(), begin, spread))
 		if k := w.known[q.key()]; k != nil && !k.Asked.IsZero() && !k.Asked.After(now) {
+			if k.Silent || k.Ending {
+				every = Often
+			}
 			at = k.Asked.Add(every - every/10 + jitter(q.key(), k.Asked, every/5))
 		}
 		if !now.Before(at) {
@@ -123,14 +130,18 @@ func jitter(key string, at time.Time, of time.Duration) time.Duration {
 }
 
 // Take notes an answer that came at a time, and returns the change, if it is one: the listing begins, has another reason
-// (the list's codes are others: ZEN has PBL and XBL), or ends.
+// (the list's codes are others: ZEN has PBL and XBL), or ends, said twice.
 func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 	k := w.known[q.key()]
 	if k == nil {
 		k = &Known{List: q.List.Name, Subject: q.Subject.String()}
 		w.known[q.key()] = k
 	}
-	k.Asked = now
+	k.Asked, k.Silent = now, r.Outcome == dnsbl.Unknown
+	sure := k.Ending
+	if k.Ending = r.Outcome == dnsbl.Clear && k.Listed && !sure; k.Ending {
+		return nil
+	}
 	switch codes := listing(r); {
 	case r.Outcome == dnsbl.Listed && (!k.Listed || codes != k.Codes):
 		if !k.Listed {

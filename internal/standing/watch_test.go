@@ -99,7 +99,8 @@ func TestOnlyChangesAreTold(t *testing.T) {
 		listed  int
 	}{
 		{dnsbl.Clear, false, 0}, {dnsbl.Listed, true, 1}, {dnsbl.Listed, false, 1}, {dnsbl.Unknown, false, 1}, {dnsbl.Refused, false, 1}, {dnsbl.Lies, false, 1},
-		{dnsbl.Clear, true, 0}, {dnsbl.Unknown, false, 0}, {dnsbl.Clear, false, 0}, {dnsbl.Listed, true, 1},
+		{dnsbl.Clear, false, 1}, {dnsbl.Listed, false, 1}, {dnsbl.Clear, false, 1}, {dnsbl.Unknown, false, 1}, {dnsbl.Clear, false, 1}, {dnsbl.Clear, true, 0},
+		{dnsbl.Unknown, false, 0}, {dnsbl.Clear, false, 0}, {dnsbl.Listed, true, 1},
 	} {
 		now := begin.Add(time.Duration(i) * time.Hour)
 		c := w.Take(q, &dnsbl.Result{Outcome: step.says, Said: []dnsbl.Said{{Answer: "127.0.0.2", Means: "spam", Listing: true}}, Reason: "see there"}, now)
@@ -139,6 +140,22 @@ func TestAnotherReasonOfAListingIsTold(t *testing.T) {
 		if (c != nil) != (step.told != "") || c != nil && (c.Said != step.told || !c.Since.Equal(begin)) {
 			t.Fatalf("step %d: %+v", i, c)
 		}
+	}
+}
+
+func TestASilentListIsAskedAgainSoon(t *testing.T) {
+	w := watch(t)
+	q := w.questions[0]
+	w.Take(q, &dnsbl.Result{Outcome: dnsbl.Unknown}, begin)
+	asked := func(after time.Duration) bool {
+		return slices.ContainsFunc(w.Due(begin.Add(after), begin, false), func(d Question) bool { return d.key() == q.key() })
+	}
+	if asked(Often*8/10) || !asked(Often*12/10) {
+		t.Error("not after a quarter of an hour")
+	}
+	w.Take(q, &dnsbl.Result{Outcome: dnsbl.Clear}, begin)
+	if asked(Every*8/10) || !asked(Every*12/10) {
+		t.Error("not after three hours")
 	}
 }
 
