@@ -132,7 +132,7 @@ func (f *checkFlags) agree(args []string) error {
 
 // checkConfig makes what a check looks with.
 func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
-	client, err := f.client()
+	client, unchecked, err := f.clients()
 	if err != nil {
 		return check.Config{}, err
 	}
@@ -148,16 +148,16 @@ func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
 	if err != nil {
 		name = "localhost"
 	}
-	c := check.Config{Resolver: client, Servers: client.Servers(), Connect: !f.noConnect && f.file == "", Name: name, Timeout: f.timeout}
+	c := check.Config{Resolver: client, Unchecked: unchecked, Servers: client.Servers(), Connect: !f.noConnect && f.file == "", Name: name, Timeout: f.timeout}
 	if !f.noLists && f.file == "" {
 		c.Lists, c.Checker = set, dnsbl.New(client, o)
 	}
 	return c, nil
 }
 
-// client asks the servers of --resolver or of resolv.conf. A question that got lost is asked again before the time
-// is over.
-func (f *checkFlags) client() (*dns.Client, error) {
+// clients ask the servers of --resolver or of resolv.conf; the second one takes answers whose signatures do not verify
+// too. A question that got lost is asked again before the time is over.
+func (f *checkFlags) clients() (checked, unchecked *dns.Client, err error) {
 	const path = "/etc/resolv.conf"
 	c, err := dns.ReadConfig(path)
 	if f.resolver != "" {
@@ -168,10 +168,15 @@ func (f *checkFlags) client() (*dns.Client, error) {
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.Timeout = max(time.Second, min(c.Timeout, f.timeout/2))
-	return dns.New(c)
+	if checked, err = dns.New(c); err != nil {
+		return nil, nil, err
+	}
+	c.Unchecked = true
+	unchecked, err = dns.New(c)
+	return checked, unchecked, err
 }
 
 func parseServer(text string) (netip.AddrPort, error) {

@@ -18,6 +18,7 @@ type entry struct {
 var catalogue = []entry{
 	{"resolver.lying", Fault, "the resolver invents answers", "It gives addresses to names that do not exist: nothing that it says of this domain, or of a blocklist, can be believed."},
 	{"mx.nxdomain", Fault, "the domain does not exist", "Nobody can write to it, and what it sends is refused."},
+	{"dnssec.bogus", Fault, "the domain is signed wrongly", "Who validates DNSSEC (Gmail, Microsoft, most large providers) has no answer at all: mail neither comes nor is taken."},
 	{"mx.none", Fault, "no mail exchanger", "Mail goes to the domain's own address by RFC 5321 section 5.1, and many receivers refuse senders that cannot be answered."},
 	{"mx.null", Note, "the domain takes no mail", "A null MX (RFC 7505) says that nobody can be written to here: a domain that sends mail must not have it."},
 	{"mx.null-mixed", Fault, "a null MX beside others", "RFC 7505 section 3: the null MX must be alone; some senders then give up at once."},

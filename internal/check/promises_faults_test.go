@@ -65,6 +65,7 @@ var resolverFaults = map[string]fault{
 	"a resolver that invents":        {put: []string{nowhere + ". A 192.0.2.99"}, want: []ID{"resolver.lying"}, left: []ID{"resolver.lying"}},
 	"a resolver that is silent":      kept(fault{also: func(w *domainWorld) { w.wrap = mute }, want: []ID{"resolver.unknown"}}),
 	"a resolver that believes":       kept(fault{also: func(w *domainWorld) { w.wrap = unsigned("") }, want: []ID{"resolver.plain"}}),
+	"a zone signed wrongly":          kept(fault{also: func(w *domainWorld) { w.wrap = bogus; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"dnssec.bogus", "mx.unknown"}}),
 	"a resolver that takes its time": kept(fault{also: func(w *domainWorld) { w.wrap = late }, want: []ID{"resolver.slow"}}),
 }
 
@@ -89,6 +90,13 @@ func (p plainly) MX(ctx context.Context, name string) dns.Answer {
 	a.Authentic = a.Authentic && !strings.HasPrefix(name, p.begin)
 	return a
 }
+
+// bogus fails where the domain's exchangers are asked for; whoever asks without validation has them.
+func bogus(r dns.Resolver) dns.Resolver { return fails{r} }
+
+type fails struct{ dns.Resolver }
+
+func (f fails) MX(context.Context, string) dns.Answer { return dns.Answer{Outcome: dns.Failure} }
 
 // late answers for the root after a while.
 func late(r dns.Resolver) dns.Resolver { return waits{r} }

@@ -52,8 +52,8 @@ func (r *run) validating() bool {
 }
 
 // signed looks whether the domain's answers are signed (DNSSEC).
-func (r *run) signed(context.Context) string {
-	if r.Domain == "" || !r.validating() {
+func (r *run) signed(ctx context.Context) string {
+	if r.Domain == "" || r.bogus(ctx) || !r.validating() {
 		return ""
 	}
 	mx := r.mx()
@@ -65,4 +65,18 @@ func (r *run) signed(context.Context) string {
 		return ""
 	}
 	return "signed"
+}
+
+// bogus reports whether the domain's answers are signed wrongly: the resolver fails, and does not when it need not verify.
+func (r *run) bogus(ctx context.Context) bool {
+	mx := r.mx()
+	if mx.Outcome != dns.Failure || r.Unchecked == nil {
+		return false
+	}
+	if a := r.Unchecked.MX(ctx, r.Domain); !a.Outcome.Known() {
+		return false
+	}
+	r.find("dnssec.bogus", r.Domain, "the resolver has an answer only when it need not verify the signatures", &Mend{
+		Do: "Look at the zone's signatures (delv, or dnsviz.net) and at the DS record above it: a DS whose key is not in the zone has to leave the registrar's page, or the zone to be signed with that key again."})
+	return true
 }

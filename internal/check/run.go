@@ -48,15 +48,17 @@ func (t *Target) String() string {
 // Config is with what a check looks.
 type Config struct {
 	Resolver dns.Resolver
-	Servers  []netip.AddrPort // whom Resolver asks; empty: not known
-	Lists    *dnsbl.Set
-	Checker  *dnsbl.Checker
-	Connect  bool                                                                 // the exchangers are connected to
-	Roots    *x509.CertPool                                                       // of their certificates; nil: the system's
-	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer's
-	Name     string                                                               // our own, to say in HELO
-	Timeout  time.Duration                                                        // for everything; 0: DefaultTimeout
-	Now      time.Time
+	// Unchecked asks the same servers for answers that do not verify too; nil: nobody.
+	Unchecked dns.Resolver
+	Servers   []netip.AddrPort // whom Resolver asks; empty: not known
+	Lists     *dnsbl.Set
+	Checker   *dnsbl.Checker
+	Connect   bool                                                                 // the exchangers are connected to
+	Roots     *x509.CertPool                                                       // of their certificates; nil: the system's
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer's
+	Name      string                                                               // our own, to say in HELO
+	Timeout   time.Duration                                                        // for everything; 0: DefaultTimeout
+	Now       time.Time
 }
 
 // Report is what a check found: the worst first, and what should be mended first before what may wait.

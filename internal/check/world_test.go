@@ -94,7 +94,7 @@ func (w *domainWorld) check(t *testing.T) []Finding {
 		zone.Fail(name, o)
 	}
 	zone.Authentic = true
-	c := Config{Resolver: zone, Servers: w.server, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	c := Config{Resolver: zone, Unchecked: zone, Servers: w.server, Now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	if w.lists {
 		o := dnsbl.Options{}
 		for _, server := range w.server {

@@ -180,5 +180,5 @@ func (c *Client) patience(ctx context.Context, tries int) time.Duration {
 func (c *Client) try(ctx context.Context, server netip.AddrPort, q question, patience time.Duration) Answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return exchange(ctx, server, q, c.config.TCP)
+	return exchange(ctx, server, q, &c.config)
 }

@@ -28,8 +28,11 @@ type Config struct {
 	Attempts int              // tries at each server, 1 to 5
 	Rotate   bool             // begin with another server each time
 	TCP      bool             // option use-vc: no UDP
-	TrustAD  bool             // the authentic-data bit of these servers counts
-	Notes    []string         // what was not understood, with its line
+	// Unchecked asks for answers whose signatures do not verify too (CD, RFC 4035 section 3.2.2): to tell a zone that is
+	// signed wrongly from a server that fails.
+	Unchecked bool
+	TrustAD   bool     // the authentic-data bit of these servers counts
+	Notes     []string // what was not understood, with its line
 }
 
 // ReadConfig reads a file like /etc/resolv.conf. Without one, or without a server in it, the server is this host,

@@ -22,10 +22,10 @@ const (
 
 // exchange asks one server: over UDP, without EDNS(0) if it does not know that (RFC 6891 section 7), over TCP when
 // the reply is cut.
-func exchange(ctx context.Context, server netip.AddrPort, q question, tcp bool) Answer {
-	reply, o := once(ctx, server, q, true, tcp)
+func exchange(ctx context.Context, server netip.AddrPort, q question, c *Config) Answer {
+	reply, o := once(ctx, server, q, true, c)
 	if o == Answered && (reply.Rcode == mdns.RcodeFormatError || reply.Rcode == mdns.RcodeNotImplemented || reply.Rcode == mdns.RcodeBadVers) {
-		reply, o = once(ctx, server, q, false, tcp)
+		reply, o = once(ctx, server, q, false, c)
 	}
 	if o == Failure {
 		return Answer{Outcome: Failure, TTL: badFor}
@@ -37,11 +37,12 @@ func exchange(ctx context.Context, server netip.AddrPort, q question, tcp bool) 
 }
 
 // once sends the question and returns a reply that fits it; Answered says there is one.
-func once(ctx context.Context, server netip.AddrPort, q question, edns, tcp bool) (*mdns.Msg, Outcome) {
+func once(ctx context.Context, server netip.AddrPort, q question, edns bool, c *Config) (*mdns.Msg, Outcome) {
 	m := new(mdns.Msg)
 	m.SetQuestion(q.name, uint16(q.t))
 	m.Id = uint16(rand.Uint32()) // ChaCha8, seeded by the system
 	m.AuthenticatedData = true   // we understand that bit (RFC 6840 section 5.7)
+	m.CheckingDisabled = c.Unchecked
 	if edns {
 		m.SetEdns0(payload, false)
 	}
@@ -49,7 +50,7 @@ func once(ctx context.Context, server netip.AddrPort, q question, edns, tcp bool
 	if err != nil {
 		return nil, Failure
 	}
-	if !tcp {
+	if !c.TCP {
 		reply, o := overUDP(ctx, server, q, m.Id, packed)
 		if o != Answered || !reply.Truncated {
 			return reply, o

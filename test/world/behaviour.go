@@ -26,6 +26,7 @@ const (
 	Truncate      Kind = "truncate"       // TC without records over UDP, the whole reply over TCP
 	Huge          Kind = "huge"           // the same, and the reply over TCP is filled to about 65,000 octets
 	Loop          Kind = "loop"           // two aliases of each other
+	Bogus         Kind = "bogus"          // RCODE 2 unless the question has CD: what a validating resolver says of a zone signed wrongly
 	Chain         Kind = "chain"          // ChainLength aliases, and then what the zone has at the name
 )
 

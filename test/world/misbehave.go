@@ -18,6 +18,12 @@ func (s *Server) misbehave(a asking) *mdns.Msg {
 		m.Rcode = mdns.RcodeRefused
 	case ServFail:
 		m.Rcode = mdns.RcodeServerFailure
+	case Bogus:
+		if a.request.CheckingDisabled {
+			m = message{s.honest(a)}
+			break
+		}
+		m.Rcode = mdns.RcodeServerFailure
 	case NoName:
 		m.Rcode = mdns.RcodeNameError
 		m.Ns = []mdns.RR{&mdns.SOA{Hdr: header(".", mdns.TypeSOA), Ns: "ns.", Mbox: "hostmaster.", Minttl: 60}}
