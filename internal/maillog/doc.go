@@ -14,11 +14,13 @@
 // believed when it is understood to its end. So text that a stranger chose (HELO, user name, password, reply, address,
 // subject) is never read as a field of ours. A field that stands right of such text is set only when nothing in the
 // text imitates it. Where two readings are possible, the line says Doubtful, or the fields in doubt stay nil; it
-// never guesses. forged_test.go puts every forgery into every such place. Three limits remain, and no grammar can lift them:
+// never guesses. forged_test.go puts every forgery into every such place. Four limits remain, and no grammar can lift them:
 //
 //   - logger(1) lets every local user write any line under any tag;
 //   - Postfix before 3.5 (or info_log_address_format=internal) logs addresses without quotes, so an odd local part
 //     makes its own mail's line Doubtful, or shows a recipient that its sender could as well have named;
+//   - the user name of a mail that was taken ends at the first ", sasl_sender=": an auth server that lets people choose
+//     names with these letters in them shows the beginning of such a name, and what follows as what was said in AUTH=;
 //   - a syslog daemon that cuts or rewrites lines ("message repeated 3 times: [ … ]") is not undone: Other. Where a
 //     line is cut exactly behind a forgery, the true fields are gone and the forged ones are all there is.
 //

@@ -42,13 +42,17 @@ func sanitized(s string) string {
 	return strings.NewReplacer("\n", "?", "\x1b", "?", "\x00", "?").Replace(s)
 }
 
+// known is a user name with which a login succeeded: the auth server has it, so no stranger chose it, and whoever chose
+// it did not mean to be taken for another (see TestAnAccountCannotHideBehindWhatItSays).
+func known(s string) string { return strings.ReplaceAll(s, ", sasl_sender=", ", ") }
+
 const mx = "Nov 23 17:29:01 mx "
 
 var slots = []slot{
 	{"SASL method", mx + "postfix/smtpd[1]: warning: a.example.net[203.0.113.80]: SASL XYZZY authentication failed: no, sasl_username=(unavailable)", cut(100), ""},
 	{"SASL user", mx + "postfix/smtpd[1]: warning: a.example.net[203.0.113.80]: SASL PLAIN authentication failed: no, sasl_username=XYZZY", cut(100), ""},
 	{"SASL reason", mx + "postfix/smtpd[1]: warning: a.example.net[203.0.113.80]: SASL PLAIN authentication failed: XYZZY, sasl_username=anna", raw, ""},
-	{"login", mx + "postfix/smtpd[1]: 4A1B2C3D4E: client=a.example.net[203.0.113.80], sasl_method=PLAIN, sasl_username=XYZZY", raw, ""},
+	{"login", mx + "postfix/smtpd[1]: 4A1B2C3D4E: client=a.example.net[203.0.113.80], sasl_method=PLAIN, sasl_username=XYZZY", known, ""},
 	{"AUTH=", mx + "postfix/smtpd[1]: 4A1B2C3D4E: client=a.example.net[203.0.113.80], sasl_method=PLAIN, sasl_username=anna, sasl_sender=XYZZY", raw, ""},
 	{"HELO", mx + "postfix/smtpd[1]: NOQUEUE: reject: RCPT from a.example.net[203.0.113.80]: 554 5.7.1 <b@example.com>: Relay access denied; from=<a@example.com> to=<b@example.com> proto=ESMTP helo=<XYZZY>", neuter, ""},
 	{"HELO twice", mx + "postfix/smtpd[1]: NOQUEUE: reject: EHLO from a.example.net[203.0.113.80]: 504 5.5.2 <XYZZY>: Helo command rejected: Invalid name; proto=SMTP helo=<XYZZY>", neuter, ""},
@@ -194,6 +198,29 @@ func TestAForgedTextIsNeverAFieldOfOurs(t *testing.T) {
 		}
 	}
 	t.Logf("%d forged lines", len(slots)*len(forgeries))
+}
+
+// TestAnAccountCannotHideBehindWhatItSays: MAIL FROM's AUTH= is free text of whoever logged in. Whatever it says, the
+// line still tells the account, or a hijacked one would be in no report.
+func TestAnAccountCannotHideBehindWhatItSays(t *testing.T) {
+	const line = mx + "postfix/smtpd[1]: 4A1B2C3D4E: client=a.example.net[203.0.113.80], sasl_method=PLAIN, sasl_username=alarm, sasl_sender="
+	tried := 0
+	for _, said := range append([]string{"x, sasl_y", "x, orig_z", "bert@example.org"}, forgeries...) {
+		if !clean([]byte(said)) || len(line)+len(said) > MaxLine {
+			continue // Postfix writes no such line
+		}
+		tried++
+		var l Line
+		if Parse([]byte(line+said), &l); l.Kind != Client || string(l.SASLUsername) != "alarm" {
+			t.Errorf("%v of %q: %.300q", l.Kind, l.SASLUsername, said)
+		}
+		if len(l.SASLSender) > 0 && string(l.SASLSender) != said {
+			t.Errorf("the sender is %q: %.300q", l.SASLSender, said)
+		}
+	}
+	if tried < 50 {
+		t.Errorf("only %d texts were tried", tried)
+	}
 }
 
 // falseFields are the fields of got that are set and not what they should be.
