@@ -1,5 +1,5 @@
-// Package oldlog reads log files that are not written any more, or not by us to follow: plain or compressed (.gz, .bz2,
-// .xz, .zst), or journald's journal, one line after the other, in bounded memory.
+// Package oldlog reads log files that are not written any more, or not by us to follow: plain or compressed (gzip,
+// bzip2, xz, zstd, lzma), or journald's journal, one line after the other, in bounded memory.
 //
 // It imports nothing of the house. What is read is text from outside: lines are handed out as they are, at most MaxLine
 // octets of each.
@@ -8,28 +8,20 @@ package oldlog
 import (
 	"bufio"
 	"bytes"
-	"cmp"
-	"compress/bzip2"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 )
 
 // MaxLine bounds a line, in octets; the rest of a longer one is skipped.
 const MaxLine = 64 << 10
 
-// maxWindow bounds the memory that unpacking a .zst or .xz file may ask for, in octets.
-const maxWindow = 64 << 20
+// stdin is the path that stands for standard input.
+const stdin = "-"
 
 // File is an old log.
 type File struct {
@@ -37,62 +29,45 @@ type File struct {
 	Changed time.Time // the time of its last line, about: stamps without a year are placed by it
 	Size    int64     // octets on disk
 	Since   time.Time // of a journal: what is older is left out; zero: nothing
+
+	log, suffix string    // see Rotated
+	rotated     bool      // its name says so, and not only seems to
+	until       time.Time // its place among the files of other logs
 }
 
-// Find returns the files that paths name, the oldest first. A directory stands for the mail logs in it (mail.log,
-// maillog, mail.info, syslog and what was rotated from them), "journal" for journald's (see Journal).
+// Find returns the files that paths name, the oldest first. A directory stands for the mail log in it (postfix.log,
+// mail.log, maillog, mail, mail.info, syslog or messages: the first of these) and what was rotated from that, "journal" for
+// journald's (see Journal), "-" for standard input.
 func Find(paths ...string) ([]File, error) {
 	var files []File
 	for _, path := range paths {
-		if _, is := Journal(path); is {
-			files = append(files, File{Path: path, Changed: time.Now()})
-			continue
-		}
-		info, err := os.Stat(path)
+		found, err := find(path)
 		if err != nil {
 			return nil, fmt.Errorf("find old logs: %w", err)
 		}
-		if !info.IsDir() {
-			files = append(files, File{Path: path, Changed: info.ModTime(), Size: info.Size()})
-			continue
-		}
-		inside, err := findIn(path)
-		if err != nil {
-			return nil, fmt.Errorf("find old logs: %w", err)
-		}
-		if len(inside) == 0 {
-			return nil, fmt.Errorf("find old logs: %s holds no mail log (mail.log, maillog, syslog, or rotated ones): name the files", path)
-		}
-		files = append(files, inside...)
+		files = append(files, found...)
 	}
-	slices.SortStableFunc(files, func(a, b File) int { return cmp.Or(a.Changed.Compare(b.Changed), cmp.Compare(a.Path, b.Path)) })
-	return slices.CompactFunc(files, func(a, b File) bool { return a.Path == b.Path }), nil
+	return inOrder(files), nil
 }
 
-func findIn(dir string) ([]File, error) {
-	names, err := os.ReadDir(dir)
+func find(path string) ([]File, error) {
+	if _, is := Journal(path); is || path == stdin {
+		return []File{{Path: path, Changed: time.Now(), log: path}}, nil
+	}
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	var files []File
-	for _, name := range names {
-		if !isMailLog(name.Name()) {
-			continue
-		}
-		if info, err := name.Info(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-			files = append(files, File{Path: filepath.Join(dir, name.Name()), Changed: info.ModTime(), Size: info.Size()})
-		}
+	if !info.IsDir() {
+		f := File{Path: path, Changed: info.ModTime(), Size: info.Size()}
+		f.place()
+		return []File{f}, nil
 	}
-	return files, nil
-}
-
-func isMailLog(name string) bool {
-	for _, base := range []string{"mail.log", "maillog", "mail.info", "syslog"} {
-		if rest, ok := strings.CutPrefix(name, base); ok && (rest == "" || rest[0] == '.' || rest[0] == '-') {
-			return true
-		}
+	files, err := findIn(path)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s holds no mail log (mail.log, maillog, syslog, or rotated ones): name the files", path)
 	}
-	return false
+	return files, err
 }
 
 // Lines reads a file to its end. packed counts the octets that were read from the disk, for a progress bar; it may be
@@ -100,6 +75,12 @@ func isMailLog(name string) bool {
 func (f *File) Lines(ctx context.Context, packed func(int), each func(line []byte) error) error {
 	if dir, is := Journal(f.Path); is {
 		return f.readJournal(ctx, dir, each)
+	}
+	if f.Path == stdin {
+		if err := Lines(ctx, counter{os.Stdin, packed}, "", each); err != nil {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+		return nil
 	}
 	file, err := os.Open(f.Path)
 	if errors.Is(err, os.ErrPermission) {
@@ -115,7 +96,7 @@ func (f *File) Lines(ctx context.Context, packed func(int), each func(line []byt
 	return nil
 }
 
-// Lines reads from r, which is packed as the extension says (".gz", ".xz", …; others: plain).
+// Lines reads from r, packed or not (see Unpack for the extension).
 func Lines(ctx context.Context, r io.Reader, extension string, each func(line []byte) error) error {
 	text, done, err := Unpack(r, extension)
 	if err != nil {
@@ -142,38 +123,6 @@ func Lines(ctx context.Context, r io.Reader, extension string, each func(line []
 		}
 		return err
 	}
-}
-
-// Packed reports whether files with an extension (".gz") are read as compressed ones.
-func Packed(extension string) bool {
-	switch extension {
-	case ".gz", ".bz2", ".xz", ".zst":
-		return true
-	}
-	return false
-}
-
-// Unpack returns the text of r, which is packed as the extension says; one that is not Packed is plain. done is called
-// when no more is read.
-func Unpack(r io.Reader, extension string) (text io.Reader, done func(), err error) {
-	nothing := func() {}
-	switch extension {
-	case ".gz":
-		z, err := gzip.NewReader(r)
-		return z, nothing, err
-	case ".bz2":
-		return bzip2.NewReader(r), nothing, nil
-	case ".xz":
-		z, err := xz.ReaderConfig{DictCap: maxWindow}.NewReader(bufio.NewReaderSize(r, 64<<10))
-		return z, nothing, err
-	case ".zst":
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return nil, nothing, err
-		}
-		return z, z.Close, nil
-	}
-	return r, nothing, nil
 }
 
 type counter struct {
