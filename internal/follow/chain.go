@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"postward/internal/oldlog"
 )
 
 // entry is a file that belongs to a log: the log itself, or one that was rotated away from it.
@@ -62,8 +62,8 @@ func list(log string) ([]entry, error) {
 	}
 	var entries []entry
 	for _, name := range names {
-		suffix, compressed, ok := rotated(filepath.Base(log), name.Name())
-		if !ok && name.Name() != filepath.Base(log) {
+		suffix, compressed, ok := oldlog.Rotated(filepath.Base(log), name.Name())
+		if !ok {
 			continue
 		}
 		path := filepath.Join(filepath.Dir(log), name.Name())
@@ -77,61 +77,14 @@ func list(log string) ([]entry, error) {
 	return slices.CompactFunc(entries, samePlace), nil
 }
 
-// packers are the file name extensions of compressed logs.
-var packers = []string{".gz", ".bz2", ".xz", ".zst", ".lzma", ".lz4", ".Z"}
-
-// rotated says whether name is a rotated file of the log base: mail.log.1, mail.log-20241123, and with logrotate's
-// "extension" mail.1.log, each perhaps compressed.
-func rotated(base, name string) (suffix string, compressed, ok bool) {
-	for _, ext := range packers {
-		if cut, found := strings.CutSuffix(name, ext); found {
-			name, compressed = cut, true
-			break
-		}
-	}
-	if rest, found := strings.CutPrefix(name, base); found {
-		suffix, ok = count(rest)
-		return suffix, compressed, ok
-	}
-	ext := filepath.Ext(base)
-	rest, found := strings.CutPrefix(name, strings.TrimSuffix(base, ext))
-	if middle, ends := strings.CutSuffix(rest, ext); found && ends && ext != "" {
-		suffix, ok = count(middle)
-	}
-	return suffix, compressed, ok
-}
-
-// count takes ".1" or "-20241123" apart.
-func count(rest string) (string, bool) {
-	if len(rest) < 2 || rest[0] != '.' && rest[0] != '-' || rest[1] < '0' || rest[1] > '9' {
-		return "", false
-	}
-	return rest[1:], strings.Trim(rest[1:], "0123456789-_.:T") == ""
-}
-
-// older orders two entries. Numbers grow with age, dates shrink; one of each is ordered by the time of change.
+// older orders two entries. Where their names do not tell, the time of change does.
 func older(a, b entry) int {
-	if a.suffix == "" || b.suffix == "" {
-		return cmp.Compare(len(b.suffix), len(a.suffix))
-	}
-	numberA, isNumberA := number(a.suffix)
-	numberB, isNumberB := number(b.suffix)
-	order := 0
-	switch {
-	case isNumberA != isNumberB:
+	order, known := oldlog.Older(a.suffix, b.suffix)
+	if !known {
 		order = a.changed.Compare(b.changed)
-	case isNumberA:
-		order = cmp.Compare(numberB, numberA)
-	default:
-		order = cmp.Compare(a.suffix, b.suffix)
 	}
 	// Plain before compressed, so that samePlace keeps the plain one.
 	return cmp.Or(order, cmp.Compare(len(a.path), len(b.path)))
-}
-
-func number(suffix string) (int, bool) {
-	n, err := strconv.Atoi(suffix)
-	return n, err == nil && len(suffix) <= 5
 }
 
 // samePlace is true for a file and what is just being made of it by compressing.

@@ -16,7 +16,7 @@
 //     empty when we looked, then written, copied and truncated within one tick of the file system's clock (4 ms).
 //   - files that do not exist yet, cannot be read (Trouble says what to do), are removed and made anew.
 //   - lines without an end yet (waits), and lines over MaxLine bytes (cut and marked, the rest skipped).
-//   - rotated files that were compressed meanwhile (gzip, bzip2, xz, zstd): the text in one is the file it was made
+//   - rotated files that were compressed meanwhile (gzip, bzip2, xz, zstd, lzma): the text in one is the file it was made
 //     of, so reading goes on in it where it stopped in the other.
 //
 // journald's journal is read through journalctl, whose cursors name each entry. What the mail programs log there is taken
@@ -28,5 +28,6 @@
 // Follow runs in the caller's goroutine and calls out from it, so it reads as fast as out returns and holds one
 // buffer. It wakes by inotify, and once in a Poll in any case, for inotify alone loses events.
 //
-// The package must not import anything of the house but oldlog (which unpacks), nor know what a line means.
+// The package must not import anything of the house but oldlog (which unpacks, and knows the
+// names of rotated files), nor know what a line means.
 package follow
