@@ -26,7 +26,7 @@ func whereIs() func(netip.Addr) (asn uint32, country string) {
 
 func (a *app) accountLearn() *cobra.Command {
 	return &cobra.Command{Use: "learn LOG…", Short: "learn who usually writes from where from old mail logs, oldest first", Args: cobra.MinimumNArgs(1),
-		Long: "Read old mail logs (.gz too), oldest first, and learn of each account where it writes from, to whom, and how much\n" +
+		Long: "Read old mail logs (compressed ones too), oldest first, and learn of each account where it writes from, to whom, and how much\n" +
 			"is usual. Nobody may send because of that; account show shows it, and account forget strikes it out. An account that\n" +
 			"has sent through postward already learns only whom it knows.",
 		RunE: func(c *cobra.Command, args []string) error { return a.learn(c.Context(), args) }}

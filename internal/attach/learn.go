@@ -18,12 +18,13 @@ const (
 	maxAccounts  = 20_000
 	maxPerPerson = 256 // addresses gathered of one account
 	maxListed    = 64  // addresses of one account that are proposed
-	properDays   = 2   // days an address outside our own domains must have been seen on to be proposed
+	properDays   = 2   // days an address outside our own domains must have been seen on to be proposed,
+	properHours  = 20  // and hours between the first time and the last: an evening and the night after it are one time
 )
 
 // LearnOptions says where to look. The zero value looks nowhere but in Postfix's own maps.
 type LearnOptions struct {
-	Logs   []string  // files in the order written, oldest first; .gz is unpacked; see Host.Logs
+	Logs   []string  // files in the order written, oldest first; compressed ones are unpacked; see Host.Logs
 	Passwd string    // "/etc/passwd"; empty: no local users
 	Spool  string    // "/var/mail": who owns a mailbox there is a user; empty: not asked
 	Now    time.Time // its location is that of stamps without a zone
@@ -39,6 +40,7 @@ type Row struct {
 	User     bool      `json:"user"`    // is a local user's own address
 	Messages int       `json:"messages"`
 	Days     int       `json:"days"` // on which it was seen in the logs
+	First    time.Time `json:"first,omitzero"`
 	Last     time.Time `json:"last,omitzero"`
 	Proposed bool      `json:"proposed"` // goes into what the operator is asked to allow
 }
@@ -119,9 +121,17 @@ func (l *Learned) sent(account, address string, at time.Time) {
 	if r.Days == 0 || r.Last.Format(time.DateOnly) != at.Format(time.DateOnly) {
 		r.Days++
 	}
+	if r.First.IsZero() || at.Before(r.First) {
+		r.First = at
+	}
 	if at.After(r.Last) {
 		r.Last = at
 	}
+}
+
+// proper reports whether an address was used for long enough to be meant.
+func (r *Row) proper() bool {
+	return r.Days >= properDays && r.Last.Sub(r.First) >= properHours*time.Hour
 }
 
 // past adds a mail to its account's history.
@@ -143,7 +153,7 @@ func (l *Learned) past(m *oldMail) {
 }
 
 // finish decides what is proposed and puts the rows in order. An address only seen in the logs is proposed when
-// it is of one of our own domains or was used on more than one day: what a hijacked account wrote for one night
+// it is of one of our own domains or was used on more than one day, hours apart: what a hijacked account wrote for one night
 // must not become its right.
 func (l *Learned) finish() {
 	for _, account := range slices.Sorted(maps.Keys(l.accounts)) {
@@ -155,7 +165,7 @@ func (l *Learned) finish() {
 		listed := 0
 		for _, r := range rows {
 			domain := r.Address[strings.LastIndexByte(r.Address, '@')+1:]
-			r.Proposed = r.Address != "" && listed < maxListed && (r.Map || r.User || l.ours[domain] || r.Days >= properDays)
+			r.Proposed = r.Address != "" && listed < maxListed && (r.Map || r.User || l.ours[domain] || r.proper())
 			if r.Proposed {
 				listed++
 			}

@@ -239,3 +239,62 @@ func TestWithoutAMailLogTheJournalIsProposed(t *testing.T) {
 		}
 	}
 }
+
+// An empty mail.log may be older than what was rotated from it: rotated with "copy", touched by a restore.
+func TestTheLogIsProposedAndNotARotatedOne(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "mail.log")
+	for i, path := range []string{log, log + ".1", log + ".2.xz", log + ".3.zst"} {
+		write(t, path, nil, 0o640)
+		if at := testNow.Add(time.Duration(i) * time.Minute); os.Chtimes(path, at, at) != nil {
+			t.Fatal("chtimes")
+		}
+	}
+	h := learnHost(t, map[string]string{"maillog_file": log})
+	if text := Proposal(h, &Learned{}, Sockets{}); !strings.Contains(text, "log_file = "+toml(log)+"\n") {
+		t.Error(text)
+	}
+	if got, want := strings.Join(h.Logs(), " "), log+".3.zst "+log+".2.xz "+log+".1 "+log; got != want {
+		t.Errorf("learned from %s", got)
+	}
+}
+
+func learnedFrom(t *testing.T, lines string) *Learned {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "mail.log")
+	write(t, file, []byte(lines), 0o644)
+	l, err := LearnLogs(t.Context(), LearnOptions{Logs: []string{file}, Now: testNow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestAnAddressOfOneNightIsNotProposed(t *testing.T) {
+	for _, c := range []struct {
+		times    []string
+		proposed bool
+	}{
+		{[]string{"2025-02-20T23:55:00+00:00", "2025-02-21T00:05:00+00:00"}, false},
+		{[]string{"2025-02-20T20:00:00+00:00", "2025-02-21T15:59:00+00:00"}, false},
+		{[]string{"2025-02-20T09:00:00+00:00", "2025-02-21T08:00:00+00:00"}, true},
+		{[]string{"2025-02-20T01:00:00+00:00", "2025-02-20T23:00:00+00:00"}, false},
+	} {
+		var b strings.Builder
+		for i, at := range c.times {
+			b.WriteString(mailLines(at, fmt.Sprintf("4A1B2C3D%02d", i), "anna", "anna@elsewhere.example"))
+		}
+		if l := learnedFrom(t, b.String()); len(l.Rows) != 1 || l.Rows[0].Proposed != c.proposed {
+			t.Errorf("%v: %+v", c.times, l.Rows)
+		}
+	}
+}
+
+func TestAnotherInstancesMailIsNotTheAccounts(t *testing.T) {
+	const at = "2025-02-20T09:00:00+00:00 mx "
+	l := learnedFrom(t, at+"postfix/submission/smtpd[1]: 4A1B2C3D4E: client=a.example.net[203.0.113.9], sasl_method=PLAIN, sasl_username=anna\n"+
+		at+"postfix-in/qmgr[7]: 4A1B2C3D4E: from=<stranger@example.org>, size=1, nrcpt=1 (queue active)\n"+
+		at+"postfix/qmgr[3]: 4A1B2C3D4E: from=<anna@example.org>, size=1, nrcpt=1 (queue active)\n")
+	if len(l.Rows) != 1 || l.Rows[0].Address != "anna@example.org" || l.Rows[0].Messages != 1 {
+		t.Errorf("%+v", l.Rows)
+	}
+}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"postward/internal/delivery"
 	"postward/internal/guard"
 	"postward/internal/maillog"
 	"postward/internal/message"
@@ -23,58 +23,44 @@ const (
 // journalSocket is where journald listens, when it is there.
 var journalSocket = "/run/systemd/journal/socket"
 
+// usualLogs are where the usual syslog daemons put mail's lines.
+var usualLogs = []string{"/var/log/mail.log", "/var/log/maillog", "/var/log/mail"}
+
 // journalPast is how much of the journal is learned from.
 const journalPast = 90 * 24 * time.Hour
 
-// Logs returns the mail log that Postfix writes and its rotated predecessors, oldest first. Without
-// maillog_file the log is where the usual syslog daemons put it, or in journald's journal ("journal").
-func (h *Host) Logs() []string {
-	files := []string{"/var/log/mail.log", "/var/log/maillog"}
-	own := h.values["maillog_file"]
-	if strings.HasPrefix(own, "/dev/") {
-		own = ""
+// Log returns the mail log that Postfix writes, as postward is to follow it. Without maillog_file it is where the usual
+// syslog daemons put it, or journald's journal ("journal"); empty: it is not known.
+func (h *Host) Log() string {
+	if own := h.values["maillog_file"]; own != "" && !strings.HasPrefix(own, "/dev/") {
+		return own
 	}
-	if own != "" {
-		files = []string{own}
-	}
-	for _, f := range files {
-		if all := rotated(f); len(all) > 0 {
-			return all
+	for _, path := range usualLogs {
+		if files, err := oldlog.Rotations(path); err == nil && len(files) > 0 {
+			return path
 		}
 	}
-	if _, err := os.Stat(journalSocket); err == nil && own == "" {
-		return []string{"journal"}
+	if _, err := os.Stat(journalSocket); err == nil {
+		return "journal"
 	}
-	return nil
+	return ""
 }
 
-// rotated returns path, path.1, path.2.gz, path-20250101 and the like, oldest first by modification time.
-func rotated(path string) []string {
-	type old struct {
-		path string
-		at   time.Time
+// Logs returns that log and what was rotated from it, the oldest first.
+func (h *Host) Logs() []string {
+	log := h.Log()
+	if _, is := oldlog.Journal(log); is {
+		return []string{log}
 	}
-	var all []old
-	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	files, err := oldlog.Rotations(log)
+	if log == "" || err != nil {
 		return nil
 	}
-	for _, e := range entries {
-		suffix, ok := strings.CutPrefix(e.Name(), base)
-		if !ok || strings.Trim(strings.TrimSuffix(suffix, ".gz"), ".-0123456789") != "" {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			all = append(all, old{dir + e.Name(), info.ModTime()})
-		}
+	var all []string
+	for _, f := range files {
+		all = append(all, f.Path)
 	}
-	slices.SortStableFunc(all, func(a, b old) int { return a.at.Compare(b.at) })
-	var names []string
-	for _, f := range all {
-		names = append(names, f.path)
-	}
-	return names
+	return all
 }
 
 // oldMail is a mail whose lines are being read.
@@ -93,8 +79,8 @@ const maxOldRecipients = 100
 type logReader struct {
 	learned  *Learned
 	users    map[int64]string
-	returned bool // a content filter hands mail back: loopback clients are nobody's own
-	pending  map[string]*oldMail
+	returned bool                // a content filter hands mail back: loopback clients are nobody's own
+	pending  map[string]*oldMail // by delivery.Key
 	line     maillog.Line
 	ref      time.Time
 }
@@ -132,28 +118,29 @@ func (r *logReader) read(text []byte) {
 	if !maillog.Parse(text, l) || l.QueueID == nil {
 		return
 	}
+	id := delivery.Key(l)
 	switch l.Kind {
 	case maillog.Client:
 		addr, _ := netip.ParseAddr(string(l.Client.Addr)) // the zero Addr: not known
-		r.wait(string(l.QueueID), r.client(l), addr)
+		r.wait(id, r.client(l), addr)
 	case maillog.PickedUp:
 		if l.OtherID == nil {
-			r.wait(string(l.QueueID), "local:"+r.user(l.UID), netip.Addr{})
+			r.wait(id, "local:"+r.user(l.UID), netip.Addr{})
 		}
 	case maillog.Active:
-		if m := r.pending[string(l.QueueID)]; m != nil && m.at.IsZero() {
+		if m := r.pending[id]; m != nil && m.at.IsZero() {
 			m.at = l.Stamp.Time(r.ref)
 			r.learned.sent(m.account, string(l.From), m.at)
 		}
 	case maillog.Delivery:
-		if m := r.pending[string(l.QueueID)]; m != nil && l.Status == maillog.StatusSent && len(m.to) < maxOldRecipients {
+		if m := r.pending[id]; m != nil && l.Status == maillog.StatusSent && len(m.to) < maxOldRecipients {
 			m.to = append(m.to, message.Canonical(string(l.To)))
 		}
 	case maillog.Removed:
-		if m := r.pending[string(l.QueueID)]; m != nil && !m.at.IsZero() {
+		if m := r.pending[id]; m != nil && !m.at.IsZero() {
 			r.learned.past(m)
 		}
-		delete(r.pending, string(l.QueueID))
+		delete(r.pending, id)
 	}
 }
 

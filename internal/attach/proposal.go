@@ -51,8 +51,8 @@ func Proposal(h *Host, l *Learned, s Sockets) string {
 	b.WriteString("# shadow: everything is judged and shown, nothing is held or refused.\n")
 	b.WriteString("mode = \"shadow\"\n\n[postfix]\n")
 	fmt.Fprintf(&b, "config_dir = %s\n", toml(h.ConfigDir))
-	if logs := h.Logs(); len(logs) > 0 {
-		fmt.Fprintf(&b, "log_file = %s\n", toml(logs[len(logs)-1]))
+	if log := h.Log(); log != "" {
+		fmt.Fprintf(&b, "log_file = %s\n", toml(log))
 	}
 	fmt.Fprintf(&b, "\n[milter]\ninbound = %s\nsubmission = %s\nlocal = %s\n", toml(s.Inbound), toml(s.Submission), toml(s.Local))
 	b.WriteString("\n[networks]\n# mynetworks: never banned, never locked out; mail from here without a login counts for net:ADDRESS\nown = [")
