@@ -49,6 +49,7 @@ type Report struct {
 	Lines    int64            `json:"lines"`
 	Ours     int64            `json:"understood"`     // lines that were understood
 	Unread   map[string]int64 `json:"not_understood"` // lines of programs that we know, by program
+	NotRead  []string         `json:"not_read"`       // what the caller could not read, or not to its end, and why
 	Mails    int64            `json:"mails"`          // all that entered the queue
 	Accounts []*Account       `json:"accounts"`       // those that stand out first, then by recipients
 	Guessers []*Guesser       `json:"guessers"`       // most failures first

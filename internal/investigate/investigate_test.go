@@ -144,6 +144,18 @@ func TestPageIsWholeAndEscaped(t *testing.T) {
 	}
 }
 
+func TestPageSaysWhatWasNotRead(t *testing.T) {
+	r := investigated(Options{}, outbreak()[:500])
+	r.NotRead = []string{"read old log: open /var/log/mail.log.1: permission <denied>"}
+	var page bytes.Buffer
+	if err := r.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	if html := page.String(); !strings.Contains(html, "mail.log.1: permission &lt;denied&gt;") || strings.Contains(html, `<div class="calm">`) {
+		t.Error("what was not read is missing, or the page is calm all the same")
+	}
+}
+
 // FuzzInvestigate reads anything. The report stays within its bounds and can be written.
 func FuzzInvestigate(f *testing.F) {
 	f.Add(strings.Join(outbreak()[:60], "\n"))
