@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"postward/internal/ctl"
 	"postward/internal/guard"
@@ -21,9 +20,9 @@ func (a *app) investigateCommand() *cobra.Command {
 	var html, account, since, sample string
 	var journal bool
 	c := &cobra.Command{Use: "investigate PATH…", Short: "what happened here? reads mail logs, needs no daemon and no configuration",
-		Long: "Read mail logs (files, directories, .gz .xz .bz2 .zst, - for standard input) and say who sent how much and from where,\n" +
+		Long: "Read mail logs (files, directories, packed or not, - for standard input) and say who sent how much and from where,\n" +
 			"which accounts stand out and why, who guesses passwords, what the receivers said, and what postward would have held,\n" +
-			"at which mail. Exit status 1: an account stands out.",
+			"at which mail. Exit status 1: an account stands out; 2: none does, and something could not be read.",
 		Example: "  postward investigate /var/log\n  postward investigate --html what-happened.html /var/log/mail.log*\n  postward investigate --journal --since 168h",
 		RunE: func(c *cobra.Command, args []string) error {
 			if journal {
@@ -33,6 +32,9 @@ func (a *app) investigateCommand() *cobra.Command {
 				return &ctl.Problem{What: "no log was named", Hint: "postward investigate /var/log, or --journal"}
 			}
 			if sample != "" {
+				if err := sampleAlone(c, args); err != nil {
+					return err
+				}
 				return a.sample(c.Context(), sample, args)
 			}
 			o := investigate.Options{Now: time.Now(), Account: account, Where: investigate.Where(whereIs())}
@@ -40,10 +42,13 @@ func (a *app) investigateCommand() *cobra.Command {
 				return err
 			}
 			i := investigate.New(o)
-			if err := a.readLogs(c.Context(), i, args, o.Since); err != nil {
+			notRead, err := readLogs(c.Context(), i, args, o.Since)
+			if err != nil {
 				return err
 			}
-			return a.report(i.Finish(), html)
+			r := i.Finish()
+			r.NotRead = notRead
+			return a.report(r, html)
 		}}
 	c.Flags().StringVar(&html, "html", "", "write the report as a page to this file")
 	c.Flags().StringVar(&account, "account", "", "only the mail of this account")
@@ -51,6 +56,19 @@ func (a *app) investigateCommand() *cobra.Command {
 	c.Flags().StringVar(&sample, "sample", "", "a spam sample or complaint: find its mail, its account, and what else that sent")
 	c.Flags().BoolVar(&journal, "journal", false, "read this machine's journal too (journalctl)")
 	return c
+}
+
+// sampleAlone says what does not go together with --sample.
+func sampleAlone(c *cobra.Command, paths []string) error {
+	for _, flag := range []string{"html", "since", "account"} {
+		if c.Flags().Changed(flag) {
+			return &ctl.Problem{What: "--sample and --" + flag + " do not go together", Hint: "postward investigate --sample FILE PATH… first, then the account that it names: postward investigate --account NAME PATH…"}
+		}
+	}
+	if slices.Contains(paths, "-") {
+		return &ctl.Problem{What: "--sample reads the logs twice, and standard input can be read once", Hint: "write it to a file, and name that"}
+	}
+	return nil
 }
 
 func parseSince(text string, o *investigate.Options) error {
@@ -70,79 +88,16 @@ func parseSince(text string, o *investigate.Options) error {
 	return &ctl.Problem{What: fmt.Sprintf("--since %q is no time", text), Hint: "48h, or 2026-11-20, or 2026-11-20T10:00:00+01:00"}
 }
 
-func (a *app) readLogs(ctx context.Context, i *investigate.Investigation, paths []string, since time.Time) error {
-	var names []string
-	for _, p := range paths {
-		if p == "-" {
-			if err := oldlog.Lines(ctx, os.Stdin, "", func(line []byte) error { i.Line(line, time.Now()); return nil }); err != nil {
-				return fmt.Errorf("read standard input: %w", err)
-			}
-			continue
-		}
-		names = append(names, p)
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	files, err := oldlog.Find(names...)
+// readLogs reads what paths name, and says what of it could not be read.
+func readLogs(ctx context.Context, i *investigate.Investigation, paths []string, since time.Time) (notRead []string, err error) {
+	files, err := oldlog.Find(paths...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p := newProgress(files)
-	defer p.done()
 	for k := range files {
-		f := &files[k]
-		f.Since = since
-		err := f.Lines(ctx, p.read, func(line []byte) error { p.lines++; i.Line(line, f.Changed); return nil })
-		if err != nil {
-			if len(files) == 1 {
-				return err
-			}
-			p.done()
-			fmt.Fprintln(os.Stderr, "postward:", printable(err.Error()))
-		}
+		files[k].Since = since
 	}
-	return nil
-}
-
-// progress is a bar on standard error for what takes more than a second.
-type progress struct {
-	w            io.Writer
-	size, seen   int64
-	lines        int64
-	began, shown time.Time
-}
-
-func newProgress(files []oldlog.File) *progress {
-	p := &progress{began: time.Now()}
-	for _, f := range files {
-		p.size += f.Size
-	}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		p.w = os.Stderr
-	}
-	return p
-}
-
-func (p *progress) read(n int) {
-	p.seen += int64(n)
-	now := time.Now()
-	if p.w == nil || now.Sub(p.began) < time.Second || now.Sub(p.shown) < 200*time.Millisecond {
-		return
-	}
-	p.shown = now
-	share := float64(p.seen) / float64(max(p.size, 1))
-	width := 40
-	full := min(int(share*float64(width)), width)
-	fmt.Fprintf(p.w, "\r[%s%s] %3.0f %%  %d lines, %.1f million/s ", strings.Repeat("#", full), strings.Repeat("·", width-full), 100*min(share, 1),
-		p.lines, float64(p.lines)/1e6/now.Sub(p.began).Seconds())
-}
-
-func (p *progress) done() {
-	if p.w != nil && !p.shown.IsZero() {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.shown = time.Time{}
-	}
+	return eachLine(ctx, files, i.Line)
 }
 
 func (a *app) report(r *investigate.Report, html string) error {
@@ -169,22 +124,50 @@ func (a *app) report(r *investigate.Report, html string) error {
 			a.out.line("\nThe page is %s", printable(html))
 		}
 	}
-	if len(r.StandsOut()) > 0 {
+	return verdict(r)
+}
+
+// verdict is the exit status: silence is only good news when everything was read.
+func verdict(r *investigate.Report) error {
+	switch {
+	case len(r.StandsOut()) > 0:
 		return errFound
+	case len(r.NotRead) > 0:
+		return &ctl.Problem{What: guard.Count(len(r.NotRead), "log") + " could not be read, or not to the end", Hint: "as root; what is damaged can be left out, by naming the others"}
+	case r.Ours == 0:
+		return &ctl.Problem{What: "nothing here is about mail", Hint: "name the log that Postfix writes (postconf maillog_file), or --journal"}
 	}
 	return nil
 }
 
-func (a *app) printReport(r *investigate.Report) {
+// printHead says what was read and whether somebody stands out, and whether there is more to say.
+func (a *app) printHead(r *investigate.Report, out int) bool {
 	o := a.out
+	if len(r.NotRead) > 0 {
+		o.line("%s", o.paint(alarm, "Not everything could be read:"))
+	}
+	for _, why := range r.NotRead {
+		o.line("  %s", oneLine(why))
+	}
 	if r.Ours == 0 {
 		o.line("%d lines were read, and none is Postfix's or Dovecot's.", r.Lines)
-		return
+		return false
 	}
 	o.line("%s to %s: %d lines, %d understood, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
-	out := r.StandsOut()
-	if len(out) == 0 {
+	switch {
+	case out == 0 && len(r.NotRead) > 0:
+		o.line("%s", o.paint(watch, "No account stands out in what was read."))
+	case out == 0:
 		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
+	}
+	return true
+}
+
+func (a *app) printReport(r *investigate.Report) {
+	o := a.out
+	out := r.StandsOut()
+	if !a.printHead(r, len(out)) {
+		return
 	}
 	for _, x := range out {
 		o.line("")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -37,69 +36,79 @@ func (a *app) mailCommand() *cobra.Command {
 	return c
 }
 
-// logPaths are the logs to read: as told, or the configured one with what was rotated from it.
-func (a *app) logPaths(told []string) []string {
+// logFiles are the logs to read: as told, or the configured one with what was rotated from it.
+func (a *app) logFiles(told []string) ([]oldlog.File, error) {
 	if len(told) > 0 {
-		return told
+		return oldlog.Find(told...)
 	}
-	path := config.Default().Postfix.LogFile
-	if c, err := config.Load(a.config); err == nil {
-		path = c.Postfix.LogFile
-	}
-	if _, is := oldlog.Journal(path); is {
-		return []string{path}
-	}
-	rotated, err := filepath.Glob(path + "[.-]*")
+	const hint = "name the log: --log /var/log/mail.log, --log /var/log or --log journal"
+	c, err := config.Load(a.config)
 	if err != nil {
-		rotated = nil
+		return nil, &ctl.Problem{What: err.Error(), Hint: hint}
 	}
-	return append(rotated, path)
+	path := c.Postfix.LogFile
+	if _, is := oldlog.Journal(path); is {
+		return oldlog.Find(path)
+	}
+	files, err := oldlog.Rotations(path)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("neither %s is there nor a log that was rotated from it", path)
+	}
+	if err != nil {
+		return nil, &ctl.Problem{What: err.Error(), Hint: hint}
+	}
+	return files, nil
 }
 
-// eachMail follows every mail of some logs.
-func (a *app) eachMail(ctx context.Context, logs []string, out func(*delivery.Mail)) error {
-	files, err := oldlog.Find(a.logPaths(logs)...)
-	if err != nil {
-		return err
-	}
+// eachMail follows every mail of some logs, and says what of these could not be read.
+func eachMail(ctx context.Context, files []oldlog.File, out func(*delivery.Mail)) (notRead []string, err error) {
 	t := delivery.New(out)
 	var l maillog.Line
 	var last time.Time
-	p := newProgress(files)
-	defer p.done()
-	for i := range files {
-		f := &files[i]
-		err := f.Lines(ctx, p.read, func(line []byte) error {
-			p.lines++
-			if maillog.Parse(line, &l) && delivery.Concerns(&l) {
-				last = l.Stamp.Next(last, f.Changed)
-				t.Line(&l, last)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	t.Flush()
-	return nil
-}
-
-func (a *app) found(ctx context.Context, key string, logs []string) ([]*delivery.Mail, error) {
-	mails := []*delivery.Mail{}
-	err := a.eachMail(ctx, logs, func(m *delivery.Mail) {
-		if m.Is(key) && len(mails) < maxFound {
-			mails = append(mails, m)
+	notRead, err = eachLine(ctx, files, func(line []byte, changed time.Time) {
+		if maillog.Parse(line, &l) && delivery.Concerns(&l) {
+			last = l.Stamp.Next(last, changed)
+			t.Line(&l, last)
 		}
 	})
+	if err == nil {
+		t.Flush()
+	}
+	return notRead, err
+}
+
+// found returns the last mails that a key names, and how many before them are left out.
+func (a *app) found(ctx context.Context, key string, logs []string) (mails []*delivery.Mail, left int, err error) {
+	files, err := a.logFiles(logs)
+	if err != nil {
+		return nil, 0, err
+	}
+	notRead, err := eachMail(ctx, files, func(m *delivery.Mail) {
+		if !m.Is(key) {
+			return
+		}
+		if len(mails) == maxFound {
+			mails, left = mails[1:], left+1
+		}
+		mails = append(mails, m)
+	})
+	sayNotRead(notRead)
 	if err == nil && len(mails) == 0 {
 		err = &ctl.Problem{What: fmt.Sprintf("the log says nothing of %q", key), Hint: "postward mail find a@b.example --log /var/log   (older logs too)"}
 	}
-	return mails, err
+	return mails, left, err
+}
+
+// sayLeft says what found left out; not among the rows, for a pipe reads those.
+func sayLeft(n int) {
+	if n > 0 {
+		fmt.Fprintf(os.Stderr, "postward: left out %s before these; a Message-ID or queue ID names one\n", guard.Count(n, "mail"))
+	}
 }
 
 func (a *app) mailFind(ctx context.Context, key string, logs []string) error {
-	mails, err := a.found(ctx, key, logs)
+	mails, left, err := a.found(ctx, key, logs)
+	sayLeft(left)
 	if err != nil || a.json {
 		return a.orJSON(err, mails)
 	}
@@ -115,8 +124,9 @@ func (a *app) mailFind(ctx context.Context, key string, logs []string) error {
 }
 
 func (a *app) mailTrace(ctx context.Context, key string, logs []string) error {
-	mails, err := a.found(ctx, key, logs)
+	mails, left, err := a.found(ctx, key, logs)
 	if err != nil || a.json {
+		sayLeft(left)
 		return a.orJSON(err, mails)
 	}
 	for i, m := range mails[max(len(mails)-3, 0):] { // the last ones: a screen
@@ -125,7 +135,7 @@ func (a *app) mailTrace(ctx context.Context, key string, logs []string) error {
 		}
 		a.printMail(m)
 	}
-	if n := len(mails) - 3; n > 0 {
+	if n := left + len(mails) - 3; n > 0 {
 		a.out.line("\n%s before these: postward mail find %s", guard.Count(n, "mail"), printable(key))
 	}
 	return nil
@@ -182,7 +192,11 @@ func (a *app) sample(ctx context.Context, path string, logs []string) error {
 	if len(keys) == 0 {
 		return &ctl.Problem{What: path + " names no Message-ID and no queue ID", Hint: "save the whole mail with its header section"}
 	}
-	families, err := a.families(ctx, keys, logs)
+	files, err := oldlog.Find(logs...)
+	if err != nil {
+		return err
+	}
+	families, err := families(ctx, keys, files)
 	if err != nil {
 		return err
 	}
@@ -201,19 +215,21 @@ func (a *app) sample(ctx context.Context, path string, logs []string) error {
 }
 
 // families finds the mails that keys name, and in a second reading their brothers: the log may be longer than the memory.
-func (a *app) families(ctx context.Context, keys, logs []string) ([]*investigate.Brothers, error) {
+func families(ctx context.Context, keys []string, files []oldlog.File) ([]*investigate.Brothers, error) {
 	var families []*investigate.Brothers
-	err := a.eachMail(ctx, logs, func(m *delivery.Mail) {
+	notRead, err := eachMail(ctx, files, func(m *delivery.Mail) {
 		if slices.ContainsFunc(keys, m.Is) && len(families) < maxFound {
 			families = append(families, investigate.NewBrothers(m))
 		}
 	})
+	sayNotRead(notRead)
 	if err != nil || len(families) == 0 {
 		return nil, err
 	}
-	return families, a.eachMail(ctx, logs, func(m *delivery.Mail) {
+	_, err = eachMail(ctx, files, func(m *delivery.Mail) { // what cannot be read was said already
 		for _, b := range families {
 			b.Note(m)
 		}
 	})
+	return families, err
 }

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"postward/internal/oldlog"
+)
+
+// outbreak is an account that sends to 300 strangers within five minutes.
+func outbreak() string {
+	var b strings.Builder
+	for n := range 300 {
+		b.WriteString(mailOf(n, "alarm", fmt.Sprintf("v%d@victim.example", n)))
+	}
+	return b.String()
+}
+
+// calmMails are an hour apart, to one friend, after the outbreak.
+func calmMails(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(mailOf(1000+60*i, "anna", "friend@far.example"))
+	}
+	return b.String()
+}
+
+// investigated is what postward investigate says of paths, with something on its standard input.
+func investigated(t *testing.T, stdin string, args ...string) (out, said string, code int) {
+	t.Helper()
+	return result(t, exec.Command(os.Args[0], append([]string{"investigate"}, args...)...), stdin)
+}
+
+func result(t *testing.T, cmd *exec.Cmd, stdin string) (out, said string, code int) {
+	t.Helper()
+	cmd.Env = append(os.Environ(), "BE_POSTWARD=1")
+	var o, e bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &o, &e
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return o.String(), e.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestALineInSeveralFilesIsCountedOnce(t *testing.T) {
+	text := calmMails(20)
+	dir := logs(t, map[string]string{"mail.log": text, "mail.info": text, "syslog": text, "mail.log.1": calmMails(10), "mail.log.1.gz": zipped(t, calmMails(10))})
+	if out, said, code := investigated(t, "", dir); code != exitFine || !strings.Contains(out, "150 lines, 150 understood, 30 mails") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+}
+
+func TestSilenceIsNoGoodNewsWhenSomethingWasNotRead(t *testing.T) {
+	broken := zipped(t, outbreak())
+	calmDir := logs(t, map[string]string{"mail.log.1.gz": broken[:20], "mail.log": calmMails(20)})
+	page := filepath.Join(t.TempDir(), "page.html")
+	out, said, code := investigated(t, "", "--html", page, calmDir)
+	if code != exitCould || !strings.Contains(out, "mail.log.1.gz") || strings.Contains(out, "would have stopped none") || !strings.Contains(out, "20 mails") || !strings.Contains(said, "try:") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("mail.log.1.gz")) {
+		t.Errorf("the page does not say it: %v", err)
+	}
+	out, _, code = investigated(t, "", "--json", calmDir)
+	var report struct {
+		NotRead []string `json:"not_read"`
+		Mails   int
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitCould || len(report.NotRead) != 1 || report.Mails != 20 {
+		t.Errorf("%d %+v %v", code, report, err)
+	}
+	badDir := logs(t, map[string]string{"mail.log.1": outbreak(), "mail.log.2.gz": broken[:20]})
+	if out, said, code := investigated(t, "", badDir); code != exitFound || !strings.Contains(out, "mail.log.2.gz") || !strings.Contains(out, "alarm sent") {
+		t.Errorf("somebody stands out: %d %s %s", code, out, said)
+	}
+}
+
+func TestWhatIsNoMailLogIsNotCalledHealthy(t *testing.T) {
+	for _, stdin := range []string{"", "one\ntwo\n", "\x04\x22\x4d\x18\n"} {
+		if out, said, code := investigated(t, stdin, "-"); code != exitCould || !strings.Contains(said, "try:") {
+			t.Errorf("%q: %d %s %s", stdin, code, out, said)
+		}
+	}
+	if out, said, code := investigated(t, zipped(t, outbreak()), "-"); code != exitFound || !strings.Contains(out, "alarm sent") {
+		t.Errorf("a packed log in a pipe: %d %s %s", code, out, said)
+	}
+}
+
+// A file that only root may read, read by nobody.
+func TestAForbiddenLogIsSaid(t *testing.T) {
+	dir := logs(t, map[string]string{"mail.log": calmMails(20), "mail.log.1": outbreak()})
+	if err := os.Chmod(filepath.Join(dir, "mail.log.1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	program := os.Args[0]
+	cmd := exec.Command(program, "investigate", dir)
+	if os.Getuid() == 0 {
+		outside, err := os.MkdirTemp("", "postward-nobody-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(outside) })
+		moved := filepath.Join(outside, "logs")
+		if err := os.Rename(dir, moved); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Link(program, filepath.Join(outside, "postward")); err != nil {
+			t.Skipf("the test's program cannot be put where nobody may run it: %v", err)
+		}
+		for _, open := range []string{outside, moved} {
+			if err := os.Chmod(open, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(filepath.Join(moved, "mail.log"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd = exec.Command(filepath.Join(outside, "postward"), "investigate", moved)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	out, said, code := result(t, cmd, "")
+	if code != exitCould || !strings.Contains(out, "mail.log.1: permission denied") || strings.Contains(out, "would have stopped none") || !strings.Contains(said, "as root") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+}
+
+func TestASampleSaysWhatItDoesNotTake(t *testing.T) {
+	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 5, "anna"), "sample": "Message-ID: <n3@x.example>\n\nspam\n"})
+	sample, log := filepath.Join(dir, "sample"), filepath.Join(dir, "mail.log")
+	if out, said, code := investigated(t, "", "--sample", sample, log); code != exitFine || !strings.Contains(out, "account anna") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	for _, args := range [][]string{{"-"}, {"--html", filepath.Join(dir, "x.html"), log}, {"--since", "48h", log}, {"--account", "anna", log}} {
+		out, said, code := investigated(t, mailsOf(0, 5, "anna"), append([]string{"--sample", sample}, args...)...)
+		if code != exitCould || !strings.Contains(said, "--sample") || !strings.Contains(said, "try:") || strings.Contains(said, "stat -") {
+			t.Errorf("%v: %d %s %s", args, code, out, said)
+		}
+	}
+}
+
+func TestProgressIsSaidInUnitsThatFit(t *testing.T) {
+	for n, want := range map[float64]string{3: "3/s", 850.4: "850/s", 9_999: "9999/s", 12_345: "12 thousand/s", 99_999: "100 thousand/s", 999_700: "1.0 million/s", 1_840_000: "1.8 million/s"} {
+		if got := rate(n); got != want {
+			t.Errorf("%.1f: %s, want %s", n, got, want)
+		}
+	}
+	began := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		files []oldlog.File
+		want  string
+	}{
+		{[]oldlog.File{{Size: 1000}}, "50 %  20000 lines, 10 thousand/s"},
+		{[]oldlog.File{{Size: 1000}, {Path: "journal"}}, "\r20000 lines, 10 thousand/s"},
+		{[]oldlog.File{{Path: "-"}}, "\r20000 lines, 10 thousand/s"},
+	} {
+		var b bytes.Buffer
+		p := newProgress(c.files)
+		p.w, p.began, p.lines, p.seen = &b, began, 20_000, 500
+		p.show(began.Add(900 * time.Millisecond))
+		p.show(began.Add(2 * time.Second))
+		if !strings.Contains(b.String(), c.want) || strings.Count(b.String(), "\r") != 1 {
+			t.Errorf("%q", b.String())
+		}
+	}
+}

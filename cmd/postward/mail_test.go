@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/delivery"
+)
+
+// mailOf is one mail as Postfix logs it.
+func mailOf(n int, account, to string) string {
+	at := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Minute).Format(time.RFC3339)
+	id := fmt.Sprintf("%X", 0xA0000000+n)
+	return fmt.Sprintf(`%[1]s mx postfix/submission/smtpd[9]: %[2]s: client=unknown[203.0.113.9], sasl_method=PLAIN, sasl_username=%[3]s
+%[1]s mx postfix/cleanup[4]: %[2]s: message-id=<n%[5]d@x.example>
+%[1]s mx postfix/qmgr[2]: %[2]s: from=<%[3]s@example.org>, size=900, nrcpt=1 (queue active)
+%[1]s mx postfix/smtp[3]: %[2]s: to=<%[4]s>, relay=mx.example.net[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)
+%[1]s mx postfix/qmgr[2]: %[2]s: removed
+`, at, id, account, to, n)
+}
+
+func mailsOf(from, until int, account string) string {
+	var b strings.Builder
+	for n := from; n < until; n++ {
+		b.WriteString(mailOf(n, account, fmt.Sprintf("r%d@far.example", n)))
+	}
+	return b.String()
+}
+
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// logs writes files into a new directory, by name and text.
+func logs(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func logFile(t *testing.T, path string) (configuration string) {
+	t.Helper()
+	return file(t, fmt.Sprintf("[postfix]\nlog_file = %q\n", path))
+}
+
+func TestRotatedLogsAreSearchedByDefault(t *testing.T) {
+	files := map[string]string{"mail.log": mailsOf(4, 5, "anna"), "mail.log.1": mailsOf(2, 3, "anna"), "mail.log.2.gz": zipped(t, mailsOf(0, 1, "anna")), "mail.info": mailsOf(4, 5, "anna")}
+	for _, gone := range []string{"", "mail.log"} {
+		delete(files, gone)
+		dir := logs(t, files)
+		configuration := logFile(t, filepath.Join(dir, "mail.log"))
+		out, said, code := postward(t, "--config", configuration, "mail", "find", "anna")
+		if n := strings.Count(out, "\n"); code != exitFine || n != len(files)-1 {
+			t.Errorf("without %q: %d mails, %d %s", gone, n, code, said)
+		}
+		if out, said, code := postward(t, "--config", configuration, "mail", "trace", "n0@x.example"); code != exitFine || !strings.Contains(out, "A0000000: sent") {
+			t.Errorf("without %q: %d %s %s", gone, code, out, said)
+		}
+	}
+}
+
+func TestWithoutALogTheNextStepIsSaid(t *testing.T) {
+	for _, configuration := range []string{logFile(t, "/nonexistent/mail.log"), file(t, "[postfix]\nlogfile = \"x\"\n"), logFile(t, filepath.Join(t.TempDir(), "mail.log"))} {
+		_, said, code := postward(t, "--config", configuration, "mail", "find", "anna")
+		if code != exitCould || !strings.Contains(said, "--log /var/log") || strings.Contains(said, "says nothing of") {
+			t.Errorf("%d %s", code, said)
+		}
+	}
+	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})
+	if _, said, code := postward(t, "mail", "find", "bert", "--log", dir); code != exitCould || !strings.Contains(said, `says nothing of "bert"`) {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+func TestABrokenFileDoesNotEndTheSearch(t *testing.T) {
+	broken := zipped(t, mailsOf(0, 9, "anna"))
+	dir := logs(t, map[string]string{"mail.log.2.gz": broken[:len(broken)/2], "mail.log.1": mailsOf(10, 11, "anna"), "mail.log": mailsOf(12, 13, "anna")})
+	for _, verb := range []string{"find", "trace"} {
+		out, said, code := postward(t, "mail", verb, "anna", "--log", dir)
+		if code != exitFine || !strings.Contains(out, "A000000A") || !strings.Contains(out, "A000000C") || !strings.Contains(said, "mail.log.2.gz") {
+			t.Errorf("%s: %d %s %s", verb, code, out, said)
+		}
+	}
+}
+
+func TestTheLastMailsAreShownAndTheOthersCounted(t *testing.T) {
+	dir := logs(t, map[string]string{"mail.log": mailsOf(0, maxFound+100, "anna")})
+	out, said, code := postward(t, "mail", "trace", "anna", "--log", dir)
+	if code != exitFine || !strings.Contains(out, "n599@x.example") || strings.Contains(out, "n499@x.example") || !strings.Contains(out, "597 mails before these") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	out, said, _ = postward(t, "mail", "find", "anna", "--log", dir)
+	if strings.Count(out, "\n") != maxFound || !strings.Contains(out, "r599@far.example") || !strings.Contains(said, "left out 100 mails before these") {
+		t.Errorf("%d rows, %s", strings.Count(out, "\n"), said)
+	}
+	out, _, _ = postward(t, "--json", "mail", "find", "r7@far.example", "--log", dir)
+	var mails []delivery.Mail
+	if err := json.Unmarshal([]byte(out), &mails); err != nil || len(mails) != 1 || mails[0].Account != "anna" {
+		t.Errorf("%v %v", mails, err)
+	}
+}
