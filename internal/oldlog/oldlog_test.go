@@ -131,6 +131,7 @@ func FuzzUnpack(f *testing.F) {
 	w.Close()
 	f.Add(".gz", z.Bytes())
 	f.Add(".xz", []byte("\xfd7zXZ\x00"))
+	f.Add("", xzFile(f, "one\ntwo\n", 12))
 	f.Add(".zst", []byte("\x28\xb5\x2f\xfd"))
 	f.Add(".bz2", []byte("BZh9"))
 	f.Fuzz(func(t *testing.T, extension string, b []byte) {

@@ -49,7 +49,7 @@ func TestPackingIsSeenWhateverTheNameSays(t *testing.T) {
 }
 
 // xzFile packs a text whose block header asks for a dictionary.
-func xzFile(t *testing.T, text string, dictionary byte) []byte {
+func xzFile(t testing.TB, text string, dictionary byte) []byte {
 	t.Helper()
 	var z bytes.Buffer
 	w, err := xz.NewWriter(&z)
