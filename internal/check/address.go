@@ -79,9 +79,9 @@ func (r *run) helo(ctx context.Context) {
 	if name == "" {
 		return
 	}
-	setName := &Mend{Do: "Let Postfix say the host's name, one that DNS knows.", Set: []string{"postconf -e 'smtp_helo_name = " + r.mailName() + "'", "postfix reload"}}
+	say := &Mend{Do: "Let Postfix say the host's name, one that DNS knows.", Set: setName("smtp_helo_name", r.mailName())}
 	if !strings.Contains(name, ".") || name == "localhost.localdomain" || strings.HasSuffix(name, ".local") || isAddress(name) {
-		r.find("address.helo-syntax", name, "HELO "+name, setName)
+		r.find("address.helo-syntax", name, "HELO "+name, say)
 		return
 	}
 	at := r.Resolver.Addresses(ctx, name)
@@ -90,12 +90,12 @@ func (r *run) helo(ctx context.Context) {
 	}
 	if at.Outcome != dns.Answered {
 		r.find("address.helo-unresolved", name, "HELO "+name+": "+at.Outcome.String(), &Mend{
-			Do: "Publish the name's address, or let Postfix say a name that has one.", Set: setName.Set})
+			Do: "Publish the name's address, or let Postfix say a name that has one.", Set: say.Set})
 		return
 	}
 	senders := slices.DeleteFunc(slices.Clone(r.senders()), local)
 	if len(senders) > 0 && !slices.ContainsFunc(senders, func(a netip.Addr) bool { return slices.Contains(at.Addrs, a) }) {
-		r.find("address.helo", name, fmt.Sprintf("HELO %s is %s, and mail is sent from %s", name, join(at.Addrs), join(senders)), setName)
+		r.find("address.helo", name, fmt.Sprintf("HELO %s is %s, and mail is sent from %s", name, join(at.Addrs), join(senders)), say)
 	}
 }
 

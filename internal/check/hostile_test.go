@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,12 @@ func harmless(t *testing.T, r *Report) {
 			for _, record := range append(f.Mend.Add, f.Mend.Remove...) {
 				texts = append(texts, record.String())
 			}
+			for _, command := range f.Mend.Set {
+				texts = append(texts, command)
+				if !plain(command) {
+					t.Errorf("%s: a command that does something else: %.300q", f.ID, command)
+				}
+			}
 		}
 		for _, text := range texts {
 			if strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) || len(text) > 4096 {
@@ -48,6 +55,43 @@ func harmless(t *testing.T, r *Report) {
 	}
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)
+	}
+}
+
+// command is what a shell takes word by word: bare words, and quoted ones in which nothing ends the quotes.
+var command = regexp.MustCompile(`^([A-Za-z0-9_./:=+ -]|'[A-Za-z0-9_./:=+$>,!@ -]*')+$`)
+
+// plain reports whether a command does nothing but what it says.
+func plain(c string) bool { return command.MatchString(c) }
+
+// crafted is a name that DNS carries and a shell would take for two commands.
+const crafted = `x\'|{touch,/tmp/pwned}&#.example.org.`
+
+// TestANameFromTheDNSRunsNothing: an exchanger's name is a stranger's text, and a mend is copied into a root shell.
+func TestANameFromTheDNSRunsNothing(t *testing.T) {
+	for _, kind := range []world.Fault{world.BannerLocalhost, world.BannerMismatch} {
+		s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: "x", Fault: kind, Domains: []string{"example.org"}, CA: authority(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		m := &world.Map{}
+		if err := s.Place(m, mx2); err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld()
+		w.hosts, w.stand, w.target.HELO = map[string]broken{}, m, "localhost"
+		f := fault{take: []string{"example.org. MX"}, put: []string{"example.org. MX 10 " + crafted, crafted + " A 192.0.2.26"}}
+		f.plant(t, w)
+		r := Report{Findings: w.check(t)}
+		if got := ids(r.Findings); !slices.Contains(got, "smtp.banner") && !slices.Contains(got, "smtp.name") || !slices.Contains(got, "address.helo-syntax") {
+			t.Errorf("found %v", got)
+		}
+		harmless(t, &r)
 	}
 }
 

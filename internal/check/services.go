@@ -97,7 +97,7 @@ func (r *run) spoken(ctx context.Context, s *service) {
 		}
 		return
 	}
-	name := []string{"postconf -e 'myhostname = " + strings.TrimSuffix(s.host, ".") + "'", "postconf -e 'smtpd_banner = $myhostname ESMTP'", "postfix reload"}
+	name := setName("myhostname", s.host, "postconf -e 'smtpd_banner = $myhostname ESMTP'")
 	switch {
 	case s.Host == "" || s.Host == "localhost" || !strings.Contains(s.Host, ".") || strings.HasPrefix(s.Host, "localhost."):
 		r.find("smtp.banner", s.String(), s.Banner.String(), &Mend{Do: "Let it greet with its own name.", Set: name})
