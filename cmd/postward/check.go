@@ -51,7 +51,8 @@ func (a *app) checkCommand() *cobra.Command {
 	c := &cobra.Command{Use: "check [DOMAIN|ADDRESS…]", Short: "where a domain and its mail servers stand, and what to do first; needs no daemon and no configuration",
 		Long: "Look at a domain and the addresses that send its mail as the world sees them, and say what is wrong, why it matters,\n" +
 			"and the record or command that ends it. Addresses beside a domain are what sends its mail (left out: its mail\n" +
-			"exchangers); addresses alone are looked at by themselves. Without arguments: this host's own domain and address.\n" +
+			"exchangers, as far as its SPF policy lets them); addresses alone are looked at by themselves. Without arguments:\n" +
+			"this host's own domain and address.\n" +
 			"Exit status 0: nothing worth a look, 1: a warning or a fault (with --diff: something is worse than\n" +
 			"before), 2: nothing could be learned.\n" +
 			"A key for a blocklist is read from the environment or from /etc/postward/keys: POSTWARD_KEY_SPAMHAUS, POSTWARD_KEY_ABUSIX.",
@@ -62,7 +63,7 @@ func (a *app) checkCommand() *cobra.Command {
 	flags := c.Flags()
 	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try whether they relay for strangers, and take a wrong end of a message (one that does\ndelivers up to six short mails to postmaster@DOMAIN, for each of its addresses)")
 	flags.StringArrayVar(&f.selectors, "selector", nil, "a DKIM `selector` of the domain; may be repeated (default: the well-known ones)")
-	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO (default: the name of the address)")
+	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO; without it HELO is not looked at (without arguments: what this host says)")
 	flags.DurationVar(&f.timeout, "timeout", check.DefaultTimeout, "the longest that one check may take")
 	flags.StringVar(&f.resolver, "resolver", "", "ask this name server, an `address` or address:port (default: those of /etc/resolv.conf)")
 	flags.StringVar(&f.lists, "lists-dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a `directory` with blocklists of your own (*.yaml); it need not exist")

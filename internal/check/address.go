@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -22,6 +20,7 @@ func (r *run) addresses(ctx context.Context) string {
 	}
 	all.Wait()
 	r.helo(ctx)
+	r.unseen()
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
 	return strings.Join(words, ", ")
 }
@@ -37,40 +36,71 @@ func (r *run) address(ctx context.Context, a netip.Addr) string {
 	case r.unanswered("address", a.String(), &ptr, "PTR"):
 		return ""
 	case ptr.Outcome != dns.Answered:
-		r.find("address.no-ptr", a.String(), "PTR: "+ptr.Outcome.String(), &Mend{
-			Do: "Let the provider of the address give it the host's name; usually there is a page for it.", Add: []Record{r.reverse(a, r.mailName())}})
+		r.find("address.no-ptr", a.String(), "PTR: "+ptr.Outcome.String(), r.naming(ctx, a))
 		return ""
 	}
+	names := ptr.Names[:min(len(ptr.Names), maxNames)]
+	name, confirmed, silent := r.confirmed(ctx, a, names)
 	if len(ptr.Names) > 1 {
-		r.find("address.several-ptr", a.String(), strings.Join(ptr.Names, ", "), &Mend{
-			Do: "Leave one name.", Remove: r.reverses(a, ptr.Names[1:])})
+		others := slices.DeleteFunc(slices.Clone(ptr.Names), func(n string) bool { return n == name })
+		r.find("address.several-ptr", a.String(), strings.Join(ptr.Names, ", "), &Mend{Do: "Leave one name.", Remove: r.reverses(a, others)})
 	}
-	name := ptr.Names[0]
-	if !r.confirmed(ctx, a, name) {
+	switch {
+	case silent != nil:
+		r.unanswered("address", name, silent, "A and AAAA")
 		return ""
-	}
-	if generic(name, a) {
-		r.find("address.generic", a.String(), name, &Mend{Do: "Let the provider of the address give it the host's own name.",
-			Remove: r.reverses(a, ptr.Names), Add: []Record{r.reverse(a, r.mailName())}})
+	case !confirmed:
+		r.unconfirmed(ctx, a, name)
+		return ""
+	case generic(name, a):
+		mend := r.naming(ctx, a)
+		if len(mend.Add) > 0 {
+			mend.Remove = r.reverses(a, []string{name})
+		}
+		r.find("address.generic", a.String(), name, mend)
 	}
 	return fmt.Sprintf("%s is %s", a, dns.Show(name))
 }
 
-// confirmed looks whether the name has the address.
-func (r *run) confirmed(ctx context.Context, a netip.Addr, name string) bool {
+// maxNames bounds the names of an address that are looked at (RFC 7208 section 5.5 has the same).
+const maxNames = 10
+
+// confirmed is the name of an address that stands for it, and whether the name has the address. One name that has it is enough
+// (RFC 8601 section 2.7.3), wherever it stands; one that the owner chose is better than a provider's. silent is an
+// answer that did not come, when it could have been the one.
+func (r *run) confirmed(ctx context.Context, a netip.Addr, names []string) (name string, is bool, silent *dns.Answer) {
+	name = names[0]
+	for _, n := range names {
+		back := r.Resolver.Addresses(ctx, n)
+		switch {
+		case slices.Contains(back.Addrs, a):
+			if !is || generic(name, a) {
+				name, is = n, true
+			}
+		case !is && silent == nil && !back.Outcome.Known():
+			name, silent = n, &back
+		}
+	}
+	if is {
+		silent = nil
+	}
+	return name, is, silent
+}
+
+// unconfirmed says that a name does not lead back to its address. Only a name of the domain's own can be given it.
+func (r *run) unconfirmed(ctx context.Context, a netip.Addr, name string) {
 	back := r.Resolver.Addresses(ctx, name)
-	if r.unanswered("address", name, &back, "A and AAAA") {
-		return false
-	}
-	if slices.Contains(back.Addrs, a) {
-		return true
-	}
 	saw := fmt.Sprintf("%s is called %s, which has no address", a, name)
 	if len(back.Addrs) > 0 {
 		saw = fmt.Sprintf("%s is called %s, and that is %s", a, name, join(back.Addrs))
 	}
-	r.find("address.unconfirmed", a.String(), saw, &Mend{Do: "Publish the address under that name.", Add: []Record{{fqdn(name), recordType(a), a.String()}}})
-	return false
+	mend := &Mend{Do: "Publish the address under that name.", Add: []Record{{fqdn(name), recordType(a), a.String()}}}
+	if !r.within(name) {
+		if mend = r.naming(ctx, a); len(mend.Add) > 0 {
+			mend.Remove = r.reverses(a, []string{name})
+		}
+	}
+	r.find("address.unconfirmed", a.String(), saw, mend)
 }
 
 // helo looks at the name that is said in HELO.
@@ -79,7 +109,7 @@ func (r *run) helo(ctx context.Context) {
 	if name == "" {
 		return
 	}
-	say := &Mend{Do: "Let Postfix say the host's name, one that DNS knows.", Set: setName("smtp_helo_name", r.mailName())}
+	say := &Mend{Do: "Let Postfix say the host's name, one that DNS knows (postconf smtp_helo_name).", Set: setName("smtp_helo_name", r.senderName(ctx))}
 	if !strings.Contains(name, ".") || name == "localhost.localdomain" || strings.HasSuffix(name, ".local") || isAddress(name) {
 		r.find("address.helo-syntax", name, "HELO "+name, say)
 		return
@@ -99,15 +129,18 @@ func (r *run) helo(ctx context.Context) {
 	}
 }
 
-// mailName is the name that the host should have, for mends.
-func (r *run) mailName() string {
-	for _, h := range r.hosts() {
-		return h.name
+// unseen says that it is not known what sends the domain's mail, unless it is clear that nothing does.
+func (r *run) unseen() {
+	mx, policy := r.mx(), r.spf
+	switch {
+	case r.Domain == "" || len(r.senders()) > 0 || !mx.Outcome.Known() || mx.Outcome == dns.NoName || !policy().Outcome.Known():
+		return
+	case slices.ContainsFunc(r.hosts(), func(h host) bool { return !h.addrs.Outcome.Known() }):
+		return // it may be one that was silent
+	case len(r.hosts()) == 0 && !letsPass(policy()):
+		return // it takes no mail and lets nobody send
 	}
-	if r.Domain != "" {
-		return "mail." + r.Domain
-	}
-	return "mail.example.org"
+	r.find("address.unseen", r.Domain, "its mail exchangers need not be what sends its mail, and the SPF policy does not name them: name the sending address beside the domain", nil)
 }
 
 func (r *run) reverse(a netip.Addr, name string) Record {
@@ -134,26 +167,3 @@ func join(addrs []netip.Addr) string {
 	}
 	return strings.Join(words, ", ")
 }
-
-// genericWords are what providers put into the names of addresses that are not servers.
-var genericWords = regexp.MustCompile(`(^|[.-])(dyn|dynamic|dsl|adsl|vdsl|cable|dhcp|dialup|dial|pool|pppoe?|client|customers?|cust|broadband|wireless|mobile|nat|static|unassigned|host)[0-9]*[.-]`)
-
-// generic reports whether a name is one that a provider made from the address: it holds three of its octets, all four in
-// hexadecimal, or one beside a word for lines of that sort.
-func generic(name string, a netip.Addr) bool {
-	if !a.Is4() {
-		return false
-	}
-	o := a.As4()
-	numbers := digits.FindAllString(name, -1)
-	held := 0
-	for i := range o {
-		if slices.ContainsFunc(numbers, func(n string) bool { v, err := strconv.Atoi(n); return err == nil && v == int(o[i]) }) {
-			held++
-		}
-	}
-	hex := strings.Contains(name, fmt.Sprintf("%02x%02x%02x%02x", o[0], o[1], o[2], o[3]))
-	return held >= 3 || hex || held >= 1 && genericWords.MatchString(name)
-}
-
-var digits = regexp.MustCompile(`[0-9]+`)

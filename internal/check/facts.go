@@ -68,19 +68,6 @@ func (r *run) findHosts(ctx context.Context) []host {
 	return hosts
 }
 
-// findSenders are the addresses of the target, or else those of its exchangers.
-func (r *run) findSenders() []netip.Addr {
-	senders := slices.Clone(r.Addrs)
-	if len(senders) == 0 {
-		for _, h := range r.hosts() {
-			senders = append(senders, h.addrs.Addrs...)
-		}
-	}
-	slices.SortFunc(senders, netip.Addr.Compare)
-	senders = slices.Compact(senders)
-	return senders[:min(len(senders), MaxAddrs)]
-}
-
 // clock is the time of the check.
 func (r *run) clock() time.Time {
 	if r.Now.IsZero() {

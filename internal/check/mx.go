@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"postward/internal/dns"
@@ -23,8 +24,7 @@ func (r *run) exchangers(ctx context.Context) string {
 			&Mend{Do: "Register the domain, or look whether its delegation ran out. Then publish its records."})
 		return ""
 	case mx.Outcome == dns.NoData:
-		r.find("mx.none", r.Domain, "there is no MX record", &Mend{
-			Do: "Name the host that takes the domain's mail.", Add: []Record{{fqdn(r.Domain), "MX", "10 mail." + fqdn(r.Domain)}}})
+		r.noExchanger(ctx)
 		return ""
 	}
 	for _, x := range mx.Exchangers {
@@ -36,6 +36,35 @@ func (r *run) exchangers(ctx context.Context) string {
 		words = append(words, dns.Show(h.name))
 	}
 	return "mail goes to " + strings.Join(words, ", ")
+}
+
+// noExchanger weighs that there is no MX record. A name below the organization's domain may be there to send only, for
+// bounces or a newsletter: then it is sound as long as it can be seen what it is for.
+func (r *run) noExchanger(ctx context.Context) {
+	mend := &Mend{Do: "Name the host that takes the domain's mail.", Add: []Record{{fqdn(r.Domain), "MX", "10 mail." + fqdn(r.Domain)}}}
+	saw := "there is no MX record"
+	if !r.answerable() {
+		saw += ", and no address"
+	}
+	if (r.answerable() || letsPass(r.spf())) && r.subdomain(ctx) {
+		r.find("mx.sends-only", r.Domain, saw, nil)
+		return
+	}
+	r.find("mx.none", r.Domain, saw, mend)
+}
+
+// answerable reports whether mail to the domain has somewhere to go (RFC 5321 section 5.1).
+func (r *run) answerable() bool {
+	return slices.ContainsFunc(r.hosts(), func(h host) bool { return !h.addrs.Outcome.Known() || len(h.addrs.Addrs) > 0 })
+}
+
+// subdomain reports whether the domain lies below an organization's: DMARC's walk says so (RFC 9989 section 4.10.2), or it
+// is a name in somebody's zone.
+func (r *run) subdomain(ctx context.Context) bool {
+	if f := r.dmarc(); !f.Unknown && f.Organizational != r.Domain {
+		return true
+	}
+	return r.Resolver.Lookup(ctx, r.Domain, dns.SOA).Outcome == dns.NoData
 }
 
 func (r *run) nullExchanger(x dns.Exchanger, of int) {
@@ -66,7 +95,7 @@ func (r *run) exchanger(ctx context.Context, h host) {
 	}
 	if alias := r.Resolver.Lookup(ctx, h.name, dns.CNAME); alias.Outcome == dns.Answered && len(alias.Names) > 0 {
 		r.find("mx.alias", h.name, "CNAME "+alias.Names[0], &Mend{Do: "Name the host itself in the MX record.",
-			Remove: r.exchangerRecords(h.name), Add: []Record{{fqdn(r.Domain), "MX", "10 " + fqdn(alias.Names[0])}}})
+			Remove: r.exchangerRecords(h.name), Add: r.exchangerRecordsAs(h.name, alias.Names[0])})
 	}
 	for _, a := range h.addrs.Addrs {
 		if local(a) {
@@ -84,11 +113,14 @@ func recordType(a netip.Addr) string {
 }
 
 // exchangerRecords are the domain's MX records that name a host.
-func (r *run) exchangerRecords(name string) []Record {
+func (r *run) exchangerRecords(name string) []Record { return r.exchangerRecordsAs(name, name) }
+
+// exchangerRecordsAs are the same records with another host in its place.
+func (r *run) exchangerRecordsAs(name, host string) []Record {
 	var all []Record
 	for _, x := range r.mx().Exchangers {
 		if x.Host == name {
-			all = append(all, Record{fqdn(r.Domain), "MX", fmt.Sprintf("%d %s", x.Preference, fqdn(name))})
+			all = append(all, Record{fqdn(r.Domain), "MX", fmt.Sprintf("%d %s", x.Preference, fqdn(host))})
 		}
 	}
 	return all

@@ -27,8 +27,8 @@ const DefaultTimeout = 1900 * time.Millisecond
 // Target is what is looked at. A part that is missing is found where it can be.
 type Target struct {
 	Domain    string       // the Author Domain, lower case; empty: only the addresses are looked at
-	Addrs     []netip.Addr // what sends its mail; empty: the exchangers' addresses are taken for it
-	HELO      string       // what those say in HELO; empty: the name that leads back to the address
+	Addrs     []netip.Addr // what sends its mail; empty: the exchangers' addresses, where it can be seen that they send too
+	HELO      string       // what those say in HELO; empty: it is not looked at
 	Selectors []string     // of DKIM; empty: the well-known ones
 	Own       bool         // ours, or named by the owner: the tries that only an owner may make are made
 }

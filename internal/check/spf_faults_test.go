@@ -21,6 +21,12 @@ func kept(f fault) fault {
 	return f
 }
 
+// sentFrom is a fault of a domain whose owner says what sends its mail.
+func sentFrom(f fault, senders ...string) fault {
+	f.also = func(w *domainWorld) { w.target.Addrs = addrs(senders...) }
+	return f
+}
+
 func included(n int) (terms string, zone []string) {
 	var words []string
 	for i := range n {
@@ -53,7 +59,8 @@ var spfFaults = map[string]fault{
 	"SPF: redirect beside all":    spfRecord("spf.ignored", own+" redirect=a.example.net -all"),
 	"SPF: terms after all":        spfRecord("spf.ignored", own+" -all ip4:198.51.100.1"),
 	"SPF: a modifier for a term":  spfRecord("spf.ignored", own+" include=a.example.net -all"),
-	"SPF without a sender":        spfRecord("spf.sender", "v=spf1 ip4:192.0.2.25 ip6:2001:db8::25 -all"),
+	"SPF without a sender":        sentFrom(spfRecord("spf.sender", "v=spf1 ip4:192.0.2.25 ip6:2001:db8::25 -all"), "192.0.2.25", "192.0.2.26"),
+	"SPF without a sender's IPv6": spfRecord("spf.sender", "v=spf1 ip4:192.0.2.25 ip4:192.0.2.26 -all"),
 	"SPF: a term twice":           kept(spfRecord("spf.covered", own+" ip4:192.0.2.25 -all")),
 	"SPF: a huge network":         kept(spfRecord("spf.huge", own+" ip4:198.0.0.0/9 -all")),
 	"SPF: a private network":      kept(spfRecord("spf.private", own+" ip4:10.1.0.0/16 -all")),

@@ -202,7 +202,9 @@ var faults = merge(mxFaults, addressFaults, spfFaults, listFaults, dmarcFaults, 
 var mxFaults = map[string]fault{
 	"the domain does not exist": {take: []string{"example.org. ", "_dmarc.", "_mta-sts.", "mta-sts.", "_smtp.", "mail._domainkey.", "mx1.", "mx2."}, put: []string{"77.2.0.192.in-addr.arpa. PTR out.example.net.", "out.example.net. A 192.0.2.77"},
 		also: func(w *domainWorld) { w.target.Addrs, w.target.HELO = addrs("192.0.2.77"), "" }, want: []ID{"mx.nxdomain"}, left: []ID{"mx.nxdomain"}},
-	"no MX":                     {take: []string{"example.org. MX"}, put: []string{"example.org. A 192.0.2.25", "mail.example.org. A 192.0.2.25"}, want: []ID{"mx.none"}},
+	"no MX": {take: []string{"example.org. MX"}, put: []string{"example.org. A 192.0.2.25", "mail.example.org. A 192.0.2.25"}, want: []ID{"mx.none"}},
+	"a subdomain that only sends": kept(fault{put: []string{`bounce.example.org. TXT "v=spf1 ip4:192.0.2.25 -all"`, Text("mail._domainkey.bounce.example.org", goodKey).String()},
+		also: func(w *domainWorld) { w.target.Domain, w.target.Addrs = "bounce.example.org", addrs("192.0.2.25") }, want: []ID{"mx.sends-only"}}),
 	"a null MX":                 {take: []string{"example.org. MX"}, put: []string{"example.org. MX 0 ."}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.null"}, left: []ID{"mx.null"}},
 	"a null MX beside others":   {put: []string{"example.org. MX 0 ."}, want: []ID{"mx.null-mixed"}},
 	"an alias":                  {take: []string{"example.org. MX 20"}, put: []string{"example.org. MX 20 alias.example.org.", "alias.example.org. CNAME mx2.example.org."}, want: []ID{"mx.alias"}},
@@ -213,10 +215,18 @@ var mxFaults = map[string]fault{
 }
 
 var addressFaults = map[string]fault{
-	"no PTR":                     {take: []string{"25.2.0.192"}, want: []ID{"address.no-ptr"}},
-	"no way back":                {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org.", "other.example.org. A 192.0.2.99"}, want: []ID{"address.unconfirmed"}},
-	"a name without an address":  {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org."}, want: []ID{"address.unconfirmed"}},
-	"several names":              {put: []string{"25.2.0.192.in-addr.arpa. PTR www.example.org.", "www.example.org. A 192.0.2.25"}, want: []ID{"address.several-ptr"}},
+	"no PTR":                          {take: []string{"25.2.0.192"}, want: []ID{"address.no-ptr"}},
+	"no way back":                     {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org.", "other.example.org. A 192.0.2.99"}, want: []ID{"address.unconfirmed"}},
+	"a name without an address":       {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR other.example.org."}, want: []ID{"address.unconfirmed"}},
+	"several names":                   {put: []string{"25.2.0.192.in-addr.arpa. PTR www.example.org.", "www.example.org. A 192.0.2.25"}, want: []ID{"address.several-ptr"}},
+	"several names, one of them good": {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR old.example.org.", "25.2.0.192.in-addr.arpa. PTR mx1.example.org."}, want: []ID{"address.several-ptr"}},
+	"a stranger's name":               {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR mail.google.com.", "mail.google.com. A 198.51.100.26"}, want: []ID{"address.unconfirmed"}},
+	"no PTR, mail goes elsewhere":     elsewhere(fault{put: []string{`example.org. TXT "v=spf1 ip4:192.0.2.80 -all"`}, also: func(w *domainWorld) { w.target.Addrs, w.target.HELO = addrs("192.0.2.80"), "" }, want: []ID{"address.no-ptr"}}),
+	"nobody knows what sends": kept(elsewhere(fault{put: []string{`example.org. TXT "v=spf1 include:out.example.net -all"`, `out.example.net. TXT "v=spf1 ip4:203.0.113.0/24 -all"`},
+		also: func(w *domainWorld) { w.target.HELO = "" }, want: []ID{"address.unseen"}})),
+	"no PTR and no SPF":          {take: []string{"25.2.0.192", "example.org. TXT"}, want: []ID{"address.no-ptr", "spf.none"}},
+	"no PTR and a broken SPF":    {take: []string{"25.2.0.192", "example.org. TXT"}, put: []string{`example.org. TXT "v=spf1 mx moo -all"`}, want: []ID{"address.no-ptr", "spf.syntax"}},
+	"no PTR and an SPF for all":  {take: []string{"25.2.0.192", "example.org. TXT"}, put: []string{`example.org. TXT "v=spf1 mx +all"`}, want: []ID{"address.no-ptr", "spf.pass-all"}},
 	"a generic name":             {take: []string{"25.2.0.192"}, put: []string{"25.2.0.192.in-addr.arpa. PTR 192-0-2-25.dsl.example.net.", "192-0-2-25.dsl.example.net. A 192.0.2.25"}, want: []ID{"address.generic"}},
 	"a private sender":           {also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25", "192.168.1.2") }, want: []ID{"address.private"}, left: []ID{"address.private"}},
 	"HELO localhost":             {also: func(w *domainWorld) { w.target.HELO = "localhost" }, want: []ID{"address.helo-syntax"}},
@@ -224,6 +234,14 @@ var addressFaults = map[string]fault{
 	"HELO that nobody knows":     {also: func(w *domainWorld) { w.target.HELO = "nowhere.example.org" }, want: []ID{"address.helo-unresolved"}},
 	"HELO of another host":       {put: []string{"www.example.org. A 192.0.2.80"}, also: func(w *domainWorld) { w.target.HELO, w.target.Addrs = "www.example.org", addrs("192.0.2.25") }, want: []ID{"address.helo"}},
 	"nobody answers for the PTR": {also: func(w *domainWorld) { w.fail["25.2.0.192.in-addr.arpa"] = dns.Failure }, want: []ID{"address.unknown"}, left: []ID{"address.unknown"}},
+}
+
+// elsewhere is a fault of a domain whose mail goes to somebody else's exchanger.
+func elsewhere(f fault) fault {
+	f.take = append(f.take, "example.org. MX", "example.org. TXT", "_mta-sts.")
+	f.put = append(f.put, "example.org. MX 1 in.filter.example.net.", "in.filter.example.net. A 198.51.100.26")
+	f.want, f.left = append(f.want, "mta-sts.none"), append(f.left, "mta-sts.none")
+	return f
 }
 
 func merge(all ...map[string]fault) map[string]fault {
