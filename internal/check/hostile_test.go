@@ -246,3 +246,23 @@ func TestAKeyIsNowhereShown(t *testing.T) {
 		}
 	}
 }
+
+// TestAPolicyThatIsTooLargeIsShownInPart: a stranger's record may have a thousand terms, and each a fault.
+func TestAPolicyThatIsTooLargeIsShownInPart(t *testing.T) {
+	w := newWorld()
+	var words []string
+	for i := range 500 {
+		words = append(words, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i / 250), byte(i % 250), 0}), 24).String())
+	}
+	f := spfRecord("", own+" ip4:"+strings.Join(words, " ip4:")+" -all")
+	f.plant(t, w)
+	var private []Finding
+	for _, f := range w.check(t) {
+		if f.ID == "spf.private" {
+			private = append(private, f)
+		}
+	}
+	if len(private) != maxSame || !strings.HasSuffix(private[maxSame-1].Seen, ", and 480 more") {
+		t.Errorf("%d findings; the last: %+v", len(private), private[len(private)-1])
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ import (
 const (
 	MaxHosts = 10 // mail exchangers that are looked at
 	MaxAddrs = 20 // addresses: of the target, and of its exchangers
+	maxSame  = 20 // findings with one ID: a stranger's record may have a thousand terms
 )
 
 // DefaultTimeout lets a person have the whole answer within two seconds.
@@ -89,6 +91,7 @@ type run struct {
 	mu   sync.Mutex
 	emit func(Finding)
 	all  []Finding
+	many map[ID]int // how often each was found
 }
 
 // Run looks at a target until everything is known, or the time is over. Every finding is given to emit as it is
@@ -100,7 +103,7 @@ func Run(ctx context.Context, c Config, t Target, emit func(Finding)) Report {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	began := time.Now()
-	r := &run{Config: c, Target: t, emit: emit}
+	r := &run{Config: c, Target: t, emit: emit, many: map[ID]int{}}
 	r.learn(ctx)
 	var all sync.WaitGroup
 	for _, t := range topics {
@@ -111,6 +114,7 @@ func Run(ctx context.Context, c Config, t Target, emit func(Finding)) Report {
 		})
 	}
 	all.Wait()
+	r.countRest()
 	slices.SortStableFunc(r.all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Grade, a.Grade), cmp.Compare(a.ID.urgency(), b.ID.urgency()), cmp.Compare(a.Subject, b.Subject))
 	})
@@ -134,9 +138,22 @@ func (r *run) find(id ID, subject, saw string, mend *Mend) {
 	f := Finding{Topic: id.Topic(), ID: id, Subject: seen(subject), Grade: e.grade, Title: e.title, Seen: seen(saw), Why: e.why, Mend: mend}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.many[id]++; r.many[id] > maxSame {
+		return
+	}
 	r.all = append(r.all, f)
 	if r.emit != nil {
 		r.emit(f)
+	}
+}
+
+// countRest lets the last finding of each ID say how many more there were.
+func (r *run) countRest() {
+	for i, f := range slices.Backward(r.all) {
+		if rest := r.many[f.ID] - maxSame; rest > 0 {
+			r.all[i].Seen += fmt.Sprintf(", and %d more", rest)
+			r.many[f.ID] = 0
+		}
 	}
 }
 

@@ -259,3 +259,13 @@ func addrs(all ...string) []netip.Addr {
 	}
 	return parsed
 }
+
+func TestAnAliasKeepsItsPreference(t *testing.T) {
+	w := newWorld()
+	f := mxFaults["an alias"]
+	f.plant(t, w)
+	found := w.check(t)
+	if len(found) != 1 || found[0].Mend.Add[0].Value != "20 mx2.example.org." {
+		t.Errorf("%+v", found)
+	}
+}
