@@ -40,6 +40,7 @@ var catalogue = []entry{
 	{"spf.syntax", Fault, "the SPF record cannot be read", "RFC 7208 section 4.6: one bad term makes the whole policy a permanent error."},
 	{"spf.include", Fault, "a part of the policy is missing or broken", "RFC 7208 section 5.2: an include or redirect without a sound record makes the whole policy a permanent error."},
 	{"spf.lookups", Fault, "the policy asks too much", "RFC 7208 section 4.6.4: after ten lookups receivers stop with a permanent error."},
+	{"spf.voids", Fault, "too many terms that lead to nothing", "RFC 7208 section 4.6.4: after two lookups without an answer receivers stop with a permanent error; for them there is no policy."},
 	{"spf.none", Fault, "no SPF record", "Gmail, Yahoo, Microsoft and Apple want one; without it anybody can send in the domain's name."},
 	{"dkim.missing", Fault, "no DKIM key where one should be", "Receivers cannot verify what is signed with this selector; for them it is not signed."},
 	{"dkim.broken", Fault, "the DKIM key cannot be read", "RFC 6376 section 6.1.2: a record with a mistake is no key; what is signed with it fails."},

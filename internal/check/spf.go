@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,9 +23,9 @@ func (r *run) policy(ctx context.Context) string {
 	if !tree.Outcome.Known() {
 		p.say("spf.unknown", "asked for TXT: "+tree.Outcome.String(), "")
 	} else {
-		p.look()
+		p.look(ctx)
 	}
-	p.tell()
+	p.tell(ctx)
 	r.heloPolicy(ctx)
 	return p.seen()
 }
@@ -39,6 +38,8 @@ type policy struct {
 	gone  map[*spf.Node]bool // terms that the corrected record has no more
 	added []string           // and those that it has besides
 	end   string             // what it ends with; empty: as before
+	lost  bool               // somebody who passes, or was meant to, may not pass by it
+	all   bool               // everybody passes
 }
 
 type found struct {
@@ -48,18 +49,24 @@ type found struct {
 
 func (p *policy) say(id ID, saw, do string) { p.found = append(p.found, found{id, saw, do}) }
 
-func (p *policy) look() {
+func (p *policy) look(ctx context.Context) {
 	switch {
 	case p.tree.Has(spf.SeveralRecords) && p.tree.Text != "" && len(p.records()) > 1:
-		p.several()
+		p.several(ctx)
 	case p.tree.Text == "":
 		p.none()
 	default:
-		p.record()
-		p.terms()
-		p.whole()
+		p.parts()
 		p.senderAddrs()
 	}
+}
+
+// parts looks at all that the policy is made of.
+func (p *policy) parts() {
+	p.all = everybody(p.tree)
+	p.record()
+	p.terms()
+	p.whole()
 }
 
 func (p *policy) none() {
@@ -69,32 +76,25 @@ func (p *policy) none() {
 			saw = "almost one, but not for any receiver: " + remark.Text
 		}
 	}
-	p.added, p.end = p.networks(func(netip.Addr) bool { return true }), "-all"
-	p.say("spf.none", saw, "Say which addresses send the domain's mail. Whoever else sends it, a newsletter service perhaps, belongs in there too.")
+	p.say("spf.none", saw, "Say which addresses send the domain's mail, and end the record with -all when every sender is in it. "+
+		"Whoever else sends it, a newsletter service perhaps, belongs in there too. A domain that never sends says v=spf1 -all.")
 }
 
-// several makes one record of many: the terms of each, once, and the last one's end.
-func (p *policy) several() {
-	p.end = "~all"
-	for _, text := range p.records() {
-		record := spf.Parse(text)
-		for _, term := range record.Terms {
-			switch {
-			case term.Kind == spf.All:
-				p.end = term.Text
-			case term.Qualifier != "" && !slices.Contains(p.added, term.Text):
-				p.added = append(p.added, term.Text)
-			}
-		}
-	}
-	for _, n := range p.tree.Nodes {
-		p.gone[n] = true
-	}
+// several makes one record of many. What is wrong in that one is mended with it, and not said: nobody published it.
+func (p *policy) several(ctx context.Context) {
 	p.say("spf.several", fmt.Sprintf("%d records: %s", len(p.records()), strings.Join(p.records(), " | ")), "Make one record of them.")
+	said := p.found
+	p.tree = p.walk(ctx, merged(p.records()))
+	p.retype()
+	p.parts()
+	p.found = said
 }
 
 // record says what is so about the record as a whole.
 func (p *policy) record() {
+	if p.tree.Has(spf.SyntaxError) || p.tree.Has(spf.WrongFamily) {
+		p.retype()
+	}
 	for _, remark := range p.tree.Remarks {
 		switch remark.Mark {
 		case spf.SyntaxError, spf.WrongFamily:
@@ -127,31 +127,34 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 	}
 	switch remark.Mark {
 	case spf.TargetNone, spf.TargetBroken, spf.Loop:
-		p.gone[n] = true
+		p.drop(n)
 		p.say("spf.include", saw, "Take it out, or tell the owner of the other record; as it is, the whole policy counts for nothing.")
 	case spf.PassAll:
-		p.end = "-all"
-		p.say("spf.pass-all", saw, "End the record with -all, or with ~all while you look who sends in your name.")
+		p.end = "~all"
+		p.say("spf.pass-all", saw, "Name what sends the mail, and end the record with ~all; with -all when every sender is in it.")
 	case spf.NeutralAll:
 		p.end = "~all"
 		p.say("spf.open-end", saw, "End the record with ~all, and with -all when every sender is in it.")
 	case spf.UsesPTR:
-		p.gone[n] = true
+		p.drop(n)
 		p.say("spf.ptr", saw, "Take it out; name the addresses.")
 	case spf.RedirectIgnored, spf.AfterAll:
-		p.gone[n] = true
+		p.drop(n)
 		p.say("spf.ignored", saw, "Take it out, or put it before all.")
 	case spf.UnknownModifier:
-		p.gone[n] = true
+		p.drop(n)
+		p.lost = p.lost || remark.Text != "" // a term was meant by it
 		p.say("spf.ignored", saw, "Take it out, or write what was meant.")
 	case spf.Void, spf.BadName, spf.NullExchanger:
-		p.gone[n] = true
-		p.say("spf.void", saw, "Take it out: nobody sends from there.")
+		p.void(n, saw)
 	case spf.TooManyExchangers:
 		p.say("spf.lookups", saw+" hosts, 10 may be", "Name the addresses with ip4 and ip6 instead.")
-		p.gone[n], p.added = true, append(p.added, networks(n)...)
+		p.drop(n, networks(n)...)
+		p.lost = true // only ten of them were asked for
 	case spf.HugeNetwork:
-		p.say("spf.huge", saw, "")
+		if !p.all {
+			p.say("spf.huge", saw, "")
+		}
 	case spf.NotPublic:
 		p.say("spf.private", saw, "")
 	case spf.Covered:
@@ -161,16 +164,28 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 	}
 }
 
+// void says that a term leads to nothing, or in a part: then the rest of it stays.
+func (p *policy) void(n *spf.Node, saw string) {
+	if len(n.Networks) > 0 || hasMark(n, spf.Unanswered) {
+		p.say("spf.void", saw, "Give the host an address, or take it out of what names it.")
+		return
+	}
+	p.drop(n)
+	p.say("spf.void", saw, "Take it out: nobody sends from there.")
+}
+
 // target says what is wrong in a record that is not the domain's own but counts as if it were.
 func (p *policy) target(n *spf.Node) {
 	for _, m := range []spf.Mark{spf.TargetNone, spf.TargetBroken, spf.Loop, spf.PassAll} {
 		if !n.Child.Has(m) || p.gone[n] {
 			continue
 		}
-		p.gone[n] = true
 		if m == spf.PassAll {
+			p.drop(n, narrow(n)...)
+			p.lost = true
 			p.say("spf.pass-all", n.Text+": everybody passes in there", "Take it out, and ask its owner about it.")
 		} else {
+			p.drop(n)
 			p.say("spf.include", n.Text+": in there: "+m.String(), "Take it out until its owner has mended it; as it is, the whole policy counts for nothing.")
 		}
 	}
@@ -181,80 +196,37 @@ func (p *policy) target(n *spf.Node) {
 
 // whole says what is so about the tree.
 func (p *policy) whole() {
+	if p.all {
+		p.openNetworks()
+	}
 	for _, remark := range p.tree.Remarks {
 		switch remark.Mark {
 		case spf.TooManyLookups:
 			p.flatten()
-			p.say("spf.lookups", remark.Text, "Take out what nobody sends with any more. The record here names the networks of the costliest terms instead; look now and then whether they still are the same.")
+			p.say("spf.lookups", remark.Text, "Take out what nobody sends with any more, or name networks in the place of the costliest terms; look now and then whether they still are the same.")
 		case spf.TooManyVoids:
-			p.say("spf.void", remark.Text, "Take out what leads to nothing.")
+			p.say("spf.voids", remark.Text, "Take out what leads to nothing.")
 		}
 	}
 }
 
-// flatten puts networks in the place of the costliest terms, until no more than ten lookups are left.
-func (p *policy) flatten() {
-	nodes := slices.Clone(p.tree.Nodes)
-	slices.SortStableFunc(nodes, func(a, b *spf.Node) int { return cost(b) - cost(a) })
-	left := p.tree.Lookups
-	for _, n := range nodes {
-		if left <= spf.MaxLookups || cost(n) == 0 {
-			return
-		}
-		if nets := networks(n); len(nets) > 0 && !p.gone[n] {
-			left -= cost(n)
-			p.gone[n], p.added = true, append(p.added, nets...)
+// openNetworks takes out the networks that come to everybody, and says so where +all has not said it already.
+func (p *policy) openNetworks() {
+	said := slices.ContainsFunc(p.found, func(f found) bool { return f.id == "spf.pass-all" })
+	var saw []string
+	for _, n := range p.tree.Nodes {
+		if !p.gone[n] && slices.ContainsFunc(passed(n), wide) {
+			p.drop(n, narrow(n)...)
+			p.lost = true
+			saw = append(saw, n.Text)
 		}
 	}
-}
-
-// cost is how many lookups a term causes.
-func cost(n *spf.Node) int {
-	switch n.Kind {
-	case spf.Include:
-		if n.Child != nil {
-			return 1 + n.Child.Lookups
-		}
-		return 1
-	case spf.A, spf.MX:
-		return 1
+	if len(saw) == 0 {
+		saw = append(saw, p.tree.Text)
 	}
-	return 0
-}
-
-// networks are those that a term lets pass, as terms; none when they cannot be named all.
-func networks(n *spf.Node) (terms []string) {
-	if n.Qualifier != spf.Pass {
-		return nil
+	if !said {
+		p.say("spf.pass-all", "half of the internet or more passes: "+strings.Join(saw, " "), "Name what sends the mail instead.")
 	}
-	for _, net := range n.Networks {
-		terms = append(terms, networkTerm(net))
-	}
-	if n.Child == nil {
-		return terms
-	}
-	for _, inner := range n.Child.Nodes {
-		if inner.Kind == spf.All || inner.Qualifier == "" && inner.Kind != spf.Redirect {
-			continue
-		}
-		nets := networks(inner)
-		if len(nets) == 0 {
-			return nil
-		}
-		terms = append(terms, nets...)
-	}
-	return terms
-}
-
-func networkTerm(net netip.Prefix) string {
-	kind := "ip6:"
-	if net.Addr().Is4() {
-		kind = "ip4:"
-	}
-	if net.IsSingleIP() {
-		return kind + net.Addr().String()
-	}
-	return kind + net.String()
 }
 
 // senderAddrs looks whether those who send may.
@@ -264,19 +236,8 @@ func (p *policy) senderAddrs() {
 		if local(a) || v.Result == spf.Pass || v.Result == spf.Unknown || v.Result == spf.TempError || v.Result == spf.PermError {
 			continue // what makes an error of it has been said
 		}
-		p.added = append(p.added, networkTerm(netip.PrefixFrom(a, a.BitLen())))
 		p.say("spf.sender", fmt.Sprintf("%s sends the domain's mail and comes to %s", a, v.Result), "Put the address into the record.")
 	}
-}
-
-// networks are terms for the addresses that send and are wanted.
-func (p *policy) networks(wanted func(netip.Addr) bool) (terms []string) {
-	for _, a := range p.senders() {
-		if !local(a) && wanted(a) {
-			terms = append(terms, networkTerm(netip.PrefixFrom(a, a.BitLen())))
-		}
-	}
-	return terms
 }
 
 // records are the texts of the domain that are SPF records.
@@ -290,52 +251,48 @@ func (p *policy) records() []string {
 	return all
 }
 
-// corrected is the record as it should be. A redirect stays where there is no end of its own.
-func (p *policy) corrected() string {
-	words := []string{"v=spf1"}
-	var end string
-	for _, n := range p.tree.Nodes {
-		switch {
-		case n.Kind == spf.All || n.Kind == spf.Redirect:
-			if !p.gone[n] {
-				end = n.Text
-			}
-		case !p.gone[n]:
-			words = append(words, n.Text)
-		}
-	}
-	for _, term := range p.added {
-		if !slices.Contains(words, term) {
-			words = append(words, term)
-		}
-	}
-	if p.end != "" || end == "" {
-		end = p.end
-	}
-	if end == "" {
-		end = "~all"
-	}
-	return strings.Join(append(words, end), " ")
-}
-
-// tell emits what was found. The record that mends all of it stands with the most urgent finding, once.
-func (p *policy) tell() {
+// tell emits what was found. The record that mends all of it stands with the most urgent finding, once; when there is none,
+// the words have to do.
+func (p *policy) tell(ctx context.Context) {
 	slices.SortStableFunc(p.found, func(a, b found) int { return a.id.place() - b.id.place() })
 	var told ID
+	record := ""
+	if slices.ContainsFunc(p.found, func(f found) bool { return f.do != "" }) {
+		record = p.corrected(ctx)
+	}
 	for _, f := range p.found {
 		var mend *Mend
 		switch {
 		case f.do == "":
+		case record == "":
+			mend = &Mend{Do: f.do + p.wanting()}
 		case told == "":
-			told, mend = f.id, &Mend{Do: f.do, Add: []Record{Text(p.Domain, p.corrected())}}
-			for _, text := range p.records() {
-				mend.Remove = append(mend.Remove, Text(p.Domain, text))
-			}
+			told, mend = f.id, p.replacement(f.do, record)
 		default:
 			mend = &Mend{Do: f.do + " The record at " + string(told) + " does it."}
 		}
 		p.find(f.id, p.Domain, f.saw, mend)
 	}
+}
+
+// replacement puts a record in the place of what there is.
+func (p *policy) replacement(do, record string) *Mend {
+	if p.lost {
+		do += " The record ends with ~all: make it -all when every sender is in it."
+	}
+	mend := &Mend{Do: do, Add: []Record{Text(p.Domain, record)}}
+	for _, text := range p.records() {
+		mend.Remove = append(mend.Remove, Text(p.Domain, text))
+	}
+	return mend
+}
+
+// wanting says what a record could not be made without.
+func (p *policy) wanting() string {
+	if len(p.senders()) > 0 {
+		return ""
+	}
+	return " Name the sending address beside the domain, and a record is written for it."
 }
 
 // seen is the policy in one line.

@@ -15,6 +15,13 @@ func spfRecord(want ID, text string, more ...string) fault {
 	return fault{take: []string{"example.org. TXT"}, put: append([]string{Text("example.org", text).String()}, more...), want: []ID{want}}
 }
 
+// spfRecord2 is spfRecord for a fault with others behind it.
+func spfRecord2(want []ID, text string) fault {
+	f := spfRecord(want[0], text)
+	f.want = want
+	return f
+}
+
 // kept is a fault whose end is not a record's business.
 func kept(f fault) fault {
 	f.left = f.want
@@ -36,17 +43,35 @@ func included(n int) (terms string, zone []string) {
 	return strings.Join(words, " "), zone
 }
 
+// elevenExists asks eleven times, and nothing of it can be named.
+var elevenExists = own + " exists:%{i}." + strings.Join(strings.Split("abcdefghijk", ""), ".example.net exists:%{i}.") + ".example.net -all"
+
 var elevenTerms, elevenRecords = included(11)
 
 var spfFaults = map[string]fault{
-	"no SPF for HELO":             {take: []string{"mx1.example.org. TXT"}, want: []ID{"spf.helo"}},
-	"no SPF":                      {take: []string{"example.org. TXT"}, want: []ID{"spf.none"}},
-	"almost SPF":                  spfRecord("spf.none", "v=spf 1 -all"),
-	"several SPF records":         {put: []string{`example.org. TXT "v=spf1 ip4:192.0.2.99 ~all"`}, want: []ID{"spf.several"}},
-	"SPF with a typing error":     spfRecord("spf.syntax", own+" ipv4:192.0.2.1 -all"),
-	"SPF with the wrong family":   spfRecord("spf.syntax", own+" ip4:2001:db8::1 -all"),
-	"SPF: everybody":              spfRecord("spf.pass-all", own+" +all"),
-	"SPF: everybody, included":    spfRecord("spf.pass-all", own+" include:all.example.net -all", `all.example.net. TXT "v=spf1 +all"`),
+	"no SPF for HELO":                      {take: []string{"mx1.example.org. TXT"}, want: []ID{"spf.helo"}},
+	"no SPF":                               {take: []string{"example.org. TXT"}, want: []ID{"spf.none"}},
+	"almost SPF":                           spfRecord("spf.none", "v=spf 1 -all"),
+	"several SPF records":                  {put: []string{`example.org. TXT "v=spf1 ip4:192.0.2.99 ~all"`}, want: []ID{"spf.several"}},
+	"SPF with a typing error":              spfRecord("spf.syntax", own+" ipv4:192.0.2.1 -all"),
+	"SPF with the wrong family":            spfRecord("spf.syntax", own+" ip4:2001:db8::1 -all"),
+	"SPF: everybody":                       spfRecord("spf.pass-all", own+" +all"),
+	"SPF: everybody, included":             spfRecord("spf.pass-all", own+" include:all.example.net -all", `all.example.net. TXT "v=spf1 +all"`),
+	"SPF: everybody, by one":               spfRecord("spf.pass-all", "v=spf1 ip4:0.0.0.0/0 ip6:::/0 -all"),
+	"SPF: everybody, by halves":            spfRecord("spf.pass-all", "v=spf1 ip4:0.0.0.0/1 ip4:128.0.0.0/1 ip6:2001:db8::25 -all"),
+	"SPF: everybody by IPv6":               spfRecord("spf.pass-all", own[:len(own)-len(" ip6:2001:db8::25")]+" ip6:2000::/3 -all"),
+	"SPF: everybody, and no more":          spfRecord("spf.pass-all", "v=spf1 +all"),
+	"SPF: ptr, and no more":                spfRecord("spf.ptr", "v=spf1 ptr -all"),
+	"SPF: ip for ip4":                      spfRecord("spf.syntax", "v=spf1 ip:192.0.2.25 ip:192.0.2.26 ip:2001:db8::25 -all"),
+	"SPF: an address alone":                spfRecord("spf.syntax", "v=spf1 192.0.2.25 +192.0.2.26 ip6:2001:db8::25 -all"),
+	"SPF: include of nothing, and no more": spfRecord("spf.include", "v=spf1 include:none.example.net -all", "none.example.net. A 198.51.100.1"),
+	"SPF: redirect to nothing":             spfRecord("spf.include", "v=spf1 redirect=none.example.net", "none.example.net. A 198.51.100.1"),
+	"SPF: an exchanger unknown":            {take: []string{"example.org. TXT"}, put: []string{`example.org. TXT "v=spf1 mx -all"`, "example.org. MX 30 mx3.example.org."}, want: []ID{"spf.void", "mx.unresolved"}},
+	"SPF: three names without address":     spfRecord2([]ID{"spf.voids", "spf.void"}, "v=spf1 a:v1.example.net a:v2.example.net a:v3.example.net "+own[7:]+" -all"),
+	"SPF: voids in an include":             kept(spfRecord("spf.voids", own+" include:v.example.net -all", `v.example.net. TXT "v=spf1 a:v1.example.net a:v2.example.net a:v3.example.net -all"`)),
+	"several SPF records, one a redirect": {take: []string{"example.org. TXT"}, put: []string{`example.org. TXT "v=spf1 ip4:192.0.2.25 ~all"`, `example.org. TXT "v=spf1 redirect=r.example.net"`,
+		`r.example.net. TXT "v=spf1 ip4:192.0.2.26 ip6:2001:db8::25 -all"`}, want: []ID{"spf.several"}},
+	"SPF: eleven exists":          kept(spfRecord("spf.lookups", elevenExists)),
 	"SPF: nobody fails":           spfRecord("spf.open-end", own+" ?all"),
 	"SPF without an end":          spfRecord("spf.open-end", own),
 	"SPF: ptr":                    spfRecord("spf.ptr", own+" ptr -all"),
