@@ -1,6 +1,9 @@
 package check
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Met says whether a requirement is met.
 type Met string
@@ -34,31 +37,34 @@ func (q Requirement) Sign() Grade {
 }
 
 // requirement is how one is judged: not met when a finding of against is there, not learned when one of the topics is
-// not; without either it cannot be seen.
+// not, or when one of open says that what it is about was not seen; without a topic it cannot be seen.
 type requirement struct {
 	name, who string
 	against   []ID
 	of        []Topic
+	open      []ID
 }
 
 var (
-	againstSPF  = []ID{"spf.none", "spf.several", "spf.syntax", "spf.include", "spf.lookups", "spf.sender"}
+	againstSPF  = []ID{"spf.none", "spf.several", "spf.syntax", "spf.include", "spf.lookups", "spf.voids", "spf.sender"}
 	againstDKIM = []ID{"dkim.missing", "dkim.broken", "dkim.several", "dkim.revoked", "dkim.short", "dkim.sha1", "dkim.service"}
+	noKey       = []ID{"dkim.unseen", "dkim.wildcard"}
+	noSender    = []ID{"address.unseen", "address.private"}
 )
 
 var requirements = []requirement{
-	{"SPF passes", "Gmail, Yahoo, Microsoft, Apple", againstSPF, []Topic{"spf"}},
-	{"DKIM verifies", "Gmail, Yahoo, Microsoft, Apple", againstDKIM, []Topic{"dkim"}},
-	{"a DMARC record, p=none at least", "Gmail, Yahoo, Microsoft, Apple: who sends much", []ID{"dmarc.none", "dmarc.several", "dmarc.broken"}, []Topic{"dmarc"}},
-	{"From is the domain of SPF or DKIM", "Gmail, Yahoo, Microsoft: who sends much", nil, nil},
-	{"the address has a name that leads back to it, and is no home line's", "all", []ID{"address.no-ptr", "address.unconfirmed", "address.generic"}, []Topic{"address"}},
-	{"mail is sent with TLS", "Gmail", nil, nil},
-	{"a DKIM key of 1024 bits, better 2048", "Gmail, Yahoo", []ID{"dkim.short"}, []Topic{"dkim"}},
-	{"fewer than 1 complaint in 1000 mails", "Gmail, Yahoo", nil, nil},
-	{"advertising can be left with one click (RFC 8058)", "Gmail, Yahoo: who sends much", nil, nil},
-	{"one From, a Message-ID, a Date", "all", nil, nil},
-	{"who passes mail on adds ARC, and nobody writes as gmail.com", "Gmail, Yahoo, Apple", nil, nil},
-	{"the sender's domain exists and can be answered", "Yahoo", []ID{"mx.nxdomain", "mx.null", "mx.unresolved"}, []Topic{"mx"}},
+	{"SPF passes", "Gmail, Yahoo, Microsoft, Apple", againstSPF, []Topic{"spf"}, noSender},
+	{"DKIM verifies", "Gmail, Yahoo, Microsoft, Apple", againstDKIM, []Topic{"dkim"}, noKey},
+	{"a DMARC record, p=none at least", "Gmail, Yahoo, Microsoft, Apple: who sends much", []ID{"dmarc.none", "dmarc.several", "dmarc.broken"}, []Topic{"dmarc"}, nil},
+	{"From is the domain of SPF or DKIM", "Gmail, Yahoo, Microsoft: who sends much", nil, nil, nil},
+	{"the address has a name that leads back to it, and is no home line's", "all", []ID{"address.no-ptr", "address.unconfirmed", "address.generic"}, []Topic{"address"}, noSender},
+	{"mail is sent with TLS", "Gmail", nil, nil, nil},
+	{"a DKIM key of 1024 bits, better 2048", "Gmail, Yahoo", []ID{"dkim.short"}, []Topic{"dkim"}, noKey},
+	{"fewer than 1 complaint in 1000 mails", "Gmail, Yahoo", nil, nil, nil},
+	{"advertising can be left with one click (RFC 8058)", "Gmail, Yahoo: who sends much", nil, nil, nil},
+	{"one From, a Message-ID, a Date", "all", nil, nil, nil},
+	{"who passes mail on adds ARC, and nobody writes as gmail.com", "Gmail, Yahoo, Apple", nil, nil, nil},
+	{"the sender's domain exists and can be answered", "Yahoo", []ID{"mx.nxdomain", "mx.null", "mx.unresolved", "mx.none", "mx.sends-only"}, []Topic{"mx"}, nil},
 }
 
 // requirements holds what was found against what receivers ask for.
@@ -73,10 +79,11 @@ func (r *run) requirements() (all []Requirement) {
 		}
 		for _, f := range r.all {
 			switch {
+			case !r.tells(f.ID):
 			case slices.Contains(q.against, f.ID):
 				is.Met = No
 				is.By = append(is.By, f.ID)
-			case slices.Contains(q.of, f.Topic) && (f.ID == f.Topic.unknown() || f.ID == "dkim.unseen" || f.ID == "dkim.wildcard"):
+			case slices.Contains(q.open, f.ID) || slices.Contains(q.of, f.Topic) && f.ID == f.Topic.unknown():
 				is.By = append(is.By, f.ID)
 				if is.Met == Yes {
 					is.Met = Maybe
@@ -93,4 +100,16 @@ func (r *run) requirements() (all []Requirement) {
 		all = append(all, is)
 	}
 	return all
+}
+
+// tells reports whether a finding says something of the requirements. Without an MX record mail goes to the domain's address,
+// when it has one; and a private address tells nothing beside one that the world sees.
+func (r *run) tells(id ID) bool {
+	switch id {
+	case "mx.none", "mx.sends-only":
+		return !r.answerable()
+	case "address.private":
+		return !slices.ContainsFunc(r.senders(), func(a netip.Addr) bool { return !local(a) })
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,15 @@ func senders(t *testing.T, change func(*domainWorld)) (map[string]Requirement, R
 	return all, r
 }
 
+const (
+	answered = "the sender's domain exists and can be answered"
+	hasName  = "the address has a name that leads back to it, and is no home line's"
+)
+
+func takeOut(w *domainWorld, begin string) {
+	w.lines = slices.DeleteFunc(w.lines, func(line string) bool { return strings.HasPrefix(line, begin) })
+}
+
 func TestWhatReceiversAskIsMetOrNot(t *testing.T) {
 	for name, c := range map[string]struct {
 		plant func(*domainWorld)
@@ -39,6 +49,14 @@ func TestWhatReceiversAskIsMetOrNot(t *testing.T) {
 		"no selector": {func(w *domainWorld) { f := faults["a key at an unusual selector"]; f.plant(t, w) },
 			map[string]Met{"DKIM verifies": Maybe, "a DKIM key of 1024 bits, better 2048": Maybe}, "4 are met, 2 were not learned;"},
 		"no name": {func(w *domainWorld) { f := faults["no PTR"]; f.plant(t, w) }, map[string]Met{"the address has a name that leads back to it, and is no home line's": No}, "1 not: the address has"},
+		"voids":   {func(w *domainWorld) { f := faults["SPF: three names without address"]; f.plant(t, w) }, map[string]Met{"SPF passes": No}, "1 not: SPF passes (spf.voids);"},
+		"no MX and no address": {func(w *domainWorld) { takeOut(w, "example.org. MX"); w.target.Addrs = addrs("192.0.2.25") },
+			map[string]Met{answered: No}, "1 not: the sender's domain exists and can be answered (mx.none);"},
+		"no MX but an address": {func(w *domainWorld) { f := faults["no MX"]; f.plant(t, w) }, nil, "6 are met;"},
+		"a private sender": {func(w *domainWorld) { w.target.Addrs, w.target.HELO = addrs("192.168.1.2"), "" },
+			map[string]Met{hasName: Maybe, "SPF passes": Maybe}, "4 are met, 2 were not learned;"},
+		"a private sender and another": {func(w *domainWorld) { f := faults["a private sender"]; f.plant(t, w) }, nil, "6 are met;"},
+		"no sender":                    {func(w *domainWorld) { f := faults["nobody knows what sends"]; f.plant(t, w) }, map[string]Met{hasName: Maybe, "SPF passes": Maybe}, "4 are met, 2 were not learned;"},
 	} {
 		all, r := senders(t, c.plant)
 		for asked, q := range all {
