@@ -25,28 +25,32 @@ func (r *run) findSenders() []netip.Addr {
 // sending are the addresses of an exchanger that can be taken for senders. What takes the domain's mail need not send it: a
 // filter stands in the MX records only, and is the business of whoever runs it. So the SPF policy is asked. An address that
 // it lets pass sends; and so does a host of the domain's own by its other addresses then, for a forgotten IPv6 is what its owner
-// must be told. Where no policy can be gone by, the domain's own hosts are taken: on one small server, they are it.
+// must be told. Where the policy is broken or says nothing, what it names is taken, and the domain's own hosts: on one small
+// server, they are it.
 func (r *run) sending(h host) (all []netip.Addr) {
-	own := r.within(h.name)
-	if r.named(h.name) || own && r.vague() {
+	own, vague := r.within(h.name), r.vague()
+	if r.named(h.name) || own && vague {
 		return h.addrs.Addrs
 	}
 	for _, a := range h.addrs.Addrs {
-		switch r.spf().Result(a).Result {
-		case spf.Pass:
-			if !r.vague() {
-				all = append(all, a)
-			}
-		case spf.None, spf.PermError, spf.TempError, spf.Unknown:
-			if own {
-				return h.addrs.Addrs
-			}
+		is := r.spf().Result(a).Result
+		broken := is == spf.None || is == spf.PermError || is == spf.TempError || is == spf.Unknown
+		switch {
+		case own && broken:
+			return h.addrs.Addrs
+		case is == spf.Pass && !vague, (is == spf.Pass || broken) && r.meant(a):
+			all = append(all, a)
 		}
 	}
 	if own && len(all) > 0 {
 		return h.addrs.Addrs
 	}
 	return all
+}
+
+// meant reports whether the SPF record names an address, whatever else is wrong with it.
+func (r *run) meant(a netip.Addr) bool {
+	return slices.ContainsFunc(passing(r.spf()), func(n netip.Prefix) bool { return !wide(n) && n.Contains(a) })
 }
 
 // named reports whether the name is what the senders say in HELO.
