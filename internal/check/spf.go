@@ -277,7 +277,7 @@ func (p *policy) tell(ctx context.Context) {
 
 // replacement puts a record in the place of what there is.
 func (p *policy) replacement(do, record string) *Mend {
-	if p.lost {
+	if p.lost && !strings.Contains(do, "-all") {
 		do += " The record ends with ~all: make it -all when every sender is in it."
 	}
 	mend := &Mend{Do: do, Add: []Record{Text(p.Domain, record)}}
