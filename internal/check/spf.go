@@ -170,7 +170,7 @@ func (p *policy) void(n *spf.Node, saw string) {
 		p.say("spf.void", saw, "Give the host an address, or take it out of what names it.")
 		return
 	}
-	p.drop(n)
+	p.gone[n] = true // and nobody is lost by it
 	p.say("spf.void", saw, "Take it out: nobody sends from there.")
 }
 
