@@ -144,10 +144,11 @@ type Consent struct {
 }
 
 // Reporting asks whether a host wants the reports about a domain (RFC 9990 section 4): one with the same Organizational
-// Domain does, another says so with a record at Name.
+// Domain does, another says so with a record at Name. When it has none, and whether it is one of the domain's own depends on a
+// step that did not answer, Name and Outcome are that step's.
 func Reporting(ctx context.Context, r dns.Resolver, of *Found, host string) Consent {
 	c := Consent{Host: host}
-	if host == of.At || host == of.Organizational || strings.HasSuffix(host, "."+of.Organizational) && of.Organizational != "" {
+	if own := of.own(); host == of.At || own != "" && within(host, own) {
 		c.Given = true
 		return c
 	}
@@ -161,5 +162,38 @@ func Reporting(ctx context.Context, r dns.Resolver, of *Found, host string) Cons
 	for _, text := range a.Texts {
 		c.Given = c.Given || IsRecord(text)
 	}
+	if s := of.silent(); !c.Given && s != nil && within(host, of.Steps[len(of.Steps)-1].Domain) {
+		c.Name, c.Outcome = "_dmarc."+s.Domain, s.Outcome
+	}
 	return c
 }
+
+// own is the Organizational Domain. While that is not known it is a name whose own are the organization's too, for whatever
+// the silent step has, it stands above.
+func (f *Found) own() string {
+	if f.Organizational != "" {
+		return f.Organizational
+	}
+	sure := ""
+	for _, s := range f.Steps {
+		if !s.Outcome.Known() {
+			break
+		}
+		if s.Record != nil || sure == "" {
+			sure = s.Domain
+		}
+	}
+	return sure
+}
+
+// silent is the step that the Organizational Domain could not be learned for; nil: it is known.
+func (f *Found) silent() *Step {
+	for i := range f.Steps {
+		if f.Organizational == "" && !f.Steps[i].Outcome.Known() {
+			return &f.Steps[i]
+		}
+	}
+	return nil
+}
+
+func within(host, domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }

@@ -89,6 +89,29 @@ func TestReportsGoToOthersOnlyWithTheirConsent(t *testing.T) {
 	}
 }
 
+func TestSilenceAboveIsNoWantOfConsent(t *testing.T) {
+	z := zone(t, record("example.org", "p=none")+record("a.b.example.org", "p=none")+"\n"+`example.org._report._dmarc.wants.org. TXT "v=DMARC1"`)
+	z.Fail("_dmarc.org", dns.Timeout)
+	z.Fail("_dmarc.b.example.org", dns.Failure)
+	for _, c := range []struct {
+		domain, host string
+		want         Consent
+	}{
+		{"example.org", "mail.example.org", Consent{Given: true}},
+		{"example.org", "wants.org", Consent{Name: "example.org._report._dmarc.wants.org", Outcome: dns.Answered, Given: true}},
+		{"example.org", "other.org", Consent{Name: "_dmarc.org", Outcome: dns.Timeout}},
+		{"example.org", "other.example", Consent{Name: "example.org._report._dmarc.other.example", Outcome: dns.NoName}},
+		{"a.b.example.org", "mail.a.b.example.org", Consent{Given: true}},
+		{"a.b.example.org", "example.org", Consent{Name: "_dmarc.b.example.org", Outcome: dns.Failure}},
+	} {
+		f := Discover(t.Context(), z, c.domain)
+		c.want.Host = c.host
+		if got := Reporting(t.Context(), z, &f, c.host); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.domain, got, c.want)
+		}
+	}
+}
+
 func FuzzDiscover(f *testing.F) {
 	f.Add("a.b.c.d.e.f.g.h.i.example.org", "v=DMARC1; p=none; psd=y")
 	f.Fuzz(func(t *testing.T, domain, text string) {
