@@ -77,7 +77,7 @@ func (r *run) logo(ctx context.Context) string {
 		r.find("bimi.broken", at, strings.Join(texts, " | "), nil)
 	}
 	if !r.enforced() {
-		r.find("bimi.dmarc", at, "DMARC says neither quarantine nor reject", nil)
+		r.find("bimi.dmarc", at, "receivers go by neither quarantine nor reject", nil)
 	}
 	return texts[0]
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,14 +20,17 @@ func (r *run) alignment(ctx context.Context) string {
 		return "" // said by another topic
 	}
 	f := r.dmarc()
-	d := record{run: r, found: f, mended: f.Record}
-	several := slices.IndexFunc(f.Steps, func(s dmarc.Step) bool { return len(s.Records) > 1 })
-	switch {
+	d := record{run: r, found: f}
+	several := slices.IndexFunc(d.passed(), func(s dmarc.Step) bool { return len(s.Records) > 1 })
+	switch own := f.Steps[0]; {
 	case f.Unknown:
 		r.find("dmarc.unknown", r.Domain, "a name on the way to the record did not answer", nil)
 		return ""
 	case several >= 0:
 		d.several(f.Steps[several])
+		return ""
+	case own.Record != nil && !own.Record.Holds():
+		d.broken(own.Records[0])
 		return ""
 	case f.At == "":
 		d.none()
@@ -37,40 +41,75 @@ func (r *run) alignment(ctx context.Context) string {
 	return fmt.Sprintf("_dmarc.%s: %s", f.At, f.Record.String())
 }
 
-// enforced reports whether forgeries of the domain meet more than reports.
+// enforced reports whether forgeries of the domain meet more than reports. A policy that is a test counts as the next
+// weaker one.
 func (r *run) enforced() bool {
 	f := r.dmarc()
-	return f.At != "" && f.Record.Effective(f.Below(), true) != dmarc.None
+	strength := f.Record.Effective(f.Below(), true).Strength()
+	if f.Record.Test {
+		strength--
+	}
+	return f.At != "" && strength > 0
 }
 
-// record is a DMARC record that is looked at, and the one it should be.
+// record is a DMARC record that is looked at, and the tags that it should not have.
 type record struct {
 	*run
-	found  dmarc.Found
-	mended dmarc.Record
-	said   []found
+	found   dmarc.Found
+	without []string
+	said    []found
+}
+
+// passed are the steps that matter: those that the walk had to pass to come to the record that holds. What stands above
+// that is nobody's business, nor is what stands at a top-level domain: its owner is another.
+func (d *record) passed() []dmarc.Step {
+	n := slices.IndexFunc(d.found.Steps, func(s dmarc.Step) bool { return s.Domain == d.found.At || !strings.Contains(s.Domain, ".") })
+	if n < 0 {
+		n = len(d.found.Steps)
+	}
+	return d.found.Steps[:n]
 }
 
 func (d *record) say(id ID, saw, do string) { d.said = append(d.said, found{id, saw, do}) }
 
-// none is also a record that receivers do not go by.
 func (d *record) none() {
-	mend := &Mend{Do: "Publish one. With p=none nothing happens to the mail but that reports come; read them for some weeks, then say quarantine, then reject.",
-		Add: []Record{Text("_dmarc."+d.Domain, "v=DMARC1; p=none; rua=mailto:postmaster@"+d.Domain)}}
-	if own := d.found.Steps[0]; len(own.Records) == 1 {
-		mend.Remove = []Record{Text("_dmarc."+d.Domain, own.Records[0])}
-		d.find("dmarc.broken", d.Domain, own.Records[0], mend)
-		return
+	d.find("dmarc.none", d.Domain, "no name from _dmarc."+d.Domain+" upwards has one", &Mend{
+		Do:  "Publish one. With p=none nothing happens to the mail but that reports come; read them for some weeks, then say quarantine, then reject.",
+		Add: []Record{Text("_dmarc."+d.Domain, "v=DMARC1; p=none; "+d.reportsTo())}})
+}
+
+// reportsTo is who reads the reports when the record does not say.
+func (d *record) reportsTo() string { return "rua=mailto:postmaster@" + d.Domain }
+
+// broken is the domain's own record when receivers do not go by it.
+func (d *record) broken(text string) {
+	mend := &Mend{Do: "Take it out: the record of _dmarc." + d.found.At + " holds then, as it does now.", Remove: []Record{Text("_dmarc."+d.Domain, text)}}
+	if d.found.At == "" {
+		better := dmarc.Mended(text)
+		if is := dmarc.Parse(better); is.Has(dmarc.NoReports) {
+			better += "; " + d.reportsTo()
+		}
+		mend.Do, mend.Add = "Publish it without what cannot be read; where that was p, say the policy that was meant in the place of none.", []Record{Text("_dmarc."+d.Domain, better)}
 	}
-	d.find("dmarc.none", d.Domain, "no name from _dmarc."+d.Domain+" upwards has one", mend)
+	d.find("dmarc.broken", d.Domain, text, mend)
 }
 
 func (d *record) several(at dmarc.Step) {
-	mend := &Mend{Do: "Keep one.", Add: []Record{Text("_dmarc."+at.Domain, at.Records[0])}}
-	for _, text := range at.Records {
-		mend.Remove = append(mend.Remove, Text("_dmarc."+at.Domain, text))
-	}
+	mend := &Mend{Do: "Keep one, the strongest.", Add: []Record{Text("_dmarc."+at.Domain, strongest(at.Records))}, Remove: removeTexts("_dmarc."+at.Domain, at.Records)}
 	d.find("dmarc.several", at.Domain, strings.Join(at.Records, " | "), mend)
+}
+
+// strongest is the record, mended, that protects most; of like ones that which names somebody to report to.
+func strongest(texts []string) string {
+	var all []string
+	for _, text := range texts {
+		all = append(all, dmarc.Mended(text))
+	}
+	return slices.MaxFunc(all, func(a, b string) int {
+		x, y := dmarc.Parse(a), dmarc.Parse(b)
+		return cmp.Or(cmp.Compare(x.Policy.Strength(), y.Policy.Strength()), cmp.Compare(x.Effective(true, true).Strength(), y.Effective(true, true).Strength()),
+			cmp.Compare(min(len(x.Aggregate), 1), min(len(y.Aggregate), 1)))
+	})
 }
 
 func (d *record) look(ctx context.Context) {
@@ -85,10 +124,7 @@ func (d *record) look(ctx context.Context) {
 			d.say("dmarc.no-reports", is.String(), "")
 		}
 	}
-	if is.Subdomain.Strength() < is.Policy.Strength() && is.Subdomain != "" {
-		d.mended.Subdomain = ""
-		d.say("dmarc.subdomain", fmt.Sprintf("p=%s, sp=%s", is.Policy, is.Subdomain), "Leave sp away, or make it as strong as p.")
-	}
+	d.below(is)
 	if is.Effective(d.found.Below(), true) == dmarc.None {
 		d.say("dmarc.monitor", is.String(), "")
 	}
@@ -96,6 +132,23 @@ func (d *record) look(ctx context.Context) {
 		d.say("dmarc.test", is.String(), "")
 	}
 	d.consents(ctx)
+}
+
+// below looks whether names below the domain, those that exist and those that do not, are protected as it is.
+func (d *record) below(is *dmarc.Record) {
+	saw := "p=" + string(is.Policy)
+	for _, of := range []struct {
+		tag    string
+		policy dmarc.Policy
+	}{{"sp", is.Subdomain}, {"np", is.NonExistent}} {
+		if of.policy != "" && of.policy.Strength() < is.Policy.Strength() {
+			d.without, saw = append(d.without, of.tag), saw+", "+of.tag+"="+string(of.policy)
+		}
+	}
+	if len(d.without) > 0 {
+		which := strings.Join(d.without, " and ")
+		d.say("dmarc.subdomain", saw, "Leave "+which+" away, or make it as strong as p.")
+	}
 }
 
 // consents looks whether those whom reports are sent to want them.
@@ -129,8 +182,9 @@ func (d *record) tell() {
 		if mend != nil && !told {
 			told = true
 			at := slices.IndexFunc(d.found.Steps, func(s dmarc.Step) bool { return s.Domain == d.found.At })
-			mend.Remove = []Record{Text("_dmarc."+d.found.At, d.found.Steps[at].Records[0])}
-			mend.Add = []Record{Text("_dmarc."+d.found.At, d.mended.String())}
+			text := d.found.Steps[at].Records[0]
+			mend.Remove = []Record{Text("_dmarc."+d.found.At, text)}
+			mend.Add = []Record{Text("_dmarc."+d.found.At, dmarc.Mended(text, d.without...))}
 		}
 		d.find(f.id, d.found.At, f.saw, mend)
 	}

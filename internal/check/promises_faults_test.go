@@ -58,6 +58,8 @@ var promiseFaults = map[string]fault{
 	"BIMI without a picture": kept(fault{put: []string{`default._bimi.example.org. TXT "v=BIMI1; l=http://example.org/logo.png"`}, want: []ID{"bimi.broken"}}),
 	"BIMI without DMARC": kept(fault{take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=none; rua=mailto:dmarc@example.org"`,
 		`default._bimi.example.org. TXT "v=BIMI1; l=https://example.org/logo.svg"`}, want: []ID{"dmarc.monitor", "bimi.dmarc"}}),
+	"BIMI with DMARC as a test": kept(fault{take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=quarantine; t=y; rua=mailto:dmarc@example.org"`,
+		`default._bimi.example.org. TXT "v=BIMI1; l=https://example.org/logo.svg"`}, want: []ID{"dmarc.test", "bimi.dmarc"}}),
 }
 
 var resolverFaults = map[string]fault{

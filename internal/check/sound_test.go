@@ -1,0 +1,32 @@
+package check
+
+import (
+	"testing"
+
+	"postward/internal/dns"
+)
+
+// TestWhatIsSoundIsNotFound: unusual, and nothing is wrong with it.
+func TestWhatIsSoundIsNotFound(t *testing.T) {
+	for name, f := range soundThings {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			f.plant(t, w)
+			if found := w.check(t); len(found) > 0 {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
+// dmarcTo is a sound DMARC record with reports to somebody.
+func dmarcTo(address string, more ...string) fault {
+	return dmarcRecord("", "p=reject; rua=mailto:"+address, more...)
+}
+
+var soundThings = map[string]fault{
+	"several DMARC above":                     dmarcTo("a@example.org", `_dmarc.org. TXT "v=DMARC1; p=none"`, `_dmarc.org. TXT "v=DMARC1; p=reject; psd=y"`),
+	"nobody answers above, reports stay here": {take: []string{"_dmarc."}, put: dmarcTo("a@reports.example.org").put, also: func(w *domainWorld) { w.fail["_dmarc.org"] = dns.Timeout }},
+	"several DMARC between, own sound": {put: []string{`_dmarc.a.b.example.org. TXT "v=DMARC1; p=reject; ` + rua + `"`, `_dmarc.b.example.org. TXT "v=DMARC1; p=none"`, `_dmarc.b.example.org. TXT "v=DMARC1; p=reject"`},
+		also: func(w *domainWorld) { w.below("a.b") }},
+}
