@@ -50,7 +50,7 @@ const slowest = 300 * time.Millisecond
 const domain = `@ SOA ns.example.org. h.example.org. 1 3600 900 604800 300
 @ MX 10 mx1.example.org.
 @ TXT "v=spf1 ip4:192.0.2.25 -all"
-mail._domainkey TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+mail._domainkey TXT "v=DKIM1; k=rsa; p=" "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAuu+2SUSd77TG/jDdCvsVyZrB+LiCx40OckQK2tyQIt/vcap1tGudc4SABwYGxiWJqJibwcP2+/JRcQV0bJWKBai0rz/GJ8UILpeNNrt2i0cAcVn2hOXsmnxovK8q/i5jRznNdFUTtR40PjZEF4GAbBo+hT2E" "rWzNh+4Jsy95I1IUwOceI0ptHOpH5Ik2JgjBURjEVVTqxIDWjDH57QUcDZzFUYEGBN4VmoEBrW6RBHY6BVCwmp+Qdav3PByYyJZFQLVEXyWb3i3nKIhfDN24J4pz8SznOLUdx7uDasAbtXyGxO64IIM8roSfMmiBbWhDNUQip+qex29HsEdAWZQBzwIDAQAB"
 _dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.org"
 mx1 A 192.0.2.25
 `

@@ -24,7 +24,7 @@ import (
 const zone = `
 good.example. MX 10 mx.good.example.
 good.example. TXT "v=spf1 mx -all"
-mail._domainkey.good.example. TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+mail._domainkey.good.example. TXT "v=DKIM1; k=rsa; p=" "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAuu+2SUSd77TG/jDdCvsVyZrB+LiCx40OckQK2tyQIt/vcap1tGudc4SABwYGxiWJqJibwcP2+/JRcQV0bJWKBai0rz/GJ8UILpeNNrt2i0cAcVn2hOXsmnxovK8q/i5jRznNdFUTtR40PjZEF4GAbBo+hT2E" "rWzNh+4Jsy95I1IUwOceI0ptHOpH5Ik2JgjBURjEVVTqxIDWjDH57QUcDZzFUYEGBN4VmoEBrW6RBHY6BVCwmp+Qdav3PByYyJZFQLVEXyWb3i3nKIhfDN24J4pz8SznOLUdx7uDasAbtXyGxO64IIM8roSfMmiBbWhDNUQip+qex29HsEdAWZQBzwIDAQAB"
 _smtp._tls.good.example. TXT "v=TLSRPTv1; rua=mailto:t@good.example"
 _mta-sts.good.example. TXT "v=STSv1; id=1"
 _dmarc.good.example. TXT "v=DMARC1; p=reject; rua=mailto:d@good.example"
@@ -32,7 +32,7 @@ mx.good.example. A 192.0.2.25
 25.2.0.192.in-addr.arpa. PTR mx.good.example.
 nameless.example. MX 10 mx.nameless.example.
 nameless.example. TXT "v=spf1 mx -all"
-mail._domainkey.nameless.example. TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+mail._domainkey.nameless.example. TXT "v=DKIM1; k=rsa; p=" "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAuu+2SUSd77TG/jDdCvsVyZrB+LiCx40OckQK2tyQIt/vcap1tGudc4SABwYGxiWJqJibwcP2+/JRcQV0bJWKBai0rz/GJ8UILpeNNrt2i0cAcVn2hOXsmnxovK8q/i5jRznNdFUTtR40PjZEF4GAbBo+hT2E" "rWzNh+4Jsy95I1IUwOceI0ptHOpH5Ik2JgjBURjEVVTqxIDWjDH57QUcDZzFUYEGBN4VmoEBrW6RBHY6BVCwmp+Qdav3PByYyJZFQLVEXyWb3i3nKIhfDN24J4pz8SznOLUdx7uDasAbtXyGxO64IIM8roSfMmiBbWhDNUQip+qex29HsEdAWZQBzwIDAQAB"
 _smtp._tls.nameless.example. TXT "v=TLSRPTv1; rua=mailto:t@nameless.example"
 _mta-sts.nameless.example. TXT "v=STSv1; id=1"
 _dmarc.nameless.example. TXT "v=DMARC1; p=reject; rua=mailto:d@nameless.example"

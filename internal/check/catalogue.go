@@ -87,6 +87,7 @@ var catalogue = []entry{
 	{"dmarc.test", Note, "the DMARC policy is a test", "With t=y receivers go by the next weaker policy."},
 	{"dmarc.no-reports", Note, "nobody reads DMARC reports", "They show who sends in the domain's name, and what of one's own fails."},
 	{"dkim.unseen", Note, "no DKIM key was seen", "A selector cannot be guessed: say which one the mail is signed with (--selector; it is s= in the DKIM-Signature of any mail)."},
+	{"dkim.ed25519", Note, "only a DKIM key of Ed25519", "Receivers that do not know RFC 8463, and many do not, see no signature; signers use RSA besides."},
 	{"dkim.wildcard", Note, "every selector has the same key", "A wildcard answers below _domainkey: whether the mail's own selector has its key cannot be seen without --selector."},
 	{"dkim.old", Note, "a tag in the DKIM key that nobody looks at", "RFC 6376 has no g any more."},
 	{"dmarc.old", Note, "DMARC tags that nobody looks at", "RFC 9989 has no pct, rf and ri and no size limits; what was meant by them may not happen."},

@@ -45,24 +45,43 @@ func (r *run) keys(ctx context.Context) string {
 	if len(wild.keys) > 0 {
 		r.find("dkim.wildcard", r.Domain, wild.at(r.Domain)+" has "+wild.keys[0], nil)
 	}
-	var lines []string
+	var had keysSeen
 	for i := range all[:len(names)] {
 		s := &all[i]
 		if len(s.keys) == 0 && len(r.Selectors) == 0 || len(wild.keys) > 0 && slices.Equal(s.keys, wild.keys) {
 			continue
 		}
-		if line := r.key(s); line != "" {
-			lines = append(lines, line)
-		}
+		r.key(s, &had)
 	}
-	if len(lines) == 0 && len(r.Selectors) == 0 && len(wild.keys) == 0 {
+	r.small(&had)
+	if len(had.lines) == 0 && len(r.Selectors) == 0 && len(wild.keys) == 0 {
 		if !wild.answer.Outcome.Known() {
 			r.unanswered("dkim", r.Domain, &wild.answer, "TXT below _domainkey."+r.Domain)
 			return ""
 		}
-		r.find("dkim.unseen", r.Domain, fmt.Sprintf("asked for %d well-known selectors", len(names)), nil)
+		asked := fmt.Sprintf("asked for %d well-known selectors", len(names))
+		r.find("dkim.unseen", r.Domain, strings.Join(append([]string{asked}, had.retired...), "; "), nil)
 	}
-	return strings.Join(lines, "; ")
+	return strings.Join(append(had.lines, had.retired...), "; ")
+}
+
+// keysSeen is what the selectors have together.
+type keysSeen struct {
+	lines   []string    // about each key that is good enough
+	retired []string    // about the keys that were revoked, at selectors that nobody named
+	rsa     bool        // one of the keys is RSA
+	small   []*selector // that have a key of Ed25519
+}
+
+// small looks whether there is nothing but Ed25519.
+func (r *run) small(had *keysSeen) {
+	if had.rsa || len(had.small) == 0 {
+		return
+	}
+	s := had.small[0]
+	mend := r.nextKey(s)
+	mend.Do = "Sign with an RSA key besides: publish its public half at " + r.nextSelector(s.name) + "._domainkey." + r.Domain + ", and let the signer use both."
+	r.find("dkim.ed25519", s.at(r.Domain), s.keys[0], mend)
 }
 
 func (r *run) selector(ctx context.Context, name string) selector {
@@ -76,33 +95,45 @@ func (r *run) selector(ctx context.Context, name string) selector {
 	return s
 }
 
-// key looks at what a selector has, and returns a line about it when it is good enough.
-func (r *run) key(s *selector) string {
+// key looks at what a selector has.
+func (r *run) key(s *selector, had *keysSeen) {
 	at := s.at(r.Domain)
 	switch {
 	case r.unanswered("dkim", at, &s.answer, "TXT of "+at):
-		return ""
+		return
 	case len(s.keys) == 0:
 		r.find("dkim.missing", at, "no key is published there", r.newKey(s))
-		return ""
+		return
 	case len(s.keys) > 1:
 		r.find("dkim.several", at, strings.Join(s.keys, " | "), r.newKey(s))
-		return ""
+		return
 	}
-	text := s.keys[0]
-	k := dkimkey.Parse(text)
+	k := dkimkey.Parse(s.keys[0])
 	if bad, is := k.Has(dkimkey.BadTag, dkimkey.TwiceTag, dkimkey.BadVersion, dkimkey.NoKey, dkimkey.BadKey, dkimkey.UnknownType, dkimkey.TooMuch); is {
 		r.find("dkim.broken", at, string(bad.Mark)+": "+bad.Text, r.newKey(s))
-		return ""
+		return
 	}
 	switch {
+	case k.Revoked && len(r.Selectors) == 0: // nothing says that mail is signed with it: so keys are changed
+		had.retired = append(had.retired, s.name+": "+k.String())
+		return
 	case k.Revoked:
-		r.find("dkim.revoked", at, text, r.newKey(s))
+		r.find("dkim.revoked", at, s.keys[0], r.newKey(s))
+		return
 	case k.Type == "rsa" && k.Bits < dkimkey.MinBits:
-		r.find("dkim.short", at, k.String(), r.newKey(s))
+		r.find("dkim.short", at, k.String(), r.nextKey(s))
 	case k.Type == "rsa" && k.Bits < dkimkey.GoodBits:
-		r.find("dkim.weak", at, k.String(), r.newKey(s))
+		r.find("dkim.weak", at, k.String(), r.nextKey(s))
 	}
+	r.tags(at, s.keys[0], &k)
+	had.lines = append(had.lines, s.name+": "+k.String())
+	if had.rsa = had.rsa || k.Type == "rsa"; k.Type == "ed25519" {
+		had.small = append(had.small, s)
+	}
+}
+
+// tags looks at what is said beside the key.
+func (r *run) tags(at, text string, k *dkimkey.Key) {
 	var said []found
 	var without []string
 	if bad, is := k.Has(dkimkey.NoSHA256); is {
@@ -124,13 +155,42 @@ func (r *run) key(s *selector) string {
 	if old, is := k.Has(dkimkey.OldTag); is {
 		r.find("dkim.old", at, old.Text, nil)
 	}
-	return s.name + ": " + k.String()
 }
 
 // newKey is the way out when only another key helps: its private half is made where mail is signed.
 func (r *run) newKey(s *selector) *Mend {
 	return &Mend{
 		Do:  "Make a new key, publish its public half at " + s.at(r.Domain) + " in the place of what is there, and let the signer use it.",
-		Set: []string{fmt.Sprintf("opendkim-genkey -b 2048 -h sha256 -d %s -s %s", r.Domain, s.name)},
+		Set: []string{r.makeKey(s.name)},
 	}
+}
+
+// nextKey is newKey where the old one verifies mail that is still on the way: the new one has another selector.
+func (r *run) nextKey(s *selector) *Mend {
+	next := r.nextSelector(s.name)
+	return &Mend{
+		Do: "Make a new key, publish its public half at " + next + "._domainkey." + r.Domain + " beside the old one, and let the signer use it with the selector " + next +
+			". Leave " + s.at(r.Domain) + " there for a week, for mail on the way; then take it out.",
+		Set: []string{r.makeKey(next)},
+	}
+}
+
+func (r *run) makeKey(selector string) string {
+	return fmt.Sprintf("opendkim-genkey -b 2048 -h sha256 -d %s -s %s", r.Domain, selector)
+}
+
+// nextSelector is a name for the next key: the old one with the year, which takes the place of a year that is there.
+func (r *run) nextSelector(old string) string {
+	year := r.clock().UTC().Format("2006")
+	base := old
+	if n := len(old) - len(year); n >= 0 && old[n:] >= "2000" && old[n:] <= year {
+		base = old[:n]
+	}
+	switch {
+	case base+year == old:
+		return old + "b"
+	case base != "" && base == old && base[len(base)-1] >= '0' && base[len(base)-1] <= '9':
+		base += "-"
+	}
+	return base + year
 }

@@ -48,7 +48,7 @@ type requirement struct {
 var (
 	againstSPF  = []ID{"spf.none", "spf.several", "spf.syntax", "spf.include", "spf.lookups", "spf.voids", "spf.sender"}
 	againstDKIM = []ID{"dkim.missing", "dkim.broken", "dkim.several", "dkim.revoked", "dkim.short", "dkim.sha1", "dkim.service"}
-	noKey       = []ID{"dkim.unseen", "dkim.wildcard"}
+	noKey       = []ID{"dkim.unseen", "dkim.wildcard", "dkim.ed25519"}
 	noSender    = []ID{"address.unseen", "address.private"}
 )
 

@@ -13,7 +13,7 @@ import (
 	"postward/test/world"
 )
 
-// clean is a domain with nothing to find. A fault is an edit of it.
+// clean is, with goodKey, a domain with nothing to find. A fault is an edit of it.
 const clean = `
 example.org. SOA ns1.example.org. hostmaster.example.org. 1 3600 900 604800 300
 example.org. NS ns1.example.org.
@@ -21,7 +21,6 @@ example.org. NS ns2.example.org.
 example.org. MX 10 mx1.example.org.
 example.org. MX 20 mx2.example.org.
 example.org. TXT "v=spf1 ip4:192.0.2.25 ip4:192.0.2.26 ip6:2001:db8::25 -all"
-mail._domainkey.example.org. TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 _dmarc.example.org. TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.org"
 _mta-sts.example.org. TXT "v=STSv1; id=20261124"
 mta-sts.example.org. A 192.0.2.27
@@ -50,7 +49,8 @@ type domainWorld struct {
 }
 
 func newWorld() *domainWorld {
-	return &domainWorld{lines: strings.Split(strings.TrimSpace(clean), "\n"), target: Target{Domain: "example.org", HELO: "mx1.example.org", Selectors: []string{"mail"}}, fail: map[string]dns.Outcome{}}
+	key := Text("mail._domainkey.example.org", goodKey).String()
+	return &domainWorld{lines: append(strings.Split(strings.TrimSpace(clean), "\n"), key), target: Target{Domain: "example.org", HELO: "mx1.example.org", Selectors: []string{"mail"}}, fail: map[string]dns.Outcome{}}
 }
 
 // apply does to the zone what a mend says.
@@ -76,6 +76,7 @@ func (w *domainWorld) apply(t *testing.T, m *Mend) {
 			at := key + "._domainkey.example.org"
 			w.lines = slices.DeleteFunc(w.lines, func(line string) bool { return strings.HasPrefix(line, at) })
 			w.lines = append(w.lines, Text(at, goodKey).String())
+			w.target.Selectors = []string{key} // mail is signed with it from now on
 		}
 	}
 	for _, r := range m.Add {
