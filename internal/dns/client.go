@@ -53,6 +53,9 @@ func (c *Client) Servers() []netip.AddrPort {
 	return append([]netip.AddrPort(nil), c.config.Servers...)
 }
 
+// Trusted reports whether the servers' word counts that an answer is validated.
+func (c *Client) Trusted() bool { return c.trusted }
+
 // Addresses is Resolver's.
 func (c *Client) Addresses(ctx context.Context, name string) Answer {
 	six := make(chan Answer, 1)

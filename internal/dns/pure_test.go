@@ -46,6 +46,17 @@ func TestShowIsHarmless(t *testing.T) {
 	}
 }
 
+func TestARecordOfAWholeCertificateIsNotCut(t *testing.T) {
+	want := "3 0 0 " + strings.Repeat("30", 4000)
+	z, err := ParseZone(strings.NewReader("_25._tcp.mx.example. TLSA "+want+"\n"), ".", "zone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := z.Lookup(t.Context(), "_25._tcp.mx.example", TLSA); len(a.Others) != 1 || a.Others[0] != want {
+		t.Errorf("%d octets of %d", len(a.Others[0]), len(want))
+	}
+}
+
 const example = `
 $ORIGIN example.
 $TTL 300

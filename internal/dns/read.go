@@ -16,6 +16,10 @@ const (
 	MaxChain   = 12  // aliases that lead there
 	maxOther   = 1024
 
+	// maxTLSA is for the octets of a whole message as hexadecimal digits: a record may hold a whole certificate (RFC 6698
+	// section 2.1.3), and cut short it would be another one.
+	maxTLSA = 2*65535 + 16
+
 	maxPositive = 24 * time.Hour
 	maxNegative = 3 * time.Hour // RFC 2308 section 5: one to three hours work well
 	badFor      = 5 * time.Second
@@ -134,8 +138,11 @@ func (a *Answer) add(rr mdns.RR) {
 	case *mdns.CNAME:
 		a.Names = append(a.Names, plain(rr.Target))
 	default:
-		text := strings.TrimPrefix(rr.String(), rr.Header().String())
-		a.Others = append(a.Others, text[:min(len(text), maxOther)])
+		text, most := strings.TrimPrefix(rr.String(), rr.Header().String()), maxOther
+		if rr.Header().Rrtype == mdns.TypeTLSA {
+			most = maxTLSA
+		}
+		a.Others = append(a.Others, text[:min(len(text), most)])
 	}
 }
 
