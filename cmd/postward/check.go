@@ -149,7 +149,7 @@ func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
 	if err != nil {
 		name = "localhost"
 	}
-	c := check.Config{Resolver: client, Unchecked: unchecked, Servers: client.Servers(), Connect: !f.noConnect && f.file == "", Name: name, Timeout: f.timeout}
+	c := check.Config{Resolver: client, Unchecked: unchecked, Servers: client.Servers(), Doubted: !client.Trusted(), Connect: !f.noConnect && f.file == "", Name: name, Timeout: f.timeout}
 	if !f.noLists && f.file == "" {
 		c.Lists, c.Checker = set, dnsbl.New(client, o)
 	}

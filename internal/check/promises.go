@@ -141,15 +141,16 @@ func (r *run) anchors(ctx context.Context) string {
 		if !h.addrs.Outcome.Known() {
 			continue // said by another topic
 		}
-		at := "_25._tcp." + strings.TrimSuffix(h.name, ".")
+		at := tlsaName(h.name)
 		a := r.Resolver.Lookup(ctx, at, dns.TLSA)
 		switch {
 		case r.unanswered("dane", at, &a, "TLSA of "+at) || a.Outcome != dns.Answered:
 			continue
+		case !a.Authentic && r.validating():
+			r.find("dane.unsigned", at, a.Others[0], nil)
+			continue
 		case !a.Authentic:
-			if r.validating() {
-				r.find("dane.unsigned", at, a.Others[0], nil)
-			}
+			r.unsure(h.name, at, a.Others)
 			continue
 		}
 		if line := r.anchor(h.name, at, a.Others); line != "" {
@@ -159,27 +160,38 @@ func (r *run) anchors(ctx context.Context) string {
 	return strings.Join(fine, "; ")
 }
 
-func (r *run) anchor(host, at string, texts []string) string {
-	var usable []dane.Record
-	for _, text := range texts {
-		record, err := dane.Parse(text)
-		if err != nil {
-			r.find("dane.broken", at, text+": "+err.Error(), &Mend{Do: "Take it out: senders skip it.", Remove: []Record{{Name: fqdn(at), Type: "TLSA", Value: text}}})
-			continue
-		}
-		usable = append(usable, record)
+// maxMended bounds a stranger's record in a mend, in octets; a longer one is found by its beginning.
+const maxMended = 4096
+
+// tlsaName is where an exchanger's TLSA records are.
+func tlsaName(host string) string { return "_25._tcp." + strings.TrimSuffix(host, ".") }
+
+// unsure says what can be said of records when nobody can tell whether they are signed.
+func (r *run) unsure(host, at string, texts []string) {
+	saw := "whether they are signed cannot be seen through this resolver"
+	if len(r.unnamed(host, usable(texts))) > 0 {
+		saw += "; if they are, senders that go by them do not deliver: they do not name the key that the server shows"
 	}
-	if len(usable) == 0 {
+	r.find("dane.unknown", at, saw+": "+strings.Join(texts, " | "), nil)
+}
+
+func (r *run) anchor(host, at string, texts []string) string {
+	for _, text := range texts {
+		if _, err := dane.Parse(text); err != nil {
+			mend := &Mend{Do: "Take it out: senders skip it."}
+			if len(text) <= maxMended {
+				mend.Remove = []Record{{Name: fqdn(at), Type: "TLSA", Value: text}}
+			}
+			r.find("dane.broken", at, seen(text)+": "+err.Error(), mend)
+		}
+	}
+	records := usable(texts)
+	if len(records) == 0 {
 		return ""
 	}
-	var others []Record // for keys that are shown and not named
-	for _, s := range r.services() {
-		if s.host != host || s.TLS == nil || len(s.TLS.Chain) == 0 || named(s.TLS.Chain, usable) {
-			continue
-		}
-		if add := (Record{Name: fqdn(at), Type: "TLSA", Value: dane.For(s.TLS.Chain[0].SPKI)}); !slices.Contains(others, add) {
-			others = append(others, add)
-		}
+	var others []Record
+	for _, key := range r.unnamed(host, records) {
+		others = append(others, Record{Name: fqdn(at), Type: "TLSA", Value: key})
 	}
 	if len(others) > 0 {
 		r.find("dane.mismatch", at, strings.Join(texts, " | "), &Mend{Add: others,
@@ -187,6 +199,29 @@ func (r *run) anchor(host, at string, texts []string) string {
 		return ""
 	}
 	return at + ": " + strings.Join(texts, " | ")
+}
+
+// usable are the records that senders do not skip.
+func usable(texts []string) (all []dane.Record) {
+	for _, text := range texts {
+		if record, err := dane.Parse(text); err == nil {
+			all = append(all, record)
+		}
+	}
+	return all
+}
+
+// unnamed are the records for keys that an exchanger shows and none of some records names.
+func (r *run) unnamed(host string, records []dane.Record) (keys []string) {
+	for _, s := range r.services() {
+		if s.host != host || s.TLS == nil || len(s.TLS.Chain) == 0 || len(records) == 0 || named(s.TLS.Chain, records) {
+			continue
+		}
+		if key := dane.For(s.TLS.Chain[0].SPKI); !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // named reports whether one of the records names what was shown: the host's own certificate, or an authority above it.

@@ -52,6 +52,8 @@ var promiseFaults = map[string]fault{
 	"DANE cut short":             {put: []string{tlsa + "3 1 1 0000"}, want: []ID{"dane.broken"}},
 	"DANE without DNSSEC":        kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, want: []ID{"dane.unsigned"}}),
 
+	"DANE for another key, not validated": plus(kept(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.unknown", "resolver.plain"}})), func(w *domainWorld) { w.wrap = unsigned("") }, "dane.unknown", "resolver.plain"),
+
 	"not signed":             kept(fault{also: func(w *domainWorld) { w.wrap = unsigned("example.org") }, want: []ID{"dnssec.none"}}),
 	"CAA that nobody knows":  {put: []string{`example.org. CAA 128 tbs "x"`}, want: []ID{"caa.critical"}},
 	"CAA for nobody":         kept(fault{take: []string{"example.org. CAA"}, put: []string{`example.org. CAA 0 issue ";"`}, want: []ID{"caa.nobody"}}),
@@ -68,6 +70,7 @@ var resolverFaults = map[string]fault{
 	"a resolver that is silent":      kept(fault{also: func(w *domainWorld) { w.wrap = mute }, want: []ID{"resolver.unknown"}}),
 	"a resolver that believes":       kept(fault{also: func(w *domainWorld) { w.wrap = unsigned("") }, want: []ID{"resolver.plain"}}),
 	"a zone signed wrongly":          kept(fault{also: func(w *domainWorld) { w.wrap = bogus; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"dnssec.bogus", "mx.unknown"}}),
+	"a resolver that may believe":    kept(fault{also: func(w *domainWorld) { w.wrap, w.doubt = unsigned(""), true }, want: []ID{"resolver.doubted"}}),
 	"a resolver that takes its time": kept(fault{also: func(w *domainWorld) { w.wrap = late }, want: []ID{"resolver.slow"}}),
 }
 

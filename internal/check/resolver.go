@@ -36,7 +36,12 @@ func (r *run) asked(ctx context.Context) string {
 		r.find("resolver.lying", name, fmt.Sprintf("%s has the address %v, and must not exist", nowhere, a.Addrs[0]), &Mend{
 			Do: "Use a resolver of your own: apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf."})
 	}
-	if !root.Authentic {
+	switch {
+	case root.Authentic:
+	case r.Doubted:
+		r.find("resolver.doubted", name, "it is not on this host, and resolv.conf does not say trust-ad", &Mend{
+			Do: "Use a resolver of your own: apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf. Where this one validates and nobody is on the way to it: options trust-ad."})
+	default:
 		r.find("resolver.plain", name, "the root's answer is not validated", nil)
 	}
 	if took > slow {

@@ -53,6 +53,7 @@ type Config struct {
 	// Unchecked asks the same servers for answers that do not verify too; nil: nobody.
 	Unchecked dns.Resolver
 	Servers   []netip.AddrPort // whom Resolver asks; empty: not known
+	Doubted   bool             // the way to them is not trusted, so their word that an answer is validated does not count
 	Lists     *dnsbl.Set
 	Checker   *dnsbl.Checker
 	Connect   bool                                                                 // the exchangers are connected to

@@ -2,12 +2,17 @@ package check
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"net"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"postward/internal/probe"
 	"postward/test/world"
 )
 
@@ -75,6 +80,30 @@ func (w *domainWorld) dial(t *testing.T) func(ctx context.Context, network, addr
 	return m.Dial
 }
 
+// pin writes what mx2 shows in the place of {key} and {certificate}.
+func (w *domainWorld) pin(t *testing.T) {
+	t.Helper()
+	if !strings.Contains(strings.Join(w.lines, "\n"), "{") {
+		return
+	}
+	r := probe.Ask(t.Context(), probe.Config{Dial: w.dial(t)}, probe.Target{Addr: netip.MustParseAddrPort(mx2)})
+	if r.TLS == nil {
+		t.Fatal(r.Problem, r.StartTLS)
+	}
+	own := r.TLS.Chain[0]
+	fill := strings.NewReplacer("{key}", fmt.Sprintf("%x", sha256.Sum256(own.SPKI)), "{certificate}", fmt.Sprintf("%x", own.DER))
+	for i := range w.lines {
+		w.lines[i] = fill.Replace(w.lines[i])
+	}
+}
+
+// pinned is a fault of mx2 whose own key the DNS names.
+func pinned(b broken, want ...ID) fault {
+	f := kept(at(mx2, b, want...))
+	f.put = []string{"_25._tcp.mx2.example.org. TLSA 3 1 1 {key}"}
+	return f
+}
+
 // at plants a fault in an exchanger.
 func at(address string, b broken, want ...ID) fault {
 	return fault{also: func(w *domainWorld) { w.hosts = map[string]broken{address: b} }, want: want}
@@ -105,17 +134,29 @@ var smtpFaults = map[string]fault{
 	"an open relay":                 ours(at(mx2, broken{fault: world.OpenRelay}, "relay.open")),
 	"an exchanger that is too kind": ours(at(mx2, broken{fault: world.SmugglingTolerant}, "relay.smuggling")),
 
-	"no STARTTLS":                      at(mx2, broken{fault: world.NoSTARTTLS}, "tls.none"),
-	"STARTTLS that fails":              at(mx2, broken{fault: world.TLSFails}, "tls.broken"),
-	"STARTTLS with an open door":       at(mx2, broken{fault: world.STARTTLSInjection}, "tls.injection"),
-	"TLS 1.0 alone":                    at(mx2, broken{fault: world.TLS10Only}, "tls.ancient"),
-	"TLS 1.0 too":                      kept(at(mx2, broken{fault: world.TLS10Too}, "tls.old")),
-	"a certificate that expired":       at(mx2, broken{fault: world.Expired}, "tls.expired"),
-	"a certificate for tomorrow":       at(mx2, cert(world.Leaf{From: testNow.Add(24 * time.Hour)}), "tls.early"),
-	"a certificate for another":        at(mx2, broken{fault: world.WrongName}, "tls.name"),
-	"a certificate of nobody":          at(mx2, broken{fault: world.SelfSigned}, "tls.untrusted"),
-	"a certificate with a short key":   at(mx2, cert(world.Leaf{Key: world.RSA1024}), "tls.weak"),
-	"a certificate that ends tomorrow": at(mx2, cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.ends"),
+	"no STARTTLS":                                      at(mx2, broken{fault: world.NoSTARTTLS}, "tls.none"),
+	"STARTTLS that fails":                              at(mx2, broken{fault: world.TLSFails}, "tls.broken"),
+	"STARTTLS with an open door":                       at(mx2, broken{fault: world.STARTTLSInjection}, "tls.injection"),
+	"TLS 1.0 alone":                                    at(mx2, broken{fault: world.TLS10Only}, "tls.ancient"),
+	"TLS 1.0 too":                                      kept(at(mx2, broken{fault: world.TLS10Too}, "tls.old")),
+	"a certificate that expired":                       at(mx2, broken{fault: world.Expired}, "tls.expired"),
+	"a certificate for tomorrow":                       at(mx2, cert(world.Leaf{From: testNow.Add(24 * time.Hour)}), "tls.early"),
+	"a certificate for another":                        at(mx2, broken{fault: world.WrongName}, "tls.name"),
+	"a certificate of nobody":                          at(mx2, broken{fault: world.SelfSigned}, "tls.untrusted"),
+	"a certificate with a short key":                   at(mx2, cert(world.Leaf{Key: world.RSA1024}), "tls.weak"),
+	"a certificate of nobody that DANE names":          pinned(broken{fault: world.SelfSigned}, "tls.pinned"),
+	"a certificate that expired, by DANE":              pinned(broken{fault: world.Expired}, "tls.pinned"),
+	"a certificate for another, by DANE":               pinned(broken{fault: world.WrongName}, "tls.pinned"),
+	"a certificate that ends tomorrow, by DANE":        pinned(cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.pinned"),
+	"a certificate of nobody that DANE names unsigned": plus(pinned(broken{fault: world.SelfSigned}, "tls.untrusted", "dane.unsigned"), func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, "dane.unsigned"),
+	"a certificate that ends tomorrow":                 at(mx2, cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.ends"),
+}
+
+// plus is a fault with something more, and what is then left.
+func plus(f fault, more func(*domainWorld), left ...ID) fault {
+	plant := f.also
+	f.also, f.left = func(w *domainWorld) { plant(w); more(w) }, left
+	return f
 }
 
 // ours makes the exchangers the owner's.

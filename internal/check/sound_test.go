@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"postward/internal/dns"
+	"postward/test/world"
 )
 
 // TestWhatIsSoundIsNotFound: unusual, and nothing is wrong with it.
@@ -28,6 +29,9 @@ var soundThings = map[string]fault{
 	"a selector that was used once":      unnamed(fault{put: []string{Text("s1._domainkey.example.org", "v=DKIM1; p=").String()}}),
 	"a key of Ed25519 beside one of RSA": {put: []string{Text("small._domainkey.example.org", smallKey).String()}, also: func(w *domainWorld) { w.target.Selectors = []string{"small", "mail"} }},
 
+	"DANE with the whole certificate": plus(pinned(cert(world.Leaf{Key: world.RSA2048})), func(w *domainWorld) {
+		w.lines = append(w.lines[:len(w.lines)-1], "_25._tcp.mx2.example.org. TLSA 3 0 0 {certificate}")
+	}),
 	"several DMARC above":                     dmarcTo("a@example.org", `_dmarc.org. TXT "v=DMARC1; p=none"`, `_dmarc.org. TXT "v=DMARC1; p=reject; psd=y"`),
 	"nobody answers above, reports stay here": {take: []string{"_dmarc."}, put: dmarcTo("a@reports.example.org").put, also: func(w *domainWorld) { w.fail["_dmarc.org"] = dns.Timeout }},
 	"several DMARC between, own sound": {put: []string{`_dmarc.a.b.example.org. TXT "v=DMARC1; p=reject; ` + rua + `"`, `_dmarc.b.example.org. TXT "v=DMARC1; p=none"`, `_dmarc.b.example.org. TXT "v=DMARC1; p=reject"`},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/dane"
 	"postward/internal/probe"
 )
 
@@ -53,11 +54,26 @@ func (r *run) secret(s *service) string {
 	return fmt.Sprintf("%s: %s, certificate until %s", s, s.TLS.Version, own.NotAfter.UTC().Format(time.DateOnly))
 }
 
+// pinned reports whether a signed DANE-EE record names the host's own certificate: then nothing else has to vouch for it.
+func (s *service) pinned() bool {
+	own := s.TLS.Chain[0]
+	return s.anchors.Authentic && slices.ContainsFunc(usable(s.anchors.Others), func(record dane.Record) bool {
+		return record.Usage == dane.EndEntity && record.Matches(own.DER, own.SPKI)
+	})
+}
+
 // certificate looks at what was shown of certificates.
 func (r *run) certificate(s *service, get string) {
 	own := s.TLS.Chain[0]
 	until := "valid from " + own.NotBefore.UTC().Format(time.DateTime) + " to " + own.NotAfter.UTC().Format(time.DateTime)
+	left := own.NotAfter.Sub(r.clock())
+	ends, pinned := left > 0 && left < endsSoon, s.pinned()
+	var flawed []string
 	for _, flaw := range s.TLS.Flaws {
+		if pinned && flaw != probe.WeakKey && flaw != probe.WeakSignature {
+			flawed = append(flawed, flaw.String())
+			continue
+		}
 		switch flaw {
 		case probe.Expired:
 			r.find("tls.expired", s.String(), until, &Mend{Do: "Renew it, and let whatever renews it reload Postfix.", Set: []string{"postfix reload"}})
@@ -68,10 +84,16 @@ func (r *run) certificate(s *service, get string) {
 		case probe.SelfSigned, probe.UnknownAuthority, probe.NotForServers, probe.Unverified:
 			r.find("tls.untrusted", s.String(), flaw.String()+", by "+own.Issuer, &Mend{Do: get})
 		case probe.WeakKey, probe.WeakSignature:
+			if pinned {
+				get += " Publish the TLSA record of its key before it is shown."
+			}
 			r.find("tls.weak", s.String(), fmt.Sprintf("%s: %s, %d bits, %s", flaw, own.Key, own.Bits, own.Signature), &Mend{Do: get})
 		}
 	}
-	if left := own.NotAfter.Sub(r.clock()); left > 0 && left < endsSoon {
+	switch {
+	case pinned && len(flawed) > 0 || pinned && ends:
+		r.find("tls.pinned", s.String(), strings.Join(append(flawed, until), ", "), nil)
+	case ends:
 		r.find("tls.ends", s.String(), until, &Mend{Do: "Renew it now, and let it renew itself (certbot renew, with a hook that runs postfix reload)."})
 	}
 }
