@@ -61,7 +61,7 @@ func (a *app) checkCommand() *cobra.Command {
 			"  postward check --file domains.txt > domains.csv",
 		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), &f, args) }}
 	flags := c.Flags()
-	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try whether they relay for strangers, and take a wrong end of a message (one that does\ndelivers up to six short mails to postmaster@DOMAIN, for each of its addresses)")
+	flags.BoolVar(&f.relay, "relay-test", false, "the servers are yours: try whether they relay for strangers, obey what is said in the clear behind STARTTLS, and take\na wrong end of a message (one that does delivers up to six short mails to postmaster@DOMAIN, for each of its addresses)")
 	flags.StringArrayVar(&f.selectors, "selector", nil, "a DKIM `selector` of the domain; may be repeated (default: the well-known ones)")
 	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO; without it HELO is not looked at (without arguments: what this host says)")
 	flags.DurationVar(&f.timeout, "timeout", check.DefaultTimeout, "the longest that one check may take")

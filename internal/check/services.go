@@ -42,7 +42,7 @@ func (r *run) findServices(ctx context.Context) []service {
 		wait.Go(func() { all[i].anchors = r.Resolver.Lookup(ctx, tlsaName(all[i].host), dns.TLSA) })
 		wait.Go(func() {
 			s := &all[i]
-			s.Report = probe.Ask(ctx, probe.Config{Dial: r.Dial, HELO: r.Name, Roots: r.Roots, Now: r.Now, Timeout: r.Timeout},
+			s.Report = probe.Ask(ctx, probe.Config{Dial: r.Dial, HELO: r.Name, Roots: r.Roots, Now: r.Now, Timeout: r.Timeout, Own: r.Own},
 				probe.Target{Addr: netip.AddrPortFrom(s.addr, 25), Name: strings.TrimSuffix(s.host, ".")})
 		})
 	}

@@ -136,7 +136,7 @@ var smtpFaults = map[string]fault{
 
 	"no STARTTLS":                                      at(mx2, broken{fault: world.NoSTARTTLS}, "tls.none"),
 	"STARTTLS that fails":                              at(mx2, broken{fault: world.TLSFails}, "tls.broken"),
-	"STARTTLS with an open door":                       at(mx2, broken{fault: world.STARTTLSInjection}, "tls.injection"),
+	"STARTTLS with an open door":                       ours(at(mx2, broken{fault: world.STARTTLSInjection}, "tls.injection")),
 	"TLS 1.0 alone":                                    at(mx2, broken{fault: world.TLS10Only}, "tls.ancient"),
 	"TLS 1.0 too":                                      kept(at(mx2, broken{fault: world.TLS10Too}, "tls.old")),
 	"a certificate that expired":                       at(mx2, broken{fault: world.Expired}, "tls.expired"),
@@ -149,6 +149,7 @@ var smtpFaults = map[string]fault{
 	"a certificate for another, by DANE":               pinned(broken{fault: world.WrongName}, "tls.pinned"),
 	"a certificate that ends tomorrow, by DANE":        pinned(cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.pinned"),
 	"a certificate of nobody that DANE names unsigned": plus(pinned(broken{fault: world.SelfSigned}, "tls.untrusted", "dane.unsigned"), func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, "dane.unsigned"),
+	"a certificate of six days, on the fifth":          at(mx2, cert(world.Leaf{From: testNow.Add(-5 * 24 * time.Hour), To: testNow.Add(24 * time.Hour)}), "tls.ends"),
 	"a certificate that ends tomorrow":                 at(mx2, cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.ends"),
 }
 
@@ -170,7 +171,7 @@ func ours(f fault) fault {
 // server delivers nothing by them.
 func TestStrangersServersAreNotTried(t *testing.T) {
 	for _, own := range []bool{false, true} {
-		for _, f := range []world.Fault{world.Clean, world.OpenRelay, world.SmugglingTolerant} {
+		for _, f := range []world.Fault{world.Clean, world.OpenRelay, world.SmugglingTolerant, world.STARTTLSInjection} {
 			s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: "mx2.example.org", Fault: f, Domains: []string{"example.org"}, CA: authority(t)})
 			if err != nil {
 				t.Fatal(err)
@@ -181,7 +182,7 @@ func TestStrangersServersAreNotTried(t *testing.T) {
 			}
 			w := newWorld()
 			w.hosts, w.stand, w.target.Own = map[string]broken{}, m, own
-			found := slices.ContainsFunc(w.check(t), func(f Finding) bool { return f.Topic == "relay" })
+			found := slices.ContainsFunc(w.check(t), func(f Finding) bool { return f.Topic == "relay" || f.ID == "tls.injection" })
 			if bad := f != world.Clean && own; found != bad || (len(s.Mails()) > 0) != (own && f == world.SmugglingTolerant) {
 				t.Errorf("%s, own %v: found %v, %d mails", f, own, found, len(s.Mails()))
 			}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"testing"
+	"time"
 
 	"postward/internal/dns"
 	"postward/test/world"
@@ -29,6 +30,7 @@ var soundThings = map[string]fault{
 	"a selector that was used once":      unnamed(fault{put: []string{Text("s1._domainkey.example.org", "v=DKIM1; p=").String()}}),
 	"a key of Ed25519 beside one of RSA": {put: []string{Text("small._domainkey.example.org", smallKey).String()}, also: func(w *domainWorld) { w.target.Selectors = []string{"small", "mail"} }},
 
+	"a certificate of six days, on the second": at(mx2, cert(world.Leaf{From: testNow.Add(-24 * time.Hour), To: testNow.Add(5 * 24 * time.Hour)})),
 	"DANE with the whole certificate": plus(pinned(cert(world.Leaf{Key: world.RSA2048})), func(w *domainWorld) {
 		w.lines = append(w.lines[:len(w.lines)-1], "_25._tcp.mx2.example.org. TLSA 3 0 0 {certificate}")
 	}),

@@ -11,8 +11,11 @@ import (
 	"postward/internal/probe"
 )
 
-// Certificates that end sooner are worth a word.
-const endsSoon = 14 * 24 * time.Hour
+// ending is when a certificate's end is worth a word: two weeks before, or for those of a few days with the last third of
+// their time.
+func ending(c *probe.Certificate) time.Duration {
+	return min(14*24*time.Hour, c.NotAfter.Sub(c.NotBefore)/3)
+}
 
 // secrecy looks at the exchangers' STARTTLS.
 func (r *run) secrecy(context.Context) string {
@@ -67,7 +70,7 @@ func (r *run) certificate(s *service, get string) {
 	own := s.TLS.Chain[0]
 	until := "valid from " + own.NotBefore.UTC().Format(time.DateTime) + " to " + own.NotAfter.UTC().Format(time.DateTime)
 	left := own.NotAfter.Sub(r.clock())
-	ends, pinned := left > 0 && left < endsSoon, s.pinned()
+	ends, pinned := left > 0 && left < ending(&own), s.pinned()
 	var flawed []string
 	for _, flaw := range s.TLS.Flaws {
 		if pinned && flaw != probe.WeakKey && flaw != probe.WeakSignature {

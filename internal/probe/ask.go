@@ -10,8 +10,9 @@ import (
 // single are the versions that are offered alone.
 var single = [...]uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12}
 
-// Ask asks what a service shows. It makes one connection, and when that is made four more beside it: one each that offers
-// TLS 1.0, 1.1 and 1.2 alone, and one that says NOOP in the clear behind STARTTLS. TLS 1.3 is what the first connection is
+// Ask asks what a service shows. It makes one connection, and when that is made three more beside it, one each that offers
+// TLS 1.0, 1.1 and 1.2 alone. To a host of the operator's own (Config.Own) there is a fifth, which says NOOP in the clear
+// behind STARTTLS: that harms nobody, and in a stranger's log it looks like an attack. TLS 1.3 is what the first connection is
 // given by a host that knows it (RFC 8446 section 4.2.1).
 func Ask(ctx context.Context, c Config, t Target) Report {
 	ctx, cancel := c.bound(ctx)
@@ -29,7 +30,9 @@ func Ask(ctx context.Context, c Config, t Target) Report {
 	for i, version := range single {
 		wait.Go(func() { offered[i] = offer(ctx, &c, t, version) })
 	}
-	wait.Go(func() { r.Injected, r.Injector = inject(ctx, &c, t) })
+	if c.Own {
+		wait.Go(func() { r.Injected, r.Injector = inject(ctx, &c, t) })
+	}
 	r.first(ctx, &c, s)
 	wait.Wait()
 	r.conclude(offered[:])

@@ -85,7 +85,7 @@ func TestEveryFaultHasItsName(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			r := Ask(t.Context(), Config{HELO: "probe.example.net", Roots: a.pool, Now: now, Timeout: patience}, tc.host.serve(t))
+			r := Ask(t.Context(), Config{HELO: "probe.example.net", Roots: a.pool, Now: now, Timeout: patience, Own: true}, tc.host.serve(t))
 			if took := time.Since(start); took > patience+5*time.Second {
 				t.Errorf("it took %s", took)
 			}
@@ -146,7 +146,7 @@ func TestWhoDoesNotListenIsRefused(t *testing.T) {
 func TestWhatAHostShows(t *testing.T) {
 	a := newAuthority(t)
 	h := &host{tls: a.serves(t, newKey(t))}
-	r := Ask(t.Context(), Config{Roots: a.pool, Now: now}, h.serve(t))
+	r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Own: true}, h.serve(t))
 	if r.Problem != nil || r.StartTLS != nil || r.Host != "mx.example.org" || r.Banner.String() != "220 mx.example.org ESMTP ready" {
 		t.Errorf("%v %v %q %s", r.Problem, r.StartTLS, r.Host, r.Banner)
 	}
@@ -300,11 +300,20 @@ func TestACommandInTheClearBehindSTARTTLSIsNoticed(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: patience}, tc.host.serve(t))
+			r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: patience, Own: true}, tc.host.serve(t))
 			if r.Injected != tc.want {
 				t.Errorf("%s, want %s: %v", r.Injected, tc.want, r.Injector)
 			}
 		})
+	}
+}
+
+func TestAStrangerIsSaidNothingBehindSTARTTLS(t *testing.T) {
+	a := newAuthority(t)
+	h := &host{tls: a.serves(t, newKey(t)), eager: true}
+	r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: patience}, h.serve(t))
+	if conns, _ := h.counts(); conns != 4 || r.TLS == nil || r.Injected != Unknown || r.Injector != nil {
+		t.Errorf("%d connections, %s, %v", conns, r.Injected, r.Injector)
 	}
 }
 

@@ -2,11 +2,11 @@
 //
 // It speaks RFC 5321 as a client that has no mail: connect, read the greeting, EHLO (HELO where that is refused, section
 // 4.1.4), STARTTLS (RFC 3207), EHLO again, QUIT. It grades nothing: values go out, and package check says what they
-// are worth. Ask learns the greeting, the extensions, the certificate, the TLS versions, and whether a command that is sent
-// in the clear behind STARTTLS is obeyed inside TLS (CVE-2011-0411; the command is NOOP).
+// are worth. Ask learns the greeting, the extensions, the certificate and the TLS versions.
 //
-// Relay and Smuggling are for hosts of the operator's own, for they look like an attack: Relay says MAIL and RCPT for
-// strangers and never DATA; Smuggling ends a message wrongly, and a host that takes that delivers it.
+// Three tries are for hosts of the operator's own, for they look like an attack. Ask says NOOP in the clear behind STARTTLS
+// where Config.Own says so, and learns whether that is obeyed inside TLS (CVE-2011-0411). Relay says MAIL and RCPT for
+// strangers and never DATA. Smuggling ends a message wrongly, and a host that takes that delivers it.
 //
 // Nobody is asked to log in: AUTH is looked for in EHLO's answer and never tried.
 //

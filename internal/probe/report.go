@@ -25,6 +25,8 @@ type Config struct {
 	Roots *x509.CertPool
 	// Now is the time that certificates are held against; the zero value is the system's clock.
 	Now time.Time
+	// Own says that the host is the operator's own: it is tried whether commands in the clear behind STARTTLS are obeyed.
+	Own bool
 	// Timeout is for a whole question; 0: DefaultTimeout.
 	Timeout time.Duration
 }
@@ -51,7 +53,7 @@ type Report struct {
 	TLS      *TLS      `json:"tls,omitempty"`      // of the first connection
 	Secure   Hello     `json:"secure"`             // what EHLO said inside TLS
 	Versions []Version `json:"versions,omitempty"` // TLS 1.0 to 1.3, when STARTTLS is offered
-	Injected Answer    `json:"injected"`           // a command in the clear behind STARTTLS was obeyed inside TLS
+	Injected Answer    `json:"injected"`           // a command in the clear behind STARTTLS was obeyed inside TLS; Unknown without Config.Own
 	Injector *Problem  `json:"injector,omitempty"` // how the conversation ended that was to learn it
 }
 
