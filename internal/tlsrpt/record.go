@@ -22,8 +22,13 @@ type Record struct {
 	To []string `json:"rua"` // mailto: and https: URIs
 }
 
-// Is reports whether a TXT record is meant to be one: all others are skipped (RFC 8460 section 3).
-func Is(text string) bool { return strings.HasPrefix(text, "v=TLSRPTv1;") || text == "v=TLSRPTv1" }
+// Is reports whether a TXT record is meant to be one: all others are skipped (RFC 8460 section 3, whose grammar lets white
+// space stand before the semicolon).
+func Is(text string) bool {
+	rest, is := strings.CutPrefix(text, "v=TLSRPTv1")
+	rest = strings.TrimLeft(rest, " \t")
+	return is && (rest == "" || rest[0] == ';')
+}
 
 // Parse reads a record. The error says what is wrong with it.
 func Parse(text string) (Record, error) {

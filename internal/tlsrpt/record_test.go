@@ -10,6 +10,8 @@ func TestRecordsAreRead(t *testing.T) {
 		"v=TLSRPTv1; rua=mailto:a@b.example":                         "mailto:a@b.example",
 		"v=TLSRPTv1;rua=mailto:a@b.example , https://c.example/x;":   "mailto:a@b.example https://c.example/x",
 		"v=TLSRPTv1; x=y; rua=https://c.example":                     "https://c.example",
+		"v=TLSRPTv1 \t; rua=mailto:a@b.example":                      "mailto:a@b.example",
+		"v=TLSRPTv1x; rua=mailto:a@b.example":                        "error: does not begin",
 		"v=TLSRPTv2; rua=mailto:a@b.example":                         "error: does not begin",
 		"v=TLSRPTv1":                                                 "error: rua is missing",
 		"v=TLSRPTv1; rua=a@b.example":                                "error: no mailto: or https: URI",
