@@ -108,9 +108,9 @@ func (r *run) policyFile(ctx context.Context) string {
 		r.find("mta-sts.policy", host, "the host has no address", whole)
 		return ""
 	}
-	text, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, a.Addrs[0], r.Domain)
-	if ctx.Err() != nil {
-		r.find("mta-sts.unknown", host, "it did not answer in time", nil)
+	text, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, a.Addrs, r.Domain)
+	if err != nil && mtasts.Unlearned(err) {
+		r.find("mta-sts.unknown", host, err.Error(), nil)
 		return ""
 	}
 	var p mtasts.Policy

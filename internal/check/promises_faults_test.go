@@ -15,6 +15,15 @@ func policyHost(f world.PolicyFault, want ...ID) fault {
 	return fault{also: func(w *domainWorld) { w.hosts, w.policy = map[string]broken{}, f }, want: want}
 }
 
+// policyAt gives the MTA-STS policy host other addresses.
+func policyAt(want ID, addrs ...string) fault {
+	f := hosted(fault{take: []string{"mta-sts."}, want: []ID{want}})
+	for _, a := range addrs {
+		f.put = append(f.put, "mta-sts.example.org. A "+a)
+	}
+	return f
+}
+
 // hosted is a fault that is seen only when the exchangers are connected to.
 func hosted(f fault) fault {
 	f.also = func(w *domainWorld) { w.hosts = map[string]broken{} }
@@ -44,6 +53,8 @@ var promiseFaults = map[string]fault{
 	"MTA-STS with a certificate of nobody": policyHost(world.PolicySelfSigned, "mta-sts.policy"),
 	"MTA-STS for other exchangers":         policyHost(world.PolicyWrongMX, "mta-sts.mx"),
 	"MTA-STS as a test":                    kept(policyHost(world.PolicyTesting, "mta-sts.mode")),
+	"MTA-STS with no way from here":        kept(policyAt("mta-sts.unknown", "198.51.100.27")),
+	"MTA-STS where nobody listens":         kept(policyAt("mta-sts.policy", "192.0.2.28", "198.51.100.27")),
 	"MTA-STS that says nothing":            kept(policyHost(world.PolicySilent, "mta-sts.unknown")),
 
 	"DANE for another key":       hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.mismatch"}}),

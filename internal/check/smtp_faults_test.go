@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,10 +42,10 @@ func authority(t *testing.T) *world.CA {
 }
 
 // dial leads to the exchangers and the policy host, which are started for it, once as long as they do not change.
-func (w *domainWorld) dial(t *testing.T) func(ctx context.Context, network, address string) (net.Conn, error) {
+func (w *domainWorld) dial(t *testing.T) dialer {
 	t.Helper()
 	if w.stand != nil {
-		return w.stand.Dial
+		return wayless(w.stand.Dial)
 	}
 	m := &world.Map{}
 	w.stand = m
@@ -77,7 +79,22 @@ func (w *domainWorld) dial(t *testing.T) func(ctx context.Context, network, addr
 			t.Fatal(err)
 		}
 	}
-	return m.Dial
+	if err := m.Blackhole("203.0.113.27:443"); err != nil {
+		t.Fatal(err)
+	}
+	return wayless(m.Dial)
+}
+
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// wayless is a host from which no way leads to TEST-NET-2.
+func wayless(dial dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if strings.HasPrefix(address, "198.51.100.") {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 // pin writes what mx2 shows in the place of {key} and {certificate}.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -24,9 +25,53 @@ type Config struct {
 // Host is the policy host of a domain.
 func Host(domain string) string { return "mta-sts." + domain }
 
-// Fetch fetches a domain's policy from its policy host at one of its addresses, as text. The error says what is wrong with
-// the answer; one with the connection is a *net.OpError inside, and the context's end its own.
-func Fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (string, error) {
+// MaxAddrs bounds the addresses of a policy host that are tried.
+const MaxAddrs = 4
+
+// Fetch fetches a domain's policy from its policy host, as text, at the first of its addresses that answers, as senders do;
+// none of them may take more than its share of the time that is left. The error says what is wrong with the answer, or why
+// there is none; Unlearned tells whether that says anything of the host.
+func Fetch(ctx context.Context, c Config, addrs []netip.Addr, domain string) (string, error) {
+	err := errors.New("it has no address")
+	addrs = addrs[:min(len(addrs), MaxAddrs)]
+	for i, addr := range addrs {
+		text, failed := fetchWithin(ctx, len(addrs)-i, c, addr, domain)
+		var dial *net.OpError
+		if failed == nil || !Unlearned(failed) && (!errors.As(failed, &dial) || dial.Op != "dial") {
+			return text, failed
+		}
+		if i == 0 || Unlearned(err) { // that nobody listens says more than that there was no way
+			err = failed
+		}
+	}
+	return "", err
+}
+
+// Unlearned reports whether an error of Fetch says nothing of the host: there was no way to it from here, or no time.
+func Unlearned(err error) bool {
+	var network net.Error
+	if errors.As(err, &network) && network.Timeout() || errors.Is(err, context.Canceled) {
+		return true
+	}
+	for _, ours := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EACCES, syscall.EPERM} {
+		if errors.Is(err, ours) {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchWithin is fetch within the first of so many parts of the time that is left.
+func fetchWithin(ctx context.Context, parts int, c Config, addr netip.Addr, domain string) (string, error) {
+	if end, is := ctx.Deadline(); is {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
+		defer cancel()
+	}
+	return fetch(ctx, c, addr, domain)
+}
+
+func fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (string, error) {
 	dial := c.Dial
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext

@@ -1,7 +1,7 @@
 // Package mtasts reads what a domain promises about TLS to its exchangers (MTA-STS, RFC 8461): the record that says that
 // there is a policy, and the policy, which is fetched by HTTPS.
 //
-// Fetch makes one request, follows no redirect, and reads at most MaxPolicy octets; it ends with its context. What comes is
+// Fetch makes one request, at MaxAddrs addresses at most, follows no redirect, and reads at most MaxPolicy octets; it ends with its context. What comes is
 // a stranger's text. The package imports nothing of the house.
 package mtasts
 
