@@ -5,26 +5,71 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"postward/internal/dns"
 )
 
-// authorities looks at who may make certificates for the domain: the CAA records (RFC 8659) of its name, or of the nearest
-// one above that has some.
+// authorities looks at who may make certificates for the domain and for its exchangers below it: the CAA records (RFC 8659) of
+// each name, or of the nearest one above that has some. Each set is told of once.
 func (r *run) authorities(ctx context.Context) string {
 	if r.Domain == "" {
 		return ""
 	}
-	for name := r.Domain; strings.Contains(name, "."); _, name, _ = strings.Cut(name, ".") {
-		a := r.Resolver.Lookup(ctx, name, dns.CAA)
-		if r.unanswered("caa", name, &a, "CAA of "+name) {
-			return ""
+	names := r.certified()
+	sets := make([]authoritySet, len(names))
+	var asked sync.WaitGroup
+	for i, name := range names {
+		asked.Go(func() { sets[i] = r.nearest(ctx, name) })
+	}
+	asked.Wait()
+	var fine []string
+	told := map[string]bool{}
+	for _, s := range sets {
+		if s.at == "" || told[s.at] || !s.answer.Outcome.Known() && r.silent(s.at) {
+			continue
 		}
-		if a.Outcome == dns.Answered {
-			return r.issuers(name, a.Others)
+		told[s.at] = true
+		if !r.unanswered("caa", s.at, &s.answer, "CAA of "+s.at) {
+			fine = append(fine, s.at+": "+r.issuers(s.at, s.answer.Others))
 		}
 	}
-	return ""
+	return strings.Join(fine, "; ")
+}
+
+// silent reports whether an exchanger's addresses were not answered for either: that is said by another topic.
+func (r *run) silent(name string) bool {
+	return slices.ContainsFunc(r.hosts(), func(h host) bool { return strings.TrimSuffix(h.name, ".") == name && !h.addrs.Outcome.Known() })
+}
+
+// certified are the names that the domain wants certificates for: its own, and those of its exchangers that are its own.
+func (r *run) certified() []string {
+	names := []string{r.Domain}
+	mx := r.mx()
+	for _, x := range mx.Exchangers {
+		host := strings.TrimSuffix(x.Host, ".")
+		if strings.HasSuffix(host, "."+r.Domain) && !slices.Contains(names, host) && len(names) <= MaxHosts {
+			names = append(names, host)
+		}
+	}
+	return names
+}
+
+// authoritySet is a set of CAA records, or a name that did not answer; at is empty when there is neither.
+type authoritySet struct {
+	at     string
+	answer dns.Answer
+}
+
+// nearest climbs from a name to the CAA records that hold for it; from an exchanger not as far as the domain, which is
+// looked at by itself.
+func (r *run) nearest(ctx context.Context, of string) authoritySet {
+	for name := of; strings.Contains(name, ".") && (name != r.Domain || of == r.Domain); _, name, _ = strings.Cut(name, ".") {
+		if a := r.Resolver.Lookup(ctx, name, dns.CAA); a.Outcome == dns.Answered || !a.Outcome.Known() {
+			return authoritySet{name, a}
+		}
+	}
+	return authoritySet{}
 }
 
 // issuers looks at a set of CAA records: flags, tag, "value".

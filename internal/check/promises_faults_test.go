@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"testing"
 	"time"
 
 	"postward/internal/dns"
@@ -65,10 +66,14 @@ var promiseFaults = map[string]fault{
 
 	"DANE for another key, not validated": plus(kept(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.unknown", "resolver.plain"}})), func(w *domainWorld) { w.wrap = unsigned("") }, "dane.unknown", "resolver.plain"),
 
-	"not signed":             kept(fault{also: func(w *domainWorld) { w.wrap = unsigned("example.org") }, want: []ID{"dnssec.none"}}),
-	"CAA that nobody knows":  {put: []string{`example.org. CAA 128 tbs "x"`}, want: []ID{"caa.critical"}},
-	"CAA for nobody":         kept(fault{take: []string{"example.org. CAA"}, put: []string{`example.org. CAA 0 issue ";"`}, want: []ID{"caa.nobody"}}),
-	"BIMI without a picture": kept(fault{put: []string{`default._bimi.example.org. TXT "v=BIMI1; l=http://example.org/logo.png"`}, want: []ID{"bimi.broken"}}),
+	"not signed":                     kept(fault{also: func(w *domainWorld) { w.wrap = unsigned("example.org") }, want: []ID{"dnssec.none"}}),
+	"CAA that nobody knows":          {put: []string{`example.org. CAA 128 tbs "x"`}, want: []ID{"caa.critical"}},
+	"CAA for nobody at an exchanger": kept(fault{put: []string{`mx1.example.org. CAA 0 issue ";"`}, want: []ID{"caa.nobody"}}),
+	"CAA that nobody knows above one": {take: []string{"example.org. MX 20"}, put: []string{`example.org. MX 20 mx2.in.example.org.`, `example.org. MX 30 mx3.in.example.org.`, "mx2.in.example.org. A 192.0.2.26", "mx3.in.example.org. A 192.0.2.26",
+		`in.example.org. CAA 128 tbs "x"`, `in.example.org. CAA 0 issue "letsencrypt.org"`}, want: []ID{"caa.critical"}},
+	"nobody answers for an exchanger's CAA": kept(fault{also: func(w *domainWorld) { w.wrap = noCAA("mx2.example.org") }, want: []ID{"caa.unknown"}}),
+	"CAA for nobody":                        kept(fault{take: []string{"example.org. CAA"}, put: []string{`example.org. CAA 0 issue ";"`}, want: []ID{"caa.nobody"}}),
+	"BIMI without a picture":                kept(fault{put: []string{`default._bimi.example.org. TXT "v=BIMI1; l=http://example.org/logo.png"`}, want: []ID{"bimi.broken"}}),
 	"BIMI without DMARC": kept(fault{take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=none; rua=mailto:dmarc@example.org"`,
 		`default._bimi.example.org. TXT "v=BIMI1; l=https://example.org/logo.svg"`}, want: []ID{"dmarc.monitor", "bimi.dmarc"}}),
 	"BIMI with DMARC as a test": kept(fault{take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=quarantine; t=y; rua=mailto:dmarc@example.org"`,
@@ -136,4 +141,32 @@ func (s silent) Lookup(ctx context.Context, name string, t dns.Type) dns.Answer 
 		return dns.Answer{Outcome: dns.Timeout}
 	}
 	return s.Resolver.Lookup(ctx, name, t)
+}
+
+// noCAA is a resolver that does not answer for the CAA records of a name.
+func noCAA(name string) func(dns.Resolver) dns.Resolver {
+	return func(r dns.Resolver) dns.Resolver { return caaless{r, name} }
+}
+
+type caaless struct {
+	dns.Resolver
+	name string
+}
+
+func (c caaless) Lookup(ctx context.Context, name string, t dns.Type) dns.Answer {
+	if name == c.name && t == dns.CAA {
+		return dns.Answer{Outcome: dns.Timeout}
+	}
+	return c.Resolver.Lookup(ctx, name, t)
+}
+
+// TestCAAIsToldOnceAName: exchangers below one name have its records in common, and a stranger's are none of ours.
+func TestCAAIsToldOnceAName(t *testing.T) {
+	w := newWorld()
+	f := faults["CAA that nobody knows above one"]
+	f.plant(t, w)
+	w.lines = append(w.lines, "example.org. MX 40 mx.example.net.", "mx.example.net. A 192.0.2.26", `mx.example.net. CAA 0 issue ";"`)
+	if found := w.check(t); len(found) != 1 || found[0].Subject != "in.example.org" {
+		t.Errorf("%+v", found)
+	}
 }
