@@ -63,14 +63,6 @@ type Key struct {
 
 type tag struct{ name, value string }
 
-// Usable reports whether receivers can verify a signature with it.
-func (k *Key) Usable() bool {
-	if k.Revoked || k.Bits == 0 || k.Type == "rsa" && k.Bits < MinBits {
-		return false
-	}
-	return !slices.ContainsFunc(k.Remarks, func(r Remark) bool { return r.Mark != OldTag })
-}
-
 // Has reports whether there is a remark with one of the marks, and returns the first one.
 func (k *Key) Has(marks ...Mark) (Remark, bool) {
 	for _, r := range k.Remarks {

@@ -36,11 +36,11 @@ func TestKeysAreReadAsReceiversDo(t *testing.T) {
 	}
 	small := base64.StdEncoding.EncodeToString(pair)
 	for text, want := range map[string]string{
-		"v=DKIM1; k=rsa; p=" + good:                        "rsa, 2048 bits, usable",
-		"p=" + good[:100] + " \t" + good[100:] + ";":       "rsa, 2048 bits, usable",
-		"v=DKIM1;p=" + public(t, 1024, true):               "rsa, 1024 bits, usable",
+		"v=DKIM1; k=rsa; p=" + good:                        "rsa, 2048 bits",
+		"p=" + good[:100] + " \t" + good[100:] + ";":       "rsa, 2048 bits",
+		"v=DKIM1;p=" + public(t, 1024, true):               "rsa, 1024 bits",
 		"v=DKIM1;p=" + public(t, 512, false):               "rsa, 512 bits",
-		"v=DKIM1; k=ed25519; p=" + small:                   "ed25519, 256 bits, usable",
+		"v=DKIM1; k=ed25519; p=" + small:                   "ed25519, 256 bits",
 		"v=DKIM1; k=rsa; p=" + small:                       "rsa, 0 bits: the key is none",
 		"v=DKIM1; k=ed25519; p=" + good:                    "ed25519, 0 bits: the key is none",
 		"v=DKIM1; p=":                                      "revoked",
@@ -50,10 +50,10 @@ func TestKeysAreReadAsReceiversDo(t *testing.T) {
 		"p=" + good + "; v=DKIM1":                          "rsa, 2048 bits: another version",
 		"v=DKIM1; k=dsa; p=" + good:                        "dsa, 0 bits: an unknown key type",
 		"v=DKIM1; h=sha1; p=" + good:                       "rsa, 2048 bits: sha256 is not let in",
-		"v=DKIM1; h=sha1:SHA256; p=" + good:                "rsa, 2048 bits, usable",
+		"v=DKIM1; h=sha1:SHA256; p=" + good:                "rsa, 2048 bits",
 		"v=DKIM1; s=tlsrpt; p=" + good:                     "rsa, 2048 bits: not for mail",
-		"v=DKIM1; s=tlsrpt : email; p=" + good:             "rsa, 2048 bits, usable",
-		"v=DKIM1; g=*; p=" + good:                          "rsa, 2048 bits, usable: an old tag",
+		"v=DKIM1; s=tlsrpt : email; p=" + good:             "rsa, 2048 bits",
+		"v=DKIM1; g=*; p=" + good:                          "rsa, 2048 bits: an old tag",
 		"v=DKIM1; p=" + good + "; p=" + good:               "rsa, 2048 bits: a tag twice",
 		"v=DKIM1 p; p=" + good + "; n":                     "rsa, 2048 bits: not a tag: another version",
 		"":                                                 "rsa, 0 bits: no p tag",
@@ -61,9 +61,6 @@ func TestKeysAreReadAsReceiversDo(t *testing.T) {
 	} {
 		k := Parse(text)
 		got := k.String()
-		if k.Usable() {
-			got += ", usable"
-		}
 		for i, r := range k.Remarks {
 			if !slices.Contains(k.Remarks[:i], r) && (i == 0 || k.Remarks[i-1].Mark != r.Mark) {
 				got += ": " + string(r.Mark)
@@ -92,7 +89,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		k := Parse(text)
 		again := Parse(k.Without())
-		if k.Usable() && !again.Usable() || k.Bits != again.Bits && k.Bits != 0 {
+		if len(k.Remarks) == 0 && len(again.Remarks) > 0 || k.Bits != again.Bits && k.Bits != 0 {
 			t.Errorf("%q is %+v, and written again %+v", text, k, again)
 		}
 		if len(k.Remarks) > 16 {

@@ -57,8 +57,6 @@ type Fault struct {
 	Mark Mark // SyntaxError, or WrongFamily
 }
 
-func (f Fault) Error() string { return "read " + f.Term + ": " + f.Why }
-
 // version begins every record (section 4.5).
 const version = "v=spf1"
 
