@@ -22,7 +22,8 @@ type facts struct {
 
 	root     func() dns.Answer // the root's SOA
 	dmarc    func() dmarc.Found
-	services func() []service // the exchangers, asked
+	services func() []service  // the exchangers, asked
+	sts      func() dns.Answer // the TXT records at _mta-sts
 }
 
 // host is a mail exchanger and its addresses.
@@ -39,6 +40,7 @@ func (r *run) learn(ctx context.Context) {
 	r.root = sync.OnceValue(func() dns.Answer { return r.Resolver.Lookup(ctx, ".", dns.SOA) })
 	r.dmarc = sync.OnceValue(func() dmarc.Found { return dmarc.Discover(ctx, r.Resolver, r.Domain) })
 	r.services = sync.OnceValue(func() []service { return r.findServices(ctx) })
+	r.sts = sync.OnceValue(func() dns.Answer { return r.Resolver.TXT(ctx, "_mta-sts."+r.Domain) })
 	r.texts = sync.OnceValue(func() []string { return r.Resolver.TXT(ctx, r.Domain).Texts })
 	r.spf = sync.OnceValue(func() *spf.Tree { return spf.Walk(ctx, r.Resolver, r.Domain, spf.Subject{}) })
 }

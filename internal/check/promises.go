@@ -66,7 +66,7 @@ func (r *run) promise(ctx context.Context) string {
 		return ""
 	}
 	at := "_mta-sts." + r.Domain
-	a := r.Resolver.TXT(ctx, at)
+	a := r.sts()
 	if r.unanswered("mta-sts", at, &a, "TXT of "+at) {
 		return ""
 	}

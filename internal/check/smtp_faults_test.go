@@ -114,6 +114,13 @@ func (w *domainWorld) pin(t *testing.T) {
 	}
 }
 
+// unpromised is a fault of a domain without MTA-STS.
+func unpromised(f fault) fault {
+	f.take = append(f.take, "_mta-sts.")
+	f.want, f.left = append(f.want, "mta-sts.none"), append([]ID{"mta-sts.none"}, f.left...)
+	return f
+}
+
 // pinned is a fault of mx2 whose own key the DNS names.
 func pinned(b broken, want ...ID) fault {
 	f := kept(at(mx2, b, want...))
@@ -161,10 +168,11 @@ var smtpFaults = map[string]fault{
 	"a certificate for another":                        at(mx2, broken{fault: world.WrongName}, "tls.name"),
 	"a certificate of nobody":                          at(mx2, broken{fault: world.SelfSigned}, "tls.untrusted"),
 	"a certificate with a short key":                   at(mx2, cert(world.Leaf{Key: world.RSA1024}), "tls.weak"),
-	"a certificate of nobody that DANE names":          pinned(broken{fault: world.SelfSigned}, "tls.pinned"),
-	"a certificate that expired, by DANE":              pinned(broken{fault: world.Expired}, "tls.pinned"),
-	"a certificate for another, by DANE":               pinned(broken{fault: world.WrongName}, "tls.pinned"),
-	"a certificate that ends tomorrow, by DANE":        pinned(cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.pinned"),
+	"a certificate of nobody that DANE names":          unpromised(pinned(broken{fault: world.SelfSigned}, "tls.pinned")),
+	"a certificate that expired, by DANE":              unpromised(pinned(broken{fault: world.Expired}, "tls.pinned")),
+	"a certificate for another, by DANE":               unpromised(pinned(broken{fault: world.WrongName}, "tls.pinned")),
+	"a certificate that ends tomorrow, by DANE":        unpromised(pinned(cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.pinned")),
+	"a certificate that expired, by DANE and MTA-STS":  plus(pinned(broken{fault: world.Expired}, "tls.expired"), func(*domainWorld) {}, "dane.mismatch"), // renewed with another key
 	"a certificate of nobody that DANE names unsigned": plus(pinned(broken{fault: world.SelfSigned}, "tls.untrusted", "dane.unsigned"), func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, "dane.unsigned"),
 	"a certificate of six days, on the fifth":          at(mx2, cert(world.Leaf{From: testNow.Add(-5 * 24 * time.Hour), To: testNow.Add(24 * time.Hour)}), "tls.ends"),
 	"a certificate that ends tomorrow":                 at(mx2, cert(world.Leaf{To: testNow.Add(24 * time.Hour)}), "tls.ends"),

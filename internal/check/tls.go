@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postward/internal/dane"
+	"postward/internal/mtasts"
 	"postward/internal/probe"
 )
 
@@ -57,8 +58,14 @@ func (r *run) secret(s *service) string {
 	return fmt.Sprintf("%s: %s, certificate until %s", s, s.TLS.Version, own.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// pinned reports whether a signed DANE-EE record names the host's own certificate: then nothing else has to vouch for it.
-func (s *service) pinned() bool {
+// promised reports whether the domain has a record of MTA-STS: then an authority has to vouch for the certificates.
+func (r *run) promised() bool {
+	sts := r.sts()
+	return slices.ContainsFunc(sts.Texts, mtasts.IsRecord)
+}
+
+// anchored reports whether a signed DANE-EE record names the host's own certificate: for DANE nothing else has to vouch for it.
+func (s *service) anchored() bool {
 	own := s.TLS.Chain[0]
 	return s.anchors.Authentic && slices.ContainsFunc(usable(s.anchors.Others), func(record dane.Record) bool {
 		return record.Usage == dane.EndEntity && record.Matches(own.DER, own.SPKI)
@@ -70,7 +77,13 @@ func (r *run) certificate(s *service, get string) {
 	own := s.TLS.Chain[0]
 	until := "valid from " + own.NotBefore.UTC().Format(time.DateTime) + " to " + own.NotAfter.UTC().Format(time.DateTime)
 	left := own.NotAfter.Sub(r.clock())
-	ends, pinned := left > 0 && left < ending(&own), s.pinned()
+	ends, anchored := left > 0 && left < ending(&own), s.anchored()
+	pinned := anchored && !r.promised()
+	renew := "Renew it, and let whatever renews it reload Postfix."
+	if anchored {
+		const key = " Keep its key (certbot --reuse-key), or publish the TLSA record of the new one before that is shown."
+		get, renew = get+key, renew+key
+	}
 	var flawed []string
 	for _, flaw := range s.TLS.Flaws {
 		if pinned && flaw != probe.WeakKey && flaw != probe.WeakSignature {
@@ -79,7 +92,7 @@ func (r *run) certificate(s *service, get string) {
 		}
 		switch flaw {
 		case probe.Expired:
-			r.find("tls.expired", s.String(), until, &Mend{Do: "Renew it, and let whatever renews it reload Postfix.", Set: []string{"postfix reload"}})
+			r.find("tls.expired", s.String(), until, &Mend{Do: renew, Set: []string{"postfix reload"}})
 		case probe.NotYetValid:
 			r.find("tls.early", s.String(), until, &Mend{Do: "Look at the clock of the host, or take a certificate that is valid already."})
 		case probe.WrongName:
@@ -87,9 +100,6 @@ func (r *run) certificate(s *service, get string) {
 		case probe.SelfSigned, probe.UnknownAuthority, probe.NotForServers, probe.Unverified:
 			r.find("tls.untrusted", s.String(), flaw.String()+", by "+own.Issuer, &Mend{Do: get})
 		case probe.WeakKey, probe.WeakSignature:
-			if pinned {
-				get += " Publish the TLSA record of its key before it is shown."
-			}
 			r.find("tls.weak", s.String(), fmt.Sprintf("%s: %s, %d bits, %s", flaw, own.Key, own.Bits, own.Signature), &Mend{Do: get})
 		}
 	}
@@ -97,7 +107,7 @@ func (r *run) certificate(s *service, get string) {
 	case pinned && len(flawed) > 0 || pinned && ends:
 		r.find("tls.pinned", s.String(), strings.Join(append(flawed, until), ", "), nil)
 	case ends:
-		r.find("tls.ends", s.String(), until, &Mend{Do: "Renew it now, and let it renew itself (certbot renew, with a hook that runs postfix reload)."})
+		r.find("tls.ends", s.String(), until, &Mend{Do: renew})
 	}
 }
 
