@@ -1,9 +1,11 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,7 +55,10 @@ func (r *run) findHosts(ctx context.Context) []host {
 	}
 	names := []string{}
 	mx := r.mx()
-	for _, x := range mx.Exchangers {
+	exchangers := slices.SortedFunc(slices.Values(mx.Exchangers), func(a, b dns.Exchanger) int { // the DNS gives like ones in any order
+		return cmp.Or(cmp.Compare(a.Preference, b.Preference), strings.Compare(a.Host, b.Host))
+	})
+	for _, x := range exchangers {
 		if x.Host != "." && !slices.Contains(names, x.Host) && len(names) < MaxHosts {
 			names = append(names, x.Host)
 		}
@@ -64,7 +69,11 @@ func (r *run) findHosts(ctx context.Context) []host {
 	hosts := make([]host, len(names))
 	var all sync.WaitGroup
 	for i, name := range names {
-		all.Go(func() { hosts[i] = host{name, r.Resolver.Addresses(ctx, name)} })
+		all.Go(func() {
+			a := r.Resolver.Addresses(ctx, name)
+			a.Addrs = slices.SortedFunc(slices.Values(a.Addrs), netip.Addr.Compare)
+			hosts[i] = host{name, a}
+		})
 	}
 	all.Wait()
 	return hosts

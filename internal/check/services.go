@@ -72,7 +72,7 @@ func (r *run) talk(ctx context.Context) string {
 		switch {
 		case s.Connected:
 			r.spoken(ctx, s)
-			fine = append(fine, s.String()+": "+s.Banner.String())
+			fine = append(fine, s.String()+" greets as "+dns.Show(s.Host)) // the rest of a greeting may be new each time
 		case s.Problem.Fault == probe.Unreachable || s.Problem.Fault == probe.Local: // no way from here
 		case reached[s.host] && s.addr.Is6():
 			r.find("smtp.ipv6", s.String(), s.Problem.Error(), &Mend{

@@ -85,8 +85,8 @@ func (w *domainWorld) apply(t *testing.T, m *Mend) {
 	}
 }
 
-// check looks at the world and returns what is worth saying.
-func (w *domainWorld) check(t *testing.T) []Finding {
+// report looks at the world.
+func (w *domainWorld) report(t *testing.T) Report {
 	t.Helper()
 	w.pin(t)
 	zone, err := dns.ParseZone(strings.NewReader(strings.Join(w.lines, "\n")+"\n"), ".", "world")
@@ -111,8 +111,13 @@ func (w *domainWorld) check(t *testing.T) []Finding {
 	if w.hosts != nil {
 		c.Connect, c.Dial, c.Roots, c.Name = true, w.dial(t), authority(t).Pool(), "check.example"
 	}
-	report := Run(t.Context(), c, w.target, nil)
-	return slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Grade == Fine })
+	return Run(t.Context(), c, w.target, nil)
+}
+
+// check looks at the world and returns what is worth saying.
+func (w *domainWorld) check(t *testing.T) []Finding {
+	t.Helper()
+	return slices.DeleteFunc(w.report(t).Findings, func(f Finding) bool { return f.Grade == Fine })
 }
 
 func ids(findings []Finding) []ID {
