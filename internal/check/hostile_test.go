@@ -110,6 +110,7 @@ func hostileZone() string {
 }
 
 func TestWhatStrangersSayIsHarmlessAndBounded(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	server, err := world.StartServer("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +159,7 @@ func nobody(_ context.Context, network, _ string) (net.Conn, error) {
 
 // TestServersThatNeverEnd: what connects is held up, drop by drop or with more than anybody reads.
 func TestServersThatNeverEnd(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for name, talk := range map[string]func(net.Conn) bool{
 		"an endless banner": func(c net.Conn) bool {
 			_, err := c.Write([]byte("220-\x1b[31m" + strings.Repeat("<b>", 100) + "\r\n"))
@@ -202,6 +204,7 @@ func TestServersThatNeverEnd(t *testing.T) {
 // TestAKeyIsNowhereShown: the key of a list is part of the names that are asked for, and stands in nothing that is made of
 // the answers.
 func TestAKeyIsNowhereShown(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const secret = "abcdefghijklmnopqrstuvwx26"
 	key, err := dnsbl.NewKey(secret)
 	if err != nil {

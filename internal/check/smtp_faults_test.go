@@ -195,6 +195,7 @@ func ours(f fault) fault {
 // TestStrangersServersAreNotTried: the tries that look like an attack are made only where the owner said so, and a clean
 // server delivers nothing by them.
 func TestStrangersServersAreNotTried(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for _, own := range []bool{false, true} {
 		for _, f := range []world.Fault{world.Clean, world.OpenRelay, world.SmugglingTolerant, world.STARTTLSInjection} {
 			s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: "mx2.example.org", Fault: f, Domains: []string{"example.org"}, CA: authority(t)})

@@ -161,6 +161,7 @@ func TestNothingIsFoundOnACleanDomain(t *testing.T) {
 }
 
 func TestEveryPlantedFaultIsFoundAndMended(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
