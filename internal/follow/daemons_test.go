@@ -78,13 +78,15 @@ func TestJournal(t *testing.T) {
 	say(syslog, "<22>postfix/smtpd[8]: one", "<30>systemd[1]: not mail", "<86>auth: pam_unix(dovecot:auth): two")
 	settle(t, j)
 	say(native, "MESSAGE=thr\xffee\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=postfix/smtp\nSYSLOG_PID=9\n",
-		"MESSAGE=Suppressed 17 messages from postfix@-.service\nMESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=17\n",
+		"MESSAGE=Suppressed 17 messages from postfix@-.service\nMESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\nN_DROPPED=17\n", // not journald's word
 		"MESSAGE\n\x09\x00\x00\x00\x00\x00\x00\x00four\nfive\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=postfix/local\n",
 		"MESSAGE="+strings.Repeat("long ", 2000)+"\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=postfix/cleanup\n")
-	forge(t, "postfix/qmgr", "forged")
+	for _, uid := range []uint32{1000, 33, 100_000} {
+		forge(t, uid, "postfix/qmgr", "forged")
+	}
 	settle(t, j)
 	say(syslog, "<22>postfix/qmgr[7]: end")
-	led.await(t, "the last of seven", func() bool { return len(led.lines) > 0 && strings.HasSuffix(led.lines[len(led.lines)-1], "end") })
+	led.await(t, "the last of six", func() bool { return len(led.lines) > 0 && strings.HasSuffix(led.lines[len(led.lines)-1], "end") })
 	stop()
 	var texts []string
 	for _, line := range led.lines {
@@ -95,12 +97,12 @@ func TestJournal(t *testing.T) {
 		_, rest, _ = strings.Cut(rest, " ")
 		texts = append(texts, strings.ReplaceAll(rest, fmt.Sprintf("[%d]", os.Getpid()), "[own]"))
 	}
-	want := "postfix/smtpd[8]: one|auth[own]: pam_unix(dovecot:auth): two|postfix/smtp[9]: thr\xffee|postfix/local[own]: four five|postfix/cleanup[own]: |postfix/qmgr[7]: end"
+	want := "postfix/smtpd[8]: one|auth[own]: pam_unix(dovecot:auth): two|postfix/smtp[9]: thr\xffee|postfix/local[own]: four five|postfix/qmgr[7]: end"
 	if got := strings.Join(texts, "|"); got != want {
 		t.Errorf("lines\n%q, want\n%q", got, want)
 	}
-	if len(led.gaps) != 1 || led.gaps[0].Reason != Suppressed || led.gaps[0].Count != 17 || !strings.Contains(led.gaps[0].Path, "postfix@-.service") {
-		t.Errorf("gaps %+v", led.gaps)
+	if len(led.gaps) != 1 || led.gaps[0].Reason != Unreadable || led.gaps[0].Count != 1 {
+		t.Errorf("gaps %+v, want one entry that is longer than journalctl prints", led.gaps)
 	}
 
 	// What is logged while nobody follows is read later, over journald's own rotation and restart.
@@ -305,11 +307,76 @@ func killJournalctl(t *testing.T) bool {
 	return false
 }
 
-// forge lets one of the machine's people say something.
-func forge(t *testing.T, program, text string) {
+// TestWhatJournaldLeavesOutIsAGap: a service logs more than its limit allows, and the real journald says how much it
+// left out.
+func TestWhatJournaldLeavesOutIsAGap(t *testing.T) {
+	const unit = "postfix@-.service"
+	units := "/run/systemd/units"
+	err := os.MkdirAll(units, 0o755)
+	for name, value := range map[string]string{"interval": "500000", "burst": "5"} { // as systemd tells journald
+		err = errors.Join(err, os.Symlink(value, filepath.Join(units, "log-rate-limit-"+name+":"+unit)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	led := newLedger()
+	stop := led.run(t, "journal", FromEnd)
+	led.await(t, "the first position", func() bool { return led.pos != (Position{}) })
+	chatter := inUnit(t, unit)
+	sent := 0
+	say := func() {
+		sent++
+		if _, err := fmt.Fprintln(chatter, "line", sent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 500 {
+		say()
+	}
+	// journald says it with the first message that it takes again.
+	for end := time.Now().Add(deadline); time.Now().Before(end) && !led.holds(func() bool { return len(led.gaps) > 0 }); {
+		say()
+		time.Sleep(50 * time.Millisecond)
+	}
+	stop()
+	if len(led.gaps) == 0 || led.gaps[0].Reason != Suppressed || led.gaps[0].Count == 0 || led.gaps[0].Count > uint64(sent) || !strings.Contains(led.gaps[0].Path, unit) {
+		t.Errorf("%d of %d lines came, gaps %+v", len(led.lines), sent, led.gaps)
+	}
+}
+
+// inUnit starts a program that logs what is written to it, and that journald takes for a service's.
+func inUnit(t *testing.T, unit string) io.Writer {
+	t.Helper()
+	c := exec.Command("logger", "-p", "mail.info", "-t", "postfix/qmgr")
+	in, err := c.StdinPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, path := filepath.Join(t.TempDir(), "cgroup"), fmt.Sprintf("/proc/%d/cgroup", c.Process.Pid)
+	group := "/system.slice/" + unit
+	err = os.WriteFile(own, []byte("1:name=systemd:"+group+"\n0::"+group+"\n"), 0o644)
+	if err == nil {
+		err = unix.Mount(own, path, "", unix.MS_BIND, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(in.Close(), unix.Unmount(path, unix.MNT_DETACH), c.Wait()); err != nil {
+			t.Error(err)
+		}
+	})
+	return in
+}
+
+// forge lets a user who is no mail program say something.
+func forge(t *testing.T, uid uint32, program, text string) {
 	t.Helper()
 	c := exec.Command("logger", "-p", "mail.info", "-t", program, text)
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1000}}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("logger: %v: %s", err, out)
 	}

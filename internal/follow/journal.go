@@ -88,6 +88,10 @@ func (j *journal) begin(ctx context.Context) error {
 
 // take gathers an entry, and hands out what was gathered when no more is here.
 func (j *journal) take(e *oldlog.Entry, more bool) error {
+	if e.Cursor == "" { // only tells what was missed before it
+		j.missed(e)
+		return j.flush()
+	}
 	next := at(j.pos, e)
 	known := !j.sure && e.Cursor == j.pos.Cursor
 	if !j.sure && !known {
@@ -104,8 +108,9 @@ func (j *journal) take(e *oldlog.Entry, more bool) error {
 		}
 	}
 	j.pos = next
+	j.missed(e)
 	switch {
-	case e.Foreign():
+	case e.Foreign(), e.Text == nil:
 	case e.Dropped > 0:
 		j.gaps = append(j.gaps, Gap{Reason: Suppressed, Path: string(e.Text), Count: e.Dropped, After: j.pos})
 	default:
@@ -119,6 +124,13 @@ func (j *journal) take(e *oldlog.Entry, more bool) error {
 		return nil
 	}
 	return j.flush()
+}
+
+// missed notes the entries that could not be read.
+func (j *journal) missed(e *oldlog.Entry) {
+	if e.Missed > 0 {
+		j.gaps = append(j.gaps, Gap{Reason: Unreadable, Path: j.config.Path, Count: e.Missed, After: j.pos})
+	}
 }
 
 // flush hands out what was gathered.

@@ -71,6 +71,13 @@ func (l *ledger) trouble(err error) {
 	}
 }
 
+// holds reports whether a fact holds now.
+func (l *ledger) holds(fact func() bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fact()
+}
+
 // await waits until a fact holds, and fails after the deadline.
 func (l *ledger) await(t *testing.T, fact string, holds func() bool) {
 	t.Helper()

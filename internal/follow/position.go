@@ -60,10 +60,10 @@ func (b *Batch) Key(i int) Key {
 type Reason string
 
 const (
-	Lost       Reason = "lost"       // the file of the stored position is gone, or compressed
-	Compressed Reason = "compressed" // a rotated file was compressed before it was read
+	Lost       Reason = "lost"       // the file of the stored position is gone
+	Compressed Reason = "compressed" // a rotated file was compressed, in a way that is not known here, before it was read
 	Truncated  Reason = "truncated"  // the file was truncated and no copy of it was found
-	Unreadable Reason = "unreadable" // reading a rotated file failed, or is not allowed
+	Unreadable Reason = "unreadable" // reading a rotated file failed, or is not allowed; entries of a journal that are too long
 	Suppressed Reason = "suppressed" // journald left them out, for a service logged too much at once
 )
 
@@ -71,6 +71,6 @@ const (
 type Gap struct {
 	Reason Reason   `json:"reason"`
 	Path   string   `json:"path"`            // the file concerned, or the log; of Suppressed what journald said
-	Count  uint64   `json:"count,omitempty"` // lines; of Suppressed alone
+	Count  uint64   `json:"count,omitempty"` // lines, as far as it is known
 	After  Position `json:"after"`           // what was read last
 }

@@ -36,10 +36,13 @@ func Journal(path string) (dir string, is bool) {
 // (SD_MESSAGE_JOURNAL_DROPPED, systemd.journal-fields(7)).
 const dropped = "a596d6fe7bfa4994828e72309e95d61e"
 
+// driver is the _TRANSPORT of what journald says itself. Anybody can use the MESSAGE_ID.
+const driver = "driver"
+
 // ReadJournal runs journalctl(1) with args and hands out the mail log's entries of a journal (see Journal for dir), until
 // journalctl ends, ctx is done or each fails. more says that another entry is here already. An entry and its bytes are
-// valid until each returns; those that cannot be read are left out. The error is that of each as it is, ctx's, or what
-// journalctl said.
+// valid until each returns; those that cannot be read are left out, and counted with the next (see Entry.Missed). The
+// error is that of each as it is, ctx's, or what journalctl said.
 func ReadJournal(ctx context.Context, dir string, args []string, each func(e *Entry, more bool) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -53,7 +56,7 @@ func ReadJournal(ctx context.Context, dir string, args []string, each func(e *En
 	if err != nil {
 		return fmt.Errorf("read the journal: %w: is systemd here?", err)
 	}
-	in := entries{in: bufio.NewReaderSize(out, maxEntry)}
+	in := entries{in: bufio.NewReaderSize(out, maxEntry), trust: trustOf(dir)}
 	failed := in.each(each)
 	if failed != nil {
 		cancel()
@@ -73,7 +76,7 @@ func ReadJournal(ctx context.Context, dir string, args []string, each func(e *En
 // options are those of every run. Without --merge, --follow would leave out what was logged before the last boot.
 func options(dir string) []string {
 	all := []string{"--no-pager", "--merge", "--output=json",
-		"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_HOSTNAME,MESSAGE_ID,N_DROPPED"}
+		"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_HOSTNAME,_TRANSPORT,MESSAGE_ID,N_DROPPED"}
 	if dir != "" {
 		all = append(all, "--directory="+dir)
 	}
@@ -89,6 +92,9 @@ func matches(dir string) (all []string) {
 	}
 	for _, field := range []string{"SYSLOG_FACILITY=2", "SYSLOG_IDENTIFIER=saslauthd", "SYSLOG_IDENTIFIER=auth", "MESSAGE_ID=" + dropped} {
 		all = append(all, "+", field)
+		if field == "MESSAGE_ID="+dropped {
+			all = append(all, "_TRANSPORT="+driver)
+		}
 		if machine != "" {
 			all = append(all, "_MACHINE_ID="+machine)
 		}
@@ -114,11 +120,14 @@ type Entry struct {
 	// Dropped is how many messages journald left out, as it says with this entry; Text names the service.
 	Dropped                  uint64
 	Host, Program, PID, Text []byte
-	foreign                  bool
+	// Missed is how many entries could not be read: before this one, and this one too if Text is nil. At the end of the
+	// journal they come with no entry at all: Cursor is empty.
+	Missed  uint64
+	foreign bool
 }
 
-// Foreign reports whether one of the machine's people wrote the entry: a program of theirs may call itself postfix.
-// systemd(7) calls the user IDs from 1000 to 60000 regular users.
+// Foreign reports whether the entry is not believed. Believed are root and the users that mail programs run as, by their
+// names; in the journal files of a directory, which may be another machine's, every user ID below 1000.
 func (e *Entry) Foreign() bool { return e.foreign }
 
 // AppendLine appends the entry as a line of a log, with a stamp as RFC 3339 has it.
@@ -147,21 +156,29 @@ var errEntry = errors.New("an entry of the journal that cannot be read")
 
 // entries reads what journalctl prints.
 type entries struct {
-	in  *bufio.Reader
-	raw rawEntry
+	in    *bufio.Reader
+	trust trust
+	raw   rawEntry
 }
 
 func (s *entries) each(out func(e *Entry, more bool) error) error {
 	var e Entry
+	var missed uint64
 	for {
 		switch err := s.next(&e); {
 		case err == nil:
+			e.Missed += missed
+			missed = 0
 			if err := out(&e, s.ready()); err != nil {
 				return err
 			}
+		case err == io.EOF && missed > 0:
+			return out(&Entry{Missed: missed}, false)
 		case err == io.EOF:
 			return nil
-		case !errors.Is(err, errEntry):
+		case errors.Is(err, errEntry):
+			missed++
+		default:
 			return fmt.Errorf("read the journal: %w", err)
 		}
 	}
@@ -191,7 +208,7 @@ func (s *entries) next(into *Entry) error {
 	if err := json.Unmarshal(line, &s.raw); err != nil {
 		return fmt.Errorf("%w: %w", errEntry, err)
 	}
-	return s.raw.entry(into)
+	return s.raw.entry(into, s.trust)
 }
 
 // rawEntry is an entry as journalctl prints it (journal JSON format).
@@ -203,12 +220,13 @@ type rawEntry struct {
 	SyslogPID  field  `json:"SYSLOG_PID"`
 	PID        field  `json:"_PID"`
 	UID        field  `json:"_UID"`
+	Transport  field  `json:"_TRANSPORT"`
 	Message    field  `json:"MESSAGE"`
 	MessageID  field  `json:"MESSAGE_ID"`
 	NumDropped field  `json:"N_DROPPED"`
 }
 
-func (r *rawEntry) entry(e *Entry) error {
+func (r *rawEntry) entry(e *Entry, t trust) error {
 	at, err := strconv.ParseInt(r.Realtime, 10, 64)
 	if err != nil || r.Cursor == "" {
 		return errEntry
@@ -217,10 +235,11 @@ func (r *rawEntry) entry(e *Entry) error {
 	if len(e.PID) == 0 {
 		e.PID = r.PID
 	}
-	if uid, err := strconv.ParseUint(string(r.UID), 10, 32); err == nil {
-		e.foreign = uid >= 1000 && uid <= 60000
+	e.foreign = !t.believes(r.UID)
+	if e.Text == nil && !e.foreign {
+		e.Missed = 1
 	}
-	if string(r.MessageID) == dropped && !e.foreign {
+	if string(r.MessageID) == dropped && string(r.Transport) == driver {
 		if e.Dropped, err = strconv.ParseUint(string(r.NumDropped), 10, 63); err != nil {
 			e.Dropped = 0
 		}
@@ -261,7 +280,8 @@ func (f *field) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// readJournal reads a journal as the lines of a log.
+// readJournal reads a journal as the lines of a log. What was left out is a line too: journald's own, and for entries that
+// cannot be read one in the same words.
 func (f *File) readJournal(ctx context.Context, dir string, each func(line []byte) error) error {
 	var args []string
 	if !f.Since.IsZero() {
@@ -269,10 +289,25 @@ func (f *File) readJournal(ctx context.Context, dir string, each func(line []byt
 	}
 	var b []byte
 	return ReadJournal(ctx, dir, args, func(e *Entry, _ bool) error {
-		if e.Foreign() || e.Dropped > 0 {
+		if e.Missed > 0 {
+			b = e.missed().AppendLine(b[:0])
+			if err := each(b); err != nil {
+				return err
+			}
+		}
+		if e.Foreign() || e.Text == nil {
 			return nil
 		}
 		b = e.AppendLine(b[:0])
 		return each(b)
 	})
+}
+
+// missed is what journald would say had it left out the entries that could not be read.
+func (e *Entry) missed() *Entry {
+	at, host := e.At, e.Host
+	if e.Cursor == "" {
+		at, host = time.Now(), []byte("localhost")
+	}
+	return &Entry{At: at, Host: host, Program: []byte("systemd-journald"), Text: fmt.Appendf(nil, "Suppressed %d messages from the mail log that journalctl cannot print", e.Missed)}
 }
