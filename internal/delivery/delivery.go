@@ -9,8 +9,9 @@
 // One mail may have several IDs: postsuper -r gives it another, a content filter hands it back as another, local(8)
 // forwards it as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
 // "orig_queue_id=", and by the ID in the reply of who took it ("queued as", "forwarded as"). A filter that says none of
-// these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several instances of Postfix
-// in one log are told apart by their syslog_name, where it begins with "postfix".
+// these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several hosts in one log are
+// told apart, and several instances of Postfix on one by their syslog_name: one that begins with "postfix", or under
+// which a queue manager speaks.
 //
 // Lines may be missing or out of order: what is not told stays empty, and a mail whose end is missing is handed out when
 // its ID is used again, when there is no room, or at the end. Nothing is guessed.
@@ -91,8 +92,10 @@ type Delivery struct {
 
 // entry is one queue ID of a mail.
 type entry struct {
-	key    string // of the Tracker
-	left   bool   // it is not in the queue any more, or never was
+	key    string     // of the Tracker
+	by     string     // the first part of the syslog_name that began it
+	client netip.Addr // who handed it in
+	left   bool       // it is not in the queue any more, or never was
 	hold   bool
 	handed bool // by smtpd: that it is refused was told to a client
 	told   bool // its Message-ID was logged

@@ -12,7 +12,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// follow reads a log without stamps, a second a line, and returns the mails in the order in which they are handed out.
+// follow reads a log without stamps, a second a line, of the host mx where none is named ("mx2|"), and returns the mails in the order in which they are handed out.
 func follow(lines ...string) []*Mail {
 	var mails []*Mail
 	t := New(func(m *Mail) { mails = append(mails, m) })
@@ -25,7 +25,11 @@ func feed(t *Tracker, lines ...string) {
 	var l maillog.Line
 	for i, line := range lines {
 		at := noon.Add(time.Duration(i) * time.Second)
-		if maillog.Parse([]byte(at.Format(time.Stamp)+" mx "+line), &l) && Concerns(&l) {
+		host, rest, named := strings.Cut(line, "|")
+		if !named {
+			host, rest = "mx", line
+		}
+		if maillog.Parse([]byte(at.Format(time.Stamp)+" "+host+" "+rest), &l) && Concerns(&l) {
 			t.Line(&l, at)
 		}
 	}

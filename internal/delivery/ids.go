@@ -10,46 +10,34 @@ import (
 	"postward/internal/maillog"
 )
 
-// keyOf names a queue ID of an instance: the first part of syslog_name, where that is Postfix's own way to name one
-// ("postfix-out/smtpd"). A service with a name all of its own ("submission/smtpd") counts as the main instance's.
-func keyOf(program []byte, id string) string {
-	instance, _, _ := strings.Cut(string(program), "/")
-	if !strings.HasPrefix(instance, "postfix") {
-		instance = "postfix"
-	}
-	return instance + "/" + id
-}
-
-// keyID is the queue ID of a key.
-func keyID(key string) string { return key[strings.IndexByte(key, '/')+1:] }
-
-// takenAs returns the queue ID under which this host's own Postfix took a mail again: from a content filter on loopback
-// (smtpd's "250 2.0.0 Ok: queued as ID", or within a filter's words), or by local(8) ("forwarded as ID"). What a server
-// elsewhere says about queue IDs is about its own queue.
-func takenAs(l *maillog.Line) string {
+// takenAs returns the queue ID that who took a mail names: smtpd's "250 2.0.0 Ok: queued as ID", also within a filter's
+// words, or local(8)'s "forwarded as ID".
+func takenAs(l *maillog.Line) []byte {
 	if l.Status != maillog.StatusSent {
-		return ""
+		return nil
 	}
 	words := []byte("queued as ")
-	switch {
-	case string(l.Relay.Name) == "local" && len(l.Relay.Addr) == 0:
+	if string(l.Relay.Name) == "local" && len(l.Relay.Addr) == 0 {
 		words = []byte("forwarded as ")
-	case !address(l.Relay.Addr).IsLoopback():
-		return ""
+	} else if len(l.Relay.Addr) == 0 {
+		return nil
 	}
 	at := bytes.LastIndex(l.Reply, words)
 	if at < 0 {
-		return ""
+		return nil
 	}
 	id := l.Reply[at+len(words):]
 	if end := bytes.IndexFunc(id, func(r rune) bool { return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') }); end >= 0 {
 		id = id[:end]
 	}
 	if !maillog.ValidQueueID(id) {
-		return ""
+		return nil
 	}
-	return string(id)
+	return id
 }
+
+// near reports whether an address is this host's or of a private network.
+func near(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
 func address(b []byte) netip.Addr {
 	a, err := netip.ParseAddr(string(b))

@@ -1,6 +1,17 @@
 package delivery
 
-import "postward/internal/maillog"
+import (
+	"bytes"
 
-// Key names the mail of a line within a log in which several instances of Postfix write: each has queue IDs of its own.
-func Key(l *maillog.Line) string { return keyOf(l.Program, string(l.QueueID)) }
+	"postward/internal/maillog"
+)
+
+// Key names the mail of a line within a log in which several hosts, or instances of Postfix, write: each has queue IDs of its
+// own. Instances whose name does not begin with "postfix" are the main one here: a Tracker, which reads on, knows better.
+func Key(l *maillog.Line) string {
+	name := instanceName(l)
+	if !bytes.HasPrefix(name, []byte(mainInstance)) {
+		name = []byte(mainInstance)
+	}
+	return string(l.Host) + " " + string(name) + "/" + string(l.QueueID)
+}

@@ -1,8 +1,12 @@
 package delivery
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
+
+	"postward/internal/maillog"
 )
 
 // Is reports whether a mail is what a key names: one of its queue IDs, its Message-ID (with or without angle brackets),
@@ -38,16 +42,21 @@ func (m *Mail) Outcome() string {
 	case m.Ended.IsZero() && len(m.Deliveries) == 0:
 		return "on its way"
 	}
-	var words []string
-	for _, outcome := range []string{"sent", "deferred", "bounced"} {
-		if n := counts[outcome]; n == len(m.Deliveries) && n > 0 {
-			return outcome
-		} else if n > 0 {
-			words = append(words, outcome)
-		}
-	}
-	if len(words) == 0 {
+	if len(counts) == 0 {
 		return string(m.End)
 	}
+	words := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+	if len(words) == 1 {
+		return words[0]
+	}
 	return "partly " + strings.Join(words, ", ")
+}
+
+// rank is where an outcome is named, among several.
+func rank(outcome string) int {
+	first := []string{maillog.StatusSent.String(), maillog.StatusDeferred.String(), maillog.StatusBounced.String()}
+	if i := slices.Index(first, outcome); i >= 0 {
+		return i
+	}
+	return len(first)
 }

@@ -16,19 +16,19 @@ type session struct {
 
 // process names an smtpd process.
 type process struct {
-	program string
-	pid     int
+	host, program string
+	pid           int
 }
 
 // sessionOf returns what a process is doing.
 func (t *Tracker) sessionOf(l *maillog.Line) *session {
-	s := t.sessions[process{string(l.Program), l.PID}]
+	s := t.sessions[process{string(l.Host), string(l.Program), l.PID}]
 	if s == nil {
 		if len(t.sessions) >= MaxOpen {
 			clear(t.sessions)
 		}
 		s = &session{}
-		t.sessions[process{string(l.Program), l.PID}] = s
+		t.sessions[process{string(l.Host), string(l.Program), l.PID}] = s
 	}
 	return s
 }
@@ -41,7 +41,7 @@ func (t *Tracker) session(l *maillog.Line, at time.Time) {
 	switch l.Kind {
 	case maillog.Connect, maillog.Disconnect:
 		t.abandon(t.sessionOf(l), false, at)
-		delete(t.sessions, process{string(l.Program), l.PID})
+		delete(t.sessions, process{string(l.Host), string(l.Program), l.PID})
 	case maillog.Lost:
 		t.abandon(t.sessionOf(l), string(l.Stage) == "DATA" || string(l.Stage) == "BDAT", at)
 	case maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
@@ -55,7 +55,8 @@ func (t *Tracker) transaction(key string, m *Mail, l *maillog.Line, at time.Time
 	if l.Kind != maillog.Client {
 		return
 	}
-	m.entry(key).handed = true
+	e := m.entry(key)
+	e.handed, e.client = true, address(l.Client.Addr)
 	if l.PID == 0 {
 		return
 	}

@@ -17,10 +17,13 @@ const settle = 5 * time.Second
 // Tracker joins the lines of each mail.
 type Tracker struct {
 	out      func(*Mail)
-	open     map[string]*Mail     // by instance and queue ID, in the queue or just out of it
+	open     map[string]*Mail     // by host, instance and queue ID (see key), in the queue or just out of it
 	sessions map[process]*session // of smtpd
 	done     []ended              // out of the queue, oldest first
 	old      []string             // keys in the order in which they came, for want of room
+
+	instances map[string][]string // of Postfix, by host
+	named     int                 // how many these are
 }
 
 type ended struct {
@@ -30,7 +33,7 @@ type ended struct {
 
 // New returns a Tracker that hands each mail out once, when it has ended.
 func New(out func(*Mail)) *Tracker {
-	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[process]*session{}}
+	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[process]*session{}, instances: map[string][]string{}}
 }
 
 // Concerns reports whether a line can mean something to a Tracker; all others may be left out.
@@ -49,7 +52,7 @@ func (t *Tracker) Line(l *maillog.Line, at time.Time) {
 		t.session(l, at)
 		return
 	}
-	key := keyOf(l.Program, string(l.QueueID))
+	key := t.key(l, l.QueueID)
 	if m := t.open[key]; m != nil && m.Subject == "" && string(l.Stage) == "header" {
 		m.Subject = subject(l.Reply)
 	}
@@ -57,25 +60,25 @@ func (t *Tracker) Line(l *maillog.Line, at time.Time) {
 	case maillog.PickedUp, maillog.Client:
 		t.begin(key, l, at)
 	case maillog.MessageID:
-		m := t.fresh(key, at)
+		m := t.fresh(key, l, at)
 		m.MessageID, m.entry(key).told = text(l.MessageID), true
 	case maillog.Active:
 		t.active(key, l, at)
 	case maillog.Delivery:
-		t.delivered(key, t.get(key, at), l, at)
+		t.delivered(key, t.get(key, l, at), l, at)
 	case maillog.Notice:
-		notice := t.get(keyOf(l.Program, string(l.OtherID)), at)
+		notice := t.get(t.key(l, l.OtherID), l, at)
 		notice.NoticeOf, notice.Begun = string(l.QueueID), true
 	case maillog.Held:
-		t.get(key, at).hold(key, true)
+		t.get(key, l, at).hold(key, true)
 	case maillog.Released, maillog.Requeued:
-		t.get(key, at).hold(key, false)
+		t.get(key, l, at).hold(key, false)
 	case maillog.Expired:
-		t.get(key, at).how = Expired
+		t.get(key, l, at).how = Expired
 	case maillog.Deleted:
-		t.end(key, t.get(key, at), Deleted, at)
+		t.end(key, t.get(key, l, at), Deleted, at)
 	case maillog.Removed:
-		t.end(key, t.get(key, at), "", at)
+		t.end(key, t.get(key, l, at), "", at)
 	default:
 		t.ruled(key, l, at)
 	}
@@ -87,7 +90,7 @@ func (t *Tracker) ruled(key string, l *maillog.Line, at time.Time) {
 	switch l.Kind {
 	case maillog.MilterHold, maillog.Hold:
 		t.revive(key, Abandoned)
-		m := t.get(key, at)
+		m := t.get(key, l, at)
 		m.sender(l)
 		m.hold(key, true)
 		return
@@ -137,7 +140,7 @@ func (t *Tracker) Open() []*Mail {
 // begin takes the line that says who hands a mail in.
 func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 	if l.OtherID != nil { // requeued, or handed back by a filter: the same mail
-		other := keyOf(l.Program, string(l.OtherID))
+		other := t.before(l)
 		if m := t.open[other]; m != nil && m != t.open[key] {
 			t.free(key)
 			t.join(key, m)
@@ -151,7 +154,7 @@ func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 	if m := t.open[key]; m != nil && (m.Begun || m.Count > 0 || m.entry(key).left) { // the ID is used again
 		t.free(key)
 	}
-	m := t.get(key, at)
+	m := t.get(key, l, at)
 	m.Begun = true
 	if l.Kind == maillog.PickedUp {
 		m.Account, m.From = "uid:"+strconv.FormatInt(l.UID, 10), text(l.From)
@@ -168,7 +171,7 @@ func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 // active takes the line of a mail that qmgr begins to deliver.
 func (t *Tracker) active(key string, l *maillog.Line, at time.Time) {
 	t.revive(key, Abandoned, Refused, Discarded)
-	m := t.fresh(key, at)
+	m := t.fresh(key, l, at)
 	if m.Count == 0 {
 		m.From, m.Size, m.Count = text(l.From), l.Size, l.Recipients
 	}
@@ -191,24 +194,24 @@ func (t *Tracker) revive(key string, from ...End) {
 
 // fresh is get for a line that stands near the beginning of a mail: one that has left the queue is another. The
 // Message-ID of one that was refused or broken off may be told after that.
-func (t *Tracker) fresh(key string, at time.Time) *Mail {
+func (t *Tracker) fresh(key string, l *maillog.Line, at time.Time) *Mail {
 	if m := t.open[key]; m != nil {
 		if e := m.entry(key); e.left && (e.sent || e.told) {
 			t.free(key)
 		}
 	}
-	return t.get(key, at)
+	return t.get(key, l, at)
 }
 
 // get returns the mail of a key, begun if there is none.
-func (t *Tracker) get(key string, at time.Time) *Mail {
+func (t *Tracker) get(key string, l *maillog.Line, at time.Time) *Mail {
 	if m := t.open[key]; m != nil {
 		return m
 	}
 	if len(t.open) >= MaxOpen {
 		t.makeRoom()
 	}
-	m := &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key}}, Arrived: at}
+	m := &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key, by: string(instanceName(l))}}, Arrived: at}
 	t.open[key] = m
 	t.old = append(t.old, key)
 	return m
@@ -254,14 +257,11 @@ func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) 
 	if len(l.Relay.Addr) > 0 {
 		d.Relay += "[" + text(l.Relay.Addr) + "]"
 	}
-	if id := takenAs(l); id != "" {
-		other := keyOf(l.Program, id)
-		next := t.open[other]
-		if next != nil && next != m && next.Account == "" && (!next.Client.IsValid() || next.Client.IsLoopback()) && !next.Arrived.Before(m.Arrived) {
-			t.join(other, m)
-			next = t.open[other]
+	if next := t.after(m, l); next != "" {
+		if t.open[next] != m {
+			t.join(next, m)
 		}
-		if next == m && other != key {
+		if t.open[next] == m && next != key {
 			m.pass(&d, string(l.Relay.Name) == "local")
 			return // what becomes of the recipient is told under the next ID
 		}

@@ -20,7 +20,7 @@
 //     of, so reading goes on in it where it stopped in the other.
 //
 // journald's journal is read through journalctl, whose cursors name each entry. What the mail programs log there is taken
-// as lines of a log; entries that the machine's people wrote (user IDs from 1000 on) are not: a program of theirs may
+// as lines of a log: what root and the users that mail programs run as wrote, and nobody else, for a program of theirs may
 // call itself postfix.
 //
 // What cannot be read any more, and what was compressed otherwise, is told as a Gap in the next batch, never fatal.
