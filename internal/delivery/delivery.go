@@ -112,6 +112,11 @@ type passed struct {
 // Queued reports whether it was ever queued: not if it was refused, or broken off by its client, before that.
 func (m *Mail) Queued() bool { return m.End != Refused && m.End != Abandoned }
 
+// Told reports whether it is known for whom it is: each recipient had an attempt, or it is over.
+func (m *Mail) Told() bool {
+	return !m.Ended.IsZero() || m.Count > 0 && int64(len(m.Deliveries)+m.More) >= m.Count
+}
+
 // inQueue reports whether any of its queue IDs is in the queue.
 func (m *Mail) inQueue() bool {
 	return slices.ContainsFunc(m.entries, func(e entry) bool { return !e.left })

@@ -17,6 +17,7 @@ const settle = 5 * time.Second
 // Tracker joins the lines of each mail.
 type Tracker struct {
 	out      func(*Mail)
+	began    func(*Mail)          // see OnBegin; may be nil
 	open     map[string]*Mail     // by host, instance and queue ID (see key), in the queue or just out of it
 	sessions map[process]*session // of smtpd
 	done     []ended              // out of the queue, oldest first
@@ -35,6 +36,10 @@ type ended struct {
 func New(out func(*Mail)) *Tracker {
 	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[process]*session{}, instances: map[string][]string{}}
 }
+
+// OnBegin has each mail handed to f when the line is read that says who hands it in: in the order of arrival. The Mail is the
+// one that is handed out when it has ended, and grows until then.
+func (t *Tracker) OnBegin(f func(*Mail)) { t.began = f }
 
 // Concerns reports whether a line can mean something to a Tracker; all others may be left out.
 func Concerns(l *maillog.Line) bool {
@@ -156,6 +161,9 @@ func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 	}
 	m := t.get(key, l, at)
 	m.Begun = true
+	if t.began != nil {
+		defer t.began(m)
+	}
 	if l.Kind == maillog.PickedUp {
 		m.Account, m.From = "uid:"+strconv.FormatInt(l.UID, 10), text(l.From)
 		return

@@ -136,6 +136,8 @@ type Investigation struct {
 	options Options
 	report  *Report
 	tracker *delivery.Tracker
+	arrived arrivals
+	logins  logins
 	replay  *replay
 	line    maillog.Line
 	last    time.Time
@@ -143,13 +145,14 @@ type Investigation struct {
 
 // New begins an investigation.
 func New(o Options) *Investigation {
-	i := &Investigation{options: o, replay: newReplay(), report: &Report{
+	i := &Investigation{options: o, replay: newReplay(), logins: newLogins(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
 		Unread: map[string]int64{}, Hours: map[int64]*Hour{}, accounts: map[string]*Account{}, guessers: map[netip.Addr]*Guesser{}, replies: map[string]*Receiver{},
 	}}
 	if i.options.Where == nil {
 		i.options.Where = func(netip.Addr) (uint32, string) { return 0, "" }
 	}
 	i.tracker = delivery.New(i.mail)
+	i.tracker.OnBegin(i.began)
 	return i
 }
 
@@ -179,11 +182,15 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	if at.After(i.report.Last) {
 		i.report.Last = at
 	}
-	switch l.Kind {
-	case maillog.LoginFailed, maillog.MailboxLoginFailed:
-		i.wrong(l, at)
-	default:
-		i.tracker.Line(l, at)
+	i.login(l, at)
+	i.tracker.Line(l, at)
+	i.judgeArrived(at)
+}
+
+// judgeArrived judges the mails that can be by now.
+func (i *Investigation) judgeArrived(now time.Time) {
+	for m := i.arrived.next(now); m != nil; m = i.arrived.next(now) {
+		i.mailArrived(m)
 	}
 }
 
@@ -195,7 +202,11 @@ func base(program []byte) string {
 // Finish hands in what is left and returns the report.
 func (i *Investigation) Finish() *Report {
 	i.tracker.Flush()
+	i.judgeArrived(i.last)
 	r := i.report
+	for name, a := range r.accounts {
+		a.Wrong = i.logins.of(name)
+	}
 	r.Accounts = slices.SortedFunc(maps.Values(r.accounts), func(a, b *Account) int {
 		return cmp.Or(cmp.Compare(b.Lost(), a.Lost()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
 	})
@@ -239,46 +250,43 @@ func (i *Investigation) hour(at time.Time) *Hour {
 	return h
 }
 
-// wrong counts a failed login.
-func (i *Investigation) wrong(l *maillog.Line, at time.Time) {
-	times := int(max(l.Count, 1))
-	i.hour(at).Wrong += times
-	if a := i.report.accounts[strings.ToLower(string(l.SASLUsername))]; a != nil {
-		a.Wrong += times
-	}
-	addr, err := netip.ParseAddr(string(l.Client.Addr))
-	if err != nil {
-		return
-	}
-	addr = addr.Unmap()
-	g := i.report.guessers[addr]
-	if g == nil {
-		if len(i.report.guessers) >= maxGuessers {
-			return
-		}
-		g = &Guesser{Client: addr, First: at}
-		g.ASN, g.Country = i.options.Where(addr)
-		i.report.guessers[addr] = g
-	}
-	g.Failed, g.Last = g.Failed+times, at
-}
-
 // mail takes a mail that has ended.
 func (i *Investigation) mail(m *delivery.Mail) {
+	if m.Queued() {
+		i.report.Mails++
+	}
+	if !i.asked(m) {
+		return
+	}
+	i.arrived.ended(m)
 	if !m.Queued() {
 		return
 	}
-	i.report.Mails++
-	if m.Account == "" || i.options.Account != "" && m.Account != strings.ToLower(i.options.Account) {
-		return
-	}
-	a := i.report.accounts[m.Account]
-	if a == nil {
-		if len(i.report.accounts) >= maxAccounts {
-			return
+	if a := i.account(m); a != nil {
+		for k := range m.Deliveries {
+			i.receiver(a, &m.Deliveries[k])
 		}
+	}
+}
+
+// account returns what is known of a mail's account; nil when there is no room for another one.
+func (i *Investigation) account(m *delivery.Mail) *Account {
+	a := i.report.accounts[m.Account]
+	if a == nil && len(i.report.accounts) < maxAccounts {
 		a = &Account{Name: m.Account, First: m.Arrived}
 		i.report.accounts[m.Account] = a
+	}
+	return a
+}
+
+// mailArrived takes the next mail in the order of arrival.
+func (i *Investigation) mailArrived(m *delivery.Mail) {
+	if !m.Queued() {
+		return
+	}
+	a := i.account(m)
+	if a == nil {
+		return
 	}
 	if g := i.report.guessers[m.Client]; g != nil && !slices.Contains(g.LoggedIn, m.Account) && len(g.LoggedIn) < 10 {
 		g.LoggedIn = append(g.LoggedIn, m.Account)
@@ -286,9 +294,6 @@ func (i *Investigation) mail(m *delivery.Mail) {
 	n := max(len(m.Deliveries)+m.More, int(m.Count))
 	a.add(m, n)
 	a.source(m, n, i.options.Where)
-	for k := range m.Deliveries {
-		i.receiver(a, &m.Deliveries[k])
-	}
 	h := i.hour(m.Arrived)
 	h.Sent += n
 	if i.judge(a, m, n) {
@@ -334,7 +339,13 @@ func (a *Account) source(m *delivery.Mail, recipients int, where Where) {
 		k, a.Sources = len(a.Sources), append(a.Sources, s)
 	}
 	s := a.Sources[k]
-	s.Mails, s.Recipients, s.Last = s.Mails+1, s.Recipients+recipients, m.Arrived
+	s.Mails, s.Recipients = s.Mails+1, s.Recipients+recipients
+	if m.Arrived.Before(s.First) {
+		s.First = m.Arrived
+	}
+	if m.Arrived.After(s.Last) {
+		s.Last = m.Arrived
+	}
 }
 
 func (i *Investigation) receiver(a *Account, d *delivery.Delivery) {
