@@ -160,6 +160,11 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 	case out == 0:
 		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
 	}
+	for _, text := range []string{r.ColdStart(), r.LeftOut()} {
+		if text != "" {
+			o.line("%s", printable(text))
+		}
+	}
 	return true
 }
 

@@ -44,20 +44,22 @@ type Options struct {
 
 // Report is what was found. It is JSON as it is.
 type Report struct {
-	First    time.Time        `json:"first"` // the first line that was looked at
-	Last     time.Time        `json:"last"`
-	Lines    int64            `json:"lines"`
-	Ours     int64            `json:"understood"`     // lines that were understood
-	Unread   map[string]int64 `json:"not_understood"` // lines of programs that we know, by program
-	NotRead  []string         `json:"not_read"`       // what the caller could not read, or not to its end, and why
-	Mails    int64            `json:"mails"`          // all that entered the queue
-	Accounts []*Account       `json:"accounts"`       // those that stand out first, then by recipients
-	Guessers []*Guesser       `json:"guessers"`       // most failures first
-	Replies  []*Receiver      `json:"receivers"`      // most refusals first
-	Hours    map[int64]*Hour  `json:"hours"`          // by hours since 1970
-	accounts map[string]*Account
-	guessers map[netip.Addr]*Guesser
-	replies  map[string]*Receiver
+	First   time.Time        `json:"first"` // the first line that was looked at
+	Last    time.Time        `json:"last"`
+	Lines   int64            `json:"lines"`
+	Ours    int64            `json:"understood"`     // lines that were understood
+	Unread  map[string]int64 `json:"not_understood"` // lines of programs that we know, by program
+	NotRead []string         `json:"not_read"`       // what the caller could not read, or not to its end, and why
+	Mails   int64            `json:"mails"`          // all that entered the queue
+	// Suppressed are lines that are not in the log, for journald left them out or cannot print them.
+	Suppressed uint64          `json:"suppressed,omitempty"`
+	Accounts   []*Account      `json:"accounts"`  // those that stand out first, then by recipients
+	Guessers   []*Guesser      `json:"guessers"`  // most failures first
+	Replies    []*Receiver     `json:"receivers"` // most refusals first
+	Hours      map[int64]*Hour `json:"hours"`     // by hours since 1970
+	accounts   map[string]*Account
+	guessers   map[netip.Addr]*Guesser
+	replies    map[string]*Receiver
 }
 
 // Account is what one account sent.
@@ -73,6 +75,7 @@ type Account struct {
 	Sources    []*Source `json:"sources"`
 	Wrong      int       `json:"failed_logins"`
 	Stopped    *Stop     `json:"would_have_stopped,omitempty"`
+	Cold       bool      `json:"cold,omitempty"`     // only held, and only on the log's first days, when nobody was known
 	Subjects   []string  `json:"subjects,omitempty"` // some of what would have been stopped, when the log has them
 
 	hour  int64
@@ -163,6 +166,7 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	maillog.Parse(text, l)
 	switch {
 	case l.Kind == maillog.Unknown:
+		i.leftOut(l, changed)
 		return
 	case !l.Kind.Understood():
 		if len(i.report.Unread) < 100 {
@@ -206,9 +210,10 @@ func (i *Investigation) Finish() *Report {
 	r := i.report
 	for name, a := range r.accounts {
 		a.Wrong = i.logins.of(name)
+		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(r.First) < firstDays
 	}
 	r.Accounts = slices.SortedFunc(maps.Values(r.accounts), func(a, b *Account) int {
-		return cmp.Or(cmp.Compare(b.Lost(), a.Lost()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.suspect(), a.suspect()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
 	})
 	r.Guessers = slices.SortedFunc(maps.Values(r.guessers), func(a, b *Guesser) int {
 		return cmp.Or(cmp.Compare(b.Failed, a.Failed), a.Client.Compare(b.Client))
@@ -225,17 +230,6 @@ func (a *Account) Lost() int {
 		return 0
 	}
 	return a.Stopped.Held + a.Stopped.Refused
-}
-
-// StandsOut returns the accounts that postward would have stopped, or held many mails of.
-func (r *Report) StandsOut() []*Account {
-	var out []*Account
-	for _, a := range r.Accounts {
-		if a.Stopped != nil && (!a.Stopped.Contained.IsZero() || a.Lost() >= 10) {
-			out = append(out, a)
-		}
-	}
-	return out
 }
 
 func (i *Investigation) hour(at time.Time) *Hour {
