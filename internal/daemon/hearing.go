@@ -2,12 +2,17 @@ package daemon
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"postward/internal/ctl"
+	"postward/internal/follow"
+	"postward/internal/guard"
 	"postward/internal/maillog"
 )
 
@@ -18,7 +23,12 @@ type hearing struct {
 	lines    uint64
 	lost     uint64 // that the journal itself says it left out
 	puzzling map[string]*ctl.Puzzling
+	gap      string    // what was missed last
+	gapAt    time.Time // zero: nothing was
 }
+
+// gapTold is how long status says that lines were missed.
+const gapTold = 24 * time.Hour
 
 const (
 	maxPuzzling = 50  // programs
@@ -44,6 +54,29 @@ func (h *hearing) leftOut(lines uint64) {
 	h.mu.Lock()
 	h.lost += lines
 	h.mu.Unlock()
+}
+
+// missed notes a part of the log that could not be read.
+func (h *hearing) missed(g follow.Gap, now time.Time) {
+	what := "lines"
+	if g.Count > 0 {
+		what = guard.Count(int(min(g.Count, math.MaxInt32)), "line")
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gapAt = now
+	h.gap = fmt.Sprintf("%s of the mail log could not be read on %s (%s: %s): what they told of mails is not known; compare with postqueue -p",
+		what, now.Format(time.DateTime), g.Reason, strings.ToValidUTF8(g.Path[:min(len(g.Path), maxExample)], "?"))
+}
+
+// missing is what status says of the last such part, for a day; empty: nothing.
+func (h *hearing) missing(now time.Time) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gapAt.IsZero() || now.Sub(h.gapAt) >= gapTold {
+		return ""
+	}
+	return h.gap
 }
 
 // puzzled notes a line that was not understood, and keeps the program's last one.

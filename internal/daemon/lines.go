@@ -56,14 +56,7 @@ func (d *Daemon) logTrouble(err error) {
 // takeLines takes a batch of lines, and after a large one waits for the disk, so that a flood of lines fills no
 // memory. While the journal cannot be written the lines wait in their file.
 func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
-	for _, g := range b.Gaps {
-		if g.Reason != follow.Suppressed {
-			d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path)
-		} else if ofMail(g.Path) {
-			d.log.Warn("lines of the mail log were left out by journald: raise RateLimitBurst in journald.conf(5)", "lines", g.Count, "says", g.Path)
-			d.hearing.leftOut(g.Count)
-		}
-	}
+	d.takeGaps(b.Gaps, time.Now())
 	d.hearing.heard(len(b.Lines))
 	var last *store.Ticket
 	for i, l := range b.Lines {
@@ -87,6 +80,19 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 		return err
 	}
 	return nil
+}
+
+// takeGaps notes what is not in the log, or could not be read of it.
+func (d *Daemon) takeGaps(gaps []follow.Gap, now time.Time) {
+	for _, g := range gaps {
+		if g.Reason != follow.Suppressed {
+			d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path, "lines", g.Count)
+			d.hearing.missed(g, now)
+		} else if ofMail(g.Path) {
+			d.log.Warn("lines of the mail log were left out by journald: raise RateLimitBurst in journald.conf(5)", "lines", g.Count, "says", g.Path)
+			d.hearing.leftOut(g.Count)
+		}
+	}
 }
 
 // ofMail reports whether what journald says of a service is about one that handles mail.

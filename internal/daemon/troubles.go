@@ -181,19 +181,26 @@ func (d *Daemon) checkHealth() {
 		text = fmt.Sprintf("the journal cannot be written (%v): submissions get 4xx until it can; look at the disk", err)
 	}
 	d.troubles.set("journal", text)
-	d.mu.Lock()
-	deaf := d.deaf
-	d.mu.Unlock()
-	text = ""
-	if deaf != nil {
-		text = deaf.Error()
-	}
-	d.troubles.set("log", text)
+	d.checkLog(time.Now())
 	for _, m := range d.servers {
 		if n := m.Panics(); n > 0 {
 			d.troubles.set("panics "+string(m.Direction), fmt.Sprintf("%d mails of %s were put off by a bug: journalctl -u postward | grep bug", n, m.Direction))
 		}
 	}
+}
+
+// checkLog notes that the log cannot be read, and for a day that a part of it could not be. The owner is not called for
+// what is over and cannot be mended.
+func (d *Daemon) checkLog(now time.Time) {
+	d.mu.Lock()
+	deaf := d.deaf
+	d.mu.Unlock()
+	text := ""
+	if deaf != nil {
+		text = deaf.Error()
+	}
+	d.troubles.set("log", text)
+	d.troubles.setAfter("missed", d.hearing.missing(now), 2*gapTold)
 }
 
 // rescue saves what this daemon knows when its store is lost for good: deleted, or damaged.
