@@ -21,7 +21,7 @@ const (
 // Config is what to follow.
 type Config struct {
 	Path string   // of a file, or "journal" for journald's journal (see oldlog.Journal)
-	From Position // as stored; one with another Path counts as none
+	From Position // as stored; one with another Path counts as none, and is a Gap
 	// Begin is used when From is zero. A log that does not exist yet is read from its start in any case.
 	Begin Begin
 	// Poll is how often to look when nothing is notified; 0 is a second.
@@ -36,7 +36,11 @@ func Follow(ctx context.Context, c Config, out func(Batch) error) error {
 	if c.Poll <= 0 {
 		c.Poll = time.Second
 	}
-	if c.From.Path != c.Path {
+	if c.From != (Position{}) && c.From.Path != c.Path { // where the other log ended is nowhere in this one
+		gap := Gap{Reason: Lost, Path: c.From.Path, After: c.From}
+		if err := out(Batch{Gaps: []Gap{gap}, Next: c.From}); err != nil {
+			return err
+		}
 		c.From = Position{}
 	}
 	if dir, is := oldlog.Journal(c.Path); is {

@@ -56,6 +56,9 @@ func (j *journal) read(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := j.look(ctx); err != nil {
+		return err
+	}
 	from := "--cursor=" + j.pos.Cursor
 	if j.pos.Cursor == "" {
 		from = "--since=@" + strconv.FormatInt(j.pos.At.Unix(), 10)
@@ -64,6 +67,19 @@ func (j *journal) read(ctx context.Context) error {
 	err := oldlog.ReadJournal(ctx, j.dir, []string{"--follow", "--no-tail", from}, j.take)
 	if err == nil {
 		err = errors.New("journalctl ended")
+	}
+	return err
+}
+
+// look ends a trouble that was told when the journal can be read again. Where a cursor is known its entry says so; without
+// one a quiet journal would say nothing.
+func (j *journal) look(ctx context.Context) error {
+	if j.ills.told == "" || j.pos.Cursor != "" {
+		return nil
+	}
+	err := oldlog.ReadJournal(ctx, j.dir, []string{"--lines=1"}, func(*oldlog.Entry, bool) error { return nil })
+	if err == nil {
+		j.ills.tell(nil)
 	}
 	return err
 }

@@ -60,7 +60,7 @@ func (b *Batch) Key(i int) Key {
 type Reason string
 
 const (
-	Lost       Reason = "lost"       // the file of the stored position is gone
+	Lost       Reason = "lost"       // the file of the stored position is gone, or another log is followed now
 	Compressed Reason = "compressed" // a rotated file was compressed, in a way that is not known here, before it was read
 	Truncated  Reason = "truncated"  // the file was truncated and no copy of it was found
 	Unreadable Reason = "unreadable" // reading a rotated file failed, or is not allowed; entries of a journal that are too long
