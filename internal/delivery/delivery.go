@@ -16,8 +16,9 @@
 // Lines may be missing or out of order: what is not told stays empty, and a mail whose end is missing is handed out when
 // its ID is used again, when there is no room, or at the end. Nothing is guessed.
 //
-// Bounds: MaxOpen mails, MaxDeliveries recipients a mail, MaxIDs queue IDs a mail; texts are cut to 256 octets. A Tracker
-// is one goroutine's. The package must not import anything of the house but maillog.
+// Bounds: MaxOpen mails, MaxDeliveries recipients a mail and MaxKept of all, MaxIDs queue IDs a mail; beyond them recipients
+// are counted, of the oldest mails first. Texts are cut to 256 octets. A Tracker is one goroutine's. The package must not
+// import anything of the house but maillog.
 package delivery
 
 import (
@@ -32,6 +33,7 @@ import (
 const (
 	MaxOpen       = 100_000
 	MaxDeliveries = 1000
+	MaxKept       = 200_000
 	MaxIDs        = 16
 	maxText       = 256
 )
@@ -55,13 +57,16 @@ type Mail struct {
 	NoticeOf  string     `json:"notice_of,omitempty"`  // the queue ID of the mail that this is a bounce or warning about
 	Begun     bool       `json:"begun"`                // its first line was how mail begins: nothing before it is missing
 
-	Deliveries []Delivery `json:"deliveries,omitempty"` // one a recipient: the last attempt
-	More       int        `json:"more,omitempty"`       // recipients beyond MaxDeliveries
+	Deliveries []Delivery `json:"deliveries,omitempty"`     // one a recipient: the last attempt
+	More       int        `json:"more,omitempty"`           // further recipients, of whom nothing is kept
+	MoreIDs    int        `json:"more_queue_ids,omitempty"` // further queue IDs, between the first and the others
 
 	entries []entry   // one for each of IDs
 	how     End       // how it will have ended
 	last    time.Time // when an ID left the queue
 	passed  []passed
+	counted []uint64 // of More: who they are, sorted (see count.go)
+	thin    bool     // nothing more is kept of recipients
 }
 
 // End is how a mail left the queue.
@@ -162,7 +167,7 @@ func (m *Mail) hold(key string, on bool) {
 }
 
 // note keeps the last attempt for a recipient.
-func (m *Mail) note(d *Delivery) {
+func (m *Mail) note(d *Delivery, room bool) {
 	if i := slices.IndexFunc(m.passed, func(p passed) bool { return p.to == d.To && d.OrigTo == "" }); i >= 0 {
 		d.OrigTo = m.passed[i].orig
 		d.Attempts += m.passed[i].attempts
@@ -174,8 +179,8 @@ func (m *Mail) note(d *Delivery) {
 		attempts := m.Deliveries[i].Attempts + d.Attempts
 		m.Deliveries[i] = *d
 		m.Deliveries[i].Attempts = attempts
-	case len(m.Deliveries) >= MaxDeliveries:
-		m.More++
+	case m.thin || len(m.Deliveries) >= MaxDeliveries:
+		m.count(d, room)
 	default:
 		m.Deliveries = append(m.Deliveries, *d)
 	}

@@ -10,13 +10,15 @@ import (
 )
 
 // Is reports whether a mail is what a key names: one of its queue IDs, its Message-ID (with or without angle brackets),
-// its account, its reverse-path, or a recipient as given or as expanded. Case does not matter but for queue IDs.
+// its account, its reverse-path, or a recipient as given or as expanded. Case does not matter but for queue IDs. Of long ones,
+// what a Mail keeps counts.
 func (m *Mail) Is(key string) bool {
 	if slices.Contains(m.IDs, key) {
 		return true
 	}
-	same := func(s string) bool { return s != "" && strings.EqualFold(s, key) }
-	if same(m.MessageID) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || same(m.From) {
+	cut, inBrackets := text([]byte(key)), text([]byte("<"+key+">"))
+	same := func(s string) bool { return s != "" && strings.EqualFold(s, cut) }
+	if same(m.MessageID) || strings.EqualFold(m.MessageID, inBrackets) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || same(m.From) {
 		return true
 	}
 	return slices.ContainsFunc(m.Deliveries, func(d Delivery) bool { return same(d.To) || same(d.OrigTo) })

@@ -25,6 +25,8 @@ type Tracker struct {
 
 	instances map[string][]string // of Postfix, by host
 	named     int                 // how many these are
+	kept      int                 // deliveries of open mails
+	counted   int                 // recipients of open mails who are only counted
 }
 
 type ended struct {
@@ -148,12 +150,14 @@ func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 		other := t.before(l)
 		if m := t.open[other]; m != nil && m != t.open[key] {
 			t.free(key)
-			t.join(key, m)
+			joined := t.join(key, m)
 			if l.Kind == maillog.PickedUp { // the file was moved
 				t.leave(other, m, at)
 			}
-			t.transaction(key, m, l, at)
-			return
+			if joined {
+				t.transaction(key, m, l, at)
+				return
+			}
 		}
 	}
 	if m := t.open[key]; m != nil && (m.Begun || m.Count > 0 || m.entry(key).left) { // the ID is used again
@@ -225,33 +229,47 @@ func (t *Tracker) get(key string, l *maillog.Line, at time.Time) *Mail {
 	return m
 }
 
-// join makes the mail of a queue ID a part of another one: what was noted of it moves over, under all of its IDs.
-func (t *Tracker) join(key string, m *Mail) {
+// join makes the mail of a queue ID a part of another one: what was noted of it moves over, under all of its IDs. It reports
+// whether there was room for these.
+func (t *Tracker) join(key string, m *Mail) bool {
 	other := t.open[key]
 	if other == nil {
 		other = &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key}}}
 		t.old = append(t.old, key)
 	}
-	if other == m || len(m.IDs)+len(other.IDs) > MaxIDs {
-		return
+	if other == m || !t.shorten(m, len(other.IDs)) {
+		return other == m
 	}
 	m.IDs, m.entries = append(m.IDs, other.IDs...), append(m.entries, other.entries...)
+	m.MoreIDs += other.MoreIDs
+	for _, e := range other.entries {
+		if e.key == key || t.open[e.key] == other {
+			t.open[e.key] = m
+		}
+	}
+	t.inherit(m, other)
+	return true
+}
+
+// inherit moves over what was noted of a mail that is a part of another one now.
+func (t *Tracker) inherit(m, other *Mail) {
 	m.passed = append(m.passed, other.passed...)
 	m.passed = m.passed[:min(len(m.passed), MaxDeliveries)]
+	t.kept -= len(other.Deliveries)
+	t.counted -= len(other.counted)
 	for i := range other.Deliveries {
-		m.note(&other.Deliveries[i])
+		t.note(m, &other.Deliveries[i])
 	}
-	m.More += other.More
+	t.keeping(m, func(room bool) {
+		for _, who := range other.counted {
+			m.countAs(who, room)
+		}
+	})
 	m.Held += other.Held
 	m.last = later(m.last, other.last)
 	m.MessageID, m.Subject = cmp.Or(m.MessageID, other.MessageID), cmp.Or(m.Subject, other.Subject)
 	if other.how == Expired || other.how == Deleted || m.how == "" && other.how == Discarded {
 		m.how = other.how
-	}
-	for _, e := range other.entries {
-		if e.key == key || t.open[e.key] == other {
-			t.open[e.key] = m
-		}
 	}
 	m.settle()
 }
@@ -270,11 +288,11 @@ func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) 
 			t.join(next, m)
 		}
 		if t.open[next] == m && next != key {
-			m.pass(&d, string(l.Relay.Name) == "local")
+			t.keeping(m, func(bool) { m.pass(&d, string(l.Relay.Name) == "local") })
 			return // what becomes of the recipient is told under the next ID
 		}
 	}
-	m.note(&d)
+	t.note(m, &d)
 	// Only a whole mail is given back by cleanup(8), before it is queued: nobody says that it was removed.
 	if e := m.entry(key); strings.HasSuffix(string(l.Program), "/cleanup") && l.Status == maillog.StatusBounced && !e.sent && !e.left {
 		t.end(key, m, "", at)
@@ -354,6 +372,8 @@ func (t *Tracker) drop(key string) {
 
 // forget frees every ID of a mail.
 func (t *Tracker) forget(m *Mail) {
+	t.kept -= len(m.Deliveries)
+	t.counted -= len(m.counted)
 	for _, e := range m.entries {
 		if t.open[e.key] == m {
 			delete(t.open, e.key)
