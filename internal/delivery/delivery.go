@@ -59,6 +59,7 @@ type Mail struct {
 
 	Deliveries []Delivery `json:"deliveries,omitempty"`     // one a recipient: the last attempt
 	More       int        `json:"more,omitempty"`           // further recipients, of whom nothing is kept
+	Unclear    int        `json:"unclear,omitempty"`        // attempts that the log tells of in words that can be read in two ways
 	MoreIDs    int        `json:"more_queue_ids,omitempty"` // further queue IDs, between the first and the others
 
 	entries []entry   // one for each of IDs

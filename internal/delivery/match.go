@@ -41,8 +41,11 @@ func (m *Mail) Outcome() string {
 		return "broken off by its client"
 	case m.InHold:
 		return "in hold"
-	case m.Ended.IsZero() && len(m.Deliveries) == 0:
+	case m.Ended.IsZero() && len(m.Deliveries)+m.Unclear == 0:
 		return "on its way"
+	}
+	if m.Unclear > 0 {
+		counts["unclear"] = m.Unclear
 	}
 	if len(counts) == 0 {
 		return string(m.End)

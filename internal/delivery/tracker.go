@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -86,9 +87,18 @@ func (t *Tracker) Line(l *maillog.Line, at time.Time) {
 		t.end(key, t.get(key, l, at), Deleted, at)
 	case maillog.Removed:
 		t.end(key, t.get(key, l, at), "", at)
+	case maillog.Doubtful:
+		if m := t.open[key]; m != nil && attempted(l) {
+			m.Unclear++
+		}
 	default:
 		t.ruled(key, l, at)
 	}
+}
+
+// attempted reports whether a line is one of an attempt, though it can be read in two ways: of a reply that imitates it.
+func attempted(l *maillog.Line) bool {
+	return bytes.HasPrefix(l.Text[min(len(l.QueueID), len(l.Text)):], []byte(": to=<"))
 }
 
 // ruled takes what a table, a milter or the disk decided about a mail that is not queued yet.
@@ -265,7 +275,7 @@ func (t *Tracker) inherit(m, other *Mail) {
 			m.countAs(who, room)
 		}
 	})
-	m.Held += other.Held
+	m.Held, m.Unclear = m.Held+other.Held, m.Unclear+other.Unclear
 	m.last = later(m.last, other.last)
 	m.MessageID, m.Subject = cmp.Or(m.MessageID, other.MessageID), cmp.Or(m.Subject, other.Subject)
 	if other.how == Expired || other.how == Deleted || m.how == "" && other.how == Discarded {

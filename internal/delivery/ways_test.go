@@ -143,6 +143,14 @@ func TestEachWayOutIsSeen(t *testing.T) {
 			[]string{anna, queued, deferred("4AAAA1", toB), queued, filterTook, behind, sent("4DDDD1", "b@far.example", wire, "250 ok"), gone, sent("4AAAA1", toB, ours, "250 2.0.0 Ok: queued as 4DDDD1"), removed},
 			[]string{"4AAAA1+4DDDD1 anna <anna@example.org> team@example.org>b@far.example=sent*2 removed = sent"},
 		},
+		"a server's words are a part of the sentence": {
+			[]string{anna, queued, sent("4AAAA1", "b@far.example", wire, "250 <b@far.example>, relay=none today"), removed},
+			[]string{"4AAAA1 anna <anna@example.org> b@far.example=sent*1 removed = sent"},
+		},
+		"a server's words are the sentence": {
+			[]string{anna, queued, sent("4AAAA1", "c@far.example", wire, "250 ok"), sent("4AAAA1", "b@far.example", wire, "250 x>, relay=none, delay=1, delays=0/0/0/1, dsn=5.0.0, status=bounced (no"), removed},
+			[]string{"4AAAA1 anna <anna@example.org> c@far.example=sent*1 removed = partly sent, unclear"},
+		},
 		"a filter hands it back in vain, then again": {
 			[]string{anna, queued, "postfix/smtpd[8]: 4DDDD1: client=localhost[127.0.0.1], orig_queue_id=4AAAA1, orig_client=unknown[203.0.113.80]",
 				"postfix/smtpd[8]: 4DDDD1: reject: DATA from localhost[127.0.0.1]: 451 4.7.1 no", deferred("4AAAA1", "b@far.example"),

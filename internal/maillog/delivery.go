@@ -37,9 +37,26 @@ func delivery(l *Line, s scan) Kind {
 	}
 	l.Status = statusOf(status)
 	l.Reply = bytes.TrimSuffix(s.all(), []byte(")"))
-	// An unquoted address (Postfix before 3.5) could imitate all that we just read; then the true fields are
-	// still to come. A reply that holds this text is so rare that it may share the doubt.
-	return sure(Delivery, !bytes.Contains(l.Reply, []byte(">, relay=")))
+	return sure(Delivery, !readsOn(l.Reply))
+}
+
+// readsOn reports whether a reply holds the end of this sentence once more. Then an unquoted address (Postfix before 3.5)
+// could have imitated all that was read, and the true fields are still to come. A reply that only holds words of it is a reply.
+func readsOn(reply []byte) bool {
+	for {
+		_, rest, found := bytes.Cut(reply, []byte(">, relay="))
+		if !found {
+			return false
+		}
+		var other Line
+		s := scan{rest}
+		if s.relay(&other.Relay) && s.delays(&other) && s.lit(", status=") {
+			if _, ok := s.take(word); ok && s.lit(" (") {
+				return true
+			}
+		}
+		reply = rest
+	}
 }
 
 // relay reads host[addr]:port, or a bare word for what is no host: none, local, a pipe's name.

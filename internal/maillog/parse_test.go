@@ -218,3 +218,21 @@ func TestOnlyRealQueueIDsAreValid(t *testing.T) {
 		}
 	}
 }
+
+// TestAReplyIsDoubtedOnlyForAWholeSentence: a server's words cannot make a delivery vanish by a part of it.
+func TestAReplyIsDoubtedOnlyForAWholeSentence(t *testing.T) {
+	const before = mx + "postfix/smtp[1]: 4A1B2C3D4E: to=<b@example.com>, relay=mx.example.com[192.0.2.2]:25, delay=1.5, delays=0.1/0/1/0.4, dsn=2.0.0, status=sent ("
+	for reply, kind := range map[string]Kind{
+		"250 ok>, relay=x": Delivery,
+		"250 ok>, relay=x[192.0.2.3]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent":                 Delivery,
+		"250 >, relay=none>, relay=x, delay=1, dsn=2.0.0":                                                 Delivery,
+		"250 ok>, relay=x[192.0.2.3]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok":         Doubtful,
+		"250 >, relay=no, >, relay=x[192.0.2.3]:25, delay=1, dsn=2.0.0, status=deferred (x":               Doubtful,
+		"250 ok>, orig_to=<y>, relay=x, delay=1, delays=0/0/0/1, tls=may, dsn=2.0.0, status=sent (250 ok": Doubtful,
+	} {
+		var l Line
+		if Parse([]byte(before+reply+")"), &l); l.Kind != kind {
+			t.Errorf("%q: %v", reply, l.Kind)
+		}
+	}
+}
