@@ -95,7 +95,7 @@ func TestEveryLineOnceThoughTheProcessIsKilled(t *testing.T) {
 			l.rename()
 			l.reopen()
 			if out, err := exec.Command("gzip", "-f", l.path+".2").CombinedOutput(); err != nil && exists(l.path+".2") {
-				l.t.Fatalf("gzip: %v: %s", err, out)
+				l.must(fmt.Errorf("gzip: %w: %s", err, out))
 			}
 		},
 	} {
@@ -107,6 +107,7 @@ func TestEveryLineOnceThoughTheProcessIsKilled(t *testing.T) {
 			log.write("line 0 \n")
 			followUntil(t, log.path, keep, 1)
 			written := make(chan struct{})
+			log.elsewhere = true
 			go func() {
 				defer close(written)
 				for i := 1; i < total; i++ {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -131,6 +132,8 @@ type log struct {
 	t    *testing.T
 	path string
 	f    *os.File
+	// elsewhere: a goroutine that is not the test's writes it. What fails there ends that goroutine.
+	elsewhere bool
 }
 
 func newLog(t *testing.T) *log {
@@ -141,7 +144,12 @@ func newLog(t *testing.T) *log {
 
 func (l *log) must(err error) {
 	l.t.Helper()
-	if err != nil {
+	switch {
+	case err == nil:
+	case l.elsewhere:
+		l.t.Error(err)
+		runtime.Goexit()
+	default:
 		l.t.Fatal(err)
 	}
 }

@@ -32,6 +32,7 @@ func torture(t *testing.T, seed uint64, rotate func(l *log, r *rand.Rand)) {
 	}
 	const total = 4000
 	written := make(chan struct{})
+	log.elsewhere = true
 	go func() {
 		defer close(written)
 		for i := 0; i < total; i++ {
