@@ -48,6 +48,7 @@ type Daemon struct {
 	dirty    bool                    // something changed that must outlive the store
 	deaf     error                   // why the log cannot be read
 	clock    clockMark               // when the host's clock was last looked at
+	homes    homes                   // where mails are
 	foreign  map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
 	refusals refusals
 	owed     []*guard.Event  // that mails were not taken, and the journal could not be told yet

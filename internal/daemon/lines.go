@@ -137,14 +137,21 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 		return nil, nil
 	}
 	kind := kindOf(l)
-	if kind == "" || len(l.QueueID) == 0 {
+	if kind == "" && l.Kind != maillog.Active && l.Kind != maillog.MilterHold || len(l.QueueID) == 0 {
 		return nil, nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.QueueID))
-	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) {
+	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) || !d.homes.about(m, l) {
 		return nil, nil
+	}
+	if kind == "" {
+		d.homes.learn(m, l)
+		return nil, nil
+	}
+	if kind == guard.KindRemoved {
+		delete(d.homes, m.ID)
 	}
 	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}
 	switch kind {
@@ -164,7 +171,7 @@ func (d *Daemon) takeRequeued(l *maillog.Line) (*store.Ticket, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.OtherID))
-	if m == nil || m.ReversePath != string(l.From) {
+	if m == nil || m.ReversePath != string(l.From) || !d.homes.about(m, l) {
 		return nil, nil
 	}
 	id := string(l.QueueID)

@@ -99,7 +99,7 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, foreign: map[string]foreignMail{}, injectors: newInjectors(), hearing: hearing{puzzling: map[string]*ctl.Puzzling{}},
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(), hearing: hearing{puzzling: map[string]*ctl.Puzzling{}},
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{}, troubles: troubles{open: map[string]*trouble{}},
 	}
