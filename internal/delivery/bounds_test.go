@@ -103,6 +103,17 @@ func TestOfVeryManyRecipientsTheQueuedCount(t *testing.T) {
 	}
 }
 
+func TestThereIsNoRoomForMoreCountsThanThat(t *testing.T) {
+	tracker, rooms := New(func(*Mail) {}), []bool{}
+	for _, counted := range []int{maxCounts - 1, maxCounts} {
+		tracker.counted = counted
+		tracker.keeping(&Mail{}, func(room bool) { rooms = append(rooms, room) })
+	}
+	if !rooms[0] || rooms[1] {
+		t.Error(rooms)
+	}
+}
+
 // TestMailIsFollowedThroughManyIDs: requeued more often than queue IDs are kept, it is one mail still, and its account's.
 func TestMailIsFollowedThroughManyIDs(t *testing.T) {
 	log := []string{anna, queued}

@@ -239,7 +239,7 @@ func (t *Tracker) get(key string, l *maillog.Line, at time.Time) *Mail {
 	return m
 }
 
-// join makes the mail of a queue ID a part of another one: what was noted of it moves over, under all of its IDs. It reports
+// join makes the mail of a queue ID a part of another one, which it is not yet: what was noted of it moves over, under all of its IDs. It reports
 // whether there was room for these.
 func (t *Tracker) join(key string, m *Mail) bool {
 	other := t.open[key]
@@ -247,8 +247,8 @@ func (t *Tracker) join(key string, m *Mail) bool {
 		other = &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key}}}
 		t.old = append(t.old, key)
 	}
-	if other == m || !t.shorten(m, len(other.IDs)) {
-		return other == m
+	if !t.shorten(m, len(other.IDs)) {
+		return false
 	}
 	m.IDs, m.entries = append(m.IDs, other.IDs...), append(m.entries, other.entries...)
 	m.MoreIDs += other.MoreIDs

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"postward/internal/delivery"
 )
 
 // stolen is a log in which bob writes to friends for ten days and then a thief to strangers, in his name. The thief's mail
@@ -85,13 +87,35 @@ func TestMailWaitsForItsRecipientsNotForever(t *testing.T) {
 	}
 
 	w.lines = nil
-	for range maxArrivals + 100 { // smtpd has taken them, and nothing more is told
+	for range maxArrivals + 100 { // queued, and not tried yet
 		w.mail(monday.Add(patience), "bob", "198.51.100.8", "b@far.example", took)
-		w.lines = append(w.lines[:len(w.lines)-4], w.lines[len(w.lines)-3])
+		w.lines = w.lines[:len(w.lines)-2]
 	}
 	feed(w.lines)
 	if n := len(i.arrived.queue); n > maxArrivals {
 		t.Errorf("%d mails wait", n)
+	}
+}
+
+func TestWhatWaitsBehindAMailIsBounded(t *testing.T) {
+	a := arrivals{open: map[*delivery.Mail]*arrival{}}
+	head := &delivery.Mail{Count: 1, Arrived: monday}
+	a.add(head)
+	for n := 0; a.gotFor <= maxArrivedFor; n++ {
+		if m := a.next(monday); m != nil {
+			t.Fatalf("after %d mails", n)
+		}
+		m := &delivery.Mail{Deliveries: make([]delivery.Delivery, delivery.MaxDeliveries)}
+		a.add(m)
+		a.ended(m)
+	}
+	if a.next(monday) != head {
+		t.Error("the oldest still waits")
+	}
+	for a.next(monday) != nil {
+	}
+	if a.gotFor != 0 || len(a.queue) != 0 || len(a.open) != 1 {
+		t.Errorf("%d, %d, %d", a.gotFor, len(a.queue), len(a.open))
 	}
 }
 

@@ -3,6 +3,8 @@ package oldlog
 import (
 	"bufio"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -61,5 +63,28 @@ func TestEntriesThatCannotBeReadAreCounted(t *testing.T) {
 	}
 	if got != "0:x:true 2:x:true 1::true 0::true 1::false " {
 		t.Error(got)
+	}
+}
+
+// TestAJournalIsReadAsLines: what is not believed is left out, what journald left out is said.
+func TestAJournalIsReadAsLines(t *testing.T) {
+	dir := t.TempDir()
+	out := strings.Join([]string{
+		printed(`"MESSAGE":"one","_UID":"0","_HOSTNAME":"pi","_PID":"7"`),
+		printed(`"MESSAGE":"forged","_UID":"33","_HOSTNAME":"pi"`),
+		printed(`"MESSAGE":null,"_UID":"0","_HOSTNAME":"pi"`),
+		`{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1700000000000000","SYSLOG_IDENTIFIER":"systemd-journald","_UID":"0","_TRANSPORT":"driver","_HOSTNAME":"pi","_PID":"2","MESSAGE":"Suppressed 17 messages from postfix@-.service","N_DROPPED":"17","MESSAGE_ID":"` + dropped + `"}`,
+	}, "\n")
+	for name, text := range map[string]string{"out": out + "\n", "journalctl": "#!/bin/sh\nexec cat " + filepath.Join(dir, "out") + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	const stamp = "2023-11-14T22:13:20.000000Z pi "
+	want := stamp + "postfix/qmgr[7]: one|" + stamp + "systemd-journald: Suppressed 1 messages from the mail log that journalctl cannot print|" +
+		stamp + "systemd-journald[2]: Suppressed 17 messages from postfix@-.service"
+	if got := strings.Join(read(t, "journal"), "|"); got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
 	}
 }
