@@ -160,12 +160,29 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 	case out == 0:
 		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
 	}
-	for _, text := range []string{r.ColdStart(), r.LeftOut()} {
-		if text != "" {
-			o.line("%s", printable(text))
-		}
-	}
 	return true
+}
+
+// printOutbreak is what an account that stands out did, and what would have become of it.
+func (a *app) printOutbreak(x *investigate.Account) {
+	o := a.out
+	o.line("")
+	o.line("%s sent %s to %s, %d of them in its busiest hour", o.paint(alarm, printable(x.Name)), guard.Count(x.Mails, "mail"), guard.Count(x.Recipients, "recipient"), x.Busiest)
+	s := x.Stopped
+	o.line("  postward would have stopped it at mail %d, on %s", s.Mail, stamp(s.At))
+	o.line("  because %s", printable(s.Why))
+	if !s.Contained.IsZero() {
+		o.line("  the account would have been stopped on %s; %s held, %d refused", stamp(s.Contained), guard.Count(s.Held, "mail"), s.Refused)
+	} else {
+		o.line("  %s would have waited for a person", guard.Count(s.Held, "mail"))
+	}
+	o.line("  until %s; between the two, mail to %s would have left", stamp(s.Last), guard.Count(s.Passed, "recipient"))
+	for _, f := range x.Sources[:min(4, len(x.Sources))] {
+		o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
+	}
+	for _, text := range x.Subjects {
+		o.line("  subject: %s", printable(text))
+	}
 }
 
 func (a *app) printReport(r *investigate.Report) {
@@ -175,22 +192,11 @@ func (a *app) printReport(r *investigate.Report) {
 		return
 	}
 	for _, x := range out {
-		o.line("")
-		o.line("%s sent %s to %s, %d of them in its busiest hour", o.paint(alarm, printable(x.Name)), guard.Count(x.Mails, "mail"), guard.Count(x.Recipients, "recipient"), x.Busiest)
-		s := x.Stopped
-		o.line("  postward would have stopped it at mail %d, on %s", s.Mail, stamp(s.At))
-		o.line("  because %s", printable(s.Why))
-		if !s.Contained.IsZero() {
-			o.line("  the account would have been stopped on %s; %s held, %d refused", stamp(s.Contained), guard.Count(s.Held, "mail"), s.Refused)
-		} else {
-			o.line("  %s would have waited for a person", guard.Count(s.Held, "mail"))
-		}
-		o.line("  until %s; between the two, mail to %s would have left", stamp(s.Last), guard.Count(s.Passed, "recipient"))
-		for _, f := range x.Sources[:min(4, len(x.Sources))] {
-			o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
-		}
-		for _, text := range x.Subjects {
-			o.line("  subject: %s", printable(text))
+		a.printOutbreak(x)
+	}
+	for _, text := range []string{r.ColdStart(), r.LeftOut()} {
+		if text != "" {
+			o.line("\n%s.", printable(text))
 		}
 	}
 	o.line("")
