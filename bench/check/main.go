@@ -194,7 +194,7 @@ func digs(server netip.AddrPort, zones []string) (time.Duration, error) {
 
 // many checks the domains of a file from a zone, and compares what internal/spf and python3-spf say of some addresses.
 func many(path string) error {
-	zone, names, records, err := publish(path)
+	zone, d, err := publish(path)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func many(path string) error {
 			}
 		})
 	}
-	for _, name := range names {
+	for _, name := range d.names {
 		work <- name
 	}
 	close(work)
@@ -216,16 +216,36 @@ func many(path string) error {
 	took := time.Since(began)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	fmt.Printf("%d domains from a zone: %.0f domains/s, %.0f MiB from the system\n", len(names), float64(len(names))/took.Seconds(), float64(m.Sys)/(1<<20))
-	return compare(zone, names, records)
+	fmt.Printf("%d domains from a zone: %.0f domains/s, %.0f MiB from the system\n", len(d.names), float64(len(d.names))/took.Seconds(), float64(m.Sys)/(1<<20))
+	return compare(zone, d.names, d.records)
+}
+
+// dataset is what is known of domains, and what is made up of whatever they name.
+type dataset struct {
+	names   []string
+	records map[string]map[string][]string // by name and type
+}
+
+// put adds a record, unless nobody can ask for its name or it is there.
+func (d *dataset) put(name, kind, value string) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if _, ok := dns.Canonical(name); !ok || name == "" || strings.ContainsAny(name, "%/ \"") {
+		return
+	}
+	if d.records[name] == nil {
+		d.records[name] = map[string][]string{}
+	}
+	if !slices.Contains(d.records[name][kind], value) {
+		d.records[name][kind] = append(d.records[name][kind], value)
+	}
 }
 
 // publish makes a zone of the file: what each domain has of MX and SPF, and for whatever those name addresses and a policy
 // that are made from the name.
-func publish(path string) (*dns.Zone, []string, map[string]map[string][]string, error) {
+func publish(path string) (*dns.Zone, *dataset, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	var file struct {
 		Municipalities map[string]struct {
@@ -234,59 +254,52 @@ func publish(path string) (*dns.Zone, []string, map[string]map[string][]string, 
 		}
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	records := map[string]map[string][]string{} // by name and type
-	put := func(name, kind, value string) {
-		name = strings.ToLower(strings.TrimSuffix(name, "."))
-		if _, ok := dns.Canonical(name); !ok || name == "" || strings.ContainsAny(name, "%/ \"") {
-			return
-		}
-		if records[name] == nil {
-			records[name] = map[string][]string{}
-		}
-		if !slices.Contains(records[name][kind], value) {
-			records[name][kind] = append(records[name][kind], value)
-		}
-	}
-	var names []string
+	d := &dataset{records: map[string]map[string][]string{}}
 	for _, m := range file.Municipalities {
-		if _, ok := dns.Canonical(m.Domain); !ok || m.Domain == "" || slices.Contains(names, m.Domain) {
+		if _, ok := dns.Canonical(m.Domain); !ok || m.Domain == "" || slices.Contains(d.names, m.Domain) {
 			continue
 		}
-		names = append(names, m.Domain)
-		put(m.Domain, "A", address(m.Domain))
+		d.names = append(d.names, m.Domain)
+		d.put(m.Domain, "A", address(m.Domain))
 		for _, mx := range m.MX {
-			put(m.Domain, "MX", mx)
-			put(mx, "A", address(mx))
+			d.put(m.Domain, "MX", mx)
+			d.put(mx, "A", address(mx))
 		}
 		if m.SPF != "" {
-			put(m.Domain, "TXT", m.SPF)
+			d.put(m.Domain, "TXT", m.SPF)
 		}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, text := range records[name]["TXT"] {
+	slices.Sort(d.names)
+	for _, name := range d.names {
+		for _, text := range d.records[name]["TXT"] {
 			for _, term := range strings.Fields(text) {
-				word, of, _ := strings.Cut(strings.TrimLeft(term, "+-~?"), ":")
-				of, _, _ = strings.Cut(of, "/")
-				switch word {
-				case "include":
-					if of = strings.ToLower(of); records[of]["TXT"] == nil {
-						put(of, "TXT", "v=spf1 ip4:"+address(of)+" -all")
-					}
-				case "a", "mx":
-					put(of, "A", address(of))
-					if word == "mx" && records[strings.ToLower(of)]["MX"] == nil {
-						put(of, "MX", "mx."+of)
-						put("mx."+of, "A", address("mx."+of))
-					}
-				}
+				d.imagine(term)
 			}
 		}
 	}
-	zone, err := asZone(records)
-	return zone, names, records, err
+	zone, err := asZone(d.records)
+	return zone, d, err
+}
+
+// imagine makes up what a term of a policy leads to.
+func (d *dataset) imagine(term string) {
+	word, of, _ := strings.Cut(strings.TrimLeft(term, "+-~?"), ":")
+	of, _, _ = strings.Cut(of, "/")
+	of = strings.ToLower(of)
+	switch word {
+	case "include":
+		if d.records[of]["TXT"] == nil {
+			d.put(of, "TXT", "v=spf1 ip4:"+address(of)+" -all")
+		}
+	case "a", "mx":
+		d.put(of, "A", address(of))
+		if word == "mx" && d.records[of]["MX"] == nil {
+			d.put(of, "MX", "mx."+of)
+			d.put("mx."+of, "A", address("mx."+of))
+		}
+	}
 }
 
 // address is one of 198.18.0.0/15, made from a name.
