@@ -16,9 +16,20 @@ const (
 
 // logins are those that failed.
 type logins struct {
-	names    map[string]int   // failures, by the name that was tried: it may be an account that sends later
-	sessions map[process]bool // sessions of which a failure was counted
+	names    map[string]int     // failures, by the name that was tried: it may be an account that sends later
+	sessions map[process]bool   // sessions of which a failure was counted
+	refused  map[string]refusal // by client: what a password database refused, and the server that asked it has not told of yet
 }
+
+// refusal is how often a database refused a client's password, and when last.
+type refusal struct {
+	database string
+	times    int
+	last     time.Time
+}
+
+// delay is how long after a database the others tell of the same failure: PAM waits some seconds after each.
+const delay = 10 * time.Second
 
 // process names an smtpd process, which has one session at a time.
 type process struct {
@@ -26,7 +37,9 @@ type process struct {
 	pid           int
 }
 
-func newLogins() logins { return logins{names: map[string]int{}, sessions: map[process]bool{}} }
+func newLogins() logins {
+	return logins{names: map[string]int{}, sessions: map[process]bool{}, refused: map[string]refusal{}}
+}
 
 // of returns how often a login failed under a name.
 func (s *logins) of(name string) int { return s.names[name] }
@@ -71,7 +84,11 @@ func (i *Investigation) login(l *maillog.Line, at time.Time) {
 	switch l.Kind {
 	case maillog.LoginFailed, maillog.MailboxLoginFailed:
 		i.logins.told(l)
-		i.wrong(l, int(max(l.Count, 1)), at)
+		i.wrong(l, int(max(l.Count, 1))-i.logins.known(l, at), at)
+	case maillog.PasswordRefused:
+		if i.logins.refuse(l, at) {
+			i.wrong(l, 1, at)
+		}
 	case maillog.Connect:
 		i.logins.over(l)
 	case maillog.Disconnect:
@@ -82,8 +99,46 @@ func (i *Investigation) login(l *maillog.Line, at time.Time) {
 	}
 }
 
+// refuse notes what a database refused, and reports whether it is another failure: PAM's own line and that of Dovecot, which asked
+// it, are of one.
+func (s *logins) refuse(l *maillog.Line, at time.Time) bool {
+	client := string(l.Client.Addr)
+	r := s.refused[client]
+	if r.times > 0 && r.database != string(l.Database) && at.Sub(r.last) <= delay {
+		return false
+	}
+	if len(s.refused) >= maxSessions {
+		clear(s.refused)
+	}
+	s.refused[client] = refusal{string(l.Database), r.times + 1, at}
+	return true
+}
+
+// known returns how many of the failures that a line tells of a database has told of already.
+func (s *logins) known(l *maillog.Line, at time.Time) int {
+	client := string(l.Client.Addr)
+	r, is := s.refused[client]
+	if !is {
+		return 0
+	}
+	if at.Sub(r.last) > delay {
+		delete(s.refused, client)
+		return 0
+	}
+	n := min(r.times, int(max(l.Count, 1)))
+	if r.times -= n; r.times == 0 {
+		delete(s.refused, client)
+	} else {
+		s.refused[client] = r
+	}
+	return n
+}
+
 // wrong counts failed logins of a client.
 func (i *Investigation) wrong(l *maillog.Line, times int, at time.Time) {
+	if times <= 0 {
+		return
+	}
 	i.hour(at).Wrong += times
 	i.logins.tried(strings.ToLower(string(l.SASLUsername)), times)
 	addr, err := netip.ParseAddr(string(l.Client.Addr))

@@ -80,3 +80,24 @@ func TestAccountsAreBounded(t *testing.T) {
 		t.Errorf("%d accounts, %d mails", len(r.Accounts), r.Mails)
 	}
 }
+
+func TestWhatPAMTellsIsCountedOnce(t *testing.T) {
+	w := &writer{}
+	pam := func(after time.Duration, client string) {
+		w.line(monday.Add(after), "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=%s", client)
+	}
+	for n := range 6 {
+		pam(time.Duration(n)*time.Minute, "203.0.113.1")
+	}
+	pam(10*time.Minute, "203.0.113.2")
+	w.line(monday.Add(10*time.Minute+time.Second), "dovecot: auth: pam(bob,203.0.113.2,<abc>): pam_authenticate() failed: Authentication failure (Password mismatch?)")
+	w.line(monday.Add(10*time.Minute+2*time.Second), "postfix/submission/smtpd[9]: warning: unknown[203.0.113.2]: SASL LOGIN authentication failed: no, sasl_username=bob")
+	w.line(monday.Add(20*time.Minute), "postfix/submission/smtpd[9]: warning: unknown[203.0.113.2]: SASL LOGIN authentication failed: no, sasl_username=bob")
+	got := ""
+	for _, g := range investigated(Options{}, w.lines).Guessers {
+		got += fmt.Sprintf("%s:%d ", g.Client, g.Failed)
+	}
+	if got != "203.0.113.1:6 203.0.113.2:2 " {
+		t.Error(got)
+	}
+}
