@@ -48,6 +48,9 @@ func (a *app) investigateCommand() *cobra.Command {
 			}
 			r := i.Finish()
 			r.NotRead = notRead
+			if err := nothing(r, since, account); err != nil {
+				return err
+			}
 			return a.report(r, html)
 		}}
 	c.Flags().StringVar(&html, "html", "", "write the report as a page to this file")
@@ -56,6 +59,18 @@ func (a *app) investigateCommand() *cobra.Command {
 	c.Flags().StringVar(&sample, "sample", "", "a spam sample or complaint: find its mail, its account, and what else that sent")
 	c.Flags().BoolVar(&journal, "journal", false, "read this machine's journal too (journalctl)")
 	return c
+}
+
+// nothing says that what was asked for is not in the logs: no news would look like good news.
+func nothing(r *investigate.Report, since, account string) error {
+	switch {
+	case len(r.NotRead) > 0 || r.Ours == 0: // said otherwise
+	case since != "" && r.First.IsZero():
+		return &ctl.Problem{What: "nothing in these logs is newer than --since " + since, Hint: "leave --since out, or name newer logs"}
+	case account != "" && len(r.Accounts) == 0:
+		return &ctl.Problem{What: fmt.Sprintf("there is no mail of %q in these logs", account), Hint: "leave --account out: the accounts are named then"}
+	}
+	return nil
 }
 
 // sampleAlone says what does not go together with --sample.
@@ -153,7 +168,7 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 		o.line("%d lines were read, and none is Postfix's or Dovecot's.", r.Lines)
 		return false
 	}
-	o.line("%s to %s: %d lines, %d understood, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
+	o.line("%s to %s: %d lines, %d of them about mail, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
 	switch {
 	case out == 0 && len(r.NotRead) > 0:
 		o.line("%s", o.paint(watch, "No account stands out in what was read."))
@@ -171,12 +186,17 @@ func (a *app) printOutbreak(x *investigate.Account) {
 	s := x.Stopped
 	o.line("  postward would have stopped it at mail %d, on %s", s.Mail, stamp(s.At))
 	o.line("  because %s", printable(s.Why))
-	if !s.Contained.IsZero() {
-		o.line("  the account would have been stopped on %s; %s held, %d refused", stamp(s.Contained), guard.Count(s.Held, "mail"), s.Refused)
-	} else {
-		o.line("  %s would have waited for a person", guard.Count(s.Held, "mail"))
+	if s.Mail > 1 {
+		o.line("  the %s before might have left, two minutes later", guard.Count(s.Mail-1, "mail"))
 	}
-	o.line("  until %s; between the two, mail to %s would have left", stamp(s.Last), guard.Count(s.Passed, "recipient"))
+	if !s.Contained.IsZero() {
+		o.line("  the account would have been stopped on %s; %s held, %d refused, the last on %s", stamp(s.Contained), guard.Count(s.Held, "mail"), s.Refused, stamp(s.Last))
+	} else {
+		o.line("  %s would have waited for a person, the last on %s", guard.Count(s.Held, "mail"), stamp(s.Last))
+	}
+	if s.Passed > 0 {
+		o.line("  meanwhile mail to %s would have left", guard.Count(s.Passed, "recipient"))
+	}
 	for _, f := range x.Sources[:min(4, len(x.Sources))] {
 		o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
 	}
@@ -194,14 +214,47 @@ func (a *app) printReport(r *investigate.Report) {
 	for _, x := range out {
 		a.printOutbreak(x)
 	}
+	if len(out) > 0 {
+		o.line("\nNext")
+		o.line("  change the password of %s; what of its mail still waits: postqueue -p", printable(out[0].Name))
+		o.line("  postward attach   shows how postward would be put on this Postfix, to watch at first")
+	}
 	for _, text := range []string{r.ColdStart(), r.LeftOut()} {
 		if text != "" {
 			o.line("\n%s.", printable(text))
 		}
 	}
+	a.printAccounts(r)
+	a.printGuessers(r)
+	a.printReplies(r)
+	for program, n := range r.Unread {
+		o.line("not understood: %s of %s", guard.Count(int(n), "line"), printable(program))
+	}
+}
+
+// most is how many of all rows are shown: a screen's worth for a person, all in a pipe.
+func (o *output) most(screen, all int) int {
+	if o.person {
+		return min(screen, all)
+	}
+	return all
+}
+
+// some is a table of some rows of all.
+func (o *output) some(head []string, rows [][]string, all int) {
+	if len(rows) == 0 {
+		return
+	}
 	o.line("")
+	o.table(head, rows)
+	if left := all - len(rows); left > 0 {
+		o.line("and %d more; --json has them all", left)
+	}
+}
+
+func (a *app) printAccounts(r *investigate.Report) {
 	var rows [][]string
-	for _, x := range r.Accounts[:min(12, len(r.Accounts))] {
+	for _, x := range r.Accounts[:a.out.most(12, len(r.Accounts))] {
 		held, from := "", ""
 		if x.Stopped != nil {
 			held = fmt.Sprint(x.Lost())
@@ -211,28 +264,27 @@ func (a *app) printReport(r *investigate.Report) {
 		}
 		rows = append(rows, []string{x.Name, fmt.Sprint(x.Mails), fmt.Sprint(x.Recipients), fmt.Sprint(x.Bounced), held, from})
 	}
-	o.table([]string{"account", "mails", "recipients", "bounced", "would be kept", "mostly from"}, rows)
-	rows = nil
-	for _, g := range r.Guessers[:min(6, len(r.Guessers))] {
+	a.out.some([]string{"account", "mails", "recipients", "bounced", "would be kept", "mostly from"}, rows, len(r.Accounts))
+}
+
+func (a *app) printGuessers(r *investigate.Report) {
+	var rows [][]string
+	for _, g := range r.Guessers[:a.out.most(6, len(r.Guessers))] {
 		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
 	}
-	if len(rows) > 0 {
-		o.line("")
-		o.table([]string{"guessed from", "", "failed logins", "last", "and sent as"}, rows)
+	a.out.some([]string{"guessed from", "", "failed logins", "last", "and sent as"}, rows, len(r.Guessers))
+}
+
+// maxWords bounds what is shown of a reply, in letters.
+const maxWords = 80
+
+func (a *app) printReplies(r *investigate.Report) {
+	refusing := slices.DeleteFunc(slices.Clone(r.Replies), func(x *investigate.Receiver) bool { return x.Refused == 0 })
+	var rows [][]string
+	for _, x := range refusing[:a.out.most(6, len(refusing))] {
+		rows = append(rows, []string{x.Domain, fmt.Sprint(x.Refused), fmt.Sprint(x.Policy), fmt.Sprint(x.Taken), clip(x.Sample, maxWords)})
 	}
-	rows = nil
-	for _, x := range r.Replies[:min(6, len(r.Replies))] {
-		if x.Refused > 0 {
-			rows = append(rows, []string{x.Domain, fmt.Sprint(x.Refused), fmt.Sprint(x.Policy), fmt.Sprint(x.Taken), x.Sample[:min(len(x.Sample), 80)]})
-		}
-	}
-	if len(rows) > 0 {
-		o.line("")
-		o.table([]string{"receiver", "refused", "by policy", "taken", "last words"}, rows)
-	}
-	for program, n := range r.Unread {
-		o.line("not understood: %s of %s", guard.Count(int(n), "line"), printable(program))
-	}
+	a.out.some([]string{"receiver", "refused", "by policy", "taken", "last words"}, rows, len(refusing))
 }
 
 func stamp(t time.Time) string { return when(guard.TimeOf(t)) }

@@ -53,7 +53,7 @@ func result(t *testing.T, cmd *exec.Cmd, stdin string) (out, said string, code i
 func TestALineInSeveralFilesIsCountedOnce(t *testing.T) {
 	text := calmMails(20)
 	dir := logs(t, map[string]string{"mail.log": text, "mail.info": text, "syslog": text, "mail.log.1": calmMails(10), "mail.log.1.gz": zipped(t, calmMails(10))})
-	if out, said, code := investigated(t, "", dir); code != exitFine || !strings.Contains(out, "150 lines, 150 understood, 30 mails") {
+	if out, said, code := investigated(t, "", dir); code != exitFine || !strings.Contains(out, "150 lines, 150 of them about mail, 30 mails") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 }

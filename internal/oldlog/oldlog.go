@@ -65,7 +65,7 @@ func find(path string) ([]File, error) {
 	}
 	files, err := findIn(path)
 	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s holds no mail log (mail.log, maillog, syslog, or rotated ones): name the files", path)
+		err = fmt.Errorf("%s holds no mail log (mail.log, maillog, syslog, or rotated ones): name the files, or the journal where journald keeps it (--journal)", path)
 	}
 	return files, err
 }
