@@ -71,7 +71,7 @@ func (a *app) checkCommand() *cobra.Command {
 	flags.BoolVar(&f.noLists, "no-lists", false, "do not ask blocklists; with --file they never are, for most have a limit a day")
 	flags.BoolVar(&f.noConnect, "no-connect", false, "do not connect to the mail exchangers; with --file they never are")
 	flags.StringVar(&f.html, "html", "", "write the report as a page to this `file`")
-	flags.StringVar(&f.diff, "diff", "", "say what is new, gone or changed since the last run with --diff, or since the one in `FILE` (made by --json)")
+	flags.StringVar(&f.diff, "diff", "", "say what is new, gone or changed since the last run with --diff, or with --diff=`FILE` since that one (made by --json)")
 	flags.Lookup("diff").NoOptDefVal = lastRun
 	flags.StringVar(&f.file, "file", "", "check every domain of a `file`, one a line (- is standard input), and print CSV; with --json a report a line")
 	flags.IntVar(&f.jobs, "jobs", 8, "with --file: how many at the same time, 1 to 64")

@@ -127,6 +127,7 @@ func (v *view) finding(f *check.Finding) {
 		v.labelled("do", f.Mend.Do)
 		v.copied("take out of the DNS:", f.Mend.Removals())
 		v.copied("put into the DNS:", f.Mend.Additions())
+		v.copied("let the address's provider set:", f.Mend.Names())
 		v.copied("type on the server:", f.Mend.Set)
 	}
 }
@@ -151,14 +152,17 @@ func (v *view) copied(label string, lines []string) {
 	}
 }
 
-// short is a line for each finding.
+// short is a line or two for each finding.
 func (v *view) short(head string, findings []check.Finding) {
 	if len(findings) == 0 {
 		return
 	}
 	v.line("\n%s", v.paint(bold, head))
 	for _, f := range findings {
-		v.line("  %s", clip(f.Topic.Name()+": "+oneLine(f.Title)+": "+oneLine(f.Subject)+", "+oneLine(f.Seen), v.width-3))
+		text := f.Topic.Name() + ": " + oneLine(f.Title) + ": " + oneLine(f.Subject) + ", " + oneLine(f.Seen)
+		for i, line := range wrap(text, v.width-5) {
+			v.line("%s%s", strings.Repeat(" ", min(2+2*i, 4)), line)
+		}
 	}
 }
 

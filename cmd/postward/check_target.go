@@ -87,7 +87,8 @@ func parseDomain(text string) (string, error) {
 		domain = ascii
 	}
 	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
-	if !hostName(domain) || !strings.Contains(domain, ".") {
+	last := domain[strings.LastIndexByte(domain, '.')+1:]
+	if !hostName(domain) || !strings.Contains(domain, ".") || strings.Trim(last, "0123456789") == "" { // RFC 3696 section 2: no top-level domain is a number
 		return "", &ctl.Problem{What: fmt.Sprintf("%q is neither a domain nor an address", text), Hint: "postward check example.org, or postward check 192.0.2.25"}
 	}
 	return domain, nil

@@ -132,6 +132,7 @@ func TestJSONIsAReportATarget(t *testing.T) {
 		At            time.Time
 		Took          int64    `json:"took_ns"`
 		Policy        []string `json:"spf_tree"`
+		Skipped       []string
 		Senders       []struct {
 			Name, Who, Met string
 			By             []string

@@ -50,10 +50,16 @@ func (m *Mend) Removals() []string {
 }
 
 // Additions are the lines to put into the zone.
-func (m *Mend) Additions() []string {
-	var lines []string
+func (m *Mend) Additions() []string { return m.added(false) }
+
+// Names are the lines for whoever has the addresses: mostly a provider, who has the zone that they stand in.
+func (m *Mend) Names() []string { return m.added(true) }
+
+func (m *Mend) added(names bool) (lines []string) {
 	for _, r := range m.Add {
-		lines = append(lines, r.String())
+		if (r.Type == "PTR") == names {
+			lines = append(lines, r.String())
+		}
 	}
 	return lines
 }

@@ -35,7 +35,7 @@ func (r *run) blocklists(ctx context.Context) string {
 			Do: "Ask through a resolver of your own (unbound is enough), or register where the list wants it: postward lists show NAME."})
 	}
 	if len(words.unheard) > 0 {
-		r.find("lists.unknown", r.Target.String(), strings.Join(words.unheard, ", "), nil)
+		r.find("lists.unknown", r.Target.String(), words.unheard.String(), nil)
 	} else if words.heard == 0 && words.asked > 0 {
 		r.find("lists.unknown", r.Target.String(), fmt.Sprintf("none of %d lists gave an answer that can be believed", words.asked), nil)
 	}
@@ -48,7 +48,7 @@ type words struct {
 	all          []dnsbl.Result
 	asked, heard int
 	refused      []string // lists that matter and refuse us
-	unheard      []string // lists that matter and said nothing that can be believed
+	unheard      reasons  // lists that matter and said nothing that can be believed
 	unasked      []string // lists that matter and want a key or a registration
 	allowed      []string
 }
@@ -103,10 +103,38 @@ func (w *words) add(r dnsbl.Result, c *dnsbl.Checker) {
 		}
 	default:
 		if important {
-			note(&w.unheard, r.List+" ("+r.Why+")")
+			w.unheard = w.unheard.with(r.Why, r.List)
 		}
 	}
 	w.asked++
+}
+
+// reasons are names of lists by why they said nothing.
+type reasons []struct {
+	why   string
+	lists []string
+}
+
+func (r reasons) with(why, list string) reasons {
+	for i := range r {
+		if r[i].why == why {
+			note(&r[i].lists, list)
+			return r
+		}
+	}
+	return append(r, struct {
+		why   string
+		lists []string
+	}{why, []string{list}})
+}
+
+// String is "a, b (why); c (another why)".
+func (r reasons) String() string {
+	var words []string
+	for _, of := range r {
+		words = append(words, strings.Join(of.lists, ", ")+" ("+of.why+")")
+	}
+	return strings.Join(words, "; ")
 }
 
 // note keeps a name once.

@@ -43,7 +43,11 @@ func setName(setting, name string, more ...string) []string {
 func (r *run) naming(ctx context.Context, a netip.Addr) *Mend {
 	const provider = "Let the provider of the address give it the host's name; usually there is a page for it."
 	if name := r.hostOf(ctx, a); name != "" {
-		return &Mend{Do: provider, Add: []Record{r.reverse(a, name)}}
+		do := provider
+		if len(r.Addrs) == 0 && !r.within(name) {
+			do = "If " + dns.Show(name) + " is yours: " + strings.ToLower(provider[:1]) + provider[1:] + " If not, tell whoever runs it."
+		}
+		return &Mend{Do: do, Add: []Record{r.reverse(a, name)}}
 	}
 	if name := "mail." + r.Domain; r.Domain != "" && r.free(ctx, name) {
 		return &Mend{Do: "Publish a name for the host. Then let the provider of the address give it that name; usually there is a page for it.",

@@ -72,6 +72,7 @@ type Report struct {
 	Grade    Grade         `json:"grade"` // the worst
 	Findings []Finding     `json:"findings"`
 	Policy   []string      `json:"spf_tree,omitempty"` // the SPF policy with all that it includes, a line a term
+	Skipped  []Topic       `json:"skipped,omitempty"`  // topics that were not to be looked at
 	Senders  []Requirement `json:"senders,omitempty"`  // what receivers ask of those who send to them; of a domain only
 }
 
@@ -119,11 +120,25 @@ func Run(ctx context.Context, c Config, t Target, emit func(Finding)) Report {
 	slices.SortStableFunc(r.all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Grade, a.Grade), cmp.Compare(a.ID.urgency(), b.ID.urgency()), cmp.Compare(a.Subject, b.Subject))
 	})
-	report := Report{Target: r.Target.String(), At: r.Now, Took: time.Since(began), Findings: r.all, Policy: r.tree(), Senders: r.requirements()}
+	report := Report{Target: r.Target.String(), At: r.Now, Took: time.Since(began), Findings: r.all, Policy: r.tree(), Skipped: r.skipped(), Senders: r.requirements()}
 	for i := range r.all {
 		report.Grade = max(report.Grade, r.all[i].Grade)
 	}
 	return report
+}
+
+// skipped are the topics that the caller did not want to be looked at.
+func (r *run) skipped() (all []Topic) {
+	if !r.Connect {
+		all = append(all, "smtp", "tls")
+	}
+	if !r.Own {
+		all = append(all, "relay")
+	}
+	if r.Checker == nil {
+		all = append(all, "lists")
+	}
+	return all
 }
 
 // said reports whether a topic has a finding that is not Fine.

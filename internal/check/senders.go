@@ -3,6 +3,8 @@ package check
 import (
 	"net/netip"
 	"slices"
+
+	"postward/internal/dns"
 )
 
 // Met says whether a requirement is met.
@@ -69,7 +71,7 @@ var requirements = []requirement{
 
 // requirements holds what was found against what receivers ask for.
 func (r *run) requirements() (all []Requirement) {
-	if r.Domain == "" {
+	if r.Domain == "" || r.parked() {
 		return nil
 	}
 	for _, q := range requirements {
@@ -100,6 +102,13 @@ func (r *run) requirements() (all []Requirement) {
 		all = append(all, is)
 	}
 	return all
+}
+
+// parked reports whether the domain says that it neither takes nor sends mail: a null MX, and an SPF policy that nobody passes.
+func (r *run) parked() bool {
+	mx, t := r.mx(), r.spf()
+	null := slices.ContainsFunc(mx.Exchangers, func(x dns.Exchanger) bool { return x.Host == "." })
+	return null && t.Text != "" && !letsPass(t)
 }
 
 // tells reports whether a finding says something of the requirements. Without an MX record mail goes to the domain's address,

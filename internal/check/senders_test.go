@@ -79,3 +79,12 @@ func TestWhatReceiversAskIsMetOrNot(t *testing.T) {
 		}
 	}
 }
+
+func TestADomainThatSaysItHasNoMailIsAskedForNothing(t *testing.T) {
+	w := newWorld()
+	f := fault{take: []string{"example.org. MX", "example.org. TXT", "_mta-sts.", "_smtp."}, put: []string{"example.org. MX 0 .", `example.org. TXT "v=spf1 -all"`}}
+	f.plant(t, w)
+	if r := w.report(t); r.Senders != nil || r.Grade > Note || r.Asked() != "" {
+		t.Errorf("%s, %+v", r.Grade, r.Findings)
+	}
+}

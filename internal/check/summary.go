@@ -48,6 +48,7 @@ type Row struct {
 	Topic    Topic
 	Grade    Grade     // the worst
 	Findings []Finding // in the report's order; none: there was nothing to look at
+	Skipped  bool      // it was not to be looked at
 }
 
 // Rows are the topics in the order in which a person reads them, those without a finding too. Topics that this
@@ -71,6 +72,9 @@ func (r *Report) Rows() []Row {
 		row.Grade = max(row.Grade, f.Grade)
 		row.Findings = append(row.Findings, f)
 	}
+	for _, t := range r.Skipped {
+		rows[add(t)].Skipped = true
+	}
 	return rows
 }
 
@@ -87,6 +91,8 @@ func (r *Row) Worst() *Finding {
 func (r *Row) Text() string {
 	worst := r.Worst()
 	switch {
+	case worst == nil && r.Skipped:
+		return "not asked for"
 	case worst == nil:
 		return "nothing to look at"
 	case worst.Grade == Fine:

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"postward/test/rig"
 )
 
@@ -58,17 +60,14 @@ func victim(i int) string { return fmt.Sprintf("victim%d@example.net", i) }
 func (s *story) investigate(ctx context.Context, log string, began, ended time.Time) error {
 	page := filepath.Join(filepath.Dir(s.binary), "what-happened.html")
 	fmt.Printf("\n$ postward investigate --html %s mail.log\n", filepath.Base(page))
-	text, err := run(ctx, s.binary, "investigate", "--html", page, log)
-	for line := range strings.Lines(text) {
-		fmt.Print("  ", line)
-	}
-	if err != nil {
+	if err := show(ctx, s.binary, "investigate", "--html", page, log); err != nil {
 		return err
 	}
 	if info, err := os.Stat(page); err != nil || info.Size() == 0 {
 		return fmt.Errorf("the page %s: %w", page, err)
 	}
-	if text, err = run(ctx, s.binary, "investigate", "--json", log); err != nil {
+	text, err := run(ctx, s.binary, "investigate", "--json", log)
+	if err != nil {
 		return err
 	}
 	var r struct {
@@ -102,12 +101,30 @@ func (s *story) investigate(ctx context.Context, log string, began, ended time.T
 	return err
 }
 
-// run runs postward. Exit status 1 is no failure: somebody stands out.
+// show runs postward for whoever watches: on a terminal as it looks there.
+func show(ctx context.Context, binary string, args ...string) error {
+	if !term.IsTerminal(int(os.Stdout.Fd())) {
+		text, err := run(ctx, binary, args...)
+		for line := range strings.Lines(text) {
+			fmt.Print("  ", line)
+		}
+		return err
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Stdout = os.Stdout
+	return found(cmd.Run())
+}
+
+// run runs postward and returns what it prints. Exit status 1 is no failure: somebody stands out.
 func run(ctx context.Context, binary string, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, binary, args...).Output()
+	return string(out), found(err)
+}
+
+func found(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
-		err = nil
+		return nil
 	}
-	return string(out), err
+	return err
 }
