@@ -22,7 +22,8 @@ func (a *app) investigateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "investigate PATH…", Short: "what happened here? reads mail logs, needs no daemon and no configuration",
 		Long: "Read mail logs (files, directories, packed or not, - for standard input) and say who sent how much and from where,\n" +
 			"which accounts stand out and why, who guesses passwords, what the receivers said, and what postward would have held,\n" +
-			"at which mail. Exit status 1: an account stands out; 2: none does, and something could not be read.",
+			"at which mail. Exit status 1: an account stands out; 2: none does, and something could not be read, or\n" +
+			"nothing of it is about mail.",
 		Example: "  postward investigate /var/log\n  postward investigate --html what-happened.html /var/log/mail.log*\n  postward investigate --journal --since 168h",
 		RunE: func(c *cobra.Command, args []string) error {
 			if journal {

@@ -95,6 +95,9 @@ func (r *run) issuers(name string, texts []string) string {
 	if nobody && len(may) == 0 {
 		r.find("caa.nobody", name, strings.Join(texts, " | "), nil)
 	}
+	if len(may) == 0 {
+		return "certificates by anybody"
+	}
 	return "certificates by " + strings.Join(may, ", ")
 }
 

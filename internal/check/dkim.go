@@ -137,13 +137,13 @@ func (r *run) tags(at, text string, k *dkimkey.Key) {
 	var said []found
 	var without []string
 	if bad, is := k.Has(dkimkey.NoSHA256); is {
-		said, without = append(said, found{"dkim.sha1", bad.Text, "Leave h away: every receiver knows sha256."}), append(without, "h")
+		said, without = append(said, found{"dkim.sha1", bad.Text, "Leave h out: every receiver knows sha256."}), append(without, "h")
 	}
 	if bad, is := k.Has(dkimkey.NotForMail); is {
-		said, without = append(said, found{"dkim.service", bad.Text, "Leave s away."}), append(without, "s")
+		said, without = append(said, found{"dkim.service", bad.Text, "Leave s out."}), append(without, "s")
 	}
 	if k.Testing {
-		said, without = append(said, found{"dkim.testing", "t=y", "Leave y away when the signatures verify."}), append(without, "t")
+		said, without = append(said, found{"dkim.testing", "t=y", "Leave y out when the signatures verify."}), append(without, "t")
 	}
 	for i, f := range said {
 		mend := &Mend{Do: f.do}

@@ -95,7 +95,7 @@ func (d *record) broken(text string) {
 }
 
 func (d *record) several(at dmarc.Step) {
-	mend := &Mend{Do: "Keep one, the strongest.", Add: []Record{Text("_dmarc."+at.Domain, strongest(at.Records))}, Remove: removeTexts("_dmarc."+at.Domain, at.Records)}
+	mend := &Mend{Do: "Keep one. Receivers go by none of them now; by this one they act at once: say p=none in it first, when nobody has read reports yet.", Add: []Record{Text("_dmarc."+at.Domain, strongest(at.Records))}, Remove: removeTexts("_dmarc."+at.Domain, at.Records)}
 	d.find("dmarc.several", at.Domain, strings.Join(at.Records, " | "), mend)
 }
 
@@ -147,7 +147,7 @@ func (d *record) below(is *dmarc.Record) {
 	}
 	if len(d.without) > 0 {
 		which := strings.Join(d.without, " and ")
-		d.say("dmarc.subdomain", saw, "Leave "+which+" away, or make it as strong as p.")
+		d.say("dmarc.subdomain", saw, "Leave "+which+" out, or let them be as strong as p.")
 	}
 }
 
@@ -184,7 +184,11 @@ func (d *record) tell() {
 			at := slices.IndexFunc(d.found.Steps, func(s dmarc.Step) bool { return s.Domain == d.found.At })
 			text := d.found.Steps[at].Records[0]
 			mend.Remove = []Record{Text("_dmarc."+d.found.At, text)}
-			mend.Add = []Record{Text("_dmarc."+d.found.At, dmarc.Mended(text, d.without...))}
+			better := dmarc.Mended(text, d.without...)
+			mend.Add = []Record{Text("_dmarc."+d.found.At, better)}
+			if is := dmarc.Parse(better); is.Policy.Strength() > d.found.Record.Policy.Strength() {
+				mend.Do += " Receivers go by p=" + string(d.found.Record.Policy) + " now and will act then: say p=none in it first, when nobody has read reports yet."
+			}
 		}
 		d.find(f.id, d.found.At, f.saw, mend)
 	}

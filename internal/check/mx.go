@@ -61,7 +61,7 @@ func (r *run) answerable() bool {
 // subdomain reports whether the domain lies below an organization's: DMARC's walk says so (RFC 9989 section 4.10.2), or it
 // is a name in somebody's zone.
 func (r *run) subdomain(ctx context.Context) bool {
-	if f := r.dmarc(); !f.Unknown && f.Organizational != r.Domain {
+	if f := r.dmarc(); !f.Unknown && f.Organizational != "" && f.Organizational != r.Domain {
 		return true
 	}
 	return r.Resolver.Lookup(ctx, r.Domain, dns.SOA).Outcome == dns.NoData

@@ -138,9 +138,14 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 	case spf.UsesPTR:
 		p.drop(n)
 		p.say("spf.ptr", saw, "Take it out; name the addresses.")
-	case spf.RedirectIgnored, spf.AfterAll:
+	case spf.RedirectIgnored:
 		p.drop(n)
-		p.say("spf.ignored", saw, "Take it out, or put it before all.")
+		p.say("spf.ignored", saw, "Take it out, or take all out.")
+	case spf.AfterAll:
+		if n.Kind == spf.All {
+			p.drop(n)
+		} // else it comes to stand before all, as it was meant
+		p.say("spf.ignored", saw, "Put it before all, or take it out.")
 	case spf.UnknownModifier:
 		p.drop(n)
 		p.lost = p.lost || remark.Text != "" // a term was meant by it
@@ -170,7 +175,8 @@ func (p *policy) void(n *spf.Node, saw string) {
 		p.say("spf.void", saw, "Give the host an address, or take it out of what names it.")
 		return
 	}
-	p.gone[n] = true // and nobody is lost by it
+	p.gone[n] = true // nobody passed by it; but where three of them made the policy count for nothing, nobody was refused either
+	p.lost = p.lost || p.tree.Has(spf.TooManyVoids)
 	p.say("spf.void", saw, "Take it out: nobody sends from there.")
 }
 

@@ -14,7 +14,8 @@ import (
 func (p *policy) drop(n *spf.Node, instead ...netip.Prefix) {
 	p.gone[n] = true
 	p.added = append(p.added, networkTerms(instead)...)
-	p.lost = p.lost || len(instead) == 0 && !n.Skipped && (n.Qualifier == spf.Pass || n.Kind == spf.Redirect)
+	spared := n.Kind == spf.Redirect || n.Qualifier != "" && n.Qualifier != spf.Fail // whom -all would refuse now
+	p.lost = p.lost || len(instead) == 0 && !n.Skipped && spared
 }
 
 // retype writes terms that cannot be read as they were meant, where that is plain.

@@ -72,19 +72,25 @@ func TestNoMendShutsASenderOut(t *testing.T) {
 
 func TestARecordThatLosesATermDoesNotRefuse(t *testing.T) {
 	for text, want := range map[string]string{
-		own + " include:none.example.net -all":                    own + " ~all",
-		own + " ptr -all":                                         own + " ~all",
-		own + " moo -all":                                         own + " ~all",
-		own + " include=a.example.net -all":                       own + " ~all",
-		own + " ipv4:198.51.100.9 -all":                           own + " ip4:198.51.100.9 -all",
-		own + " foo=bar -all":                                     own + " -all",
-		own + " -all ip4:198.51.100.1":                            own + " -all",
-		own + " ptr redirect=r.example.net":                       own + " include:r.example.net ~all",
-		own + " +all":                                             own + " ~all",
-		"v=spf1 mx a:gone.example.net -all":                       "v=spf1 mx -all", // nobody passed by it
-		"v=spf1 +all":                                             "v=spf1 ip4:192.0.2.25 ip4:192.0.2.26 ip6:2001:db8::25 ~all",
-		own + " include:all.example.net -all":                     own + " ip4:203.0.113.0/24 ~all",
-		"v=spf1 ip:192.0.2.25 a:192.0.2.26 ip6:2001:db8::25 -all": "v=spf1 ip6:2001:db8::25 ip4:192.0.2.25 ip4:192.0.2.26 -all",
+		own + " include:none.example.net -all":  own + " ~all",
+		own + " ptr -all":                       own + " ~all",
+		own + " moo -all":                       own + " ~all",
+		own + " include=a.example.net -all":     own + " ~all",
+		own + " ipv4:198.51.100.9 -all":         own + " ip4:198.51.100.9 -all",
+		own + " foo=bar -all":                   own + " -all",
+		own + " -all ip4:198.51.100.1":          own + " ip4:198.51.100.1 -all",
+		own + " -all ?all":                      own + " -all",
+		own + " ?ptr -all":                      own + " ~all",
+		own + " ~ptr -all":                      own + " ~all",
+		own + " -ptr -all":                      own + " -all",
+		own + " ?include:none.example.net -all": own + " ~all",
+		"v=spf1 a:x.example.net a:y.example.net a:z.example.net mx -all": "v=spf1 mx ~all",
+		own + " ptr redirect=r.example.net":                              own + " include:r.example.net ~all",
+		own + " +all":                                                    own + " ~all",
+		"v=spf1 mx a:gone.example.net -all":                              "v=spf1 mx -all", // nobody passed by it
+		"v=spf1 +all":                                                    "v=spf1 ip4:192.0.2.25 ip4:192.0.2.26 ip6:2001:db8::25 ~all",
+		own + " include:all.example.net -all":                            own + " ip4:203.0.113.0/24 ~all",
+		"v=spf1 ip:192.0.2.25 a:192.0.2.26 ip6:2001:db8::25 -all":        "v=spf1 ip6:2001:db8::25 ip4:192.0.2.25 ip4:192.0.2.26 -all",
 	} {
 		w := newWorld()
 		f := spfRecord("", text, "none.example.net. A 198.51.100.1", `r.example.net. TXT "v=spf1 ip4:203.0.113.9 -all"`, `all.example.net. TXT "v=spf1 ip4:203.0.113.0/24 +all"`)
@@ -99,7 +105,7 @@ func TestARecordThatLosesATermDoesNotRefuse(t *testing.T) {
 func TestWhereNobodyKnowsWhatSendsNoRecordIsMade(t *testing.T) {
 	for text, want := range map[string]string{
 		"v=spf1 +all": "", "v=spf1 ptr -all": "", "v=spf1 include:none.example.net -all": "", "v=spf1 ?all": "", "v=spf1 ip4:0.0.0.0/0 -all": "", "nothing": "", "v=spf1 moo -all": "",
-		"v=spf1 -all ip4:198.51.100.1": "v=spf1 -all", "v=spf1 ip4:203.0.113.0/24 ptr -all": "v=spf1 ip4:203.0.113.0/24 ~all",
+		"v=spf1 -all ip4:198.51.100.1": "v=spf1 ip4:198.51.100.1 -all", "v=spf1 ip4:203.0.113.0/24 ptr -all": "v=spf1 ip4:203.0.113.0/24 ~all",
 	} {
 		w := newWorld()
 		f := elsewhere(fault{put: []string{Text("example.org", text).String(), "none.example.net. A 198.51.100.1"}, also: func(w *domainWorld) { w.target.HELO = "" }})

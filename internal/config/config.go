@@ -130,7 +130,7 @@ func Load(path string) (*Config, error) {
 func hint(err error, path string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: write one, or leave --config away to use the defaults", err)
+		return fmt.Errorf("%w: write one, or leave --config out to use the defaults", err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: run as root, or add yourself to the group of %s", err, path)
 	}

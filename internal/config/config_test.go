@@ -144,7 +144,7 @@ func TestASyntaxErrorHasItsLine(t *testing.T) {
 
 func TestAFileThatIsNotThereIsToldWithTheWayOut(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.toml"))
-	if err == nil || !strings.Contains(err.Error(), "leave --config away") {
+	if err == nil || !strings.Contains(err.Error(), "leave --config out") {
 		t.Error(err)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"postward/internal/follow"
@@ -88,16 +86,11 @@ func (d *Daemon) takeGaps(gaps []follow.Gap, now time.Time) {
 		if g.Reason != follow.Suppressed {
 			d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path, "lines", g.Count)
 			d.hearing.missed(g, now)
-		} else if ofMail(g.Path) {
+		} else if maillog.NamesMail([]byte(g.Path)) {
 			d.log.Warn("lines of the mail log were left out by journald: raise RateLimitBurst in journald.conf(5)", "lines", g.Count, "says", g.Path)
 			d.hearing.leftOut(g.Count)
 		}
 	}
-}
-
-// ofMail reports whether what journald says of a service is about one that handles mail.
-func ofMail(says string) bool {
-	return slices.ContainsFunc([]string{"postfix", "dovecot", "saslauthd"}, func(name string) bool { return strings.Contains(says, name) })
 }
 
 // manyLines is from how many lines on a batch waits for the disk. A few ride along with the next mail's group, or are

@@ -62,6 +62,21 @@ func (t *troubles) anew(key, text string) {
 	t.open[key] = &trouble{text: text, since: time.Now(), is: true}
 }
 
+// has reports whether something is wrong.
+func (t *troubles) has(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[key] != nil && t.open[key].is
+}
+
+// reached reports whether all channels took the alert.
+func (t *troubles) reached(key string, channels int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.open[key]
+	return x != nil && x.is && channels > 0 && len(x.told) >= channels
+}
+
 // knew notes what all channels were told before this daemon began.
 func (t *troubles) knew(key, text string, channels int) {
 	t.mu.Lock()

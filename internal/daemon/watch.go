@@ -20,9 +20,8 @@ import (
 const watchName = "watch"
 
 const (
-	watchEvery = 5 * time.Second  // how often it is looked what is due
-	watchRound = time.Minute      // the longest that a round of questions may take
-	tellAgain  = 10 * time.Minute // what was told so short before a start may not have arrived: it is told again
+	watchEvery = 5 * time.Second // how often it is looked what is due
+	watchRound = time.Minute     // the longest that a round of questions may take
 )
 
 // Subjects are what blocklists are asked about, of names in a configuration.
@@ -128,7 +127,7 @@ func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
 	return d.newLists(ctx, set, dnsbl.New(resolver, o))
 }
 
-// newLists takes up the watch where it ended. What was listed then was told then.
+// newLists takes up the watch where it ended.
 func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Checker) (*lists, error) {
 	subjects, err := Subjects(d.config.Watch.Names)
 	if err != nil {
@@ -146,11 +145,14 @@ func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Ch
 		}
 	}
 	for _, c := range l.watch.Listed() {
-		if l.begun.Sub(c.Since) < tellAgain {
-			d.troubles.anew(listKey(&c), listText(&c))
-			continue
+		key, text := listKey(&c), listText(&c)
+		switch {
+		case d.troubles.has(key): // only the resolver is another one
+		case c.Told:
+			d.troubles.knew(key, text, len(d.notify.Channels()))
+		default:
+			d.troubles.anew(key, text)
 		}
-		d.troubles.knew(listKey(&c), listText(&c), len(d.notify.Channels()))
 	}
 	return l, nil
 }
@@ -160,11 +162,12 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 	d.mu.Lock()
 	urgent := d.state.AnyOpen()
 	d.mu.Unlock()
+	told := d.noteTold(l)
 	bySubject := map[dnsbl.Subject][]standing.Question{}
 	for _, q := range l.watch.Due(now, l.begun, urgent) {
 		bySubject[q.Subject] = append(bySubject[q.Subject], q)
 	}
-	if len(bySubject) == 0 {
+	if len(bySubject) == 0 && !told {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchRound)
@@ -197,6 +200,19 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 		return
 	}
 	d.writer.SetCursor(watchName, saved)
+}
+
+// noteTold notes which listings the owner was told of since, so that a start does not tell them again, nor forgets those that
+// nobody could be told of. It reports whether there were any.
+func (d *Daemon) noteTold(l *lists) (some bool) {
+	channels := len(d.notify.Channels())
+	for _, c := range l.watch.Listed() {
+		if !c.Told && d.troubles.reached(listKey(&c), channels) {
+			l.watch.Told(&c)
+			some = true
+		}
+	}
+	return some
 }
 
 // listChanged tells the journal, status and the owner.

@@ -97,6 +97,51 @@ func TestWhatWasToldBeforeARestartIsNotToldAgain(t *testing.T) {
 	}
 }
 
+// A listing that nobody could be told of is told later, over a restart and another resolver; one that was told is not.
+func TestAListingIsToldUntilSomebodyIsReached(t *testing.T) {
+	dir, set, at := t.TempDir(), spamcopAlone(t), time.Now()
+	z, err := dns.ParseZone(strings.NewReader("2.0.0.127.bl.spamcop.net. A 127.0.0.2\n25.2.0.192.bl.spamcop.net. A 127.0.0.2\n"), ".", "lists")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() (*Daemon, *lists) {
+		d := begin(t, dir)
+		d.config.Watch.Names = []string{"192.0.2.25"}
+		if d.notify, err = notify.New(notify.Channels{Command: []string{"/bin/false"}}); err != nil {
+			t.Fatal(err)
+		}
+		l, err := d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, l
+	}
+	d, l := start()
+	l.begun = at.Add(-time.Hour)
+	d.askLists(t.Context(), l, at)
+	end(t, d)
+	d, l = start() // nobody was reached before
+	if due := d.troubles.due(1); len(due) != 1 {
+		t.Fatalf("after a restart nobody is told: %v", due)
+	}
+	if l, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.due(1)) != 1 {
+		t.Fatalf("with another resolver nobody is told: %v", err)
+	}
+	for key, x := range d.troubles.due(1) {
+		d.troubles.took(key, x, []notify.Result{{Number: 0}})
+	}
+	d.askLists(t.Context(), l, at.Add(time.Second))
+	if _, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.due(1)) != 0 {
+		t.Errorf("told twice with another resolver: %v", err)
+	}
+	end(t, d)
+	d, _ = start()
+	if due := d.troubles.due(1); len(due) != 0 || len(d.troubles.list()) != 1 {
+		t.Errorf("told twice after a restart: %v", due)
+	}
+	end(t, d)
+}
+
 // spamcopAlone is the set with one list that is asked.
 func spamcopAlone(t *testing.T) *dnsbl.Set {
 	t.Helper()

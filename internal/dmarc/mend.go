@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,8 @@ import (
 func Mended(text string, without ...string) string {
 	kept := []string{"v=DMARC1"}
 	seen := map[string]bool{"v": true}
-	tags := strings.Split(text[:min(len(text), MaxText)], ";")
+	text = forgotten.ReplaceAllString(text[:min(len(text), MaxText)], "; $1=")
+	tags := strings.Split(text, ";")
 	for _, tag := range tags[1:min(len(tags), MaxTags+1)] {
 		name, value, is := strings.Cut(tag, "=")
 		low := strings.ToLower(trim(name))
@@ -28,6 +30,9 @@ func Mended(text string, without ...string) string {
 	}
 	return strings.Join(kept, "; ")
 }
+
+// forgotten is where a semicolon was forgotten before a tag.
+var forgotten = regexp.MustCompile(`(?i)[ \t]+(p|sp|np|rua|ruf|adkim|aspf|fo|psd|t)[ \t]*=`)
 
 // mendedValue is a tag's value, mended; empty: nothing of it can be read.
 func mendedValue(name, value string) string {

@@ -24,7 +24,7 @@ func (f *follower) read() (bool, error) {
 	return f.accept(f.lines, int64(done), f.buf[:n])
 }
 
-// readLong hands out the begin of a line that is longer than the buffer, once its end is found. It remembers
+// readLong hands out the beginning of a line that is longer than the buffer, once its end is found. It remembers
 // how far it has searched.
 func (f *follower) readLong(at int64) (bool, error) {
 	begin, rest := f.buf[:MaxLine], f.buf[MaxLine:]

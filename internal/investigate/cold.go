@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// firstDays is how long nobody is known at the begin of a log: an ordinary account that is busy is held then.
+// firstDays is how long nobody is known at the beginning of a log: an ordinary account that is busy is held then.
 const firstDays = 3 * 24 * time.Hour
 
 // many is from how many mails on an account that was not stopped is worth a word.

@@ -1,9 +1,7 @@
 package investigate
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 	"time"
 
 	"postward/internal/maillog"
@@ -16,17 +14,12 @@ func (i *Investigation) leftOut(l *maillog.Line, changed time.Time) {
 		return
 	}
 	n := uint64(0)
-	if _, err := fmt.Sscanf(string(l.Text[:min(len(l.Text), 200)]), "Suppressed %d messages from ", &n); err != nil || !ofMail(l.Text) {
+	if _, err := fmt.Sscanf(string(l.Text[:min(len(l.Text), 200)]), "Suppressed %d messages from ", &n); err != nil || !maillog.NamesMail(l.Text) {
 		return
 	}
 	if at := l.Stamp.Next(i.last, changed); !at.Before(i.options.Since) {
 		i.report.Suppressed += n
 	}
-}
-
-// ofMail reports whether what journald says of a service is about one that handles mail.
-func ofMail(says []byte) bool {
-	return slices.ContainsFunc([]string{"postfix", "dovecot", "saslauthd", "the mail log"}, func(name string) bool { return bytes.Contains(says, []byte(name)) })
 }
 
 // LeftOut says how many lines are not in the log; empty: none that is known.

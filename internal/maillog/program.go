@@ -1,6 +1,9 @@
 package maillog
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // MaxLine is how long a line can be, in bytes. Postfix's own end at about 4 KiB, rsyslog's by default at 8, journald's
 // at 48. Of a longer one only the header is believed: it is Doubtful or Other.
@@ -154,4 +157,9 @@ func sure(k Kind, understood bool) Kind {
 		return k
 	}
 	return Doubtful
+}
+
+// NamesMail reports whether a text of somebody else, as journald's about a service, names what writes a mail log.
+func NamesMail(text []byte) bool {
+	return slices.ContainsFunc([]string{"postfix", "dovecot", "saslauthd", "the mail log"}, func(name string) bool { return bytes.Contains(text, []byte(name)) })
 }

@@ -102,7 +102,7 @@ func matches(dir string) (all []string) {
 	return all[1:]
 }
 
-// said is the begin of what a program says of its troubles.
+// said is the beginning of what a program says of its troubles.
 type said []byte
 
 const maxSaid = 300

@@ -80,7 +80,7 @@ func (g *xzGuard) stream() (int64, error) {
 	return 12, nil
 }
 
-// block looks at a block header or the begin of the index.
+// block looks at a block header or the beginning of the index.
 func (g *xzGuard) block() (int64, error) {
 	b, err := g.peek(1)
 	if err != nil {

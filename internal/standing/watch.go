@@ -52,6 +52,7 @@ type Known struct {
 	Codes   string    `json:"codes,omitempty"` // the answers that list it, in order
 	Said    string    `json:"said,omitempty"`
 	Asked   time.Time `json:"asked,omitzero"`
+	Told    bool      `json:"told,omitempty"`   // the owner was told of the listing as it is
 	Silent  bool      `json:"silent,omitempty"` // it said nothing the last time
 	// Ending: it said that the listing has ended, once. Some lists have servers that do not agree: it is asked again first.
 	Ending bool `json:"ending,omitempty"`
@@ -147,9 +148,9 @@ func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 		if !k.Listed {
 			k.Since = now
 		}
-		k.Listed, k.Codes, k.Said = true, codes, words(r)
+		k.Listed, k.Codes, k.Said, k.Told = true, codes, words(r), false
 	case r.Outcome == dnsbl.Clear && k.Listed:
-		k.Listed, k.Since, k.Codes, k.Said = false, time.Time{}, "", ""
+		k.Listed, k.Since, k.Codes, k.Said, k.Told = false, time.Time{}, "", "", false
 	default:
 		return nil
 	}
@@ -190,6 +191,13 @@ func (w *Watch) Listed() (all []Change) {
 	}
 	slices.SortStableFunc(all, func(a, b Change) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.List, b.List)) })
 	return all
+}
+
+// Told notes that the owner was told of a listing.
+func (w *Watch) Told(c *Change) {
+	if k := w.known[c.List+" "+c.Subject]; k != nil {
+		k.Told = true
+	}
 }
 
 // Save returns what is known, for Load.
