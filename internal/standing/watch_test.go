@@ -157,6 +157,15 @@ func TestASilentListIsAskedAgainSoon(t *testing.T) {
 	if asked(Every*8/10) || !asked(Every*12/10) {
 		t.Error("not after three hours")
 	}
+	w.Take(q, &dnsbl.Result{Outcome: dnsbl.Listed}, begin)
+	w.Take(q, &dnsbl.Result{Outcome: dnsbl.Clear}, begin) // is it so?
+	if asked(Often*8/10) || !asked(Often*12/10) {
+		t.Error("an end is not asked for again after a quarter of an hour")
+	}
+	w.Take(q, &dnsbl.Result{Outcome: dnsbl.Clear}, begin.Add(24*time.Hour)) // and the clock is set back
+	if !asked(time.Minute) {
+		t.Error("not asked until the time that the clock once had")
+	}
 }
 
 func FuzzLoad(f *testing.F) {
