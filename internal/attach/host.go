@@ -97,7 +97,7 @@ func Inspect(ctx context.Context, configDir string) (*Host, error) {
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read Postfix's configuration: %w (another directory? --config-dir)", err)
+		return nil, fmt.Errorf("read Postfix's configuration: %w (another directory? --postfix)", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
 		return nil, fmt.Errorf("read %s: not a file of at most %d octets", path, maxFile)

@@ -197,7 +197,7 @@ func TestProposalIsShadowAndNeverOverwrites(t *testing.T) {
 	l.domains(t.Context(), h)
 	l.networks(h)
 	text := Proposal(h, l, testSockets)
-	for _, want := range []string{"mode = \"shadow\"", "  \"192.0.2.0/25\",", "  \"example.org\",", "submission = \"unix:/var/spool/postfix/postward/submission.sock\""} {
+	for _, want := range []string{"# Written by \"postward attach\". Every key may be left out; see: postward config example.", "mode = \"shadow\"", "  \"192.0.2.0/25\",", "  \"example.org\",", "submission = \"unix:/var/spool/postfix/postward/submission.sock\""} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %s in\n%s", want, text)
 		}

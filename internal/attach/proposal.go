@@ -47,7 +47,7 @@ func (l *Learned) Write(stateDir string, now time.Time) (string, error) {
 // Proposal returns a first postward.toml for this host: shadow mode, and what differs from the defaults.
 func Proposal(h *Host, l *Learned, s Sockets) string {
 	var b strings.Builder
-	b.WriteString("# Written by \"postward attach\". Every key may be left out; see postward.toml(5).\n")
+	b.WriteString("# Written by \"postward attach\". Every key may be left out; see: postward config example.\n")
 	b.WriteString("# shadow: everything is judged and shown, nothing is held or refused.\n")
 	b.WriteString("mode = \"shadow\"\n\n[postfix]\n")
 	fmt.Fprintf(&b, "config_dir = %s\n", toml(h.ConfigDir))
