@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -27,13 +28,59 @@ type attachFlags struct {
 	dryRun   bool
 	unheard  bool
 	noReload bool
+
+	again string // the flags that were given: what does the same once more
 }
 
 func (f *attachFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.postfix, "postfix", "/etc/postfix", "configuration directory of the Postfix instance")
-	c.Flags().StringVar(&f.stateDir, "state-dir", "/var/lib/postward", "where the backup and what was learned are kept")
+	c.Flags().StringVar(&f.postfix, "postfix", "/etc/postfix", "configuration directory of the Postfix instance, unless postward.toml names one")
+	c.Flags().StringVar(&f.stateDir, "state-dir", "/var/lib/postward", "where the backup and what was learned are kept, unless postward.toml says where")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show every changed line and change nothing")
 	c.Flags().BoolVar(&f.noReload, "no-reload", false, "leave the running Postfix alone")
+}
+
+// fromConfig takes from the configuration what was not told. Without one the defaults stand; a broken one may mean
+// another Postfix than theirs.
+func (a *app) fromConfig(c *cobra.Command, f *attachFlags) error {
+	f.again = given(c)
+	postfix, state := c.Flags().Changed("postfix"), c.Flags().Changed("state-dir")
+	is, err := config.Load(a.config)
+	var broken config.Errors
+	switch {
+	case errors.As(err, &broken) && !(postfix && state):
+		return &ctl.Problem{What: err.Error(), Hint: "mend it, or tell both --postfix and --state-dir"}
+	case err != nil:
+		return nil
+	}
+	if !postfix {
+		f.postfix = is.Postfix.ConfigDir
+	}
+	if !state {
+		f.stateDir = is.StateDir
+	}
+	return nil
+}
+
+// given are the flags of a command that say where, as a shell reads them.
+func given(c *cobra.Command) string {
+	said := ""
+	for _, name := range []string{"config", "postfix", "state-dir", "sockets"} {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed {
+			said += " --" + name + " " + quoted(f.Value.String())
+		}
+	}
+	return said
+}
+
+// quoted is a word for a shell.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+:@=,", r))
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func (a *app) attachCommand() *cobra.Command {
@@ -41,7 +88,12 @@ func (a *app) attachCommand() *cobra.Command {
 	c := &cobra.Command{Use: "attach", Short: "put postward on this host's Postfix, in shadow mode", Args: cobra.NoArgs,
 		Long: "Put postward on this host's Postfix. Without --apply it shows every line that would change and what it learned\n" +
 			"of who sends as whom. It starts in shadow mode: everything is judged and shown, nothing is held or refused.",
-		RunE: func(c *cobra.Command, _ []string) error { return a.attach(c.Context(), &f) }}
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.fromConfig(c, &f); err != nil {
+				return err
+			}
+			return a.attach(c.Context(), &f)
+		}}
 	f.add(c)
 	c.Flags().BoolVar(&f.apply, "apply", false, "do it")
 	c.Flags().BoolVar(&f.unheard, "unheard", false, "attach although postward does not run yet: until it does, submissions get 4xx")
@@ -76,7 +128,7 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		return err
 	}
 	if !f.apply {
-		a.out.line("\nNothing was changed. To do it: postward attach --apply")
+		a.out.line("\nNothing was changed. To do it: postward attach --apply%s", f.again)
 		return nil
 	}
 	return a.apply(ctx, f, plan, learned, sockets, now)
@@ -196,7 +248,12 @@ func proposed(yes bool) string {
 func (a *app) detachCommand() *cobra.Command {
 	var f attachFlags
 	c := &cobra.Command{Use: "detach", Short: "take postward off this host's Postfix; its files become what they were, byte for byte", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.detach(c.Context(), &f) }}
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.fromConfig(c, &f); err != nil {
+				return err
+			}
+			return a.detach(c.Context(), &f)
+		}}
 	f.add(c)
 	return c
 }
