@@ -155,18 +155,24 @@ func (a *app) changeAccount(ctx context.Context, verb, account string, l *guard.
 
 // ask puts a question to the daemon.
 func (a *app) ask(ctx context.Context, verb string, request, reply any) error {
-	return ctl.Client{Path: a.socketPath()}.Do(ctx, verb, request, reply)
+	path, err := a.socketPath()
+	if err != nil {
+		return err
+	}
+	return ctl.Client{Path: path}.Do(ctx, verb, request, reply)
 }
 
-// socketPath is where the daemon listens: as told, or as configured, or where it always is.
-func (a *app) socketPath() string {
+// socketPath is where the daemon listens: as told, or as configured. A configuration that cannot be read names no socket:
+// what is wrong with it is the answer, not that nobody listens somewhere else.
+func (a *app) socketPath() (string, error) {
 	if a.socket != "" {
-		return a.socket
+		return a.socket, nil
 	}
-	if c, err := config.Load(a.config); err == nil {
-		return c.Socket
+	c, err := config.Load(a.config)
+	if err != nil {
+		return "", err
 	}
-	return config.Default().Socket
+	return c.Socket, nil
 }
 
 // orJSON prints the answer as JSON, unless there is an error.

@@ -292,8 +292,12 @@ func (a *app) detach(ctx context.Context, f *attachFlags) error {
 
 // heldNow returns how many mails postward holds; none when it does not run.
 func (a *app) heldNow(ctx context.Context) int {
+	path, err := a.socketPath()
+	if err != nil { // it may run all the same, as it was configured before
+		path = config.Default().Socket
+	}
 	var s ctl.Status
-	if err := a.ask(ctx, "status", nil, &s); err != nil {
+	if err := (ctl.Client{Path: path}).Do(ctx, "status", nil, &s); err != nil {
 		return 0
 	}
 	return s.Held + s.Cooling
