@@ -151,7 +151,7 @@ func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.A
 	}
 	t := now()
 	e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, name, t), Kind: accountKinds[verb], At: t, Actor: actor, Account: name, Listing: r.Listing}
-	if verb == "account/class" {
+	if verb != "account/allow" {
 		if _, err := d.account(ctl.Name{Account: name}); err != nil {
 			return nil, err
 		}
@@ -160,29 +160,6 @@ func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.A
 		return nil, err
 	}
 	return d.account(ctl.Name{Account: name})
-}
-
-func checkListing(l *guard.Listing) error {
-	if l == nil {
-		return nil
-	}
-	switch l.Class {
-	case "", guard.Person, guard.Newsletter, guard.Application:
-	default:
-		return &ctl.Problem{What: fmt.Sprintf("%q is not a class", l.Class), Hint: "person, newsletter or application"}
-	}
-	if l.Budget < 0 || l.Budget > 1_000_000 {
-		return &ctl.Problem{What: fmt.Sprintf("a budget of %d recipients a day", l.Budget), Hint: "a number from 0 to 1000000"}
-	}
-	for i, a := range l.Addresses {
-		if a != "*" && !strings.Contains(a, "@") {
-			return &ctl.Problem{What: fmt.Sprintf("%q is not an address", a), Hint: "name@domain, *@domain or *"}
-		}
-		if !strings.HasPrefix(a, "*") {
-			l.Addresses[i] = message.Canonical(a)
-		}
-	}
-	return nil
 }
 
 // recordAndWait is for an operator's word: it counts once it is on disk.
