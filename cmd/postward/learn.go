@@ -62,6 +62,8 @@ func (a *app) accountForget() *cobra.Command {
 				return &ctl.Problem{What: fmt.Sprintf("%q is no address", network), Hint: "postward account show " + args[0]}
 			}
 			r.Network = addr
+		} else if err := a.confirm("This strikes out everything that was learned of " + printable(args[0])); err != nil {
+			return err
 		}
 		var x guard.Account
 		if err := a.ask(c.Context(), "account/forget", r, &x); err != nil || a.json {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"postward/internal/ctl"
+	"postward/internal/guard"
 )
 
 // desk answers verbs as a daemon does that knows these answers. It returns a configuration with its socket.
@@ -47,6 +48,19 @@ func TestABrokenConfigurationIsToldByThoseWhoAsk(t *testing.T) {
 		_, said, code = postward(t, append([]string{"--config", path, "--socket", "/nonexistent/s"}, verb...)...)
 		if code != exitCould || !strings.Contains(said, "speak to postward at /nonexistent/s") {
 			t.Errorf("%v, told where: %d %s", verb, code, said)
+		}
+	}
+}
+
+func TestEverythingIsStruckOutByAWordOnly(t *testing.T) {
+	path := desk(t, map[string]any{"account/forget": guard.Account{Name: "anna"}})
+	out, said, code := postward(t, "--config", path, "account", "forget", "anna")
+	if code != exitCould || !strings.Contains(said, "--yes") || out != "" {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	for _, args := range [][]string{{"--yes"}, {"--network", "203.0.113.80"}} {
+		if out, said, code := postward(t, append([]string{"--config", path, "account", "forget", "anna"}, args...)...); code != exitFine || !strings.Contains(out, "struck out") {
+			t.Errorf("%v: %d %s %s", args, code, out, said)
 		}
 	}
 }
