@@ -28,7 +28,8 @@ func (a *app) accountLearn() *cobra.Command {
 	return &cobra.Command{Use: "learn LOG…", Short: "learn who usually writes from where from old mail logs, oldest first", Args: cobra.MinimumNArgs(1),
 		Long: "Read old mail logs (compressed ones too), oldest first, and learn of each account where it writes from, to whom, and how much\n" +
 			"is usual. Nobody may send because of that; account show shows it, and account forget strikes it out. An account that\n" +
-			"has sent through postward already learns only whom it knows.",
+			"has sent through postward already learns only whom it knows. It needs the daemon: what is learned is told to it. Exit\n" +
+			"status 2: a log could not be read; what the others say is learned all the same.",
 		RunE: func(c *cobra.Command, args []string) error { return a.learn(c.Context(), args) }}
 }
 
@@ -48,7 +49,14 @@ func (a *app) learn(ctx context.Context, logs []string) error {
 		}
 		total += acted.Accounts
 	}
-	a.out.line("learned of %s; postward account list", guard.Count(total, "account"))
+	said := "nothing was learned"
+	if total > 0 || learned.NotRead == 0 {
+		said = "the others are learned"
+		a.out.line("learned of %s; postward account list", guard.Count(total, "account"))
+	}
+	if learned.NotRead > 0 {
+		return &ctl.Problem{What: fmt.Sprintf("%d of %s could not be read to the end: %s", learned.NotRead, guard.Count(len(logs), "log"), said), Hint: "postward account learn LOG once more, when it can be: what is known already is not learned twice"}
+	}
 	return nil
 }
 

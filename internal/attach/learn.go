@@ -51,6 +51,7 @@ type Learned struct {
 	Networks []netip.Prefix `json:"networks"`
 	Domains  []string       `json:"domains"` // of mydestination: a local user NAME is NAME@ these
 	Notes    []string       `json:"notes"`   // what could not be read, and why
+	NotRead  int            `json:"-"`       // logs that could not be read, or not to their end
 
 	where    func(netip.Addr) (asn uint32, country string)
 	ours     map[string]bool // Domains and the virtual ones

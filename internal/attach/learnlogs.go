@@ -96,6 +96,7 @@ func (l *Learned) logs(ctx context.Context, h *Host, o LearnOptions, users map[i
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			l.NotRead++
 			l.note("%v", err)
 		}
 	}
