@@ -27,7 +27,7 @@ func (a *app) mailCommand() *cobra.Command {
 	var logs []string
 	find := &cobra.Command{Use: "find KEY", Short: "list mails by queue ID, Message-ID, account, sender or recipient", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.mailFind(c.Context(), args[0], logs) }}
-	trace := &cobra.Command{Use: "trace KEY", Short: "show what became of a mail, recipient by recipient", Args: cobra.ExactArgs(1),
+	trace := &cobra.Command{Use: "trace ID", Short: "show what became of a mail (queue ID, Message-ID, account, sender or recipient)", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.mailTrace(c.Context(), args[0], logs) }}
 	for _, sub := range []*cobra.Command{find, trace} {
 		sub.Flags().StringSliceVar(&logs, "log", nil, "files or directories to read (default: the configured log and what was rotated from it)")
@@ -144,24 +144,13 @@ func (a *app) mailTrace(ctx context.Context, key string, logs []string) error {
 func (a *app) printMail(m *delivery.Mail) {
 	o := a.out
 	o.line("%s: %s", strings.Join(m.IDs, ", "), m.Outcome())
-	who := "a stranger"
-	if m.Account != "" {
-		who = "account " + m.Account
-	}
-	from := ""
-	if m.Client.IsValid() {
-		from = " at " + m.Client.String()
-	}
-	o.line("  from <%s>, by %s%s", printable(m.From), printable(who), from)
+	o.line("  from <%s>, %s", printable(m.From), printable(by(m)))
 	o.line("  arrived %s%s", stamp(m.Arrived), messageID(m))
+	if len(m.Deliveries) == 0 && m.Count > 0 {
+		o.line("  to %s", guard.Count(int(m.Count), "recipient"))
+	}
 	for i := range m.Deliveries[:min(len(m.Deliveries), 20)] {
-		d := &m.Deliveries[i]
-		orig := ""
-		if d.OrigTo != "" {
-			orig = " (for " + d.OrigTo + ")"
-		}
-		o.line("  %-9s %s%s, %s, after %s s by %s", d.Outcome, printable(d.To), printable(orig), guard.Count(d.Attempts, "attempt"), printable(d.Delay), printable(d.Relay))
-		o.line("            %s %s", printable(d.DSN), oneLine(d.Reply))
+		a.printDelivery(&m.Deliveries[i])
 	}
 	if n := len(m.Deliveries) + m.More - 20; n > 0 {
 		o.line("  and %s more: --json", guard.Count(n, "recipient"))
@@ -169,6 +158,42 @@ func (a *app) printMail(m *delivery.Mail) {
 	if !m.Ended.IsZero() {
 		o.line("  out of the queue %s", stamp(m.Ended))
 	}
+	if m.InHold {
+		id := printable(m.IDs[len(m.IDs)-1])
+		o.line("  Next: postward held show %s (if postward holds it), or postcat -q %s", id, id)
+	}
+}
+
+func (a *app) printDelivery(d *delivery.Delivery) {
+	orig, relay := "", ""
+	if d.OrigTo != "" {
+		orig = " (for " + d.OrigTo + ")"
+	}
+	if d.Relay != "" && d.Relay != "none" { // nobody was reached
+		relay = " by " + d.Relay
+	}
+	a.out.line("  %-9s %s%s, %s, after %s s%s", d.Outcome, printable(d.To), printable(orig), guard.Count(d.Attempts, "attempt"), printable(d.Delay), printable(relay))
+	a.out.line("            %s %s", printable(d.DSN), oneLine(d.Reply))
+}
+
+// by says who handed a mail in. The null reverse-path without a client is this server's own, if no line is missing.
+func by(m *delivery.Mail) string {
+	who := "by a stranger"
+	switch {
+	case m.NoticeOf != "":
+		return "a notice of this server about " + m.NoticeOf
+	case m.Account != "":
+		who = "by account " + m.Account
+	case m.Client.IsValid():
+	case m.From == "" && m.Begun:
+		return "a notice of this server"
+	default:
+		return "by whom the log does not say"
+	}
+	if m.Client.IsValid() {
+		who += " at " + m.Client.String()
+	}
+	return who
 }
 
 func messageID(m *delivery.Mail) string {

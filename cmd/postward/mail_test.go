@@ -117,3 +117,44 @@ func TestTheLastMailsAreShownAndTheOthersCounted(t *testing.T) {
 		t.Errorf("%v %v", mails, err)
 	}
 }
+
+func TestATraceOfHeldMailSaysWhatComesNext(t *testing.T) {
+	text := `2026-11-01T08:00:00Z mx postfix/submission/smtpd[9]: A1B2C3D4: client=unknown[203.0.113.9], sasl_method=PLAIN, sasl_username=anna
+2026-11-01T08:00:00Z mx postfix/cleanup[4]: A1B2C3D4: message-id=<n@x.example>
+2026-11-01T08:00:00Z mx postfix/qmgr[2]: A1B2C3D4: from=<anna@example.org>, size=900, nrcpt=3 (queue active)
+2026-11-01T08:00:01Z mx postfix/postsuper[5]: A1B2C3D4: placed on hold
+`
+	dir := logs(t, map[string]string{"mail.log": text})
+	out, said, code := postward(t, "mail", "trace", "A1B2C3D4", "--log", dir)
+	for _, want := range []string{"A1B2C3D4: in hold", "  to 3 recipients", "postward held show A1B2C3D4", "postcat -q A1B2C3D4"} {
+		if code != exitFine || !strings.Contains(out, want) {
+			t.Errorf("no %q: %d %s %s", want, code, out, said)
+		}
+	}
+	if out, _, _ := postward(t, "mail", "trace", "anna", "--log", logs(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})); strings.Contains(out, "Next") || strings.Contains(out, "  to ") {
+		t.Error(out)
+	}
+}
+
+func TestANoticeIsByThisServerAndNobodyIsNotNamed(t *testing.T) {
+	text := `2026-11-01T08:00:00Z mx postfix/submission/smtpd[9]: A1B2C3D4: client=unknown[203.0.113.9], sasl_method=PLAIN, sasl_username=anna
+2026-11-01T08:00:00Z mx postfix/cleanup[4]: A1B2C3D4: message-id=<n@x.example>
+2026-11-01T08:00:00Z mx postfix/qmgr[2]: A1B2C3D4: from=<anna@example.org>, size=900, nrcpt=1 (queue active)
+2026-11-01T08:00:01Z mx postfix/smtp[3]: A1B2C3D4: to=<r@far.example>, relay=none, delay=0.09, delays=0/0/0.09/0, dsn=5.4.4, status=bounced (Host not found)
+2026-11-01T08:00:01Z mx postfix/cleanup[4]: B1B2C3D4: message-id=<b@x.example>
+2026-11-01T08:00:01Z mx postfix/bounce[6]: A1B2C3D4: sender non-delivery notification: B1B2C3D4
+2026-11-01T08:00:01Z mx postfix/qmgr[2]: B1B2C3D4: from=<>, size=900, nrcpt=1 (queue active)
+2026-11-01T08:00:01Z mx postfix/qmgr[2]: A1B2C3D4: removed
+2026-11-01T08:00:01Z mx postfix/local[7]: B1B2C3D4: to=<anna@example.org>, relay=local, delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (delivered to mailbox)
+2026-11-01T08:00:01Z mx postfix/qmgr[2]: B1B2C3D4: removed
+`
+	dir := logs(t, map[string]string{"mail.log": text})
+	out, said, _ := postward(t, "mail", "trace", "B1B2C3D4", "--log", dir)
+	if !strings.Contains(out, "from <>, a notice of this server about A1B2C3D4\n") || strings.Contains(out, "stranger") {
+		t.Error(out, said)
+	}
+	out, _, _ = postward(t, "mail", "trace", "A1B2C3D4", "--log", dir)
+	if !strings.Contains(out, "after 0.09 s\n") || strings.Contains(out, "none") {
+		t.Error(out)
+	}
+}
