@@ -46,13 +46,31 @@ func (a *app) heldShow() *cobra.Command {
 		if err := a.ask(c.Context(), "held/show", ctl.MailsRequest{QueueIDs: args}, &x); err != nil || a.json {
 			return a.orJSON(err, x)
 		}
-		m := x.Mail
-		a.out.line("%s: %s of account %s, waits for %s", m.QueueID, guard.Count(m.Recipients, "recipient"), printable(m.Account), waits(m))
-		a.out.line("  since %s; incident %d", when(m.At), m.Incident)
-		a.out.line("  %s: %s", m.Reason, oneLine(m.Why))
-		a.out.line("%s", printable(x.Text))
+		a.printHeld(x.Mail, x.Text)
 		return nil
 	}}
+}
+
+func (a *app) printHeld(m *guard.Mail, text string) {
+	o, incident := a.out, ""
+	if m.Incident != 0 {
+		incident = fmt.Sprintf("; incident %d", m.Incident)
+	}
+	o.line("%s: %s of account %s, waits for %s", m.QueueID, guard.Count(m.Recipients, "recipient"), printable(m.Account), waits(m))
+	o.line("  since %s%s", when(m.At), incident)
+	o.line("  %s: %s", m.Reason, oneLine(m.Why))
+	switch {
+	case m.Status == guard.MailCooling:
+		o.line("  It leaves by itself at %s, unless more speaks against its account.", when(m.ReleaseAt))
+	case m.Reason == guard.ReasonCooling: // the reason is of then
+		o.line("  It was to wait a little only; incident %d was opened, and now a person decides.", m.Incident)
+	}
+	o.line("%s", printable(text))
+	o.line("Next")
+	o.line("  postward held release %s   let it go", m.QueueID)
+	if m.Incident != 0 {
+		o.line("  postward incident show %d   what else its account sent", m.Incident)
+	}
 }
 
 func (a *app) heldRelease() *cobra.Command {
