@@ -34,8 +34,10 @@ func (a *app) accountList() *cobra.Command {
 
 func listing(x *guard.Account) string {
 	switch l := x.Listing; {
-	case l == nil && x.Learned != nil:
+	case l == nil && x.Learned != nil && x.Learned.Messages > 0:
 		return "seen in logs"
+	case l == nil && x.Learned != nil: // a user of this host, or in a map
+		return "known"
 	case l == nil:
 		return "not listed"
 	case l.Denied:
@@ -56,7 +58,7 @@ func (a *app) accountShow() *cobra.Command {
 		if x.Listing != nil {
 			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), addresses(x.Listing.Addresses))
 		}
-		if x.Learned != nil {
+		if x.Learned != nil && x.Learned.Messages > 0 {
 			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
 		}
 		a.out.line("  mails %d, last %s; %d refused; %s known", x.Messages, when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))

@@ -84,6 +84,9 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 		for _, m := range x.Mails[:min(len(x.Mails), 5)] {
 			o.line("  %-12s %s -> %s%s  %q", m.QueueID, printable(m.ReversePath), printable(m.First), more(m.Recipients-1), printable(m.Subject))
 		}
+		if n := len(x.Mails) - 5; n > 0 {
+			o.line("  and %d more: postward held list", n)
+		}
 	}
 	if i.Status != guard.IncidentClosed {
 		o.line("Next")

@@ -64,3 +64,66 @@ func TestEverythingIsStruckOutByAWordOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestALogThatCannotBeReadIsNotLearnedInSilence(t *testing.T) {
+	path := desk(t, map[string]any{"account/learn": ctl.Acted{Accounts: 1}})
+	out, said, code := postward(t, "--config", path, "account", "learn", "/nonexist")
+	if code != exitCould || out != "" || !strings.Contains(said, "/nonexist") || !strings.Contains(said, "nothing was learned") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 3, "anna")})
+	out, said, code = postward(t, "--config", path, "account", "learn", "/nonexist", dir+"/mail.log")
+	if code != exitCould || !strings.Contains(out, "learned of 1 account;") || !strings.Contains(said, "1 of 2 logs could not be read to the end: the others are learned") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	if out, said, code = postward(t, "--config", path, "account", "learn", dir+"/mail.log"); code != exitFine || said != "" {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	if out, _, _ := postward(t, "account", "learn", "--help"); !strings.Contains(out, "needs the daemon") {
+		t.Error(out)
+	}
+}
+
+func TestAHeldMailSaysWhatItWaitsForAndWhatComesNext(t *testing.T) {
+	cooled := guard.Mail{QueueID: "A1", Account: "anna", Status: guard.MailHeld, Reason: guard.ReasonCooling, Why: "waits 30 s", Recipients: 1, Incident: 7, At: 1, ReleaseAt: 0}
+	out, said, code := postward(t, "--config", desk(t, map[string]any{"held/show": ctl.LookAnswer{Mail: &cooled}}), "held", "show", "A1")
+	for _, want := range []string{"waits for a person", "It was to wait a little only; incident 7 was opened", "postward held release A1", "postward incident show 7"} {
+		if code != exitFine || !strings.Contains(out, want) {
+			t.Errorf("no %q: %d %s %s", want, code, out, said)
+		}
+	}
+	cools := cooled
+	cools.Status, cools.Incident, cools.ReleaseAt = guard.MailCooling, 0, guard.Time(1_700_000_000_000)
+	out, _, _ = postward(t, "--config", desk(t, map[string]any{"held/show": ctl.LookAnswer{Mail: &cools}}), "held", "show", "A1")
+	if !strings.Contains(out, "leaves by itself at "+when(cools.ReleaseAt)) || strings.Contains(out, "incident") || strings.Contains(out, "person") || !strings.Contains(out, "postward held release A1") {
+		t.Error(out)
+	}
+}
+
+func TestHeldMailThatIsNotShownIsCounted(t *testing.T) {
+	var mails []*guard.Mail
+	for i := range 6 {
+		mails = append(mails, &guard.Mail{QueueID: fmt.Sprintf("A%d", i), Recipients: 1})
+	}
+	x := ctl.IncidentAnswer{Incident: &guard.Incident{ID: 1, Account: "anna"}, Mails: mails}
+	out, said, _ := postward(t, "--config", desk(t, map[string]any{"incident/show": x}), "incident", "show", "1")
+	if !strings.Contains(out, "  and 1 more: postward held list\n") || strings.Contains(out, "A5") {
+		t.Error(out, said)
+	}
+	x.Mails = mails[:5]
+	if out, _, _ := postward(t, "--config", desk(t, map[string]any{"incident/show": x}), "incident", "show", "1"); strings.Contains(out, "more: postward") {
+		t.Error(out)
+	}
+}
+
+func TestAUserWhoNeverWroteIsNotSeenInLogs(t *testing.T) {
+	accounts := []*guard.Account{{Name: "local:daemon", Learned: &guard.Listing{}}, {Name: "anna", Learned: &guard.Listing{Messages: 3}}}
+	path := desk(t, map[string]any{"account/list": accounts, "account/show": accounts[0]})
+	out, said, _ := postward(t, "--config", path, "account", "list")
+	if !strings.Contains(out, "local:daemon\tknown\t") || !strings.Contains(out, "anna\tseen in logs\t") {
+		t.Error(out, said)
+	}
+	if out, _, _ := postward(t, "--config", path, "account", "show", "local:daemon"); strings.Contains(out, "logs") {
+		t.Error(out)
+	}
+}
