@@ -29,7 +29,7 @@ func (a *app) accountExplain() *cobra.Command {
 		a.printExplanation(&x)
 		return nil
 	}}
-	c.Flags().StringVar(&from, "from", "", "the client's address (default: where the account last wrote from)")
+	c.Flags().StringVar(&from, "from", "", "the client's address (default: where the account last wrote from, or a new one if that is not known)")
 	c.Flags().StringArrayVar(&r.Recipients, "to", nil, "a recipient (repeat; default: one that was never seen)")
 	c.Flags().StringVar(&r.Program, "program", "", "the mail program, as in its User-Agent or X-Mailer field")
 	return c

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -123,7 +124,7 @@ func (d *Daemon) explain(r ctl.ExplainRequest) (any, error) {
 		Mailer: message.Clean(r.Program), Zone: guard.NoZone,
 	}
 	if !t.Client.IsValid() {
-		t.Client = a.Sources.Latest()
+		t.Client = d.usualSource(a)
 	}
 	d.locate(t)
 	for _, to := range r.Recipients {
@@ -133,6 +134,20 @@ func (d *Daemon) explain(r ctl.ExplainRequest) (any, error) {
 		t.Recipients = []string{"somebody.never.seen@example.invalid"}
 	}
 	return guard.Explain(d.state, t), nil
+}
+
+// usualSource is where an account's next mail would come from, as far as is known. Only the host's own users have none.
+func (d *Daemon) usualSource(a *guard.Account) netip.Addr {
+	if network, ok := strings.CutPrefix(a.Name, guard.NetPrefix); ok {
+		if addr, err := netip.ParseAddr(network); err == nil {
+			return addr
+		}
+	}
+	addr := d.state.LastSource(a.Name)
+	if !addr.IsValid() && !strings.HasPrefix(a.Name, guard.LocalPrefix) {
+		return guard.NewAddress
+	}
+	return addr
 }
 
 func noAccount(name string) error {
@@ -369,7 +384,7 @@ func (d *Daemon) accountStatus(s *ctl.Status) {
 		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
 			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})
 		}
-		if a.Listing == nil && a.Learned != nil {
+		if a.Listing == nil && a.Learned != nil && a.Learned.Messages > 0 { // and not only a user of this host
 			s.Learned++
 		}
 	}

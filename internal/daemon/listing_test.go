@@ -57,3 +57,47 @@ func TestOnlyAddressesThatAMailCanHaveAreAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainTakesTheNewestSourceThatIsKnown(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	explain := func() guard.Explanation {
+		return must(t, d, "account/explain", ctl.ExplainRequest{Account: "anna"}).(guard.Explanation)
+	}
+	if x := explain(); !strings.HasPrefix(x.Source, "a new address (none is known)") || x.Level != guard.LevelNew {
+		t.Errorf("nothing is known: %q, %s", x.Source, x.Level)
+	}
+	if a := d.judgeEnd(t.Context(), mail(1, "anna", 20)); a.Action != guard.Hold {
+		t.Fatalf("a mail over the budget: %+v", a)
+	}
+	if x := explain(); !strings.HasPrefix(x.Source, "203.0.113.80: ") {
+		t.Errorf("only what was held is known: %q", x.Source)
+	}
+	must(t, d, "incident/delete", ctl.IncidentRequest{ID: 1})
+	carryAll(t, d)
+	if x := explain(); !strings.HasPrefix(x.Source, "203.0.113.80: ") {
+		t.Errorf("only the incident is known: %q", x.Source)
+	}
+}
+
+func TestExplainOfTheHostsOwnMailNamesNoAddress(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "local:www-data"})
+	if x := must(t, d, "account/explain", ctl.ExplainRequest{Account: "local:www-data"}).(guard.Explanation); !strings.HasPrefix(x.Source, "mail injected on this host") {
+		t.Errorf("%q", x.Source)
+	}
+}
+
+func TestOnlyWhoIsInLogsCountsAsSeenThere(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for name, n := range map[string]int{"local:daemon": 0, "anna": 3} {
+		e := guard.Event{Key: "learned:" + name, Kind: guard.KindLearned, Account: name, Listing: &guard.Listing{Messages: n}}
+		must(t, d, "account/learn", ctl.LearnRequest{Events: []guard.Event{e}})
+	}
+	if s := d.status(); s.Accounts != 2 || s.Learned != 1 {
+		t.Errorf("%d known, %d seen in old logs", s.Accounts, s.Learned)
+	}
+}

@@ -351,10 +351,16 @@ func (j *judgement) facts() string {
 	return said
 }
 
+// NewAddress is no client's: it stands for one that nobody knows, when it is asked what would become of a mail.
+var NewAddress = netip.IPv4Unspecified()
+
 func (j *judgement) sourceFact() string {
 	t, a := j.t, j.account
 	where := "mail injected on this host"
-	if t.Client.IsValid() {
+	switch {
+	case t.Client == NewAddress:
+		where = "a new address (none is known)"
+	case t.Client.IsValid():
 		where = t.Client.String()
 	}
 	if t.ASN != 0 {

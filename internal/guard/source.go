@@ -198,13 +198,32 @@ func (s *Sources) trust(from source, now Time, webmail bool, site *familiars) {
 	}
 }
 
-// Latest returns the address that was used last; the zero Addr if none is known.
-func (s *Sources) Latest() netip.Addr {
+// LastSource returns the address that an account last wrote from, mail that was held or refused included; the zero Addr
+// if none is known.
+func (s *State) LastSource(account string) netip.Addr {
 	var latest netip.Addr
 	at := Time(0)
-	for _, u := range s.Networks {
-		if u.Last > at {
-			latest, at = u.What, u.Last
+	note := func(network netip.Addr, last Time) {
+		if network.IsValid() && last > at {
+			latest, at = network, last
+		}
+	}
+	if a := s.accounts[account]; a != nil {
+		for _, u := range a.Sources.Networks {
+			note(u.What, u.Last)
+		}
+		for _, x := range a.Suspicion.Strange {
+			note(x.Network, x.At)
+		}
+	}
+	for _, m := range s.mailsOf(account) {
+		note(m.Source.Network, m.At)
+	}
+	for _, i := range s.incidents {
+		for k := range i.Sources {
+			if i.Account == account {
+				note(i.Sources[k].Network, i.Sources[k].Last)
+			}
 		}
 	}
 	return latest
