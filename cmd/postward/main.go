@@ -86,19 +86,8 @@ func newRoot() *cobra.Command {
 	flags.BoolVarP(&a.yes, "yes", "y", false, "do not ask before what cannot be undone")
 	root.AddCommand(a.statusCommand(), group(a.accountCommand()), group(a.incidentCommand()), group(a.heldCommand()), group(a.mailCommand()),
 		a.attachCommand(), a.detachCommand(), group(a.configCommand()), group(a.notifyCommand()), a.serveCommand(), a.investigateCommand(), a.checkCommand(), group(a.listsCommand()), group(a.watchCommand()), manualCommand(root), versionCommand())
+	sayUsage(group(root))
 	return root
-}
-
-// group makes a command that only has commands say so, and not end as if something had been done.
-func group(c *cobra.Command) *cobra.Command {
-	c.Args = cobra.ArbitraryArgs
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return c.Help()
-		}
-		return &ctl.Problem{What: fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0]), Hint: c.CommandPath() + " --help"}
-	}
-	return c
 }
 
 func versionCommand() *cobra.Command {

@@ -42,7 +42,7 @@ func (r *reader) table(prefix string, tree map[string]any) {
 }
 
 func (r *reader) unknown(full string) {
-	if near := nearest(full); near != "" {
+	if near := Nearest(full, names()); near != "" {
 		r.fail(full, "no such key; did you mean %s?", near)
 		return
 	}
@@ -252,10 +252,10 @@ func note(found map[string]int, name string, line int) {
 	}
 }
 
-// nearest is the key most like name, if one is like it.
-func nearest(name string) string {
+// Nearest returns what somebody may have meant who wrote name; empty if nothing is like it.
+func Nearest(name string, of []string) string {
 	best, least := "", len(name)/2+1
-	for _, n := range names() {
+	for _, n := range of {
 		if d := distance(name, n); d < least {
 			best, least = n, d
 		}
