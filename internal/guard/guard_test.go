@@ -199,6 +199,43 @@ func hijack(t *testing.T, texts uint64, most int) {
 	if i == nil || i.Left != 0 || i.Held != contained || i.Before != contained || i.Refused != 200-contained {
 		t.Errorf("the incident does not tell what happened: %+v", i)
 	}
+	if len(i.Sources) != 1 || i.Sources[0].Messages != i.Held+i.Refused || i.Sources[0].First != i.First {
+		t.Errorf("held %d and refused %d since %s, and by source: %+v", i.Held, i.Refused, i.First, i.Sources)
+	}
+	w.same()
+}
+
+func TestWhatCooledWhenItWasReleasedCountsAsHeld(t *testing.T) {
+	w := newWorld(t)
+	w.allow("alarm")
+	for i := range 5 { // some cool, until one is too much
+		w.send(w.mail("alarm", "203.0.113.80", fmt.Sprintf("v%d@far.example", i)))
+		w.now += 100
+	}
+	w.send(w.mail("alarm", "203.0.113.80", rcpts(10, "b")...))
+	v, _ := w.send(w.mail("alarm", "203.0.113.81", "v0@far.example"))
+	i := w.state.OpenIncident("alarm")
+	if i == nil || i.Held == 0 {
+		t.Fatalf("nothing is held: %+v, %+v", i, v)
+	}
+	words := Event{Key: "release", Kind: KindRelease, Incident: i.ID, Actor: "test"}
+	n, cooled := len(w.state.Decides(&words)), 0
+	for _, m := range w.state.Decides(&words) {
+		if m.Status == MailCooling {
+			cooled++
+		}
+	}
+	w.apply(words)
+	if cooled == 0 || i.Held != n || i.Released != n {
+		t.Errorf("%d mails were let go, %d of them cooled: held %d, released %d", n, cooled, i.Held, i.Released)
+	}
+	sum := 0
+	for _, s := range i.Sources {
+		sum += s.Messages
+	}
+	if sum != n {
+		t.Errorf("%d mails, and %d by source: %+v", n, sum, i.Sources)
+	}
 	w.same()
 }
 

@@ -35,7 +35,7 @@ type Incident struct {
 	First     Time           `json:"first"` // the first mail that belongs to it
 	Last      Time           `json:"last"`  // the last one, refused ones included
 
-	Held     int `json:"held"`     // mails held, cooling ones that were kept included
+	Held     int `json:"held"`     // mails held, cooling ones that were kept or decided included
 	Passed   int `json:"passed"`   // mails from unfamiliar sources that had passed in the day before it was opened
 	Stopped  int `json:"stopped"`  // passed mails put on hold while they were queued
 	Refused  int `json:"refused"`  // mails refused since
@@ -70,7 +70,7 @@ type Sentence struct {
 func (i *Incident) note(t *Transaction, v *Verdict, times int) {
 	i.Evidence |= v.Evidence
 	i.Last = max(i.Last, t.At)
-	i.noteSource(t, v.Level, times)
+	i.noteSource(sourceOf(t), v.Level, t.At, times)
 	if n := len(i.Sentences); n > 0 && i.Sentences[n-1].Reason == v.Reason {
 		i.Sentences[n-1].Times += times
 	} else if n < maxIncidentSentences {
@@ -78,16 +78,22 @@ func (i *Incident) note(t *Transaction, v *Verdict, times int) {
 	}
 }
 
-func (i *Incident) noteSource(t *Transaction, level Level, times int) {
-	network := Network(t.Client)
+// noteCooled counts a mail that waited a little, and is a person's to decide now: its source too, or what came from
+// there were less than what was held.
+func (i *Incident) noteCooled(m *Mail) {
+	i.Held++
+	i.noteSource(m.Source, m.Level, m.At, 1)
+}
+
+func (i *Incident) noteSource(from source, level Level, at Time, times int) {
 	for k := range i.Sources {
-		if s := &i.Sources[k]; s.Network == network {
-			s.Messages, s.Last = s.Messages+times, t.At
+		if s := &i.Sources[k]; s.Network == from.Network {
+			s.Messages, s.First, s.Last = s.Messages+times, min(s.First, at), max(s.Last, at)
 			return
 		}
 	}
 	if len(i.Sources) < maxIncidentSources {
-		i.Sources = append(i.Sources, IncidentSource{network, t.ASN, t.Country, level, times, t.At, t.At})
+		i.Sources = append(i.Sources, IncidentSource{from.Network, from.ASN, from.Country, level, times, at, at})
 	}
 }
 

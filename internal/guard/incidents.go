@@ -139,7 +139,7 @@ func (m *Mail) mayBeQueued() bool {
 func (s *State) keep(m *Mail, i *Incident) {
 	delete(s.cool, m.ID)
 	m.Status, m.ReleaseAt, m.Incident = MailHeld, 0, i.ID
-	i.Held++
+	i.noteCooled(m)
 	s.changed.Mails[m.ID] = struct{}{}
 	s.changed.Incidents[i.ID] = struct{}{}
 }

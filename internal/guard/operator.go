@@ -1,6 +1,9 @@
 package guard
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // operatorEvent applies an operator's word about held mail or an incident.
 func (s *State) operatorEvent(e *Event) []Effect {
@@ -52,11 +55,14 @@ func (s *State) Decides(e *Event) []*Mail {
 // decide releases or deletes one mail by an operator's word.
 func (s *State) decide(m *Mail, e *Event) Effect {
 	a := s.touch(m.Account)
-	i := s.incidents[m.Incident]
+	i := s.incidents[cmp.Or(m.Incident, e.Incident)] // what cools has none of its own, perhaps
 	if i == nil {
 		i = &Incident{}
 	} else {
 		s.changed.Incidents[i.ID] = struct{}{}
+	}
+	if m.Status == MailCooling {
+		i.noteCooled(m)
 	}
 	m.ByHand = true
 	s.changed.Mails[m.ID] = struct{}{}
