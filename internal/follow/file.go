@@ -79,19 +79,31 @@ func (f *file) text() io.ReaderAt {
 // headOf hashes the first line of a file, with its line break; of a longer one headSize bytes. It is 0 when the
 // first line has no end yet.
 func headOf(f io.ReaderAt) (uint64, error) {
-	var b [headSize]byte
-	n, err := readAt(f, b[:], 0)
-	if err != nil {
-		return 0, err
-	}
-	return hashHead(b[:n]), nil
+	b, err := firstLine(f)
+	return hashHead(b), err
 }
 
-func hashHead(b []byte) uint64 {
+// firstLine is what a file has of its first line, with its line break; of a longer one headSize bytes.
+func firstLine(f io.ReaderAt) ([]byte, error) {
+	b := make([]byte, headSize)
+	n, err := readAt(f, b, 0)
+	if err != nil {
+		return nil, err
+	}
+	return cutLine(b[:n]), nil
+}
+
+func cutLine(b []byte) []byte {
 	b = b[:min(len(b), headSize)]
 	if end := bytes.IndexByte(b, '\n'); end >= 0 {
 		b = b[:end+1]
-	} else if len(b) < headSize {
+	}
+	return b
+}
+
+func hashHead(b []byte) uint64 {
+	b = cutLine(b)
+	if len(b) < headSize && !bytes.HasSuffix(b, []byte("\n")) {
 		return 0
 	}
 	h := fnv.New64a()
@@ -154,9 +166,15 @@ func lastLineEnd(f *os.File, size int64, buf []byte) (int64, error) {
 	return from, nil
 }
 
-// copies reports whether a file is the log's copy, made before the log is truncated: the log has all of it still.
+// copies reports whether a file is the log's copy, perhaps still in the making, and the log is not truncated yet: it has all
+// of it still. The log is looked at now, for the copy may have been made after it was opened.
 func (f *file) copies(log *file) bool {
-	return f.id != log.id && f.pos.Head != 0 && f.pos.Head == log.pos.Head
+	mine, err := firstLine(f.text())
+	if err != nil || len(mine) == 0 || f.id == log.id {
+		return false
+	}
+	own, err := firstLine(log.text())
+	return err == nil && bytes.HasPrefix(own, mine)
 }
 
 // close closes a file, if there is one.

@@ -64,9 +64,6 @@ func (f *follower) accept(lines []Line, taken int64, b []byte) (bool, error) {
 		return f.truncated()
 	}
 	f.trouble(nil)
-	if len(lines) == 0 {
-		return false, nil
-	}
 	var gaps []Gap
 	if f.file.pos.Head == 0 {
 		var copied *file
@@ -77,7 +74,10 @@ func (f *follower) accept(lines []Line, taken int64, b []byte) (bool, error) {
 			f.enter(copied)
 			return true, f.emit(nil, gaps...)
 		}
-		f.file.pos.Head = hashHead(b)
+		f.file.pos.Head = hashHead(b) // 0 as long as there is no line
+	}
+	if len(lines) == 0 {
+		return false, nil // gaps are told with the first line
 	}
 	f.file.pos.Offset += taken
 	f.file.pos.At = f.file.changed()
@@ -174,6 +174,11 @@ func (f *follower) finish(next *file, gaps []Gap) error {
 	} else if err := f.rest(); err != nil {
 		next.Close()
 		return err
+	}
+	// What is as old as the finished file was read. The time of a log that is being truncated may be older: ext4 sets its size
+	// first.
+	if changed := old.changed(); next.pos.At.Before(changed) {
+		next.pos.At = changed
 	}
 	f.enter(next)
 	return f.emit(nil, gaps...)
