@@ -120,7 +120,7 @@ func TestAListingIsToldUntilSomebodyIsReached(t *testing.T) {
 	l.begun = at.Add(-time.Hour)
 	d.askLists(t.Context(), l, at)
 	end(t, d)
-	d, l = start() // nobody was reached before
+	d, _ = start() // nobody was reached before
 	if due := d.troubles.due(1); len(due) != 1 {
 		t.Fatalf("after a restart nobody is told: %v", due)
 	}
