@@ -91,7 +91,11 @@ func attachedTo(t *testing.T, postfix rig.PostfixConfig, config rig.PostwardConf
 	if err := site.Postfix.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	limit := 2 * time.Minute
+	if os.Getenv("PROVE") != "" { // the full counts take what they take
+		limit = 10 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	return &field{Site: site, Postward: w, ctx: ctx}
 }
