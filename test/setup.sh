@@ -24,6 +24,9 @@ packages() {
 		test   rbldnsd            blocklists, as their operators serve them
 		test   bind9-dnsutils     dig: to see what a name server says
 		test   systemd            journald, and journalctl, as machines without a syslog daemon have them
+		test   bzip2              logs as logrotate packs them
+		test   xz-utils           the same
+		test   zstd               the same
 		test   openssl            s_client: to see what a mail server shows
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector

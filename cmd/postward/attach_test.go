@@ -60,7 +60,10 @@ func TestAttachWithABrokenConfigurationTouchesNoOtherPostfix(t *testing.T) {
 
 func TestWhatTheDryRunShowedIsDoneByTheCommandItNames(t *testing.T) {
 	if _, err := os.Stat("/usr/sbin/postconf"); err != nil {
-		t.Skip("no Postfix here")
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("no Postfix here: test/setup.sh test installs it")
 	}
 	pf, path := postfixOf(t), filepath.Join(t.TempDir(), "new one.toml")
 	out, said, code := postward(t, "attach", "--sockets", "/var/spool/postfix/x", "--postfix", pf, "--config", path)
