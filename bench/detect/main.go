@@ -8,10 +8,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"postward/internal/guard"
@@ -39,9 +43,33 @@ type options struct {
 	off     []guard.Subject // locks that are taken away
 }
 
+// configured puts into the policy what the operator of the trace's site configured, if the trace says it.
+func (o *options) configured() error {
+	text, err := os.ReadFile(filepath.Join(o.dir, "site.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what the site configured: %w", err)
+	}
+	var site struct {
+		Webmail []netip.Addr `json:"webmail"`
+	}
+	if err := json.Unmarshal(text, &site); err != nil {
+		return fmt.Errorf("read what the site configured: %s: %w", filepath.Join(o.dir, "site.json"), err)
+	}
+	for _, a := range site.Webmail {
+		o.policy.Webmail = append(o.policy.Webmail, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return nil
+}
+
 func run(o options, study bool) error {
 	if o.dir == "" {
 		return errors.New("name a trace directory: make bench-detect TRACE=dir")
+	}
+	if err := o.configured(); err != nil {
+		return err
 	}
 	if study {
 		if err := o.study(os.Stdout); err != nil {

@@ -90,7 +90,7 @@ func (p *play) ordinary(l *line) error {
 	case "submit":
 		p.submit(l, t)
 	case "inbound":
-		p.site.apply(guard.Event{Kind: guard.KindHeard, At: t, Account: l.Acct, Recipient: l.Rcpts[0]})
+		p.site.apply(guard.Event{Kind: guard.KindWrote, At: t, Account: l.Acct, Recipient: l.Rcpts[0]})
 	}
 	return nil
 }

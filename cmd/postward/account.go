@@ -70,13 +70,13 @@ func (a *app) accountShow() *cobra.Command {
 
 func (a *app) printSources(s *guard.Sources) {
 	for _, u := range s.Networks {
-		a.out.line("  from %-24s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
+		a.out.line("  from %-24s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar))
 	}
 	for _, u := range s.ASNs {
-		a.out.line("  network AS%-19d %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar()))
+		a.out.line("  network AS%-19d %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar))
 	}
 	for _, u := range s.Countries {
-		a.out.line("  country %-21s %5d mails, last %s, %s", printable(u.What), u.Messages, when(u.Last), familiar(u.Familiar()))
+		a.out.line("  country %-21s %5d mails, last %s, %s", printable(u.What), u.Messages, when(u.Last), familiar(u.Familiar))
 	}
 	for _, u := range s.Programs {
 		a.out.line("  program %-21s %5d mails, last %s, %s", oneLine(u.What), u.Messages, when(u.Last), familiar(s.Program(u.What)))

@@ -86,7 +86,7 @@ func (d *Daemon) locate(t *guard.Transaction) {
 
 // heard notes which accounts a mail makes its sender known to. It is no reason to put the mail off.
 func (d *Daemon) heard(t *guard.Transaction) {
-	for _, e := range guard.Heard(d.state, t) {
+	for _, e := range guard.Written(d.state, t) {
 		if _, err := d.recordLocked(&e); err != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,6 +116,10 @@ func (d *Daemon) restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the state: %w", err)
 	}
+	unkeyed := rows.Site.Secret == guard.Secret{}
+	if unkeyed {
+		rows.Key(newSecret())
+	}
 	d.state = guard.Restore(rows)
 	for r, err := range d.store.Tail(ctx, upTo) {
 		if err != nil {
@@ -122,6 +127,13 @@ func (d *Daemon) restore(ctx context.Context) error {
 		}
 		guard.Apply(d.state, r.Event)
 		d.since++
+	}
+	if unkeyed { // nothing that is hashed with it may be on disk without it
+		d.writer.Checkpoint(d.state.TakeChanges())
+		if err := d.writer.Flush(ctx); err != nil {
+			return fmt.Errorf("write the secret of the installation: %w", err)
+		}
+		d.since = 0
 	}
 	d.clockAtStart()
 	if want := d.config.Policy(); !reflect.DeepEqual(want, d.state.Policy()) {
@@ -133,6 +145,13 @@ func (d *Daemon) restore(ctx context.Context) error {
 		d.offer(work{effect: *f})
 	}
 	return d.takeLearned(ctx)
+}
+
+// newSecret makes the secret of an installation.
+func newSecret() guard.Secret {
+	var secret guard.Secret
+	rand.Read(secret[:]) // it does not fail: crypto/rand
+	return secret
 }
 
 // takeLearned takes in what attach learned from maps and old logs, once.

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -47,69 +46,46 @@ type Account struct {
 	Refused  uint64 `json:"refused,omitempty"` // mails refused, ever
 	LastNo   Time   `json:"last_refused,omitempty"`
 
-	Known   Recipients `json:"known"`
-	Sources Sources    `json:"sources"`
-	Held    []Time     `json:"held,omitempty"` // when its last mails were held, oldest first, at most maxHeldTimes
-	Spent   spent      `json:"spent,omitzero"`
-	Day     int32      `json:"day,omitempty"`      // the day (since 1970, UTC) that DayNew counts
-	DayNew  uint16     `json:"day_new,omitempty"`  // never-seen recipients of mail that passed on Day
-	MaxDay  uint16     `json:"max_day,omitempty"`  // the most of any day before it, or of one release
-	MeanDay uint16     `json:"mean_day,omitempty"` // 16 times the mean of DayNew over the days it wrote on, the last weigh most
-	Past    Time       `json:"past,omitempty"`     // until when its history comes from old logs
-	Granted uint16     `json:"granted,omitempty"`  // never-seen recipients of what operators released
-	Waiting int        `json:"waiting,omitempty"`  // its mails in hold by postward's verdict
+	Known   Recipients  `json:"recipients,omitzero"`
+	Unkeyed *Recipients `json:"known,omitempty"` // as the first release knew them: see recipients.go; nil: none
+	Sources Sources     `json:"sources"`
+	Held    []Time      `json:"held,omitempty"` // when its last mails were held, oldest first, at most maxHeldTimes
+	Spent   spent       `json:"spent,omitzero"`
+	Writers []writer    `json:"writers,omitempty"` // who wrote to it lately, at most maxWriters
+	Wrote   today       `json:"wrote,omitzero"`    // how many facts about who wrote to it
+	Past    Time        `json:"past,omitempty"`    // until when its history comes from old logs
 
-	Heard     window    `json:"heard,omitzero"` // strangers that wrote to it
+	Day     int32     `json:"day,omitempty"`      // the day (since 1970, UTC) that DayNew counts
+	DayNew  uint16    `json:"day_new,omitempty"`  // never-seen recipients of mail that passed on Day
+	MaxDay  uint16    `json:"max_day,omitempty"`  // the most of any day that is long past, or of one release
+	Peaks   [2]uint16 `json:"peaks,omitzero"`     // the most of any day in this period and in the one before
+	Steady  uint32    `json:"steady,omitempty"`   // 256 times the mean of DayNew over the days of the last months
+	MeanDay uint16    `json:"mean_day,omitempty"` // 16 times the mean of DayNew over the days it wrote on, the last weigh most
+	Granted uint16    `json:"granted,omitempty"`  // never-seen recipients of what operators released
+	Waiting int32     `json:"waiting,omitempty"`  // its mails in hold by postward's verdict
+
 	Suspicion Suspicion `json:"suspicion,omitzero"`
 }
 
-// spent counts the recipients of mail that passed or cools. The windows of never-seen recipients nest: what came
-// from an unfamiliar source counts in the windows of the more familiar ones too. Level new and country share one.
+// spent counts the recipients of mail that passed or cools. What is spent from a tier is spent from the better ones
+// too: whatever order the sources come in, there is one total.
 type spent struct {
-	New   [3]window `json:"new,omitzero"`   // never-seen; see tier
-	Known window    `json:"known,omitzero"` // known, from level new or country
+	New   [3]window `json:"new,omitzero"`   // never-seen, a day, by tier
+	Ten   [3]decade `json:"ten,omitzero"`   // the same, ten days
+	Known today     `json:"known,omitzero"` // known recipients from unfamiliar sources, each time
 }
 
-// tier returns the window of never-seen recipients that l spends from.
-func (l Level) tier() int { return max(int(l)-1, 0) }
-
 const (
-	maxHeldTimes = 16
+	maxHeldTimes = 12
 	newcomerFor  = 14 * 24 * time.Hour
 )
 
-// Prefixes of accounts that have no login: a user of this host, and a network of the operator's own.
-const (
-	LocalPrefix = "local:"
-	NetPrefix   = "net:"
-)
-
-// AccountOf returns the name of the account that t counts for; empty for mail from strangers.
-func AccountOf(p *Policy, t *Transaction) string {
-	switch {
-	case t.Login != "":
-		return strings.ToLower(t.Login)
-	case t.Direction == Local && t.UnixUser == "":
-		return LocalPrefix + "unknown"
-	case t.Direction == Local:
-		return LocalPrefix + strings.ToLower(t.UnixUser)
-	case p.IsOwn(t.Client):
-		return NetPrefix + Network(t.Client).String()
-	case t.Direction == Submission:
-		return NetPrefix + Network(t.Client).String()
-	}
-	return ""
-}
-
-// hosted reports whether an account needs no login: what the host itself and its own networks send.
-func hosted(name string) bool {
-	return strings.HasPrefix(name, LocalPrefix) || strings.HasPrefix(name, NetPrefix)
-}
-
 func (a *Account) listed() bool { return a.Listing != nil && !a.Listing.Denied }
 
-// unclassified reports whether a is a hosted account that nobody has declared: it is watched, never refused.
-func (a *Account) unclassified() bool { return hosted(a.Name) && a.Listing == nil }
+// declared reports whether an operator declared it to write to many.
+func (a *Account) declared() bool {
+	return a.listed() && a.Listing.Class != "" && a.Listing.Class != Person
+}
 
 func (a *Account) newcomer(now Time) bool {
 	return a.listed() && now.Sub(a.Listing.Since) < newcomerFor
@@ -138,10 +114,11 @@ func (a *Account) noteHeld(now Time) {
 
 // spend counts a mail that passes or cools.
 func (a *Account) spend(now Time, v *Verdict) {
-	for tier := v.Level.tier(); tier < len(a.Spent.New); tier++ {
-		a.Spent.New[tier].add(now, v.New)
+	for tier := v.tier(); tier <= TierOwn; tier++ {
+		a.Spent.New[tier.at()].add(now, v.New)
+		a.Spent.Ten[tier.at()].add(now, v.New)
 	}
-	if v.Level <= LevelCountry {
+	if v.unfamiliar() {
 		a.Spent.Known.add(now, v.Known)
 	}
 }
@@ -150,31 +127,72 @@ func (a *Account) spend(now Time, v *Verdict) {
 // same mail spends nothing when it comes again, so what it spent for them stays spent.
 func (a *Account) giveBack(m *Mail) {
 	if m.Status == MailCooling {
-		for tier := m.Level.tier(); tier < len(a.Spent.New); tier++ {
-			a.Spent.New[tier].giveBack(m.At, m.New)
+		for tier := m.tier(); tier <= TierOwn; tier++ {
+			a.Spent.New[tier.at()].giveBack(m.At, m.New)
+			a.Spent.Ten[tier.at()].giveBack(m.At, m.New)
 		}
 	}
-	if m.Level <= LevelCountry {
-		a.Spent.Known.giveBack(m.At, m.Known)
+	if m.unfamiliar() {
+		a.Spent.Known.add(m.At, -m.Known)
 	}
 }
 
 // learn makes recipients known.
-func (a *Account) learn(hashes []uint64, now Time) {
+func (a *Account) learn(hashes []uint64, now Time, familiar bool) {
 	for _, h := range hashes {
-		a.Known.add(h, now)
+		a.Known.add(h, now, familiar)
 	}
 }
 
-// countDay keeps the most never-seen recipients of a day. The day that runs does not count yet: or a burst would
+// today counts over a day (UTC).
+type today struct {
+	Day int32  `json:"day"` // since 1970
+	N   uint16 `json:"n"`
+}
+
+func (d *today) add(now Time, n int) {
+	if day := int32(dayOf(now)); day > d.Day {
+		*d = today{Day: day}
+	}
+	d.N = sum16(d.N, n)
+}
+
+func (d *today) sum(now Time) int {
+	if int32(dayOf(now)) != d.Day {
+		return 0
+	}
+	return int(d.N)
+}
+
+// peakPeriod is how many days a period of Peaks has. A day counts for the account's budget when two of them are over: a
+// thief's first days do not raise his own.
+const peakPeriod = 16
+
+// countDay keeps how many never-seen recipients a day had. The day that runs does not count yet: or a burst would
 // raise its own budget.
 func (a *Account) countDay(now Time, n int) {
-	if day := int32(now / (24 * hour)); day != a.Day {
+	if day := int32(dayOf(now)); day != a.Day {
 		a.MeanDay = uint16((uint32(a.MeanDay)*7 + min(uint32(a.DayNew), 1000)*16) / 8)
-		a.MaxDay, a.Day, a.DayNew = max(a.MaxDay, a.DayNew), day, 0
+		a.endDay(day)
+		a.Day, a.DayNew = day, 0
 	}
-	a.DayNew = uint16(min(int(a.DayNew)+n, 65535))
+	a.DayNew = sum16(a.DayNew, n)
 }
+
+// endDay enters DayNew, of a.Day, into what is kept of the days before day.
+func (a *Account) endDay(day int32) {
+	a.Peaks[0] = max(a.Peaks[0], a.DayNew)
+	for range min(day/peakPeriod-a.Day/peakPeriod, 2) {
+		a.MaxDay, a.Peaks[1], a.Peaks[0] = max(a.MaxDay, a.Peaks[1]), a.Peaks[0], 0
+	}
+	a.Steady += min(uint32(a.DayNew), 1000) * 256 / steadyDays
+	for range min(max(day-a.Day, 0), 10*steadyDays) {
+		a.Steady -= a.Steady / steadyDays
+	}
+}
+
+// steadyDays is over how many days Steady is a mean, the last ones weigh most.
+const steadyDays = 32
 
 // UsualDay returns the never-seen recipients of an ordinary day.
 func (a *Account) UsualDay() uint16 { return a.MeanDay / 16 }
@@ -183,8 +201,13 @@ func (a *Account) UsualDay() uint16 { return a.MeanDay / 16 }
 func (a *Account) Clone() *Account {
 	c := *a
 	c.Known = a.Known.Clone()
-	c.Held = slices.Clone(a.Held)
+	if a.Unkeyed != nil {
+		unkeyed := a.Unkeyed.Clone()
+		c.Unkeyed = &unkeyed
+	}
+	c.Held, c.Writers = slices.Clone(a.Held), slices.Clone(a.Writers)
 	c.Suspicion.Strange, c.Suspicion.Texts = slices.Clone(a.Suspicion.Strange), slices.Clone(a.Suspicion.Texts)
+	c.Suspicion.Bouncers = slices.Clone(a.Suspicion.Bouncers)
 	c.Sources.Networks = slices.Clone(a.Sources.Networks)
 	c.Sources.ASNs = slices.Clone(a.Sources.ASNs)
 	c.Sources.Countries = slices.Clone(a.Sources.Countries)

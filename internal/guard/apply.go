@@ -31,8 +31,10 @@ func Apply(s *State, e *Event) []Effect {
 		s.forget(e)
 	case KindHeard:
 		s.heard(e)
+	case KindWrote:
+		s.wrote(e)
 	case KindPolicy:
-		s.policy, s.changed.Policy = e.Policy, true
+		s.newPolicy(e)
 	case KindOutcome:
 		s.outcome(e)
 	case KindClock:
@@ -48,6 +50,7 @@ func (s *State) touch(name string) *Account {
 	if a == nil {
 		a = &Account{Name: name, Status: Normal}
 		s.accounts[name] = a
+		s.noteLocal(name)
 	}
 	s.changed.Accounts[name] = struct{}{}
 	return a
@@ -59,15 +62,21 @@ func (s *State) judged(e *Event) []Effect {
 		return nil
 	}
 	s.site.Latest = max(s.site.Latest, t.At)
+	if s.site.First == 0 {
+		s.site.First, s.changed.Site = t.At, true
+	}
 	a := s.touch(v.Account)
-	switch v.Action {
-	case Reject, Tempfail:
+	switch {
+	case v.Action == Reject || v.Action == Tempfail:
 		s.refused(a, e)
 		return nil
+	case v.Action == Accept && v.stops():
+		return s.shadowed(a, t, v)
 	}
 	gained := s.gather(a, t, v)
 	if v.Action == Accept {
-		return s.passed(a, t, v, gained)
+		s.passed(a, t, v, gained)
+		return nil
 	}
 	if v.Cool {
 		s.cooling(a, t, v, gained)
@@ -86,25 +95,19 @@ func (s *State) refused(a *Account, e *Event) {
 	}
 }
 
-// passed counts a mail that goes its way. In shadow mode that is also one that would have been held for a
-// person: it spends, and teaches nothing.
-func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
+// passed counts a mail that goes its way.
+func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) {
 	m := s.track(t, v, MailPassed, gained)
 	s.spend(a, t.At, v)
-	if v.Would == Hold && !v.Cool {
-		return s.incidentOf(a, t, v, m)
-	}
-	hashes := unknownRecipients(a, t)
-	a.learn(hashes, t.At)
-	a.touchKnown(t)
-	s.credit(a, m, t.At)
-	return nil
+	a.learn(s.unknownRecipients(a, t), t.At, !v.unfamiliar())
+	s.touchKnown(a, t, !v.unfamiliar())
+	s.credit(a, m, v.People, t.At)
 }
 
 // cooling counts a mail that waits a little. It spends now: what cools will leave unless something happens.
 func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) {
 	m := s.track(t, v, MailCooling, gained)
-	m.Teach = unknownRecipients(a, t)
+	m.Teach = s.unknownRecipients(a, t)
 	s.cool[m.ID] = struct{}{}
 	s.spend(a, t.At, v)
 	a.Waiting++
@@ -112,7 +115,7 @@ func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) {
 
 func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
 	m := s.track(t, v, MailHeld, gained)
-	m.Teach = unknownRecipients(a, t)
+	m.Teach = s.unknownRecipients(a, t)
 	a.Waiting++
 	a.noteHeld(t.At)
 	return s.incidentOf(a, t, v, m)
@@ -120,38 +123,51 @@ func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Ef
 
 func (s *State) spend(a *Account, now Time, v *Verdict) {
 	a.spend(now, v)
-	if v.Level <= LevelCountry {
+	if v.tier() == TierForeign {
 		s.site.Unfamiliar.add(now, v.New)
 		s.changed.Site = true
 	}
 }
 
-// credit counts what a mail that goes its way says about the account: it writes, from there, to so many.
-func (s *State) credit(a *Account, m *Mail, now Time) {
+// credit counts what a mail that goes its way says about the account: it writes, from there, to so many. people are
+// those of its recipients who vouch for the source.
+func (s *State) credit(a *Account, m *Mail, people uint8, now Time) {
 	if a.First == 0 {
 		a.First = now
 	}
 	a.Last = max(a.Last, now)
 	a.Messages++
 	a.countDay(now, m.New)
-	if !hosted(a.Name) {
-		earn := m.New == 0 && m.Known > 0
-		a.Sources.note(m.Source, m.Level, now, earn, sharedSource(s.policy, m.Source.Network), &s.familiar)
+	if hosted(a.Name) {
+		return
 	}
+	by, program := merit{asked: earnSettled}, merit{asked: earnProgram}
+	cold := a.Sources.cold()
+	if cold && s.learning(now) {
+		by.asked = earnLearning
+	}
+	if m.New == 0 {
+		by.people = people
+	}
+	if m.Level == LevelAddress || by.people != 0 && (!m.unfamiliar() || cold) {
+		program.people = 1
+	}
+	a.Sources.note(m.Source, now, by, program, sharedSource(s.policy, m.Source.Network), &s.familiar)
 }
 
-func (a *Account) touchKnown(t *Transaction) {
+// touchKnown notes that the known recipients of a mail were written to again.
+func (s *State) touchKnown(a *Account, t *Transaction, familiar bool) {
 	for _, r := range t.Recipients {
-		if h := hashRecipient(r); a.Known.has(h) {
-			a.Known.add(h, t.At)
+		if h := s.site.Secret.hash(r); a.Known.has(h) || a.remembers(r) {
+			a.Known.add(h, t.At, familiar || !a.Known.has(h))
 		}
 	}
 }
 
-func unknownRecipients(a *Account, t *Transaction) []uint64 {
+func (s *State) unknownRecipients(a *Account, t *Transaction) []uint64 {
 	var hashes []uint64
 	for _, r := range t.Recipients {
-		if h := hashRecipient(r); !a.Known.has(h) {
+		if h := s.site.Secret.hash(r); !a.knows(h, r) {
 			hashes = append(hashes, h)
 		}
 	}

@@ -23,7 +23,8 @@ type attack struct {
 
 type entry struct {
 	at         Time
-	level      Level
+	tier       Tier
+	unfamiliar bool
 	new, known int
 }
 
@@ -75,8 +76,8 @@ func (a *attack) submit(m *Transaction) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m.At = a.now
-	level, _ := a.state.levelOf(accountOr(a.state, a.account), m)
-	e := entry{at: a.now, level: level}
+	j := newJudgement(a.state, m, a.account)
+	e := entry{at: a.now, tier: j.tier, unfamiliar: j.unfamiliar()}
 	for _, r := range m.Recipients {
 		if a.seen[r] {
 			e.known++
@@ -92,13 +93,6 @@ func (a *attack) submit(m *Transaction) {
 	if v.Action == Accept && (v.Would != Hold || v.Cool) { // what shadow mode would have held teaches nobody anything
 		a.see(m)
 	}
-}
-
-func accountOr(s *State, name string) *Account {
-	if a := s.Account(name); a != nil {
-		return a
-	}
-	return &Account{Name: name}
 }
 
 func (a *attack) see(m *Transaction) {
@@ -118,32 +112,40 @@ func (a *attack) learnReleased() {
 	}
 }
 
-// violation returns the first rolling day in which more left than the budgets allow.
+// violation returns the first rolling day or ten days in which more left than the budgets allow.
 func (a *attack) violation() string {
 	b := a.state.policy.Budget
-	network := b.Unfamiliar + max(b.NetworkAndProgram, b.Newcomer)
-	limits := [...]int{b.Unfamiliar, b.Unfamiliar, network, network + b.FamiliarMax} // sums: a source of each kind
-	for i, first := range a.let {
-		var fresh [LevelAddress + 1]int
-		known := 0
-		for _, e := range a.let[i:] {
-			if e.at.Sub(first.at) >= 24*time.Hour {
-				break
+	own := max(b.NetworkAndProgram, b.Newcomer, b.FamiliarMax)
+	for _, over := range []struct {
+		days   int
+		limits [3]int // by tier, everything that is worse included
+		known  int
+	}{
+		{1, [3]int{b.Unfamiliar, b.Network, own}, 3 * b.KnownFromUnfamiliar},
+		{10, [3]int{b.UnfamiliarTen, b.NetworkTen, b.FamiliarTen}, 10 * 3 * b.KnownFromUnfamiliar},
+	} {
+		for i, first := range a.let {
+			var fresh [3]int
+			known := 0
+			for _, e := range a.let[i:] {
+				if e.at.Sub(first.at) >= time.Duration(over.days)*24*time.Hour {
+					break
+				}
+				for t := e.tier; t <= TierOwn; t++ {
+					fresh[t.at()] += e.new
+				}
+				if e.unfamiliar {
+					known += e.known
+				}
 			}
-			for l := e.level; l <= LevelAddress; l++ {
-				fresh[l] += e.new
+			for t, n := range fresh {
+				if n > over.limits[t] {
+					return fmt.Sprintf("from %s, %d days: %d never-seen recipients from tiers up to %d, budget %d", first.at, over.days, n, t, over.limits[t])
+				}
 			}
-			if e.level <= LevelCountry {
-				known += e.known
+			if known > over.known {
+				return fmt.Sprintf("from %s, %d days: %d mails to known recipients from unfamiliar sources", first.at, over.days, known)
 			}
-		}
-		for l, n := range fresh {
-			if n > limits[l] {
-				return fmt.Sprintf("from %s: %d never-seen recipients from sources up to %q, budget %d", first.at, n, Level(l), limits[l])
-			}
-		}
-		if known > b.KnownFromUnfamiliar {
-			return fmt.Sprintf("from %s: %d known recipients from unfamiliar sources", first.at, known)
 		}
 	}
 	return ""

@@ -8,7 +8,7 @@ package guard
 // dated after e.At back to e.At. What identifies a mail stays: when it was judged and when it was sent.
 func (s *State) clock(e *Event) {
 	step := Time(e.Step)
-	s.site.Latest = e.At
+	s.site.Latest, s.site.First = e.At, min(s.site.First, e.At)
 	s.site.Unfamiliar.shift(step)
 	s.site.Spam.shift(step)
 	s.changed.Site = true
@@ -46,9 +46,8 @@ func (w *window) shift(step Time) {
 func (a *Account) shift(step, now Time) {
 	for i := range a.Spent.New {
 		a.Spent.New[i].shift(step)
+		a.Spent.Ten[i].shift(step)
 	}
-	a.Spent.Known.shift(step)
-	a.Heard.shift(step)
 	for i := range a.Held {
 		a.Held[i] += step
 	}
@@ -78,6 +77,9 @@ func (s *Suspicion) shift(step Time) {
 	shiftAll(s.Strange, step)
 	for i := range s.Texts {
 		s.Texts[i].At += step
+	}
+	for i := range s.Bouncers {
+		s.Bouncers[i].Hour += int32(step / hour)
 	}
 	s.Asked.shift(step)
 	s.Bounces.shift(step)

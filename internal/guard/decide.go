@@ -3,12 +3,13 @@ package guard
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Judge says what should become of a transaction, and why. It reads s and changes nothing; the verdict counts
 // once an event with it is applied.
 func Judge(s *State, t *Transaction) Verdict {
-	name := AccountOf(s.policy, t)
+	name := s.accountOf(t)
 	if name == "" {
 		return Verdict{Action: Accept, Reason: ReasonInbound}
 	}
@@ -39,6 +40,7 @@ var order = [...]struct {
 	rule  func(*judgement) (objection, bool)
 }{
 	{StageMail, (*judgement).notListed},
+	{StageEnd, (*judgement).unknownInjector},
 	{StageMail, (*judgement).contained},
 	{StageMail, (*judgement).foreignReversePath},
 	{StageEnd, (*judgement).foreignAuthor},
@@ -67,9 +69,13 @@ type judgement struct {
 	t       *Transaction
 	account *Account
 	level   Level
-	lent    bool // level is one better for the account's own program alone
+	lent    bool // level is one better than the source's own, for the account's own program
+	tier    Tier
+	met     bool // an unfamiliar source that was used with the account's own people before
 	new     int  // recipients never seen by the account
+	wrote   int  // those of them that wrote to it lately
 	known   int
+	people  uint8 // a bit for each known recipient who vouches for the source
 }
 
 func newJudgement(s *State, t *Transaction, name string) judgement {
@@ -79,19 +85,34 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 	}
 	j := judgement{state: s, policy: s.policy, t: t, account: a}
 	j.level, j.lent = s.levelOf(a, t)
+	j.tier = j.tierOf()
+	j.met = j.unfamiliar() && a.Sources.met(sourceOf(t))
+	anybody := a.Sources.cold()
 	for _, r := range t.Recipients {
-		if a.Known.has(hashRecipient(r)) {
+		h := s.site.Secret.hash(r)
+		switch {
+		case a.knows(h, r):
 			j.known++
+			if anybody || a.vouchedFor(h, r) {
+				j.people |= 1 << (h & 7)
+			}
+		case slices.Contains(a.Writers, writer(h>>32)):
+			j.wrote++
 		}
 	}
 	j.new = t.RecipientCount() - j.known
 	return j
 }
 
+// learning reports whether the site is new: nothing is familiar yet, and what its people do is what is usual.
+func (s *State) learning(now Time) bool {
+	return s.site.First == 0 || now.Sub(s.site.First) < learningFor
+}
+
 // levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network,
-// and to a newcomer the site's familiar sources are his; to others they are one level less. The account's own program
-// lends one level more: lent, when nobody of the site knows the network. A login over loopback comes from a webmail host
-// or a proxy on this machine: everybody's address.
+// and to a newcomer the site's familiar sources are his; to others they are one level less. In a familiar country the
+// account's own program lends one level more. A login over loopback comes from a webmail host or a proxy on this machine:
+// everybody's address.
 func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent bool) {
 	if hosted(a.Name) {
 		return LevelAddress, false
@@ -111,10 +132,10 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent bool) {
 	case colleagues > LevelNew:
 		level = max(level, colleagues-1) // they earned trust there, he did not
 	}
-	if level >= LevelNetwork || !a.Sources.Program(t.Mailer) {
+	if level != LevelCountry || !a.Sources.Program(t.Mailer) {
 		return level, false
 	}
-	return level + 1, colleagues < LevelNetwork // his own program, somewhere else
+	return LevelNetwork, true
 }
 
 func sharedSource(p *Policy, client netip.Addr) bool {
@@ -123,12 +144,12 @@ func sharedSource(p *Policy, client netip.Addr) bool {
 
 // enforced reports whether an objection for this reason is carried out.
 func (j *judgement) enforced(r Reason) bool {
-	return j.policy.Enforces(r.Subject()) && !j.account.unclassified()
+	return j.policy.Enforces(r.Subject())
 }
 
 func (j *judgement) verdict(a Action, r Reason) Verdict {
 	return Verdict{
-		Action: a, Reason: r, Account: j.account.Name, Level: j.level, New: j.new, Known: j.known,
+		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Budget: j.tier, New: j.new, Wrote: j.wrote, Known: j.known, People: j.people,
 		Incident: j.state.open[j.account.Name],
 	}
 }
@@ -147,7 +168,7 @@ func (j *judgement) object(o objection) Verdict {
 // notListed: the account is not on the list of those who may send. An empty list is never enforced.
 func (j *judgement) notListed() (objection, bool) {
 	a := j.account
-	if a.listed() || j.state.site.Listed == 0 || a.unclassified() {
+	if a.listed() || j.state.site.Listed == 0 || a.undeclared() {
 		return objection{}, false
 	}
 	return objection{action: Reject, reason: ReasonNotListed,
@@ -168,7 +189,7 @@ func (j *judgement) contained() (objection, bool) {
 }
 
 func (j *judgement) foreignReversePath() (objection, bool) {
-	if j.account.Owns(j.policy, j.t.ReversePath) {
+	if j.account.undeclared() || j.account.Owns(j.policy, j.t.ReversePath) {
 		return objection{}, false
 	}
 	return objection{action: Reject, reason: ReasonReversePath,
@@ -178,6 +199,9 @@ func (j *judgement) foreignReversePath() (objection, bool) {
 // foreignAuthor: every author must belong to the account. A message without one passes only from the host
 // itself: Postfix adds the field there.
 func (j *judgement) foreignAuthor() (objection, bool) {
+	if j.account.undeclared() {
+		return objection{}, false
+	}
 	if j.t.NoAuthor && (j.t.Direction != Local || len(j.t.Authors) > 0) { // or there are more than can be read
 		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
 	}
@@ -223,35 +247,6 @@ func (j *judgement) overScore() (objection, bool) {
 		why: fmt.Sprintf("%s; score %s of %s", j.facts(), score, j.policy.Score.Hold)}, true
 }
 
-// overBudget is lock 1: it bounds what can leave even when everything else is wrong.
-func (j *judgement) overBudget() (objection, bool) {
-	budget := j.budget()
-	spent := j.account.Spent.New[j.level.tier()].sum(j.t.At)
-	if j.new == 0 || spent+j.new <= budget {
-		return objection{}, false
-	}
-	return objection{action: Hold, reason: ReasonBudget, evidence: j.evidence(),
-		why: fmt.Sprintf("%s; %d of %d a day were used", j.facts(), spent, budget)}, true
-}
-
-func (j *judgement) overKnownBudget() (objection, bool) {
-	spent := j.account.Spent.Known.sum(j.t.At)
-	if j.level > LevelCountry || j.known == 0 || spent+j.known <= j.policy.Budget.KnownFromUnfamiliar {
-		return objection{}, false
-	}
-	return objection{action: Hold, reason: ReasonKnownBudget, evidence: j.evidence(),
-		why: fmt.Sprintf("%s; %d known recipients, %d of %d a day were used", j.facts(), j.known, spent, j.policy.Budget.KnownFromUnfamiliar)}, true
-}
-
-func (j *judgement) overSiteBudget() (objection, bool) {
-	spent, budget := j.state.site.Unfamiliar.sum(j.t.At), max(j.policy.Budget.Site, j.state.site.Listed/4)
-	if j.level > LevelCountry || j.new == 0 || spent+j.new <= budget {
-		return objection{}, false
-	}
-	return objection{action: Hold, reason: ReasonSiteBudget, evidence: j.evidence(),
-		why: fmt.Sprintf("%s; all accounts together used %d of %d a day from unfamiliar sources", j.facts(), spent, budget)}, true
-}
-
 // unusual is lock 2: what is within the budget but unusual waits a little, in case more comes. A first day at work
 // is not unusual: an account that was never used may begin in a network that the site knows.
 func (j *judgement) unusual() (objection, bool) {
@@ -263,7 +258,7 @@ func (j *judgement) unusual() (objection, bool) {
 	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
 	first := j.account.newcomer(j.t.At) && j.level >= LevelNetwork
-	if j.new == 0 || first || j.level > LevelCountry && !dormant {
+	if j.new == j.wrote || first || (j.level > LevelCountry || j.met) && !dormant {
 		return objection{}, false
 	}
 	return j.cool()
@@ -283,42 +278,24 @@ func (j *judgement) repeats() int {
 	return int(j.account.Suspicion.text(j.t.Fingerprint, j.t.At).Recipients) + n
 }
 
-// budget returns the never-seen recipients a rolling day that the account has from a source of this level.
-func (j *judgement) budget() int {
-	b, a := &j.policy.Budget, j.account
-	switch {
-	case j.declared():
-		return max(a.Listing.Budget, b.Network)
-	case j.level == LevelAddress:
-		return min(max(b.Familiar, 3*int(a.MaxDay)), b.FamiliarMax)
-	case j.level == LevelNetwork && j.lent:
-		return b.Network
-	case j.level == LevelNetwork && (a.Sources.Program(j.t.Mailer) || j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar):
-		return b.NetworkAndProgram // or an address that many of his colleagues write from
-	case j.level == LevelNetwork && a.newcomer(j.t.At):
-		return max(b.Network, b.Newcomer)
-	case j.level == LevelNetwork:
-		return b.Network
-	}
-	return b.Unfamiliar
-}
-
 // declared reports whether the account was declared to write to many, and writes from where it usually does.
 func (j *judgement) declared() bool {
-	l := j.account.Listing
-	return j.account.listed() && l.Class != "" && l.Class != Person && j.level >= LevelNetwork
+	return j.account.declared() && j.level >= LevelNetwork && !j.lent
 }
+
+// unfamiliar reports whether nobody of the site writes from there: only the country is known, whatever program it is.
+func (j *judgement) unfamiliar() bool { return j.level <= LevelCountry || j.lent }
 
 // evidence returns the families that speak against the mail, whatever rule asks.
 func (j *judgement) evidence() Families {
 	var f Families
-	if j.level <= LevelCountry {
+	if j.unfamiliar() {
 		f |= FamilySource
 	}
 	if j.account.dormant(j.policy, j.t.At) {
 		f |= FamilyAccount
 	}
-	if j.new > 0 && j.account.Suspicion.Asked.sum(j.t.At)+j.new > askedTimes*j.budget() {
+	if j.new > 0 && j.asked() > askedTimes*j.here().day {
 		f |= FamilyRecipients
 	}
 	many := textMany
@@ -373,6 +350,8 @@ func (j *judgement) sourceFact() string {
 		return fmt.Sprintf("%s: first mail of %s for %d days", where, a.Name, int(t.At.Sub(a.Last).Hours()/24))
 	case j.level == LevelNew:
 		return where + " never used by " + a.Name
+	case j.lent:
+		return where + ", familiar country and mail program of " + a.Name
 	}
 	return where + ", " + j.level.String() + " of " + a.Name
 }

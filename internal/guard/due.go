@@ -1,5 +1,7 @@
 package guard
 
+import "fmt"
+
 // Jobs is what the clock makes due.
 type Jobs struct {
 	Events  []Event  // to be journaled and applied
@@ -13,6 +15,11 @@ func Due(s *State, now Time) Jobs {
 	for id := range s.cool {
 		if m := s.mails[id]; m != nil && m.ReleaseAt <= now {
 			jobs.Events = append(jobs.Events, Event{Key: "cooled:" + id, Kind: KindCooled, At: now, Mail: id})
+		}
+	}
+	for _, id := range s.open {
+		if i := s.incidents[id]; i.Shadow && now.Sub(i.Opened) >= shadowFor {
+			jobs.Events = append(jobs.Events, Event{Key: fmt.Sprintf("shadow:%d", id), Kind: KindClosed, At: now, Incident: id})
 		}
 	}
 	for _, e := range s.effects {

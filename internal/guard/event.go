@@ -19,7 +19,8 @@ const (
 	KindAllowed   Kind = "allowed"   // an account was put on the list
 	KindDenied    Kind = "denied"    // an account was taken off the list
 	KindClassed   Kind = "classed"   // an account's class was declared
-	KindHeard     Kind = "heard"     // somebody wrote to the account: he is no stranger to it
+	KindHeard     Kind = "heard"     // the first release's: somebody wrote to the account and is no stranger to it
+	KindWrote     Kind = "wrote"     // somebody wrote to the account
 	KindLearned   Kind = "learned"   // what old logs and maps say about an account
 	KindForgotten Kind = "forgotten" // an operator struck out what was learned: a network, or everything
 	KindRelease   Kind = "release"   // an operator released mail

@@ -335,7 +335,7 @@ func TestOneReleaseTeaches(t *testing.T) {
 		w.send(w.mail("anna", "203.0.113.80", rcpts(50, fmt.Sprintf("list%d-", i))...))
 	}
 	i := w.state.OpenIncident("anna")
-	if i == nil || i.Held != 2 || i.Refused != 2 || i.Status != IncidentContained {
+	if i == nil || i.Held != 4 || i.Refused != 0 || i.Status != IncidentContained {
 		t.Fatalf("incident %+v", i)
 	}
 	effects := w.apply(Event{Key: "release:1", Kind: KindRelease, Incident: i.ID, Actor: "cli:root"})
@@ -345,8 +345,8 @@ func TestOneReleaseTeaches(t *testing.T) {
 			releases++
 		}
 	}
-	if releases != 2 || w.state.Account("anna").Status != Normal || i.Status != IncidentClosed {
-		t.Fatalf("released %d of 2, account %s, incident %s", releases, w.state.Account("anna").Status, i.Status)
+	if releases != 4 || w.state.Account("anna").Status != Normal || i.Status != IncidentClosed {
+		t.Fatalf("released %d of 4, account %s, incident %s", releases, w.state.Account("anna").Status, i.Status)
 	}
 	w.pass(time.Minute)
 	for i := range 4 {
@@ -431,21 +431,25 @@ func TestMailThatComesAgainIsCountedOnce(t *testing.T) {
 	w.same()
 }
 
-func TestHostedAccountsAreOnlyWatchedUntilDeclared(t *testing.T) {
+// A hosted account that nobody declared has the budget of a cron job and a contact form, whatever it writes as.
+func TestUndeclaredHostedAccountHasABudget(t *testing.T) {
 	w := newWorld(t)
 	w.allow("anna")
-	send := func() Verdict {
-		m := w.mail("", "", rcpts(200, "php")...)
+	send := func(n int) Verdict {
+		m := w.mail("", "", rcpts(n, fmt.Sprint("php", w.mails, "-"))...)
 		m.Direction, m.UnixUser, m.ReversePath, m.Authors = Local, "www-data", "www-data@example.org", nil
 		m.NoAuthor = true
 		v, _ := w.send(m)
 		return v
 	}
-	if v := send(); v.Action != Accept || v.Would != Hold || v.Account != "local:www-data" {
+	if v := send(40); v.Action != Accept || v.Account != "local:www-data" {
 		t.Errorf("undeclared: %+v", v)
 	}
+	if v := send(1); v.Action != Hold || v.Reason != ReasonBudget || w.state.OpenIncident("local:www-data") == nil {
+		t.Errorf("undeclared, beyond its budget: %+v", v)
+	}
 	w.allow("local:www-data", "www-data@example.org")
-	if v := send(); v.Action != Hold {
+	if v := send(200); v.Action != Hold {
 		t.Errorf("declared: %+v", v)
 	}
 	w.same()
@@ -456,14 +460,22 @@ func TestShadowModeHoldsNothingAndSaysWhatItWould(t *testing.T) {
 	w.apply(Event{Key: "shadow", Kind: KindPolicy, Policy: func() *Policy { p := DefaultPolicy(); p.Domains = []string{"example.org"}; return p }()})
 	w.allow("alarm")
 	for i := range 50 {
-		v, _ := w.send(w.mail("alarm", "203.0.113.80", fmt.Sprintf("v%d@far.example", i)))
-		if v.Action != Accept || v.Would != Hold {
+		v, effects := w.send(w.mail("alarm", "203.0.113.80", fmt.Sprintf("v%d@far.example", i)))
+		if v.Action != Accept || v.Would != Hold && v.Would != Reject {
 			t.Fatalf("mail %d: %+v", i, v)
+		}
+		for _, f := range effects {
+			if f.Act != ActAlert {
+				t.Errorf("mail %d: %+v", i, f)
+			}
 		}
 	}
 	i := w.state.OpenIncident("alarm")
-	if i == nil || !i.Shadow || i.Held != 47 || w.state.Account("alarm").Status != Normal {
-		t.Errorf("incident %+v of a %s account", i, w.state.Account("alarm").Status)
+	if i == nil || !i.Shadow || i.Held+i.Refused != 47 || i.Contained == 0 {
+		t.Errorf("incident %+v", i)
+	}
+	if n := w.state.Account("alarm").Known.Len(); n != 3 {
+		t.Errorf("%d recipients are known: those of mail that would have waited are three", n)
 	}
 	w.same()
 }
@@ -473,19 +485,23 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	site := newFamiliars()
+	site, secret := newFamiliars(), &Secret{}
 	kept := make([]*Account, accounts)
 	for n := range kept {
 		a := &Account{Name: fmt.Sprintf("account-%d", n), Listing: &Listing{Addresses: []string{"a@example.org"}}}
 		for i := range 500 {
-			a.Known.add(hashRecipient(fmt.Sprintf("r%d-%d@far.example", n, i)), day0)
+			a.Known.add(secret.hash(fmt.Sprintf("r%d-%d@far.example", n, i)), day0, true)
 		}
 		for i := range maxNetworks {
 			from := source{Network: netip.AddrFrom4([4]byte{203, byte(n >> 8), byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
-			a.Sources.note(from, LevelNew, day0, true, false, &site)
+			a.Sources.note(from, day0, merit{1, earnLearning}, merit{1, earnProgram}, false, &site)
+			a.Suspicion.newBouncer(uint32(i), day0)
 			a.noteHeld(day0)
 			a.Suspicion.noteNetwork(from.Network, day0)
 			a.Suspicion.noteText(uint64(i)*0x9e3779b97f4a7c15, 1, 1, day0)
+		}
+		for i := range maxWriters {
+			a.Writers = append(makeRoom(a.Writers, -1, maxWriters), writer(i))
 		}
 		kept[n] = a
 	}

@@ -1,40 +1,67 @@
 package guard
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// Who writes to an account is no stranger to it.
+// Who writes to an account is less of a stranger to it. Anybody can write to it, under any name: so it counts in what is
+// unusual, and in no budget.
 
-// maxHeard bounds the strangers a rolling day that an account comes to know because they wrote to it: anybody can
-// write to it, under any name.
-const maxHeard = 30
+// maxWriters bounds the addresses that an account remembers to have got mail from. The first is dropped first.
+const maxWriters = 32
 
-// Heard returns the facts that an accepted mail tells: which accounts of this site its sender wrote to who did not
-// know him. It reads s and changes nothing.
-func Heard(s *State, t *Transaction) []Event {
-	if t.ReversePath == "" {
-		return nil
-	}
-	h := hashRecipient(t.ReversePath)
+// Bounds of what is told: facts of one mail (addresses times accounts), and of one account a day.
+const (
+	maxWritten    = 30
+	maxWrittenDay = 100
+)
+
+// writer is what is kept of an address that wrote to an account: half of its hash. Taking one for another costs nothing.
+type writer uint32
+
+func (k *Secret) writer(address string) writer { return writer(k.hash(address) >> 32) }
+
+// Written returns the facts that an accepted mail from a stranger tells: who wrote to which accounts of this site, or
+// asked them to answer to whom. It reads s and changes nothing.
+func Written(s *State, t *Transaction) []Event {
 	var events []Event
 	for _, r := range t.Recipients {
-		name := s.ownerOf(r)
-		if a := s.accounts[name]; a != nil && a.hears(h, t.At) && len(events) < maxHeard {
-			events = append(events, Event{Key: "heard:" + t.ID + ":" + name, Kind: KindHeard, At: t.At, Account: name, Recipient: t.ReversePath})
+		a := s.accounts[s.ownerOf(r)]
+		if a == nil || a.Wrote.sum(t.At) >= maxWrittenDay {
+			continue
+		}
+		for _, from := range senders(t) {
+			if len(events) < maxWritten && !slices.Contains(a.Writers, s.site.Secret.writer(from)) {
+				events = append(events, Event{Key: "wrote:" + t.ID + ":" + a.Name + ":" + from, Kind: KindWrote, At: t.At, Account: a.Name, Recipient: from})
+			}
 		}
 	}
 	return events
 }
 
+// senders are the addresses that an answer to a mail may go to.
+func senders(t *Transaction) []string {
+	var all []string
+	for _, address := range slices.Concat([]string{t.ReversePath}, t.ReplyTo, t.Authors) {
+		if address != "" && !slices.Contains(all, address) {
+			all = append(all, address)
+		}
+	}
+	return all
+}
+
 // ownerOf returns the account that an address belongs to, if it may send and there is one: by its name, or by an
 // address that it was listed with.
 func (s *State) ownerOf(address string) string {
+	address = strings.ToLower(address)
 	local, domain, _ := cutAddress(address)
-	for _, name := range [...]string{strings.ToLower(address), strings.ToLower(local)} {
-		if a := s.accounts[name]; a != nil && a.listed() && a.Owns(s.policy, address) && (name != strings.ToLower(local) || s.policy.localDomain(domain)) {
+	for _, name := range [...]string{address, local} {
+		if a := s.accounts[name]; a != nil && a.listed() && a.Owns(s.policy, address) && (name != local || s.policy.localDomain(domain)) {
 			return name
 		}
 	}
-	return s.owners[strings.ToLower(address)]
+	return s.owners[address]
 }
 
 // noteOwner keeps which account was listed with an address, for those that are not named like it.
@@ -49,17 +76,20 @@ func (s *State) noteOwner(a *Account) {
 	}
 }
 
-func (a *Account) hears(sender uint64, now Time) bool {
-	return !a.Known.has(sender) && a.Heard.sum(now) < maxHeard
-}
-
-// heard makes who wrote to an account known to it.
-func (s *State) heard(e *Event) {
-	h := hashRecipient(e.Recipient)
-	if a := s.accounts[e.Account]; a == nil || !a.hears(h, e.At) {
+// wrote notes who wrote to an account.
+func (s *State) wrote(e *Event) {
+	if s.accounts[e.Account] == nil {
 		return
 	}
 	a := s.touch(e.Account)
-	a.Heard.add(e.At, 1)
-	a.Known.add(h, e.At)
+	a.Wrote.add(e.At, 1)
+	w := s.site.Secret.writer(e.Recipient)
+	a.Writers = append(makeRoom(a.Writers, slices.Index(a.Writers, w), maxWriters), w)
+}
+
+// heard is what the first release told of somebody who wrote to an account: it was no stranger from then on.
+func (s *State) heard(e *Event) {
+	if s.accounts[e.Account] != nil {
+		s.touch(e.Account).Known.add(s.site.Secret.hash(e.Recipient), e.At, false)
+	}
 }

@@ -14,17 +14,28 @@ const adoptFor = 24 * time.Hour
 func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Effect {
 	var due []Effect
 	i := s.openIncident(a.Name)
+	if i != nil && i.Shadow && v.Action != Accept {
+		s.closeShadow(i, t.At) // this one is real: it is told by itself
+		i = nil
+	}
 	if i == nil {
 		i = s.openNew(a, t, v)
 		due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertOpened}))
 	}
 	m.Incident = i.ID
-	i.Held++
-	i.note(t, v, 1)
-	if i.Shadow || i.Status == IncidentContained {
-		return due
+	switch {
+	case v.Action == Accept && !i.Shadow:
+		i.Passed++ // another lock, in shadow, would have stopped it
+	case v.Action == Accept && v.Would != Hold:
+		i.Refused++ // would have been
+	default:
+		i.Held++
 	}
-	if a.Status == Normal && a.heldSince(t.At.Add(-s.policy.Containment.Within)) >= 2 && s.policy.Enforces(Containment) {
+	i.note(t, v, 1)
+	if i.Status == IncidentContained || i.Shadow == s.policy.Enforces(Containment) {
+		return due // nothing that is only told stops anybody
+	}
+	if a.Status == Normal && a.heldSince(t.At.Add(-s.policy.Containment.Within)) >= 2 {
 		a.Status = Suspicious
 	}
 	if s.mustContain(a, i, v, t.At) {
@@ -90,7 +101,7 @@ func (s *State) forgetClosed() {
 // address mail is refused only when the receivers refuse it too. Holding leaks nothing.
 func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool {
 	p := &s.policy.Containment
-	if !s.policy.Enforces(Containment) || i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
+	if i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
 		return false
 	}
 	if v.Level == LevelAddress && !a.Suspicion.refused(now) {
@@ -105,12 +116,15 @@ func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool 
 }
 
 // contain stops an account: its mail is refused from now on, what cools stays held, and what is still queued
-// is held again.
+// is held again. In shadow mode that is only told.
 func (s *State) contain(a *Account, i *Incident, now Time) []Effect {
 	a.Status = Contained
 	i.Status, i.Contained = IncidentContained, now
 	i.Before = i.Held + i.Passed
 	due := []Effect{s.start(now, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertContained})}
+	if i.Shadow {
+		return due
+	}
 	for _, m := range s.mailsOf(a.Name) {
 		switch {
 		case m.Status == MailCooling:

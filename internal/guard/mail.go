@@ -37,12 +37,15 @@ type Mail struct {
 	Why         string     `json:"why,omitempty"`
 
 	Level       Level    `json:"level"`
+	Lent        bool     `json:"lent,omitempty"`   // as in Verdict
+	Budget      Tier     `json:"budget,omitempty"` // likewise
 	New         int      `json:"new,omitempty"`
 	Known       int      `json:"known,omitempty"`
 	Gained      Points   `json:"gained,omitempty"` // what its account gathered for it
 	Source      source   `json:"source"`
 	Fingerprint uint64   `json:"fingerprint,omitempty"`
-	Teach       []uint64 `json:"teach,omitempty"`   // recipients that become known when it is let go
+	Teach       []uint64 `json:"teaches,omitempty"` // recipients that become known when it is let go
+	Unkeyed     []uint64 `json:"teach,omitempty"`   // the same as the first release wrote them
 	Left        []uint64 `json:"left,omitempty"`    // recipients whose servers took it
 	Bounced     []uint64 `json:"bounced,omitempty"` // recipients whose servers refused it for good
 	RemovedAt   Time     `json:"removed_at,omitempty"`
@@ -58,12 +61,15 @@ const maxHoldLines = 16
 func (m *Mail) Waiting() bool { return m.Status == MailCooling || m.Status == MailHeld }
 
 // unfamiliar reports whether the mail came from a source of which the account knew nothing but its country.
-func (m *Mail) unfamiliar() bool { return m.Level <= LevelCountry }
+func (m *Mail) unfamiliar() bool { return m.Level <= LevelCountry || m.Lent }
+
+func (m *Mail) tier() Tier { return m.Budget.or(m.Level) }
 
 // Clone returns a copy that shares nothing with m.
 func (m *Mail) Clone() *Mail {
 	c := *m
-	c.Teach, c.Left, c.Bounced, c.HoldLines = slices.Clone(m.Teach), slices.Clone(m.Left), slices.Clone(m.Bounced), slices.Clone(m.HoldLines)
+	c.Teach, c.Unkeyed = slices.Clone(m.Teach), slices.Clone(m.Unkeyed)
+	c.Left, c.Bounced, c.HoldLines = slices.Clone(m.Left), slices.Clone(m.Bounced), slices.Clone(m.HoldLines)
 	return &c
 }
 
@@ -72,7 +78,7 @@ func mailOf(t *Transaction, v *Verdict) *Mail {
 		ID: t.ID, QueueID: t.QueueID, Account: v.Account, Status: MailPassed, At: t.At, MailAt: t.MailAt,
 		ReleaseAt: v.ReleaseAt, ReversePath: t.ReversePath, Subject: t.Subject, MessageID: t.MessageID,
 		Recipients: t.RecipientCount(), Reason: v.Reason, Why: v.Why,
-		Level: v.Level, New: v.New, Known: v.Known, Source: sourceOf(t), Fingerprint: t.Fingerprint,
+		Level: v.Level, Lent: v.Lent, Budget: v.Budget, New: v.New, Known: v.Known, Source: sourceOf(t), Fingerprint: t.Fingerprint,
 	}
 	if len(t.Recipients) > 0 {
 		m.First = t.Recipients[0]

@@ -41,7 +41,7 @@ func (s *State) untaken(m *Mail) {
 	a.Suspicion.takeBack(m)
 	if m.Status == MailPassed || m.Status == MailCooling {
 		a.giveBack(m)
-		if m.unfamiliar() && m.Status == MailCooling {
+		if m.tier() == TierForeign && m.Status == MailCooling {
 			s.site.Unfamiliar.giveBack(m.At, m.New)
 			s.changed.Site = true
 		}
@@ -56,21 +56,35 @@ func (s *State) untaken(m *Mail) {
 
 // answered counts a recipient whose server took the mail, or refused it for good: each once.
 func (s *State) answered(m *Mail, e *Event) {
-	h := hashRecipient(e.Recipient)
+	h := s.site.Secret.hash(e.Recipient)
 	if slices.Contains(m.Left, h) || slices.Contains(m.Bounced, h) || len(m.Left)+len(m.Bounced) >= MaxRecipients {
 		return
 	}
 	a := s.touch(m.Account)
-	a.Suspicion.Answered.add(e.At, 1)
+	if len(m.Left)+len(m.Bounced) == 0 {
+		a.Suspicion.Answered.add(e.At, 1)
+	}
 	if e.Kind == KindBounced {
-		m.Bounced = append(m.Bounced, h)
-		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
+		s.bounced(a, m, e, h)
 		return
 	}
 	m.Left = append(m.Left, h)
 	if i := s.incidents[m.Incident]; i != nil && !m.ByHand {
 		i.Left++
 		s.changed.Incidents[i.ID] = struct{}{}
+	}
+}
+
+// bounced counts a refusal against the account once a mail, and once a receiving domain and day; not from those who wrote
+// to it first: nobody outside decides what is thought of an account.
+func (s *State) bounced(a *Account, m *Mail, e *Event, h uint64) {
+	first := len(m.Bounced) == 0
+	m.Bounced = append(m.Bounced, h)
+	if !first || slices.Contains(a.Writers, writer(h>>32)) {
+		return
+	}
+	if a.Suspicion.newBouncer(uint32(s.site.Secret.hash(domainOf(e.Recipient))), e.At) {
+		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
 	}
 }
 
@@ -100,7 +114,7 @@ func (s *State) requeued(m *Mail, queueID string) {
 	case MailCooling, MailHeld, MailForeign, MailReleasing:
 		s.stopWaiting(m)
 		s.end(effectID(&Effect{Act: ActRelease, Mail: m.ID}))
-		m.Status, m.ByHand, m.Teach = MailReleased, true, nil
+		m.Status, m.ByHand, m.Teach, m.Unkeyed = MailReleased, true, nil, nil
 	}
 }
 
@@ -135,9 +149,10 @@ func (s *State) cooled(m *Mail, now Time) []Effect {
 func (s *State) letGo(a *Account, m *Mail, now Time) Effect {
 	s.stopWaiting(m)
 	m.Status = MailReleasing
-	a.learn(m.Teach, now)
-	s.credit(a, m, now)
-	m.Teach = nil
+	a.learn(m.Teach, now, m.ByHand || !m.unfamiliar())
+	a.rememberUnkeyed(m.Unkeyed, now)
+	s.credit(a, m, 0, now)
+	m.Teach, m.Unkeyed = nil, nil
 	s.changed.Mails[m.ID] = struct{}{}
 	return s.start(now, Effect{Act: ActRelease, Mail: m.ID, Incident: m.Incident})
 }

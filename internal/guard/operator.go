@@ -22,6 +22,12 @@ func (s *State) operatorEvent(e *Event) []Effect {
 	case KindSpam:
 		due = append(due, s.spam(i, e)...)
 	}
+	if e.Kind == KindClosed && e.Actor == "" && i.Shadow {
+		if i.Status != IncidentClosed {
+			s.endShadow(i, e.At)
+		}
+		return due
+	}
 	if (e.Kind == KindRelease || e.Kind == KindClosed) && i.Status != IncidentClosed {
 		due = append(due, s.closeIncident(i, e))
 	}
@@ -85,7 +91,7 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 // pardon is what a release teaches about the account: its budgets are full again, it may write to as many.
 func (s *State) pardon(i *Incident, e *Event) {
 	a := s.touch(i.Account)
-	total := a.Spent.New[LevelAddress.tier()].sum(e.At)
+	total := a.Spent.New[TierOwn.at()].sum(e.At)
 	for _, m := range s.mails {
 		if m.Incident == i.ID && m.Status == MailReleasing {
 			total += m.New
@@ -93,7 +99,7 @@ func (s *State) pardon(i *Incident, e *Event) {
 	}
 	a.MaxDay = max(a.MaxDay, uint16(min(total, 65535)))
 	a.Granted = max(a.Granted, a.MaxDay)
-	a.Spent = spent{}
+	a.Spent, a.Known = spent{}, a.Known.atHome()
 	if e.Listing != nil {
 		s.listingEvent(&Event{Kind: KindClassed, At: e.At, Account: i.Account, Listing: e.Listing})
 	}

@@ -29,15 +29,20 @@ type Policy struct {
 	Containment ContainmentPolicy `json:"containment"`
 }
 
-// BudgetPolicy holds the numbers of lock 1, all in recipients a rolling day.
+// BudgetPolicy holds the numbers of lock 1, in recipients a rolling day, or in ten days (Ten). See Tier.
 type BudgetPolicy struct {
-	Unfamiliar          int `json:"unfamiliar"`            // never-seen, from level new or country
-	Newcomer            int `json:"newcomer"`              // the same for a newcomer in a network the site knows
-	Network             int `json:"network"`               // never-seen, from a familiar network
-	NetworkAndProgram   int `json:"network_and_program"`   // the same with a familiar client program
+	Unfamiliar          int `json:"unfamiliar"`            // never-seen, TierForeign
+	UnfamiliarTen       int `json:"unfamiliar_ten"`        //
+	Network             int `json:"network"`               // never-seen, TierCopied
+	NetworkTen          int `json:"network_ten"`           //
+	Newcomer            int `json:"newcomer"`              // never-seen, for a newcomer where the site is at home
+	NetworkAndProgram   int `json:"network_and_program"`   // never-seen, from a familiar network with a familiar client program
 	Familiar            int `json:"familiar"`              // never-seen, from a familiar address: at least this
 	FamiliarMax         int `json:"familiar_max"`          // and at most this, or 3 times the account's own maximum
-	KnownFromUnfamiliar int `json:"known_from_unfamiliar"` // known, from level new or country
+	FamiliarTen         int `json:"familiar_ten"`          // never-seen, TierOwn: at least this, or twice what is usual
+	KnownFromUnfamiliar int `json:"known_from_unfamiliar"` // known, from an unfamiliar source
+	KnownTen            int `json:"known_ten"`             // the same in ten days, each counted once
+	Undeclared          int `json:"undeclared"`            // never-seen, for a hosted account that nobody declared
 	Site                int `json:"site"`                  // never-seen, from level new or country, all accounts
 }
 
@@ -66,8 +71,8 @@ func DefaultPolicy() *Policy {
 		Modes: map[Subject]Mode{},
 		Own:   []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Budget: BudgetPolicy{
-			Unfamiliar: 6, Newcomer: 40, Network: 20, NetworkAndProgram: 60,
-			Familiar: 60, FamiliarMax: 150, KnownFromUnfamiliar: 40, Site: 30,
+			Unfamiliar: 6, UnfamiliarTen: 20, Network: 20, NetworkTen: 60, Newcomer: 40, NetworkAndProgram: 60,
+			Familiar: 60, FamiliarMax: 150, FamiliarTen: 200, KnownFromUnfamiliar: 40, KnownTen: 80, Undeclared: 40, Site: 30,
 		},
 		Cooling:     CoolingPolicy{Time: 2 * time.Minute, Dormant: 45 * 24 * time.Hour},
 		Score:       ScorePolicy{Hold: 7 * Point, Contain: 12 * Point},

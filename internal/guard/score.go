@@ -40,6 +40,7 @@ var recipientPoints = [...]Points{LevelNew: 1000, LevelCountry: 1100, LevelNetwo
 
 // What else speaks against a message.
 const (
+	metPoints      Points = 1500 // taken off an unfamiliar source where it is none of the last hours
 	strangePoints  Points = 1500 // each further unfamiliar network …
 	strangeMost    Points = 6000 // … and all of them together
 	dormantPoints  Points = 2000 // the account was never used, or not for long
@@ -52,7 +53,7 @@ const (
 	knownPoints    Points = -200 // a message to known people only
 	textPoints     Points = 800  // the same text to more than textFew at level new or country
 	textEach       Points = 500  // the same text to more than textMany never-seen recipients, one by one, from anywhere
-	messageMost    Points = 4000 // one message from a familiar network or address: an invitation is one message
+	messageMost    Points = 4000 // one message: an invitation is one message
 )
 
 // The same text to so many.
@@ -66,15 +67,19 @@ const (
 // person who writes a long invitation on a journey is held, and not stopped.
 const askedTimes = 3
 
+// wroteShare: one who wrote to the account lately weighs so many times less than a stranger. Nobody proved that it was he.
+const wroteShare = 4
+
 // Suspicion is what an account gathered in the last hours.
 type Suspicion struct {
 	Points   Points     `json:"points"`
-	At       Time       `json:"at,omitempty"`      // when Points were right
-	Strange  []Strange  `json:"strange,omitempty"` // unfamiliar networks of the last hours, at most maxStrange
-	Texts    []SameText `json:"texts,omitempty"`   // texts of the last day, at most maxTexts
-	Asked    window     `json:"asked,omitzero"`    // never-seen recipients of a rolling day, of held mail too
-	Bounces  window     `json:"bounces,omitzero"`  // hard bounces of a rolling day
-	Answered window     `json:"answered,omitzero"` // recipients whose servers answered, of a rolling day
+	At       Time       `json:"at,omitempty"`       // when Points were right
+	Strange  []Strange  `json:"strange,omitempty"`  // unfamiliar networks of the last hours, at most maxStrange
+	Texts    []SameText `json:"texts,omitempty"`    // texts of the last day, at most maxTexts
+	Asked    window     `json:"asked,omitzero"`     // never-seen recipients of a rolling day, of held mail too
+	Bounces  window     `json:"bounces,omitzero"`   // hard bounces of a rolling day, see State.answered
+	Answered window     `json:"answered,omitzero"`  // mails that a receiving server answered, of a rolling day
+	Bouncers []bouncer  `json:"bouncers,omitempty"` // domains that refused mail, at most maxBouncers
 }
 
 // Strange is an unfamiliar network that was used lately.
@@ -119,8 +124,10 @@ func (s *Suspicion) gather(now Time, p Points) {
 
 // Hard bounces are evidence only in number and at a share that no ordinary list has.
 const (
-	manyBounces = 4
-	bounceShare = 5 // one in so many
+	manyBounces  = 4
+	bounceShare  = 5 // one in so many
+	bouncesWeigh = 2 // points are for so many a day: an outsider with many domains must not hold anybody's mail
+	maxBouncers  = 4
 )
 
 // refused reports whether receivers refused so much of the account's mail that it speaks against it.
@@ -129,8 +136,9 @@ func (s *Suspicion) refused(now Time) bool {
 	return n >= manyBounces && n*bounceShare >= s.Answered.sum(now)
 }
 
-// bounced counts a hard bounce; one for spam weighs twice.
+// bounced counts a hard bounce; one for spam weighs twice. All together weigh less than it takes to hold a mail.
 func (s *Suspicion) bounced(now Time, level Level, spam bool) {
+	n := s.Bounces.sum(now)
 	s.Bounces.add(now, 1)
 	p := bounceFamiliar
 	if level <= LevelCountry {
@@ -139,7 +147,26 @@ func (s *Suspicion) bounced(now Time, level Level, spam bool) {
 	if spam {
 		p *= 2
 	}
-	s.gather(now, p)
+	if n < bouncesWeigh {
+		s.gather(now, p)
+	}
+}
+
+// bouncer is what is kept of a receiving domain: half of its hash.
+type bouncer struct {
+	Domain uint32 `json:"domain"`
+	Hour   int32  `json:"hour"` // since 1970
+}
+
+// newBouncer reports whether a receiving domain refused no mail of the account for a day, and notes it.
+func (s *Suspicion) newBouncer(domain uint32, now Time) bool {
+	h := int32(now / hour)
+	i := slices.IndexFunc(s.Bouncers, func(b bouncer) bool { return b.Domain == domain })
+	if i >= 0 && h-s.Bouncers[i].Hour < 24 {
+		return false
+	}
+	s.Bouncers = append(makeRoom(s.Bouncers, i, maxBouncers), bouncer{domain, h})
+	return true
 }
 
 // otherNetworks returns how many unfamiliar networks other than network were used in the last hours.
@@ -229,6 +256,7 @@ func (j *judgement) parts() [8]Part {
 		{a.Suspicion.decayed(t.At), "what the account gathered in the last hours"},
 	}
 	if j.level <= LevelCountry {
+		parts[0].Points -= map[bool]Points{true: metPoints}[j.met]
 		parts[1].Points = min(Points(j.otherNetworks())*strangePoints, strangeMost)
 	}
 	if a.dormant(j.policy, t.At) && !a.newcomer(t.At) { // a newcomer's first mail is no surprise
@@ -253,6 +281,8 @@ type Explanation struct {
 	Source  string  `json:"source"` // in words
 	Budget  int     `json:"budget"` // never-seen recipients a rolling day, from this source
 	Spent   int     `json:"spent"`
+	Ten     int     `json:"budget_ten"` // the same in ten days
+	TenGone int     `json:"spent_ten"`
 	Parts   []Part  `json:"parts"` // of the score
 	Score   Points  `json:"score"`
 	Hold    Points  `json:"hold"` // the score from which on a mail is held
@@ -261,10 +291,10 @@ type Explanation struct {
 
 // Explain says what would become of a transaction of an account, and why. It changes nothing.
 func Explain(s *State, t *Transaction) Explanation {
-	name := AccountOf(s.policy, t)
-	j := newJudgement(s, t, name)
+	j := newJudgement(s, t, s.accountOf(t))
+	has, gone := j.here(), j.spent(j.tier)
 	x := Explanation{
-		Level: j.level, Source: j.sourceFact(), Budget: j.budget(), Spent: j.account.Spent.New[j.level.tier()].sum(t.At),
+		Level: j.level, Source: j.sourceFact(), Budget: has.day, Spent: gone.day, Ten: has.ten, TenGone: gone.ten,
 		Score: j.score(), Hold: s.policy.Score.Hold, Verdict: Judge(s, t),
 	}
 	for _, p := range j.parts() {
@@ -275,9 +305,13 @@ func Explain(s *State, t *Transaction) Explanation {
 	return x
 }
 
-// gains returns what this message adds to what the account gathered.
+// gains returns what this message adds to what the account gathered. It forgives where only people who vouch are
+// written to, from a familiar source.
 func (j *judgement) gains() Points {
 	if j.sameRecipients() == 0 {
+		if j.people == 0 || j.unfamiliar() {
+			return 0
+		}
 		return knownPoints
 	}
 	a, now, usual := j.account, j.t.At, int(j.account.UsualDay())
@@ -285,18 +319,17 @@ func (j *judgement) gains() Points {
 	if j.level >= LevelNetwork {
 		habit = max(usual, int(a.Granted))
 	}
-	g := min(Points(j.new)*j.recipientPoints(), maxGathered) * 3 / Points(3+habit)
-	if j.level >= LevelNetwork {
-		g = min(g, messageMost)
-	}
+	strangers := Points(j.new - j.wrote)
+	g := strangers*j.recipientPoints() + Points(j.wrote)*j.recipientPoints()/wroteShare
+	g = min(min(g, maxGathered)*3/Points(3+habit), messageMost)
 	if j.t.Fingerprint == 0 {
 		return g
 	}
 	n := int(a.Suspicion.text(j.t.Fingerprint, now).Recipients) + j.sameRecipients()
-	if j.level <= LevelCountry && n > textFew {
+	if j.unfamiliar() && n > textFew {
 		g += textPoints
 	}
-	if n > max(textMany, usual) && j.new > 0 && j.new <= 2 {
+	if strangers > 0 && n > max(textMany, usual) && j.new <= 2 {
 		g += textEach
 	}
 	return g
@@ -314,28 +347,35 @@ func (j *judgement) recipientPoints() Points {
 	return recipientPoints[j.level]
 }
 
-// sameRecipients returns the recipients that count when a text is seen again: never-seen ones, and from an unfamiliar
-// source everybody.
+// asks returns what this message asks for, for the evidence about recipients: one message, however long, is at most one
+// day's budget. An invitation is one decision.
+func (j *judgement) asks() int { return min(j.new, j.here().day) }
+
+// asked returns what the account asked for in a rolling day, with this message.
+func (j *judgement) asked() int { return j.account.Suspicion.Asked.sum(j.t.At) + j.asks() }
+
+// sameRecipients returns the recipients that count when a text is seen again: strangers, and from an unfamiliar source
+// everybody.
 func (j *judgement) sameRecipients() int {
-	if j.level <= LevelCountry {
+	if j.unfamiliar() {
 		return j.new + j.known
 	}
-	return j.new
+	return j.new - j.wrote
 }
 
 // gather adds a judged mail to what its account gathered, and returns the points.
 func (s *State) gather(a *Account, t *Transaction, v *Verdict) Points {
-	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, new: v.New, known: v.Known}
+	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, lent: v.Lent, tier: v.tier(), new: v.New, wrote: v.Wrote, known: v.Known}
 	g := j.gains()
-	if v.Action == Hold && !v.Cool {
+	if v.Action == Hold && !v.Cool || v.stops() {
 		g += heldPoints
 	}
 	a.Suspicion.gather(t.At, g)
-	a.Suspicion.Asked.add(t.At, v.New)
+	a.Suspicion.Asked.add(t.At, j.asks())
 	if v.Level <= LevelCountry {
 		a.Suspicion.noteNetwork(Network(t.Client), t.At)
 		if t.Fingerprint != 0 {
-			s.site.Spam.noteShared(t.Fingerprint, hashRecipient(a.Name), t.At)
+			s.site.Spam.noteShared(t.Fingerprint, s.site.Secret.hash(a.Name), t.At)
 			s.changed.Site = true
 		}
 	}
@@ -348,7 +388,7 @@ func (s *State) gather(a *Account, t *Transaction, v *Verdict) Points {
 // takeBack undoes gather for a mail that the MTA did not take: it will come again.
 func (s *Suspicion) takeBack(m *Mail) {
 	s.gather(m.At, -m.Gained)
-	s.Asked.giveBack(m.At, m.New)
+	s.Asked.giveBack(m.At, m.New) // of a long invitation more than it was: it leans to the owner
 	for i := range s.Texts {
 		if x := &s.Texts[i]; sameText(x.Fingerprint, m.Fingerprint) {
 			counted := m.New

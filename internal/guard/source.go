@@ -1,35 +1,91 @@
 package guard
 
 import (
+	"encoding/json"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"time"
 )
 
-// A source is familiar after earnMessages messages to people the account already knew, on days earnApart
-// apart. Mail to strangers earns nothing: or a drip of two an hour buys trust overnight.
+// Trust in a source is given by others, never by oneself: a source becomes familiar by mail to people whom the account
+// knew from elsewhere, to several of them and for long enough. Mail to strangers earns nothing, nor does mail to those
+// whom it knows from unfamiliar sources only: a thief has mailboxes of his own.
+type earning struct {
+	messages uint16        // to people who vouch
+	people   int           // distinct ones, at least
+	span     time.Duration // from the first to the last use
+}
+
+var (
+	// earnSettled holds on a site that is known: what somebody does for a month in sight of the account's own people.
+	earnSettled = earning{4, 3, 30 * 24 * time.Hour}
+	// earnLearning holds in a site's first days and for old logs, when nothing is familiar yet.
+	earnLearning = earning{4, 2, 20 * time.Hour}
+	// earnCountry holds for a country: a journey. It opens no budget by itself.
+	earnCountry = earning{4, 3, 20 * time.Hour}
+	// earnProgram holds for a client program, of mail from familiar sources.
+	earnProgram = earning{2, 0, 20 * time.Hour}
+)
+
+// learningFor is how long a site is new: from its first mail on.
+const learningFor = 30 * 24 * time.Hour
+
 const (
-	earnMessages = 4
-	earnProgram  = 2 // the same for a client program
-	earnApart    = 20 * time.Hour
-	maxNetworks  = 12 // addresses kept an account; the one not used for longest is dropped
-	maxEarned    = 1000
-	maxUses      = 8 // the same of networks, countries and programs
+	maxNetworks = 10 // addresses kept an account; the one not used for longest is dropped
+	maxUses     = 8  // the same of networks, countries and programs
+	maxEarned   = 1000
 )
 
 // Use counts how an account used one address, network, country or client program.
 type Use[K comparable] struct {
 	What     K      `json:"what"`
-	Messages uint32 `json:"messages"`          // all of them
-	Earned   uint16 `json:"earned"`            // those to known people only, at most maxEarned are counted
-	Apart    bool   `json:"apart,omitempty"`   // they are earnApart apart
-	Trusted  bool   `json:"trusted,omitempty"` // by an operator's release
-	First    Time   `json:"first"`             // first earning use
-	Last     Time   `json:"last"`              // last use
+	Messages uint32 `json:"messages"`           // all of them
+	Earned   uint16 `json:"earned"`             // those that earn, at most maxEarned are counted
+	People   uint8  `json:"people,omitempty"`   // to whom: a bit each, by their hash
+	Familiar bool   `json:"familiar,omitempty"` // earned, or given by an operator's release
+	First    Time   `json:"first"`              // first earning use
+	Last     Time   `json:"last"`               // last use
 }
 
-// Familiar reports whether the account earned trust for u, or was given it.
-func (u *Use[K]) Familiar() bool { return u.Trusted || u.Earned >= earnMessages && u.Apart }
+// UnmarshalJSON reads the first release's form too: it earned by four mails, twenty hours apart.
+func (u *Use[K]) UnmarshalJSON(text []byte) error {
+	type plain Use[K]
+	v := struct {
+		*plain
+		Apart   bool `json:"apart"`
+		Trusted bool `json:"trusted"`
+	}{plain: (*plain)(u)}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return err
+	}
+	u.Familiar = u.Familiar || v.Trusted || v.Apart && u.Earned >= 4
+	return nil
+}
+
+// met reports whether the account used u with its own people for a day at least. It is no trust yet: the score knows it,
+// and no budget.
+func (u *Use[K]) met() bool {
+	return u.Familiar || u.Earned >= 4 && bits.OnesCount8(u.People) >= 2 && u.Last.Sub(u.First) >= 20*time.Hour
+}
+
+// merit is what one mail does for its source: whom it went to, of those who vouch, and what is asked in all.
+type merit struct {
+	people uint8 // a bit each; 0: it earns nothing
+	asked  earning
+}
+
+// earns notes a use that earns.
+func (u *Use[K]) earns(m merit, now Time) {
+	if u.Earned == 0 {
+		u.First = now
+	}
+	u.Earned = min(u.Earned+1, maxEarned)
+	u.People |= m.people
+	if u.Earned >= m.asked.messages && bits.OnesCount8(u.People) >= m.asked.people && now.Sub(u.First) >= m.asked.span {
+		u.Familiar = true
+	}
+}
 
 // Uses is a bounded set of Use.
 type Uses[K comparable] []Use[K]
@@ -45,46 +101,26 @@ func (s Uses[K]) find(what K) *Use[K] {
 
 func (s Uses[K]) familiar(what K) bool {
 	u := s.find(what)
-	return u != nil && u.Familiar()
+	return u != nil && u.Familiar
 }
 
-// count notes one use; earn says that it was mail to known people only. site counts who is familiar with what.
-func (s *Uses[K]) count(limit int, what K, now Time, earn bool, site map[K]int) {
+// count notes one use. site counts who is familiar with what.
+func (s *Uses[K]) count(limit int, what K, now Time, m merit, site map[K]int) {
 	u := s.find(what)
 	if u == nil {
 		u = s.room(limit)
-		if u.Familiar() {
+		if u.Familiar {
 			forget(site, u.What)
 		}
 		*u = Use[K]{What: what}
 	}
-	before := u.Familiar()
+	before := u.Familiar
 	u.Messages, u.Last = u.Messages+1, max(u.Last, now)
-	if earn {
-		if u.Earned == 0 {
-			u.First = now
-		}
-		u.Earned = min(u.Earned+1, maxEarned)
-		u.Apart = u.Apart || now.Sub(u.First) >= earnApart
+	if m.people != 0 {
+		u.earns(m, now)
 	}
-	if !before && u.Familiar() {
+	if !before && u.Familiar {
 		site[what]++
-	}
-}
-
-// take undoes add.
-func (f *familiars) take(s *Sources) {
-	untally(f.networks, s.Networks)
-	untally(f.asns, s.ASNs)
-	untally(f.countries, s.Countries)
-	untally(f.programs, s.Programs)
-}
-
-func untally[K comparable](site map[K]int, uses Uses[K]) {
-	for i := range uses {
-		if uses[i].Familiar() {
-			forget(site, uses[i].What)
-		}
 	}
 }
 
@@ -94,17 +130,10 @@ func (s *Sources) drop(network netip.Addr) {
 	s.Networks = slices.DeleteFunc(s.Networks, func(u Use[netip.Addr]) bool { return u.What == network })
 }
 
-// forget takes one account off the count of those familiar with what.
-func forget[K comparable](site map[K]int, what K) {
-	if site[what]--; site[what] <= 0 {
-		delete(site, what)
-	}
-}
-
 func (s *Uses[K]) trust(limit int, what K, now Time, site map[K]int) {
-	s.count(limit, what, now, false, site)
-	if u := s.find(what); !u.Familiar() {
-		u.Trusted = true
+	s.count(limit, what, now, merit{}, site)
+	if u := s.find(what); !u.Familiar {
+		u.Familiar = true
 		site[what]++
 	}
 }
@@ -121,7 +150,7 @@ func (s *Uses[K]) room(limit int) *Use[K] {
 	worst := &(*s)[0]
 	for i := range *s {
 		u := &(*s)[i]
-		if older := u.Last < worst.Last; u.Familiar() == worst.Familiar() && older || !u.Familiar() && worst.Familiar() {
+		if older := u.Last < worst.Last; u.Familiar == worst.Familiar && older || !u.Familiar && worst.Familiar {
 			worst = u
 		}
 	}
@@ -145,17 +174,25 @@ type source struct {
 }
 
 func sourceOf(t *Transaction) source {
-	return source{Network: Network(t.Client), ASN: t.ASN, Country: t.Country, Program: t.Mailer}
+	from := source{Network: Network(t.Client), ASN: t.ASN, Country: t.Country, Program: t.Mailer}
+	if from.ASN == 0 && t.Client.IsPrivate() {
+		from.ASN = privateSpace
+	}
+	return from
 }
+
+// privateSpace stands for the autonomous system of private addresses (RFC 1918, RFC 4193): whoever has one is in the
+// site's own house, at whatever desk. No other can have the number (RFC 7300).
+const privateSpace = 4294967295
 
 func (s *Sources) level(from source, webmail bool) Level {
 	switch {
 	case !from.Network.IsValid():
 		return LevelAddress // injected on the host itself: it has no other source
-	case webmail && s.Countries.familiar(from.Country):
-		return LevelCountry // everybody's address: familiar to nobody in particular
+	case webmail && s.Networks.familiar(from.Network):
+		return LevelNetwork // everybody's address, and the account writes through it
 	case webmail:
-		return LevelNew
+		return LevelCountry
 	case s.Networks.familiar(from.Network):
 		return LevelAddress
 	case from.ASN != 0 && s.ASNs.familiar(from.ASN):
@@ -166,26 +203,41 @@ func (s *Sources) level(from source, webmail bool) Level {
 	return LevelNew
 }
 
-// Program reports whether the account is familiar with a client program.
-func (s *Sources) Program(name string) bool {
-	u := s.Programs.find(name)
-	return u != nil && (u.Trusted || u.Earned >= earnProgram && u.Apart)
+// met reports whether a source's address or network was used with the account's own people for a day at least.
+func (s *Sources) met(from source) bool {
+	network, asn := s.Networks.find(from.Network), s.ASNs.find(from.ASN)
+	return network != nil && network.met() || from.ASN != 0 && asn != nil && asn.met()
 }
 
-// note counts a mail's source. A program is earned by any mail from a familiar address too. A webmail host's address
-// and network are left out: they are everybody's.
-func (s *Sources) note(from source, level Level, now Time, earn, webmail bool, site *familiars) {
+// Program reports whether the account is familiar with a client program.
+func (s *Sources) Program(name string) bool { return s.Programs.familiar(name) }
+
+// cold reports whether the account is familiar with no address and no network yet: nobody can vouch from elsewhere.
+func (s *Sources) cold() bool {
+	return !slices.ContainsFunc(s.Networks, func(u Use[netip.Addr]) bool { return u.Familiar }) &&
+		!slices.ContainsFunc(s.ASNs, func(u Use[uint32]) bool { return u.Familiar })
+}
+
+// note counts a mail's source, and for its program what earns there. Of a webmail host only the address counts, sooner,
+// and for less: it is everybody's.
+func (s *Sources) note(from source, now Time, m, program merit, webmail bool, site *familiars) {
 	if from.Network.IsValid() && !webmail {
-		s.Networks.count(maxNetworks, from.Network, now, earn, site.networks)
+		s.Networks.count(maxNetworks, from.Network, now, m, site.networks)
 		if from.ASN != 0 {
-			s.ASNs.count(maxUses, from.ASN, now, earn, site.asns)
+			s.ASNs.count(maxUses, from.ASN, now, m, site.asns)
 		}
 	}
+	if m.asked == earnSettled {
+		m.asked = earnCountry
+	}
+	if from.Network.IsValid() && webmail {
+		s.Networks.count(maxNetworks, from.Network, now, m, site.networks)
+	}
 	if from.Country != "" && !webmail {
-		s.Countries.count(maxUses, from.Country, now, earn, site.countries)
+		s.Countries.count(maxUses, from.Country, now, m, site.countries)
 	}
 	if from.Program != "" {
-		s.Programs.count(maxUses, from.Program, now, earn || level == LevelAddress, site.programs)
+		s.Programs.count(maxUses, from.Program, now, program, site.programs)
 	}
 }
 
@@ -227,48 +279,4 @@ func (s *State) LastSource(account string) netip.Addr {
 		}
 	}
 	return latest
-}
-
-// siteFamiliar is how many accounts must be familiar with a source before the site is.
-const siteFamiliar = 3
-
-// familiars counts, for each source, the accounts familiar with it. It is derived from the accounts.
-type familiars struct {
-	networks  map[netip.Addr]int
-	asns      map[uint32]int
-	countries map[string]int
-	programs  map[string]int
-}
-
-func newFamiliars() familiars {
-	return familiars{map[netip.Addr]int{}, map[uint32]int{}, map[string]int{}, map[string]int{}}
-}
-
-// add counts what an account is familiar with.
-func (f *familiars) add(s *Sources) {
-	tally(f.networks, s.Networks)
-	tally(f.asns, s.ASNs)
-	tally(f.countries, s.Countries)
-	tally(f.programs, s.Programs)
-}
-
-func tally[K comparable](site map[K]int, uses Uses[K]) {
-	for i := range uses {
-		if uses[i].Familiar() {
-			site[uses[i].What]++
-		}
-	}
-}
-
-// level says how familiar a source is to the site as a whole.
-func (f *familiars) level(from source) Level {
-	switch {
-	case f.networks[from.Network] >= siteFamiliar:
-		return LevelAddress
-	case f.asns[from.ASN] >= siteFamiliar:
-		return LevelNetwork
-	case f.countries[from.Country] >= siteFamiliar:
-		return LevelCountry
-	}
-	return LevelNew
 }

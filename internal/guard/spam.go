@@ -79,7 +79,7 @@ func (s *Site) calledSpam(t *Transaction, account string, level Level) Points {
 		p += spamPoints
 	}
 	if t.Fingerprint != 0 && level <= LevelCountry {
-		if n, _ := s.Spam.others(t.Fingerprint, hashRecipient(account), t.At); n >= sharedAccounts {
+		if n, _ := s.Spam.others(t.Fingerprint, s.Secret.hash(account), t.At); n >= sharedAccounts {
 			p += spamPoints
 		}
 	}

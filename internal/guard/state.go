@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // State is the fold of all events. Only Apply writes it. It is bounded: see the max constants.
@@ -19,6 +20,7 @@ type State struct {
 	removed   []string            // mails out of the queue and remembered, oldest first
 	familiar  familiars           // what many accounts are familiar with, derived from them
 	owners    map[string]string   // listed address → account, derived likewise
+	locals    map[string]struct{} // accounts "local:…", derived likewise
 	site      Site
 	changed   Changes
 }
@@ -28,7 +30,9 @@ type Site struct {
 	LastIncident int64     `json:"last_incident"`
 	Unfamiliar   window    `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
 	Listed       int       `json:"listed"`     // accounts on the list
+	First        Time      `json:"first"`      // of the first judgement: a site is new for a month
 	Latest       Time      `json:"latest"`     // of the last judgement: a clock that shows less was set back
+	Secret       Secret    `json:"secret"`     // of the installation
 	Spam         SpamMarks `json:"spam"`       // what operators called spam
 }
 
@@ -43,7 +47,7 @@ const (
 func New() *State {
 	return &State{
 		policy: DefaultPolicy(), accounts: map[string]*Account{}, mails: map[string]*Mail{}, queue: map[string]string{},
-		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, familiar: newFamiliars(), owners: map[string]string{}, changed: newChanges(),
+		incidents: map[int64]*Incident{}, effects: map[string]*Effect{}, open: map[string]int64{}, cool: map[string]struct{}{}, familiar: newFamiliars(), owners: map[string]string{}, locals: map[string]struct{}{}, changed: newChanges(),
 	}
 }
 
@@ -60,7 +64,7 @@ type Rows struct {
 // HoldAll makes rows that are not the last ones safe to go on with: what postward would let go by itself, or is letting
 // go, is held for a person.
 func (r *Rows) HoldAll() {
-	waiting := map[string]int{}
+	waiting := map[string]int32{}
 	for _, m := range r.Mails {
 		switch {
 		case m.Status == MailReleasing && !m.ByHand:
@@ -76,6 +80,27 @@ func (r *Rows) HoldAll() {
 	}
 }
 
+// noteLocal keeps which accounts are the host's own users.
+func (s *State) noteLocal(name string) {
+	if strings.HasPrefix(name, LocalPrefix) {
+		s.locals[name] = struct{}{}
+	}
+}
+
+// Key gives the installation its secret, and makes rows of the first release, which had none, such that a State can go on
+// with them. Rows that have a secret are left alone.
+func (r *Rows) Key(secret Secret) {
+	if r.Site.Secret != (Secret{}) {
+		return
+	}
+	r.Site.Secret = secret
+	for _, a := range r.Accounts {
+		if a.First != 0 && (r.Site.First == 0 || a.First < r.Site.First) {
+			r.Site.First = a.First
+		}
+	}
+}
+
 // Restore makes a State of rows and owns them from then on.
 func Restore(rows *Rows) *State {
 	s := New()
@@ -87,6 +112,7 @@ func Restore(rows *Rows) *State {
 		s.accounts[a.Name] = a
 		s.familiar.add(&a.Sources)
 		s.noteOwner(a)
+		s.noteLocal(a.Name)
 	}
 	for _, m := range rows.Mails {
 		s.mails[m.ID] = m

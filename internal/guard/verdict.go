@@ -22,8 +22,12 @@ type Verdict struct {
 
 	Account  string   `json:"account,omitempty"`  // whom the mail counts for; empty for inbound mail
 	Level    Level    `json:"level"`              // how familiar the source is to the account
+	Lent     bool     `json:"lent,omitempty"`     // Level is one better than the source's own, for the client program
+	Budget   Tier     `json:"budget,omitempty"`   // which budget it spends; 0 in journals of the first release: by Level
 	New      int      `json:"new,omitempty"`      // recipients never seen by the account
+	Wrote    int      `json:"wrote,omitempty"`    // those of New that wrote to the account lately
 	Known    int      `json:"known,omitempty"`    // the other recipients
+	People   uint8    `json:"people,omitempty"`   // a bit for each known recipient who vouches for the source, by hash
 	Evidence Families `json:"evidence,omitempty"` // independent families of evidence against the mail
 	Incident int64    `json:"incident,omitempty"` // the open incident of the account when it was judged
 }
@@ -34,3 +38,12 @@ type Reply struct {
 	Enhanced string // like "5.7.1"
 	Text     string // one line, printable ASCII, at most 400 octets
 }
+
+// tier returns the budget that a mail of this verdict spends.
+func (v *Verdict) tier() Tier { return v.Budget.or(v.Level) }
+
+// unfamiliar reports whether nobody of the site writes from there: only the country is known, whatever program it is.
+func (v *Verdict) unfamiliar() bool { return v.Level <= LevelCountry || v.Lent }
+
+// stops reports whether the mail would have been stopped, and not only have waited, had its subject been enforced.
+func (v *Verdict) stops() bool { return v.Would != "" && !(v.Would == Hold && v.Cool) }

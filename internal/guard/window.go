@@ -51,3 +51,68 @@ func (w *window) sum(now Time) int {
 	}
 	return total
 }
+
+// decade counts over ten rolling days in daily slots. It has one slot more than it has days, so that sum covers at least
+// the last ten days and at most eleven.
+type decade struct {
+	Day   int32      `json:"day"`   // of the newest slot, in days since 1970
+	Slots [11]uint16 `json:"slots"` // by day modulo 11
+}
+
+// roll moves the decade to now. A clock stepped back leaves it where it is.
+func (d *decade) roll(now Time) {
+	day := int32(dayOf(now))
+	if int(day-d.Day) >= len(d.Slots) {
+		d.Slots, d.Day = [11]uint16{}, day
+	}
+	for d.Day < day {
+		d.Day++
+		d.Slots[d.Day%11] = 0
+	}
+}
+
+func (d *decade) add(now Time, n int) {
+	d.roll(now)
+	slot := &d.Slots[d.Day%11]
+	*slot = sum16(*slot, n)
+}
+
+// giveBack takes n back that were counted at then. What has left the decade is left alone.
+func (d *decade) giveBack(then Time, n int) {
+	day := int32(dayOf(then))
+	if day > d.Day || int(d.Day-day) >= len(d.Slots) {
+		return
+	}
+	slot := &d.Slots[day%11]
+	*slot = sum16(*slot, -n)
+}
+
+// sum returns the count of the ten days that end now, and changes nothing.
+func (d *decade) sum(now Time) int {
+	skip := max(int32(dayOf(now))-d.Day, 0) // slots that roll would have cleared
+	total := 0
+	for back := int32(0); back < int32(len(d.Slots))-skip; back++ {
+		if day := d.Day - back; day >= 0 {
+			total += int(d.Slots[day%11])
+		}
+	}
+	return total
+}
+
+// shift moves the decade by whole days, rounded to what forgets later.
+func (d *decade) shift(step Time) {
+	if d.Day == 0 {
+		return
+	}
+	days := int32(step / (24 * hour)) // of a step back this is rounded already
+	if step > 0 && step%(24*hour) != 0 {
+		days++
+	}
+	moved := decade{Day: d.Day + days}
+	for back := range int32(len(d.Slots)) {
+		if to, from := moved.Day-back, d.Day-back; to >= 0 && from >= 0 {
+			moved.Slots[to%11] = d.Slots[from%11]
+		}
+	}
+	*d = moved
+}

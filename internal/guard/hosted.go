@@ -1,0 +1,106 @@
+package guard
+
+import "strings"
+
+// Accounts without a login: what the host itself and its own networks send. They have one source, themselves, and a
+// budget of their own until an operator declares them: what a cron job, a printer and a contact form need. A web shell
+// is the second most usual way to lose a server.
+
+// Prefixes of accounts that have no login: a user of this host, and a network of the operator's own.
+const (
+	LocalPrefix = "local:"
+	NetPrefix   = "net:"
+)
+
+// Unknown is the account of mail injected on the host by nobody knows whom.
+const Unknown = LocalPrefix + "unknown"
+
+// AccountOf returns the name of the account that t counts for; empty for mail from strangers. A connection over loopback
+// is the Unix user's whose socket it is, as sendmail(1) is the one's who calls it.
+func AccountOf(p *Policy, t *Transaction) string {
+	switch {
+	case t.Login != "":
+		return strings.ToLower(t.Login)
+	case t.UnixUser != "":
+		return LocalPrefix + strings.ToLower(t.UnixUser)
+	case t.Direction == Local || t.Client.Unmap().IsLoopback():
+		return Unknown
+	case p.IsOwn(t.Client) || t.Direction == Submission:
+		return NetPrefix + Network(t.Client).String()
+	}
+	return ""
+}
+
+// accountOf is AccountOf, but for mail over loopback where an operator declared loopback itself: as he said it.
+func (s *State) accountOf(t *Transaction) string {
+	name := AccountOf(s.policy, t)
+	if t.Login != "" || !t.Client.Unmap().IsLoopback() || !strings.HasPrefix(name, LocalPrefix) {
+		return name
+	}
+	if own := s.accounts[name]; own != nil && own.Listing != nil {
+		return name
+	}
+	loopback := NetPrefix + Network(t.Client).String()
+	if a := s.accounts[loopback]; a != nil && a.Listing != nil {
+		return loopback
+	}
+	return name
+}
+
+// hosted reports whether an account needs no login.
+func hosted(name string) bool {
+	return strings.HasPrefix(name, LocalPrefix) || strings.HasPrefix(name, NetPrefix)
+}
+
+// undeclared reports whether a is a hosted account of which no operator said anything: it writes as whom it likes, to so
+// many as Budget.Undeclared says.
+func (a *Account) undeclared() bool { return hosted(a.Name) && a.Listing == nil }
+
+// unknownSpent returns what an undeclared local account is charged beside its own: whose mail the unknown one's is
+// cannot be said, so each is charged with it, and it with the most of theirs.
+func (s *State) unknownSpent(a *Account, now Time) int {
+	if !strings.HasPrefix(a.Name, LocalPrefix) {
+		return 0
+	}
+	if a.Name != Unknown {
+		return s.ownSpent(Unknown, now)
+	}
+	most := 0
+	for name := range s.locals {
+		if name != Unknown {
+			most = max(most, s.ownSpent(name, now))
+		}
+	}
+	return most
+}
+
+func (s *State) ownSpent(name string, now Time) int {
+	a := s.accounts[name]
+	if a == nil || !a.undeclared() {
+		return 0
+	}
+	return a.Spent.New[TierOwn.at()].sum(now)
+}
+
+// unknownInjector: mail of which nobody knows who injected it is judged as the strictest local account's, and its sender
+// keeps it: when it comes again the log may say whose it is.
+func (j *judgement) unknownInjector() (objection, bool) {
+	if j.account.Name != Unknown || j.account.Listing != nil {
+		return objection{}, false
+	}
+	stopped := j.state.stoppedLocal()
+	return objection{action: Tempfail, reason: ReasonNotListed,
+		why: "who injected this mail is not known, and " + stopped + " may not send"}, stopped != ""
+}
+
+// stoppedLocal returns the first local account, by name, that may not send; empty if there is none.
+func (s *State) stoppedLocal() string {
+	first := ""
+	for name := range s.locals {
+		a := s.accounts[name]
+		if (a.Status == Contained || a.Listing != nil && a.Listing.Denied) && (first == "" || name < first) {
+			first = name
+		}
+	}
+	return first
+}
