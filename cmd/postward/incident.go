@@ -36,6 +36,8 @@ func incidentState(i *guard.Incident) string {
 	switch {
 	case i.Status == guard.IncidentClosed:
 		return i.Outcome
+	case i.Shadow && i.Contained != 0:
+		return "would be contained (shadow)"
 	case i.Shadow:
 		return "open (shadow)"
 	}
@@ -65,7 +67,10 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 		o.line("  noticed by %s", i.Sentences[0].Reason)
 	}
 	if i.Contained != 0 {
-		o.line("  contained %s after %s", when(i.Contained), guard.Count(i.Before, "mail"))
+		o.line("  %s %s after %s", map[bool]string{false: "contained", true: "would be contained"}[i.Shadow], when(i.Contained), guard.Count(i.Before, "mail"))
+	}
+	if i.Shadow {
+		o.line("  shadow mode: all of it left; the figures are what enforcing would have done")
 	}
 	o.line("  held %d   refused %d   put back on hold %d   left for %s", i.Held, i.Refused, i.Stopped, guard.Count(i.Left, "recipient"))
 	if i.Released+i.Deleted > 0 {
@@ -90,6 +95,11 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	}
 	if i.Status != guard.IncidentClosed {
 		o.line("Next")
+		if i.Shadow {
+			o.line("  if it was not %s: change the password, and postward account deny %s", printable(i.Account), printable(i.Account))
+			o.line("  postward incident close %d   looked through; what goes on is told again after a day in any case", i.ID)
+			return
+		}
 		o.line("  postward incident release %d   it was the owner: let the mail go and learn from it", i.ID)
 		o.line("  postward incident spam %d      it was not: delete what is held (a copy is kept for 7 days) and remember it", i.ID)
 		o.line("  postward incident close %d     done: the password is changed, %s may send again", i.ID, printable(i.Account))

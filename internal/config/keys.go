@@ -89,14 +89,19 @@ func guardKeys() []key {
 		return key{name: "budget." + name, doc: doc, at: func(c *Config) any { return at(&c.policy.Budget) }, check: count(0, maxBudget)}
 	}
 	return []key{
-		budget("unfamiliar", "Recipients that an account never wrote to, a rolling day, by how well the source is known.\nA new network or only the country is known.",
+		budget("unfamiliar", "Recipients that an account never wrote to, a rolling day and ten days, by how well the source is known. What is\nspent from a worse source is spent from the better ones too. A new network, or only the country is known.",
 			func(b *guard.BudgetPolicy) *int { return &b.Unfamiliar }),
+		budget("unfamiliar_ten", "The same in ten days.", func(b *guard.BudgetPolicy) *int { return &b.UnfamiliarTen }),
+		budget("network", "What can be copied: a known country and the account's own mail program, a known network, the webmail host.", func(b *guard.BudgetPolicy) *int { return &b.Network }),
+		budget("network_ten", "The same in ten days.", func(b *guard.BudgetPolicy) *int { return &b.NetworkTen }),
 		budget("newcomer", "An account in its first days, from a network that the site knows.", func(b *guard.BudgetPolicy) *int { return &b.Newcomer }),
-		budget("network", "A known network.", func(b *guard.BudgetPolicy) *int { return &b.Network }),
 		budget("network_and_program", "A known network, and a known mail program.", func(b *guard.BudgetPolicy) *int { return &b.NetworkAndProgram }),
 		budget("familiar", "A known address: three times the account's busiest day, at least this.", func(b *guard.BudgetPolicy) *int { return &b.Familiar }),
 		budget("familiar_max", "And at most this.", func(b *guard.BudgetPolicy) *int { return &b.FamiliarMax }),
+		budget("familiar_ten", "A known address, or a known network and mail program, in ten days: twice what is usual, at least this.", func(b *guard.BudgetPolicy) *int { return &b.FamiliarTen }),
 		budget("known_from_unfamiliar", "Recipients that it does know, from a new network.", func(b *guard.BudgetPolicy) *int { return &b.KnownFromUnfamiliar }),
+		budget("known_ten", "The same in ten days.", func(b *guard.BudgetPolicy) *int { return &b.KnownTen }),
+		budget("undeclared", "A user of this host (local:USER) or a network of yours (net:ADDRESS) that was never allowed nor denied.", func(b *guard.BudgetPolicy) *int { return &b.Undeclared }),
 		budget("site", "All accounts together, never-seen recipients, from new networks.", func(b *guard.BudgetPolicy) *int { return &b.Site }),
 		{name: "cooling.time", doc: "How long an unusual mail waits before it leaves by itself.", at: func(c *Config) any { return &c.policy.Cooling.Time }, check: between(10*time.Second, time.Hour)},
 		{name: "cooling.dormant", doc: "An account that was silent for longer is dormant: its first mails wait.",

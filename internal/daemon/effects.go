@@ -223,10 +223,13 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 	case guard.AlertOpened:
 		a.Title = fmt.Sprintf("%s: mail of %s is held", node, i.Account)
 		if i.Shadow {
-			a.Title = fmt.Sprintf("%s: mail of %s would be held (shadow mode: it left)", node, i.Account)
+			a.Title = fmt.Sprintf("%s: mail of %s would be stopped (shadow mode: it left)", node, i.Account)
 		}
 	case guard.AlertContained:
 		a.Title = fmt.Sprintf("%s: sending from %s was stopped", node, i.Account)
+		if i.Shadow {
+			a.Title = fmt.Sprintf("%s: sending from %s would be stopped (shadow mode: it goes on)", node, i.Account)
+		}
 	case guard.AlertClosed:
 		a.Title = fmt.Sprintf("%s: incident %d of %s is closed: %s by %s", node, i.ID, i.Account, i.Outcome, i.By)
 		return a
@@ -235,11 +238,11 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 		a.Text = i.Sentences[0].Why + ". "
 	}
 	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left, "recipient"))
-	a.Next = []string{
-		fmt.Sprintf("postward incident show %d", i.ID),
-		fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID),
-		fmt.Sprintf("change the password of %s if it was not", i.Account),
+	a.Next = []string{fmt.Sprintf("postward incident show %d", i.ID)}
+	if !i.Shadow {
+		a.Next = append(a.Next, fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID))
 	}
+	a.Next = append(a.Next, fmt.Sprintf("change the password of %s if it was not", i.Account))
 	return a
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,8 @@ type entry struct {
 	at         Time
 	tier       Tier
 	unfamiliar bool
-	new, known int
+	new        int
+	known      []string
 }
 
 var attackSources = []struct {
@@ -80,7 +82,7 @@ func (a *attack) submit(m *Transaction) {
 	e := entry{at: a.now, tier: j.tier, unfamiliar: j.unfamiliar()}
 	for _, r := range m.Recipients {
 		if a.seen[r] {
-			e.known++
+			e.known = append(e.known, r)
 		} else {
 			e.new++
 		}
@@ -119,14 +121,14 @@ func (a *attack) violation() string {
 	for _, over := range []struct {
 		days   int
 		limits [3]int // by tier, everything that is worse included
-		known  int
+		known  int    // different ones, from unfamiliar sources
 	}{
-		{1, [3]int{b.Unfamiliar, b.Network, own}, 3 * b.KnownFromUnfamiliar},
-		{10, [3]int{b.UnfamiliarTen, b.NetworkTen, b.FamiliarTen}, 10 * 3 * b.KnownFromUnfamiliar},
+		{1, [3]int{b.Unfamiliar, b.Network, own}, b.KnownFromUnfamiliar},
+		{10, [3]int{b.UnfamiliarTen, b.NetworkTen, b.FamiliarTen}, b.KnownTen},
 	} {
 		for i, first := range a.let {
 			var fresh [3]int
-			known := 0
+			known := map[string]bool{}
 			for _, e := range a.let[i:] {
 				if e.at.Sub(first.at) >= time.Duration(over.days)*24*time.Hour {
 					break
@@ -134,8 +136,8 @@ func (a *attack) violation() string {
 				for t := e.tier; t <= TierOwn; t++ {
 					fresh[t.at()] += e.new
 				}
-				if e.unfamiliar {
-					known += e.known
+				for _, r := range e.known {
+					known[r] = known[r] || e.unfamiliar
 				}
 			}
 			for t, n := range fresh {
@@ -143,8 +145,8 @@ func (a *attack) violation() string {
 					return fmt.Sprintf("from %s, %d days: %d never-seen recipients from tiers up to %d, budget %d", first.at, over.days, n, t, over.limits[t])
 				}
 			}
-			if known > over.known {
-				return fmt.Sprintf("from %s, %d days: %d mails to known recipients from unfamiliar sources", first.at, over.days, known)
+			if n := len(slices.DeleteFunc(slices.Collect(maps.Keys(known)), func(r string) bool { return !known[r] })); n > over.known {
+				return fmt.Sprintf("from %s, %d days: %d known recipients from unfamiliar sources", first.at, over.days, n)
 			}
 		}
 	}
