@@ -16,7 +16,7 @@ func openings(r *row) []campaign {
 	forged := move{inbound: true, to: strangers, each: 1, gap: time.Second, count: 30}
 	all := []campaign{
 		of(drip), of(trust, spree), of(friends, spree),
-		of(forged, with(drip, prepared, 10)), of(with(spree, collided, 5)), of(with(drip, collided, 40)),
+		of(forged, with(drip, prepared, 10)), of(with(forged, strangers, 10), short(with(drip, prepared, 40))), of(with(spree, collided, 5)), of(with(drip, collided, 40)),
 		of(with(spree, contacts, 5)), of(from(spree, anywhere)), of(from(drip, anywhere)),
 		// mailboxes of his own become known from one source, then another one earns trust with them
 		of(from(trust, close), late(trust, 11), late(trust, 1), late(trust, 10), spree),
@@ -25,7 +25,14 @@ func openings(r *row) []campaign {
 		// from near, then from far: what is counted apart adds up
 		of(from(spree, close), from(spree, r.ways[len(r.ways)/2]), spree),
 	}
-	return append(all, together(trust, spree), together(friends, spree), together(drip))
+	all = append(all, together(trust, spree), together(friends, spree), together(drip))
+	if r.known {
+		all = append(all, of(with(spree, contacts, 40)), of(from(with(drip, contacts, 40), anywhere)))
+		for i := range all {
+			all[i].accounts = []int{1} // it knows most people
+		}
+	}
+	return all
 }
 
 func of(moves ...move) campaign {
@@ -47,3 +54,5 @@ func with(m move, to whom, each int) move { m.to, m.each = to, each; return m }
 func from(m move, w way) move { m.from = w; return m }
 
 func late(m move, after int) move { m.wait = days(after); return m }
+
+func short(m move) move { m.text = noText; return m }

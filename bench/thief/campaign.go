@@ -110,6 +110,9 @@ func newGenes(r *row, accounts int) *genes {
 	for _, h := range []float64{0, 0, 0, 1, 5, 8, 20, 21, 24, 25, 48, 5 * 24, 10 * 24, 11 * 24, 14 * 24} {
 		g.waits = append(g.waits, time.Duration(h*float64(time.Hour)))
 	}
+	for _, n := range horizons[:2] { // what was counted then is just out of a span of so many days
+		g.gaps, g.waits = append(g.gaps, days(n)+time.Second), append(g.waits, days(n)+time.Second)
+	}
 	for _, n := range numbers {
 		if n > 0 && n <= 200 {
 			g.each, g.counts = append(g.each, n), append(g.counts, n)

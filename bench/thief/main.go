@@ -95,7 +95,7 @@ func (o *options) one(w io.Writer, f *field) (bool, error) {
 				continue
 			}
 			h := o.hunt(f, &rows[i], nil)
-			h.run(until, k, o.enough)
+			h.only(until, k, o.enough)
 			h.simplify()
 			h.best(k).tell(w, f, &rows[i])
 			fmt.Fprintf(w, "%s=%d\n", o.figure, h.best(k).figure(k))
@@ -103,7 +103,7 @@ func (o *options) one(w io.Writer, f *field) (bool, error) {
 		}
 	}
 	if name == "outsider" {
-		ordeal, h, _ := f.site.searchOutsider(o.seed, until)
+		ordeal, h, _ := f.site.searchOutsider(o.seed, until, false)
 		fmt.Fprintf(w, "%s\n%s=%d\n", ordeal.words(f.site, h), o.figure, h.held+h.contained)
 		return h == harm{}, nil
 	}

@@ -13,14 +13,15 @@ import (
 // ordeal is what an outsider without a password does to one innocent: he writes to her, as anybody, and the servers of
 // his own domains answer her answers as he likes.
 //
-// She answers at home, at most two mails of strangers a day and to at most ten addresses each. Beside that she writes to
+// She answers at home (or, where that is asked, from the journey too), at most two mails of strangers a day and to at most ten addresses each. Beside that she writes to
 // people she knows: three mails a day from home or the office, and on one day two from a journey abroad.
 type ordeal struct {
-	victim int
-	lures  []lure
-	flood  int           // strangers a day in whose name he writes to her
-	floods int           // for so many days, up to the journey
-	trip   time.Duration // from Monday 08:00 to the first mail from the journey
+	victim  int
+	lures   []lure
+	flood   int           // strangers a day in whose name he writes to her
+	floods  int           // for so many days, up to the journey
+	journey bool          // she answers from the journey too
+	trip    time.Duration // from Monday 08:00 to the first mail from the journey
 }
 
 // lure is a mail that she answers.
@@ -151,20 +152,28 @@ func (p *person) happens(at guard.Time, i int, from place) happening {
 	}}
 }
 
+// answered is when she answers a lure: from the journey only if she does that at all.
+func (o *ordeal) answered(first guard.Time, l lure) guard.Time {
+	if o.journey && l.before < 3*time.Hour {
+		return first.Add(time.Minute + l.before/10)
+	}
+	return first.Add(-l.before)
+}
+
 // outsider is what he sends, and her answers.
 func (o *ordeal) outsider(s *site) []happening {
 	var all []happening
 	first := s.start.Add(o.trip)
 	answered := map[int64]int{}
 	for i, l := range o.lures {
-		at := first.Add(-l.before)
+		at := o.answered(first, l)
 		day := int64(at.Sub(begin) / (24 * time.Hour))
 		if at.Sub(s.start) < time.Hour || answered[day] >= answersADay {
 			continue
 		}
 		answered[day]++
 		all = append(all, happening{at.Add(-30 * time.Minute), 2000 + i, func(n *innocent) { n.inbound(l.sender(n, i), n.p.address(), at.Add(-30*time.Minute)) }})
-		all = append(all, happening{at, 3000 + i, func(n *innocent) { n.reply(&l, i, at) }})
+		all = append(all, happening{at, 3000 + i, func(n *innocent) { n.reply(&l, i, at, at > first) }})
 	}
 	for i := range o.flood * o.floods {
 		at := first.Add(-days(1 + i/o.flood)).Add(time.Duration(i%o.flood) * time.Second)
@@ -190,8 +199,12 @@ func (l *lure) address(i, k int) string {
 	return fmt.Sprintf("a%d.%d@his%d.example", i, k, k%max(l.domains, 1))
 }
 
-// reply is her answer from home, to all addresses that he named.
-func (n *innocent) reply(l *lure, i int, at guard.Time) {
+// reply is her answer, to all addresses that he named.
+func (n *innocent) reply(l *lure, i int, at guard.Time, abroad bool) {
+	from := n.p.home
+	if abroad {
+		from = foreignPlace(50)
+	}
 	var to []string
 	for k := range l.addresses {
 		to = append(to, l.address(i, k))
@@ -200,7 +213,7 @@ func (n *innocent) reply(l *lure, i int, at guard.Time) {
 	if !l.same {
 		text = uint64(i+7) * 0x9e3779b97f4a7c15
 	}
-	n.submit(n.p.mail(n.p.home, to, text, at), &sent{account: n.p.name, to: to, refused: l.refused})
+	n.submit(n.p.mail(from, to, text, at), &sent{account: n.p.name, to: to, refused: l.refused})
 }
 
 func drawOrdeal(rng *rand.Rand, s *site) ordeal {
@@ -243,25 +256,29 @@ func (o *ordeal) mutated(rng *rand.Rand, s *site) ordeal {
 	return d
 }
 
+// size is how much an ordeal takes.
+func (o *ordeal) size() int { return 10*len(o.lures) + o.flood*o.floods }
+
 // searchOutsider looks for the ordeal that does most harm, by hill climbing with restarts.
-func (s *site) searchOutsider(seed uint64, until time.Time) (ordeal, harm, int) {
+func (s *site) searchOutsider(seed uint64, until time.Time, journey bool) (ordeal, harm, int) {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	var best, here ordeal
 	var worst, now harm
 	tried := 0
 	for stale := 100; time.Now().Before(until); tried++ {
 		o := here.mutatedOrNew(rng, s, stale >= 100)
+		o.journey = journey
 		h := s.suffer(&o)
 		switch {
 		case stale >= 100 || h.worse(now):
 			here, now, stale = o, h, 0
-		case now.worse(h) || len(o.lures) > len(here.lures):
+		case now.worse(h) || o.size() > here.size():
 			stale++
 		default:
 			here = o
 			stale++
 		}
-		if h.worse(worst) || tried == 0 || h == worst && len(o.lures) < len(best.lures) {
+		if h.worse(worst) || tried == 0 || h == worst && o.size() < best.size() {
 			best, worst = o, h
 		}
 	}
@@ -290,7 +307,11 @@ func (o *ordeal) words(s *site, h harm) string {
 		if l.refused != "" {
 			answer = "his servers answer " + l.refused
 		}
-		said += fmt.Sprintf(", %s before the journey to %d addresses in %d domains (%s)", spanWords(l.before), l.addresses, min(l.domains, l.addresses), answer)
+		when := spanWords(l.before) + " before the journey"
+		if o.journey && l.before < 3*time.Hour {
+			when = "from the journey"
+		}
+		said += fmt.Sprintf(", %s to %d addresses in %d domains (%s)", when, l.addresses, min(l.domains, l.addresses), answer)
 	}
 	if o.flood > 0 {
 		said += fmt.Sprintf("; %d strangers a day wrote to her for %d days", o.flood, o.floods)

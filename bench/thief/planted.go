@@ -88,7 +88,7 @@ func (p *plant) part(part string) error {
 	file, isFile := strings.CutPrefix(mark, "file ")
 	last := len(p.changes) - 1
 	switch {
-	case isFile && len(p.changes) < maxChanges:
+	case isFile:
 		p.changes = append(p.changes, change{file: strings.TrimSpace(file)})
 	case mark == "old" && last >= 0:
 		if p.changes[last].old != "" { // another place in the same file
@@ -99,7 +99,7 @@ func (p *plant) part(part string) error {
 	case mark == "new" && last >= 0:
 		p.changes[last].new = strings.TrimSuffix(body, "\n")
 	default:
-		return fmt.Errorf("%q is none of file NAME, old, new; or there are more than %d", mark, maxChanges)
+		return fmt.Errorf("%q is none of file NAME, old, new", mark)
 	}
 	return nil
 }
@@ -107,6 +107,9 @@ func (p *plant) part(part string) error {
 func (p *plant) complete() error {
 	if p.figure == "" || p.undoes == "" || len(p.changes) == 0 {
 		return fmt.Errorf("read planted weakness %s: it must say undoes:, finds: and a file", p.name)
+	}
+	if len(p.changes) > maxChanges {
+		return fmt.Errorf("read planted weakness %s: %d changes, at most %d are read", p.name, len(p.changes), maxChanges)
 	}
 	for _, c := range p.changes {
 		if c.old == "" || !filepath.IsLocal(c.file) {

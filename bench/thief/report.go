@@ -18,10 +18,11 @@ type bench struct {
 	over    []string       // figures over their goals
 	end     time.Time      // of the rows and the outsider
 	harm    harm
+	abroad  harm // when the innocent answers him from a journey too: it has no goal
 }
 
-// shares are how the time is divided between the rows and, last, the outsider.
-var shares = [...]int{5, 5, 5, 3, 1, 4}
+// shares are how the time is divided between the rows and, last, the two outsiders.
+var shares = [...]int{5, 5, 5, 3, 1, 4, 1}
 
 // until returns when the n-th share of the time is over.
 func (b *bench) until(n int) time.Time {
@@ -41,7 +42,7 @@ func (b *bench) rows() {
 			seeds = nil // other accounts
 		}
 		h := b.hunt(b.field, r, seeds)
-		h.run(b.until(i), 0, 0)
+		h.run(b.until(i))
 		h.simplify()
 		seeds = append(seeds, h.found()...)
 		b.tell(r, h)
@@ -87,11 +88,13 @@ func (b *bench) note(name string, n, goal int) {
 }
 
 func (b *bench) outsider() {
-	o, h, tried := b.field.site.searchOutsider(b.seed, b.until(len(rows)))
+	o, h, tried := b.field.site.searchOutsider(b.seed, b.until(len(rows)), false)
 	b.harm = h
 	b.note("outsider held", h.held, 0)
 	b.note("outsider contained", h.contained, 0)
 	fmt.Fprintf(b.w, "outsider: mail to an innocent, and answers to hers (%d tried)\n  %s\n", tried, o.words(b.field.site, h))
+	o, b.abroad, _ = b.field.site.searchOutsider(b.seed, b.until(len(rows)+1), true)
+	fmt.Fprintf(b.w, "  when she answers him from the journey too: %s\n", o.words(b.field.site, b.abroad))
 }
 
 // plants looks for the planted weaknesses, one after the other, and returns how many were found.
@@ -130,6 +133,7 @@ func (b *bench) report(found, planted int) bool {
 	fmt.Fprintf(b.w, "known_1d=%d known_10d=%d\n", f["known_1d"], f["known_10d"])
 	fmt.Fprintf(b.w, "undeclared_1d=%d\n", f["undeclared_1d"])
 	fmt.Fprintf(b.w, "foreign_30d=%d copied_30d=%d own_net_30d=%d known_30d=%d\n", f["foreign_30d"], f["copied_30d"], f["own_net_30d"], f["known_30d"])
+	fmt.Fprintf(b.w, "outsider_journey: held=%d contained=%d\n", b.abroad.held, b.abroad.contained)
 	fmt.Fprintf(b.w, "outsider: held=%d contained=%d\n", b.harm.held, b.harm.contained)
 	for _, line := range b.over {
 		fmt.Fprintf(b.w, "over: %s\n", line)

@@ -16,6 +16,7 @@ type hunt struct {
 	genes *genes
 	rng   *rand.Rand
 	herds [3]herd // by horizon
+	focus []int   // the horizons that campaigns are bred for, in turn
 	tried int
 }
 
@@ -59,6 +60,7 @@ func newHunt(f *field, r *row, seed uint64, seeds []campaign) *hunt {
 	}
 	h := &hunt{field: f, row: r, genes: newGenes(r, accounts), rng: rand.New(rand.NewPCG(seed, 3))}
 	h.genes.known = 3
+	h.focus = r.focus()
 	for len(seeds) > 0 {
 		n := min(len(seeds), batchSize)
 		h.fold(seeds[:n])
@@ -67,12 +69,17 @@ func newHunt(f *field, r *row, seed uint64, seeds []campaign) *hunt {
 	return h
 }
 
-// run searches until the time is over, or a horizon's figure is over enough (0: never enough).
-func (h *hunt) run(until time.Time, horizon, enough int) {
+// run searches until the time is over.
+func (h *hunt) run(until time.Time) {
 	for time.Now().Before(until) {
-		if enough > 0 && h.best(horizon).figure(horizon) > enough {
-			return
-		}
+		h.batch()
+	}
+}
+
+// only searches for one horizon's figure, until it is more than enough (0: never enough) or the time is over.
+func (h *hunt) only(until time.Time, horizon, enough int) {
+	h.focus = []int{horizon}
+	for time.Now().Before(until) && (enough == 0 || h.best(horizon).figure(horizon) <= enough) {
 		h.batch()
 	}
 }
@@ -81,13 +88,27 @@ func (h *hunt) run(until time.Time, horizon, enough int) {
 func (h *hunt) batch() {
 	batch := make([]campaign, batchSize)
 	for i := range batch {
-		batch[i] = h.breed(&h.herds[i%len(h.herds)], i%len(h.herds))
+		batch[i] = h.breed(h.focus[i%len(h.focus)])
 	}
 	h.fold(batch)
 }
 
-// breed makes a campaign: a new one, or one of a herd's, changed, perhaps with a part of another.
-func (h *hunt) breed(d *herd, horizon int) campaign {
+// focus returns the horizons that count: those with a goal more than the others.
+func (r *row) focus() []int {
+	var all []int
+	for range 3 {
+		for k := range horizons {
+			if r.goals[k] != noGoal {
+				all = append(all, k)
+			}
+		}
+	}
+	return append(all, len(horizons)-1)
+}
+
+// breed makes a campaign for a horizon: a new one, or one of its herd's, changed, perhaps with a part of another.
+func (h *hunt) breed(horizon int) campaign {
+	d := &h.herds[horizon]
 	switch n := h.rng.IntN(20); {
 	case n == 0 || len(d.elites) == 0:
 		return h.genes.campaign(h.rng)

@@ -118,7 +118,11 @@ func spanWords(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%d days", d/(24*time.Hour))
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Second).String(), "0s"), "0m")
+	said := d.Round(time.Second).String()
+	if d >= time.Minute {
+		said = strings.Replace(said, "m0s", "m", 1)
+	}
+	return strings.Replace(said, "h0m", "h", 1)
 }
 
 func (t tally) words() string {
