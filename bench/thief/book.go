@@ -20,6 +20,8 @@ func openings(r *row) []campaign {
 		of(with(spree, contacts, 5)), of(from(spree, anywhere)), of(from(drip, anywhere)),
 		// mailboxes of his own become known from one source, then another one earns trust with them
 		of(from(trust, close), late(trust, 11), late(trust, 1), late(trust, 10), spree),
+		// colleagues know everybody; and patience, until a source is old
+		of(with(friends, staff, 1), spree), of(slow(friends, 1), spree), of(slow(with(friends, contacts, 3), 2), from(spree, anywhere)),
 		// he waits between, and washes himself with mail to people it knows
 		of(spree, late(friends, 1)), of(with(friends, own, 1), drip),
 		// from near, then from far: what is counted apart adds up
@@ -56,3 +58,6 @@ func from(m move, w way) move { m.from = w; return m }
 func late(m move, after int) move { m.wait = days(after); return m }
 
 func short(m move) move { m.text = noText; return m }
+
+// slow is twelve mails so many days apart.
+func slow(m move, every int) move { m.gap, m.count = days(every), 12; return m }

@@ -105,7 +105,7 @@ func (o *options) one(w io.Writer, f *field) (bool, error) {
 	if name == "outsider" {
 		ordeal, h, _ := f.site.searchOutsider(o.seed, until, false)
 		fmt.Fprintf(w, "%s\n%s=%d\n", ordeal.words(f.site, h), o.figure, h.held+h.contained)
-		return h == harm{}, nil
+		return h.none(), nil
 	}
 	return false, fmt.Errorf("search for %q: there is no such figure; try foreign_10d, or outsider", o.figure)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -51,10 +52,14 @@ type harm struct {
 	held      int // ordinary mails held for a person
 	contained int // accounts that were suspicious or stopped
 	why       string
+	score     guard.Points // the highest of an ordinary mail: how near it was
 }
 
+// none says that nobody was harmed, however near it was.
+func (h harm) none() bool { return h.held == 0 && h.contained == 0 }
+
 func (h harm) worse(g harm) bool {
-	return h.contained > g.contained || h.contained == g.contained && h.held > g.held
+	return cmp.Or(cmp.Compare(h.contained, g.contained), cmp.Compare(h.held, g.held), cmp.Compare(h.score, g.score)) > 0
 }
 
 // happening is one thing of an ordeal.
@@ -77,12 +82,13 @@ type innocent struct {
 	site      *site
 	plain     []plain // her ordinary ones, the same in both worlds
 	suspected bool
+	score     guard.Points // the highest of her ordinary mails
 }
 
 // suffer plays an ordeal in two copies of the site, one of them without the outsider.
 func (s *site) suffer(o *ordeal) harm {
 	with, without := s.innocent(o, true), s.innocent(o, false)
-	var h harm
+	h := harm{score: with.score}
 	for i, m := range with.plain {
 		if !m.mail.left && without.plain[i].mail.left {
 			h.held++
@@ -147,7 +153,10 @@ func (p *person) happens(at guard.Time, i int, from place) happening {
 	to := p.contacts[i%len(p.contacts)]
 	return happening{at, i, func(n *innocent) {
 		m := &sent{account: p.name, to: []string{to}}
-		v := n.submit(p.mail(from, m.to, uint64(i+1)*0x9e3779b97f4a7c15, at), m)
+		t := p.mail(from, m.to, uint64(i+1)*0x9e3779b97f4a7c15, at)
+		n.until(at)
+		n.score = max(n.score, guard.Explain(n.state, t).Score)
+		v := n.submit(t, m)
 		n.plain = append(n.plain, plain{v.Why, m})
 	}}
 }
@@ -282,7 +291,24 @@ func (s *site) searchOutsider(seed uint64, until time.Time, journey bool) (ordea
 			best, worst = o, h
 		}
 	}
+	best, worst = s.simplified(best, worst)
 	return best, worst, tried
+}
+
+// simplified takes out of an ordeal what it does not need: people read it.
+func (s *site) simplified(o ordeal, h harm) (ordeal, harm) {
+	for i := len(o.lures); i >= 0; i-- {
+		less := o
+		if i == len(o.lures) {
+			less.flood = 0
+		} else if len(o.lures) > 1 {
+			less.lures = slices.Delete(slices.Clone(o.lures), i, i+1)
+		}
+		if g := s.suffer(&less); g.contained >= h.contained && g.held >= h.held {
+			o, h = less, g
+		}
+	}
+	return o, h
 }
 
 func (o *ordeal) mutatedOrNew(rng *rand.Rand, s *site, anew bool) ordeal {
@@ -294,8 +320,8 @@ func (o *ordeal) mutatedOrNew(rng *rand.Rand, s *site, anew bool) ordeal {
 
 // words say what the outsider did, in one sentence.
 func (o *ordeal) words(s *site, h harm) string {
-	if h == (harm{}) {
-		return "nothing that he tried had a person look at mail of an innocent"
+	if h.none() {
+		return fmt.Sprintf("nothing that he tried had a person look at mail of an innocent; the nearest was a score of %s", h.score)
 	}
 	said := fmt.Sprintf("%s answered %d mails of his", s.people[o.victim].name, len(o.lures))
 	for i, l := range o.lures {

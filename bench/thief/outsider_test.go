@@ -11,7 +11,7 @@ func TestWithoutAnOutsiderNobodyIsHarmed(t *testing.T) {
 	s := aField().site
 	for trip := range 10 {
 		o := ordeal{victim: 6 + trip, trip: days(2+trip) + 3*time.Hour}
-		if h := s.suffer(&o); h != (harm{}) {
+		if h := s.suffer(&o); !h.none() {
 			t.Errorf("a journey on day %d: %+v is laid to somebody who did nothing", 2+trip, h)
 		}
 	}
