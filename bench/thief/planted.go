@@ -77,7 +77,7 @@ func (p *plant) headLine(line string) error {
 		}
 		p.figure, p.bound = figure, n
 	default:
-		return fmt.Errorf("%q is none of undoes:, finds:", line)
+		return fmt.Errorf("%q is neither an undoes: nor a finds: line", line)
 	}
 	return nil
 }

@@ -65,6 +65,18 @@ func TestAPlantThatSaysTooLittleIsAnError(t *testing.T) {
 	}
 }
 
+func TestAPlantProvesNothingWhereTheCodeIsWeakWithoutIt(t *testing.T) {
+	p := plant{bound: 20}
+	for _, c := range []struct {
+		with, without int
+		found         bool
+	}{{21, 20, true}, {20, 6, false}, {40, 21, false}, {21, 0, true}} {
+		if said := p.verdict(c.with, c.without); (said == plantFound) != c.found {
+			t.Errorf("%d with it and %d without, bound 20: %s", c.with, c.without, said)
+		}
+	}
+}
+
 func FuzzParsePlant(f *testing.F) {
 	f.Add(aPlant)
 	f.Add(aPlant + strings.Repeat("--- old\na\n--- new\nb\n", 2*maxChanges))

@@ -114,14 +114,27 @@ func (b *bench) plants(all []plant, end time.Time) (int, error) {
 		if err != nil {
 			return found, err
 		}
-		said := "not found"
-		if n > p.bound {
+		said := p.verdict(n, b.figures[p.figure])
+		if said == plantFound {
 			found++
-			said = "found"
 		}
 		fmt.Fprintf(b.w, "planted %s (%s): %s=%d, more than %d was to be found: %s\n", p.name, p.undoes, p.figure, n, p.bound, said)
 	}
 	return found, nil
+}
+
+const plantFound = "found"
+
+// verdict says whether a figure shows that the weakness was found: more than the bound, which the code without the
+// weakness does not exceed.
+func (p *plant) verdict(with, without int) string {
+	switch {
+	case without > p.bound:
+		return fmt.Sprintf("proves nothing, for without it %d are found", without)
+	case with > p.bound:
+		return plantFound
+	}
+	return "not found"
 }
 
 // plantAtLeast is what a plant gets even if the time is over: else a slow machine finds none.

@@ -126,9 +126,7 @@ func (h *hunt) joined(a, b *campaign) campaign {
 	c := a.clone()
 	c.moves = append(c.moves[:1+h.rng.IntN(len(c.moves))], b.moves[h.rng.IntN(len(b.moves)):]...)
 	c.moves = c.moves[:min(len(c.moves), maxMoves)]
-	for _, n := range b.accounts[:min(len(b.accounts), h.rng.IntN(3))] {
-		c.accounts = append(c.accounts, n)
-	}
+	c.accounts = append(c.accounts, b.accounts[:min(len(b.accounts), h.rng.IntN(3))]...)
 	c.tidy()
 	return c
 }
