@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./internal/dnsbl ./internal/follow ./test/...
 
-.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect
+.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief
 
 build: build/postward
 
@@ -78,3 +78,8 @@ bench-check: # a domain on all lists; with DOMAINS=data.json many domains (see b
 # The guard on a sending trace (see bench/detect for its form).
 bench-detect:
 	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir"; exit 2; }; $(GO) run ./bench/detect -study -trace $(TRACE)
+
+# A thief who has read the source: what a search over whole campaigns gets out, beside what he may (see bench/thief).
+THIEFTIME ?= 60s
+bench-thief:
+	@$(GO) build -o build/bench-thief ./bench/thief && build/bench-thief -time $(THIEFTIME)
