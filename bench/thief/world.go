@@ -164,7 +164,7 @@ func (w *world) inbound(from, to string, now guard.Time) {
 	if guard.Judge(w.state, t).Action != guard.Accept {
 		return
 	}
-	events := guard.Heard(w.state, t)
+	events := guard.Written(w.state, t)
 	for i := range events {
 		w.apply(&events[i])
 	}
