@@ -1,9 +1,9 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 
 	"postward/internal/ctl"
 	"postward/internal/guard"
@@ -24,43 +24,28 @@ func checkListing(l *guard.Listing) error {
 		return &ctl.Problem{What: fmt.Sprintf("a budget of %d recipients a day", l.Budget), Hint: "a number from 0 to 1000000"}
 	}
 	for i, a := range l.Addresses {
-		l.Addresses[i] = message.Canonical(a)
-		if !isPattern(l.Addresses[i]) {
-			return &ctl.Problem{What: fmt.Sprintf("%q is not an address", a), Hint: "name@domain, *@domain or *"}
+		pattern, err := readPattern(a)
+		if err != nil {
+			return &ctl.Problem{What: fmt.Sprintf("%q is not an address: %v", a, err), Hint: "name@domain, *@domain or *"}
 		}
+		l.Addresses[i] = pattern
 	}
 	return nil
 }
 
-// isPattern reports whether the guard can find an address by this: any other would match no mail, and nobody be told.
-func isPattern(a string) bool {
-	if a == "*" {
-		return true
+// readPattern brings a pattern into the form in which the guard compares it with addresses: any other would match no mail,
+// and nobody be told.
+func readPattern(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if !strings.HasPrefix(s, "<") {
+		s = "<" + s + ">"
 	}
-	at := strings.LastIndexByte(a, '@')
-	return at > 0 && (a[:at] == "*" || isLocalPart(a[:at])) && isDomain(a[at+1:])
-}
-
-// isLocalPart is wider than RFC 5321: two dots in a row are not allowed, and used.
-func isLocalPart(s string) bool {
-	if len(s) > 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		return true
+	a, err := message.Path(s)
+	if err != nil {
+		return "", err
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"(),:;<>@[\]*`, r) })
-}
-
-func isDomain(s string) bool {
-	if strings.HasPrefix(s, "[") {
-		return len(s) > 2 && strings.HasSuffix(s, "]")
+	if local := strings.TrimSuffix(a, "@"+message.DomainOf(a)); a != "*" && (local == a || local != "*" && strings.Contains(local, "*")) {
+		return "", errors.New("it is neither a whole address nor a whole domain")
 	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || strings.ContainsFunc(label, notInLabel) {
-			return false
-		}
-	}
-	return true
-}
-
-func notInLabel(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
+	return a, nil
 }
