@@ -257,7 +257,7 @@ func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Serve
 	limits.Sessions = d.config.Milter.MaxSessions
 	return &milter.Server{
 		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
-		Mail: d.judgeMail, End: d.judgeEnd, Unanswered: d.unanswered,
+		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, Unanswered: d.unanswered,
 	}
 }
 
