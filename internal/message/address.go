@@ -19,6 +19,9 @@ import (
 // 255 for the domain. A longer one is refused, and never cut: cut at any place, two of them would be one.
 const MaxAddress = 512
 
+// Unreadable is the domain of what cannot be read as an address; see Canonical.
+const Unreadable = "unreadable.invalid"
+
 // Why an address cannot be read.
 var (
 	errLong      = fmt.Errorf("it is longer than %d octets", MaxAddress)
@@ -76,7 +79,7 @@ func Path(s string) (string, error) {
 }
 
 // Canonical is Address, or Path for what stands in angle brackets, for what must be kept in any case: a log line, a
-// header field. What cannot be read is an address of its own, in the domain unreadable.invalid: some of its text, and a
+// header field. What cannot be read is an address of its own, in the domain Unreadable: some of its text, and a
 // digest of all of it.
 func Canonical(s string) string {
 	read, s := Address, strings.TrimSpace(s)
@@ -266,7 +269,7 @@ func standIn(s string) string {
 		}
 		shown.WriteRune(unicode.ToLower(r))
 	}
-	return `"` + shown.String() + " " + hex.EncodeToString(sum[:16]) + `"@unreadable.invalid`
+	return `"` + shown.String() + " " + hex.EncodeToString(sum[:16]) + `"@` + Unreadable
 }
 
 func ascii(s string) bool {
