@@ -1,8 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"postward/internal/ctl"
@@ -48,4 +51,40 @@ func readPattern(s string) (string, error) {
 		return "", errors.New("it is neither a whole address nor a whole domain")
 	}
 	return a, nil
+}
+
+// canonical brings what was learned of an account into the form in which names and addresses are compared: who wrote it
+// down may have been an older postward.
+func canonical(e *guard.Event) {
+	e.Account = message.Account(e.Account)
+	if e.Listing == nil {
+		return
+	}
+	for i, a := range e.Listing.Addresses {
+		e.Listing.Addresses[i] = message.Canonical(a)
+	}
+}
+
+// rewriteListings brings the addresses of the list into the form in which they are compared today. An older postward left
+// U-labels and some quotes as they were: such an account would be refused with its own address.
+func (d *Daemon) rewriteListings(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		a := d.state.Account(name)
+		for kind, l := range map[guard.Kind]*guard.Listing{guard.KindAllowed: a.Listing, guard.KindLearned: a.Learned} {
+			if l == nil || l.Denied {
+				continue
+			}
+			e := &guard.Event{Kind: kind, At: now(), Account: name, Listing: new(guard.Listing)}
+			*e.Listing = *l
+			e.Listing.Addresses = slices.Clone(l.Addresses)
+			if canonical(e); e.Account == name && slices.Equal(e.Listing.Addresses, l.Addresses) {
+				continue
+			}
+			e.Key = fmt.Sprintf("canonical:%s:%s:%d", kind, name, d.started)
+			if err := d.recordAndWait(ctx, e); err != nil {
+				return fmt.Errorf("rewrite the addresses of %s: %w", name, err)
+			}
+		}
+	}
+	return nil
 }

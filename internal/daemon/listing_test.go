@@ -3,6 +3,7 @@ package daemon
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,5 +100,37 @@ func TestOnlyWhoIsInLogsCountsAsSeenThere(t *testing.T) {
 	}
 	if s := d.status(); s.Accounts != 2 || s.Learned != 1 {
 		t.Errorf("%d known, %d seen in old logs", s.Accounts, s.Learned)
+	}
+}
+
+// TestAnAddressListedByAnOlderPostwardIsStillItsOwn: its journal has U-labels, and names as they were logged.
+func TestAnAddressListedByAnOlderPostwardIsStillItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	d := begin(t, dir)
+	for account, address := range map[string]string{"anna": "anna@b\u00fccher.example", "bert@b\u00fccher.example": "bert@b\u00fccher.example"} {
+		e := &guard.Event{Key: "allow:" + account, Kind: guard.KindAllowed, At: now(), Account: account, Listing: &guard.Listing{Addresses: []string{address}, Class: guard.Newsletter, Budget: 7}}
+		if err := d.recordAndWait(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end(t, d)
+	d = begin(t, dir)
+	defer end(t, d)
+	for account, address := range map[string]string{"anna": "anna@xn--bcher-kva.example", "bert@xn--bcher-kva.example": "bert@xn--bcher-kva.example"} {
+		a := d.state.Account(account)
+		if a == nil || a.Listing == nil || !slices.Equal(a.Listing.Addresses, []string{address}) || a.Listing.Class != guard.Newsletter || a.Listing.Budget != 7 {
+			t.Errorf("%s: %+v", account, a)
+		}
+	}
+}
+
+func TestWhatIsLearnedMeetsWhatIsJudged(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	e := guard.Event{Key: "learned:anna", Kind: guard.KindLearned, Account: "Anna@Example.org", Listing: &guard.Listing{Messages: 3, Addresses: []string{`"Anna"@Example.org.`, "*@B\u00fccher.example"}}}
+	must(t, d, "account/learn", ctl.LearnRequest{Events: []guard.Event{e}})
+	a := d.state.Account("anna@example.org")
+	if a == nil || !slices.Equal(a.Learned.Addresses, []string{"anna@example.org", "*@xn--bcher-kva.example"}) {
+		t.Errorf("%+v", a)
 	}
 }

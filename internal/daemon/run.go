@@ -129,6 +129,9 @@ func (d *Daemon) restore(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := d.rewriteListings(ctx); err != nil {
+		return err
+	}
 	for _, f := range d.state.Effects() { // decided before the crash, perhaps not done
 		d.offer(work{effect: *f})
 	}
@@ -170,6 +173,7 @@ func (d *Daemon) learn(f io.Reader) (n int, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Kind != guard.KindLearned || e.Account == "" {
 			return n, fmt.Errorf("line %d is not what was learned of an account", n+1)
 		}
+		canonical(&e)
 		if _, err := d.record(&e); err != nil {
 			return n, err
 		}
