@@ -28,7 +28,7 @@ var arrows = map[string]string{
 	"internal/postfix":     "maillog",
 	"internal/notify":      "",
 	"internal/store":       "guard",
-	"internal/config":      "guard",
+	"internal/config":      "guard message",
 	"internal/warden":      "postfix",
 	"internal/ctl":         "guard sock",
 	"internal/daemon":      "config ctl dns dnsbl follow guard maillog message milter netinfo notify postfix sock standing store warden",
