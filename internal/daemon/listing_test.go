@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -132,5 +134,22 @@ func TestWhatIsLearnedMeetsWhatIsJudged(t *testing.T) {
 	a := d.state.Account("anna@example.org")
 	if a == nil || !slices.Equal(a.Learned.Addresses, []string{"anna@example.org", "*@xn--bcher-kva.example"}) {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestPostfixsDelimiterIsInThePolicy: also when Postfix cannot say it any more.
+func TestPostfixsDelimiterIsInThePolicy(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for i, c := range []struct {
+		says string
+		err  error
+		want string
+	}{{"+-", nil, "+-"}, {"", errors.New("no postconf"), "+-"}, {"", nil, ""}} {
+		if got := d.policy(t.Context(), func(context.Context) (string, error) { return c.says, c.err }); got.Delimiter != c.want {
+			t.Errorf("Postfix says %q, %v: %q", c.says, c.err, got.Delimiter)
+		} else if err := d.recordAndWait(t.Context(), &guard.Event{Key: fmt.Sprint("policy:", i), Kind: guard.KindPolicy, At: now(), Policy: got}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

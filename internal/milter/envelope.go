@@ -18,7 +18,8 @@ import (
 // (user%domain@here, domain!user@here). What it made of it is in {mail_addr} and {rcpt_addr} (MILTER_README), in lower
 // case, quoted where it must be. Seen on Postfix 3.7:
 //
-//   - {rcpt_addr} is where the mail goes, in every case;
+//   - {rcpt_addr} is where the mail goes, in every case; of mail from sendmail(1), which cleanup(8) tells of, a route of
+//     this host is still in it: such a recipient counts under a name of its own, and never under another one's;
 //   - {mail_addr} has the routes taken out too, and the reverse-path that leaves has not: anna%example.org@here is
 //     anna@example.org to the macro. So it is believed where the argument says the same;
 //   - both have their case folded as Unicode does it: faß.example is fass.example, which is another domain.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"postward/internal/guard"
 	"postward/internal/message"
 	"postward/internal/milter"
+	"postward/internal/store"
 	"postward/test/rig"
 )
 
@@ -84,6 +86,25 @@ func TestTheTransactionNamesWhomPostfixNames(t *testing.T) {
 	}
 }
 
+// TestTheTransactionOfMailInjectedHereNamesWhomPostfixNames: sendmail(1) and cleanup(8) complete what they are given.
+// A route through this host (bob%example.net@example.org) is not taken out before qmgr(8) does it, and has a name of its own.
+func TestTheTransactionOfMailInjectedHereNamesWhomPostfixNames(t *testing.T) {
+	site, heard := listened(t, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for _, c := range [][2]string{
+		{"anna", "bob"}, {"Anna@Example.org.", "Bob@Example.net."}, {"", "bob@example.net"}, {`"an na"@example.org`, `"b b"@example.net`}, {"anna%bank.test@example.org", "bob%example.net"},
+		{"anna%bank.test", "bob%x.test@example.net"}, {"bank.test!anna", "example.net!bob"}, {"anna@b\u00fccher.test", "bob@B\u00dcCHER.test"}, {"Anna Smith <anna@example.org>", "Bob <bob@example.net>"},
+		{"anna (x)", "bob@example.net (y)"}, {"anna@fa\u00df.test", "bob@fa\u00df.test"},
+	} {
+		if err := site.Postfix.SendMail("nobody", c[0], []byte("From: anna@example.org\r\nSubject: hello\r\n\r\nhello\r\n"), c[1]); err != nil {
+			t.Logf("%q to %q: %v", c[0], c[1], err)
+			continue
+		}
+		arrivedAsJudged(ctx, t, site, heard, fmt.Sprintf("sendmail -f %s %s", c[0], c[1]))
+	}
+}
+
 // sameAtSink says one mail, and holds what arrives against what was judged.
 func sameAtSink(ctx context.Context, t *testing.T, site *rig.Site, heard <-chan *guard.Transaction, from, to string, utf8 bool) {
 	t.Helper()
@@ -102,13 +123,24 @@ func sameAtSink(ctx context.Context, t *testing.T, site *rig.Site, heard <-chan 
 			return
 		}
 	}
-	judged, before := <-heard, site.Sink.Len()
+	arrivedAsJudged(ctx, t, site, heard, what)
+}
+
+// arrivedAsJudged holds the next mail that arrives against what was judged.
+func arrivedAsJudged(ctx context.Context, t *testing.T, site *rig.Site, heard <-chan *guard.Transaction, what string) {
+	t.Helper()
+	var judged *guard.Transaction
+	select {
+	case judged = <-heard:
+	case <-ctx.Done():
+		t.Fatalf("%s: not judged\n%s", what, site.Postfix.LogTail(5))
+	}
 	if err := site.Sink.WaitLen(ctx, 1); err != nil {
 		t.Fatalf("%s: %v\n%s", what, err, site.Postfix.LogTail(5))
 	}
 	d := site.Sink.Deliveries()[0]
 	site.Sink.Forget()
-	if before > 1 || asSunk(d.From) != judged.ReversePath {
+	if asSunk(d.From) != judged.ReversePath {
 		t.Errorf("%s: left as %q, judged as %q", what, d.From, judged.ReversePath)
 	}
 	if len(d.To) != 1 || len(judged.Recipients) != 1 || asSunk(d.To[0]) != judged.Recipients[0] {
@@ -151,5 +183,33 @@ func TestACommentHidesNoRecipient(t *testing.T) {
 	}
 	if f.Sink.Len() != 0 {
 		t.Errorf("%d mails left", f.Sink.Len())
+	}
+}
+
+// TestPostwardAsksPostfixForItsDelimiter when it starts.
+func TestPostwardAsksPostfixForItsDelimiter(t *testing.T) {
+	f := attachedTo(t, rig.PostfixConfig{Main: map[string]string{"recipient_delimiter": "+-"}}, rig.PostwardConfig{Mode: "enforce"})
+	f.do(t, "account", "allow", "anna")
+	if err := f.Postward.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(f.ctx, filepath.Join(f.StateDir, "postward.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rows, upTo, err := s.Load(f.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := guard.Restore(rows)
+	for r, err := range s.Tail(f.ctx, upTo) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard.Apply(state, r.Event)
+	}
+	if d := state.Policy().Delimiter; d != "+-" {
+		t.Errorf("the guard holds %q", d)
 	}
 }
