@@ -104,7 +104,7 @@ func Domain(s string) (string, error) {
 // DomainOf returns the domain of an address that Address returned; empty if it has none.
 func DomainOf(address string) string {
 	at := strings.LastIndexByte(address, '@')
-	if at < 0 {
+	if at < 0 || strings.HasSuffix(address, `"`) { // a quoted local part alone
 		return ""
 	}
 	return address[at+1:]

@@ -97,6 +97,14 @@ func TestAccountIsEqualToItsAddress(t *testing.T) {
 	}
 }
 
+func TestTheDomainOfAnAddressIsNotInItsQuotes(t *testing.T) {
+	for address, want := range map[string]string{"anna@x.test": "x.test", `"a@b"@x.test`: "x.test", `"a@b"`: "", "anna": "", "": ""} {
+		if got := DomainOf(address); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestAnOrdinaryAddressIsReadWithoutMemory(t *testing.T) {
 	for _, s := range []string{"anna.smith+shop@mail.example.org", `"an na"@example.org`[3:], "xn--anna@xn--bcher-kva.example"} {
 		if n := testing.AllocsPerRun(100, func() { Address(s) }); n > 0 {
