@@ -85,7 +85,7 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifie
 	}
 	err = daemon.Run(ctx, daemon.Parts{
 		Config: c, Warden: client, Notify: n, Where: where, Log: log, Version: version,
-		Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
+		Delimiter: delimiter(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
 		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
 	})
 	if cause := context.Cause(ctx); err == nil && errors.Is(cause, warden.ErrNoWarden) {
@@ -100,6 +100,13 @@ func networks(c *config.Config) (netinfo.DB, error) {
 		return netinfo.OpenMMDB(c.MMDB...)
 	}
 	return netinfo.Embedded(), nil
+}
+
+// delimiter asks Postfix which characters end a name in a local part.
+func delimiter(c *config.Config) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		return postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Get(ctx, "recipient_delimiter")
+	}
 }
 
 // mailOwner is the user that Postfix's smtpd and cleanup run as.

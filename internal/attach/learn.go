@@ -7,10 +7,10 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"postward/internal/guard"
+	"postward/internal/message"
 )
 
 // Limits of what is learned.
@@ -34,8 +34,8 @@ type LearnOptions struct {
 
 // Row is one address that one account may use, or has used.
 type Row struct {
-	Account  string    `json:"account"` // login, in lower case; "local:USER"; "net:ADDRESS"
-	Address  string    `json:"address"` // exact or *@domain; empty: the null reverse-path, or nothing known
+	Account  string    `json:"account"` // login, as message.Account has it; "local:USER"; "net:ADDRESS"
+	Address  string    `json:"address"` // canonical, exact or *@domain; empty: the null reverse-path, or nothing known
 	Map      bool      `json:"map"`     // stands in smtpd_sender_login_maps
 	User     bool      `json:"user"`    // is a local user's own address
 	Messages int       `json:"messages"`
@@ -93,7 +93,7 @@ func LearnLogs(ctx context.Context, o LearnOptions) (*Learned, error) {
 
 // row returns the row of an account's address, made if there is room.
 func (l *Learned) row(account, address string) *Row {
-	address = strings.ToLower(address)
+	address = message.Canonical(address)
 	addresses := l.accounts[account]
 	if addresses == nil {
 		if len(l.accounts) >= maxAccounts || account == "" || len(account) > guard.MaxText {
@@ -165,8 +165,8 @@ func (l *Learned) finish() {
 		slices.SortFunc(rows, func(a, b *Row) int { return cmp.Or(b.Messages-a.Messages, cmp.Compare(a.Address, b.Address)) })
 		listed := 0
 		for _, r := range rows {
-			domain := r.Address[strings.LastIndexByte(r.Address, '@')+1:]
-			r.Proposed = r.Address != "" && listed < maxListed && (r.Map || r.User || l.ours[domain] || r.proper())
+			domain := message.DomainOf(r.Address)
+			r.Proposed = r.Address != "" && domain != message.Unreadable && listed < maxListed && (r.Map || r.User || l.ours[domain] || r.proper())
 			if r.Proposed {
 				listed++
 			}

@@ -298,3 +298,22 @@ func TestAnotherInstancesMailIsNotTheAccounts(t *testing.T) {
 		t.Errorf("%+v", l.Rows)
 	}
 }
+
+// TestAnAddressIsLearnedOnceHoweverItIsWritten: and as an operator's pattern and a milter's envelope have it.
+func TestAnAddressIsLearnedOnceHoweverItIsWritten(t *testing.T) {
+	var text string
+	for i, from := range []string{"Anna@Example.org", `"anna"@example.org`, "anna@example.org."} {
+		text += mailLines(fmt.Sprintf("Dec 2%d 10:00:00", i), fmt.Sprintf("4A1B2C3D0%d", i), "Anna@B\u00fccher.example", from)
+	}
+	path := filepath.Join(t.TempDir(), "mail.log")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := LearnLogs(t.Context(), LearnOptions{Logs: []string{path}, Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Rows) != 1 || l.Rows[0].Address != "anna@example.org" || l.Rows[0].Messages != 3 || l.Rows[0].Account != "anna@xn--bcher-kva.example" {
+		t.Errorf("%+v", l.Rows)
+	}
+}

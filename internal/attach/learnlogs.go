@@ -161,7 +161,7 @@ func (r *logReader) wait(id, account string, client netip.Addr) {
 // filter hands back.
 func (r *logReader) client(l *maillog.Line) string {
 	if len(l.SASLUsername) > 0 {
-		return strings.ToLower(string(l.SASLUsername))
+		return message.Account(string(l.SASLUsername))
 	}
 	addr, err := netip.ParseAddr(string(l.Client.Addr))
 	if err != nil || l.Origin.Addr != nil || !r.learned.isOwn(addr) || (r.returned && addr.IsLoopback()) {

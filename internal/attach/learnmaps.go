@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"postward/internal/guard"
+	"postward/internal/message"
 )
 
 const (
@@ -71,7 +72,7 @@ func (l *Learned) senderMap(ctx context.Context, dir, name string) {
 	for _, e := range entries {
 		for _, login := range splitList(e[1]) {
 			for _, address := range l.addresses(e[0]) {
-				l.row(strings.ToLower(login), address).Map = true
+				l.row(message.Account(login), address).Map = true
 			}
 		}
 	}
@@ -91,7 +92,7 @@ func (l *Learned) addresses(key string) []string {
 func (l *Learned) atHome(name string) []string {
 	var all []string
 	for _, d := range l.Domains[:min(len(l.Domains), 16)] {
-		all = append(all, strings.ToLower(name)+"@"+d)
+		all = append(all, name+"@"+d)
 	}
 	return all
 }
@@ -133,7 +134,11 @@ func (l *Learned) domainList(ctx context.Context, h *Host, name string) []string
 	}
 	all = slices.DeleteFunc(all, func(d string) bool { return d == "" || strings.ContainsAny(d, "@ ") })
 	for i := range all {
-		all[i] = strings.ToLower(all[i])
+		if d, err := message.Domain(all[i]); err == nil {
+			all[i] = d
+		} else {
+			all[i] = strings.ToLower(all[i])
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -216,7 +221,7 @@ func (l *Learned) users(o LearnOptions) map[int64]string {
 }
 
 func (l *Learned) user(name string) {
-	account := strings.ToLower(name)
+	account := message.Account(name)
 	addresses := l.atHome(name)
 	for _, a := range addresses {
 		l.row(account, a).User = true

@@ -2,7 +2,8 @@
 // each key is for, and the shipped example is written from it. Reading is strict: an unknown key, a wrong type or a
 // value out of its range is an error, and all errors of a file are told at once, each with its line and the way out.
 //
-// The package is pure but for Load, which reads one file. It imports guard for the numbers of the decision.
+// The package is pure but for Load, which reads one file. It imports guard for the numbers of the decision, message for
+// the form of a domain.
 package config
 
 import (

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,4 +166,15 @@ func FuzzParse(f *testing.F) {
 		}
 		c.Diff()
 	})
+}
+
+// TestALocalDomainIsComparedAsTheEnvelopeHasIt: an envelope has A-labels in lower case.
+func TestALocalDomainIsComparedAsTheEnvelopeHasIt(t *testing.T) {
+	c, err := Parse("test", "[domains]\nlocal = [\"Example.ORG.\", \"b\u00fccher.example\"]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Policy().Domains; !slices.Equal(got, []string{"example.org", "xn--bcher-kva.example"}) {
+		t.Errorf("%q", got)
+	}
 }

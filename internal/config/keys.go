@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postward/internal/guard"
+	"postward/internal/message"
 )
 
 // key is one line of the file.
@@ -213,11 +214,18 @@ func mmdb(v any) error {
 	return nil
 }
 
+// domains checks them, and writes them as the guard compares them: as A-labels, in lower case.
 func domains(v any) error {
-	for _, d := range *v.(*[]string) {
+	all := *v.(*[]string)
+	for i, d := range all {
 		if d == "" || len(d) > 253 || strings.ContainsAny(d, "@ /\\\"<>") || !strings.Contains(d, ".") && d != "localhost" {
 			return fmt.Errorf("%q is no domain like example.org", d)
 		}
+		canonical, err := message.Domain(d)
+		if err != nil {
+			return fmt.Errorf("%q is no domain like example.org: %w", d, err)
+		}
+		all[i] = canonical
 	}
 	return nil
 }

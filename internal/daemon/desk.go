@@ -75,7 +75,7 @@ func (d *Daemon) accounts() []*guard.Account {
 func (d *Daemon) account(r ctl.Name) (any, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a := d.state.Account(strings.ToLower(r.Account))
+	a := d.state.Account(message.Account(r.Account))
 	if a == nil {
 		return nil, noAccount(r.Account)
 	}
@@ -90,6 +90,7 @@ func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Eve
 			return nil, &ctl.Problem{What: "only what old logs say of an account can be learned"}
 		}
 		e.Actor = actor
+		canonical(e)
 		if err := d.recordAndWait(ctx, e); err != nil {
 			return nil, err
 		}
@@ -115,7 +116,7 @@ func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) 
 func (d *Daemon) explain(r ctl.ExplainRequest) (any, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a := d.state.Account(strings.ToLower(r.Account))
+	a := d.state.Account(message.Account(r.Account))
 	if a == nil {
 		return nil, noAccount(r.Account)
 	}
@@ -157,7 +158,7 @@ func noAccount(name string) error {
 var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
 
 func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (any, error) {
-	name := strings.ToLower(strings.TrimSpace(r.Account))
+	name := message.Account(r.Account)
 	if name == "" || len(name) > guard.MaxText {
 		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
 	}

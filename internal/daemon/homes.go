@@ -5,6 +5,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 // maxHomes bounds the mails of which it is known where they are.
@@ -19,7 +20,7 @@ type homes map[string]home
 
 // learn notes where a mail is, from a line that has its reverse-path besides its queue ID.
 func (h homes) learn(m *guard.Mail, l *maillog.Line) {
-	if l.Kind != maillog.Active && l.Kind != maillog.MilterHold || m.ReversePath != string(l.From) {
+	if l.Kind != maillog.Active && l.Kind != maillog.MilterHold || m.ReversePath != message.Canonical(string(l.From)) {
 		return
 	}
 	at := h[m.ID]

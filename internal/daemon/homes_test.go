@@ -35,6 +35,7 @@ func TestLinesOfAnotherHostAreNotOurs(t *testing.T) {
 		removed bool
 	}{
 		"our own":                             {[]string{active, "mx1 postfix/qmgr[7]: ID: removed"}, true},
+		"our own, as its client wrote it":     {[]string{"mx1 postfix/qmgr[7]: ID: from=<Anna@Example.ORG>, size=1, nrcpt=1 (queue active)", "mx2 postfix/qmgr[7]: ID: removed"}, false},
 		"another host's":                      {[]string{active, "mx2 postfix/qmgr[7]: ID: removed"}, false},
 		"another instance's":                  {[]string{active, "mx1 postfix-out/qmgr[7]: ID: removed"}, false},
 		"the operator's at another instance":  {[]string{active, "mx1 postfix-out/postsuper[7]: ID: removed"}, false},
@@ -74,7 +75,7 @@ func TestADeliveryByATransportWithANameOfItsOwnIsOurs(t *testing.T) {
 
 // TestOnlyTheSameMailIsFollowedToANewID: the old one is used again, and another mail of it may be requeued.
 func TestOnlyTheSameMailIsFollowedToANewID(t *testing.T) {
-	for from, follows := range map[string]bool{"anna@example.org": true, "x@far.example": false, "": false} {
+	for from, follows := range map[string]bool{"anna@example.org": true, "Anna@Example.ORG": true, `"anna"@example.org`: true, "x@far.example": false, "": false} {
 		d := begin(t, t.TempDir())
 		m, tell := passedMail(t, d)
 		tell("mx1 postfix/pickup[7]: 4CCCC1: uid=106 from=<%s> orig_id=ID", from)

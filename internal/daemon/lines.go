@@ -164,7 +164,7 @@ func (d *Daemon) takeRequeued(l *maillog.Line) (*store.Ticket, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.OtherID))
-	if m == nil || m.ReversePath != string(l.From) || !d.homes.about(m, l) {
+	if m == nil || m.ReversePath != message.Canonical(string(l.From)) || !d.homes.about(m, l) {
 		return nil, nil
 	}
 	id := string(l.QueueID)

@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"unicode"
 
 	"postward/internal/ctl"
 	"postward/internal/guard"
@@ -24,43 +27,64 @@ func checkListing(l *guard.Listing) error {
 		return &ctl.Problem{What: fmt.Sprintf("a budget of %d recipients a day", l.Budget), Hint: "a number from 0 to 1000000"}
 	}
 	for i, a := range l.Addresses {
-		l.Addresses[i] = message.Canonical(a)
-		if !isPattern(l.Addresses[i]) {
-			return &ctl.Problem{What: fmt.Sprintf("%q is not an address", a), Hint: "name@domain, *@domain or *"}
+		pattern, err := readPattern(a)
+		if err != nil {
+			return &ctl.Problem{What: fmt.Sprintf("%q is not an address: %v", a, err), Hint: "name@domain, *@domain or *"}
 		}
+		l.Addresses[i] = pattern
 	}
 	return nil
 }
 
-// isPattern reports whether the guard can find an address by this: any other would match no mail, and nobody be told.
-func isPattern(a string) bool {
-	if a == "*" {
-		return true
+// readPattern brings a pattern into the form in which the guard compares it with addresses: any other would match no mail,
+// and nobody be told.
+func readPattern(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if !strings.HasPrefix(s, "<") {
+		s = "<" + s + ">"
 	}
-	at := strings.LastIndexByte(a, '@')
-	return at > 0 && (a[:at] == "*" || isLocalPart(a[:at])) && isDomain(a[at+1:])
+	a, err := message.Path(s)
+	if err != nil {
+		return "", err
+	}
+	if local := strings.TrimSuffix(a, "@"+message.DomainOf(a)); a != "*" && (local == a || local != "*" && strings.Contains(local, "*")) {
+		return "", errors.New("it is neither a whole address nor a whole domain")
+	}
+	return a, nil
 }
 
-// isLocalPart is wider than RFC 5321: two dots in a row are not allowed, and used.
-func isLocalPart(s string) bool {
-	if len(s) > 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		return true
+// canonical brings what was learned of an account into the form in which names and addresses are compared: who wrote it
+// down may have been an older postward.
+func canonical(e *guard.Event) {
+	e.Account = message.Account(e.Account)
+	if e.Listing == nil {
+		return
 	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"(),:;<>@[\]*`, r) })
+	for i, a := range e.Listing.Addresses {
+		e.Listing.Addresses[i] = message.Canonical(a)
+	}
 }
 
-func isDomain(s string) bool {
-	if strings.HasPrefix(s, "[") {
-		return len(s) > 2 && strings.HasSuffix(s, "]")
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || strings.ContainsFunc(label, notInLabel) {
-			return false
+// rewriteListings brings the addresses of the list into the form in which they are compared today. An older postward left
+// U-labels and some quotes as they were: such an account would be refused with its own address.
+func (d *Daemon) rewriteListings(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		a := d.state.Account(name)
+		for kind, l := range map[guard.Kind]*guard.Listing{guard.KindAllowed: a.Listing, guard.KindLearned: a.Learned} {
+			if l == nil || l.Denied {
+				continue
+			}
+			e := &guard.Event{Kind: kind, At: now(), Account: name, Listing: new(guard.Listing)}
+			*e.Listing = *l
+			e.Listing.Addresses = slices.Clone(l.Addresses)
+			if canonical(e); e.Account == name && slices.Equal(e.Listing.Addresses, l.Addresses) {
+				continue
+			}
+			e.Key = fmt.Sprintf("canonical:%s:%s:%d", kind, name, d.started)
+			if err := d.recordAndWait(ctx, e); err != nil {
+				return fmt.Errorf("rewrite the addresses of %s: %w", name, err)
+			}
 		}
 	}
-	return true
-}
-
-func notInLabel(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
+	return nil
 }

@@ -42,6 +42,8 @@ type Parts struct {
 	Where   netinfo.DB // may be nil: then no network and no country is known
 	Log     *slog.Logger
 	Version string
+	// Delimiter asks Postfix for its recipient_delimiter; nil: there is none. When it cannot say, the last one holds.
+	Delimiter func(context.Context) (string, error)
 	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
 	Peers []uint32
 	// Operators says whether a user may use the operator's socket; nil: root and postward's own.
@@ -104,14 +106,14 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{}, troubles: troubles{open: map[string]*trouble{}},
 	}
-	if err := d.restore(ctx); err != nil {
+	if err := d.restore(ctx, p.Delimiter); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return d, nil
 }
 
 // restore makes the State of the last checkpoint and the events since.
-func (d *Daemon) restore(ctx context.Context) error {
+func (d *Daemon) restore(ctx context.Context, delimiter func(context.Context) (string, error)) error {
 	rows, upTo, err := d.store.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("load the state: %w", err)
@@ -136,10 +138,13 @@ func (d *Daemon) restore(ctx context.Context) error {
 		d.since = 0
 	}
 	d.clockAtStart()
-	if want := d.config.Policy(); !reflect.DeepEqual(want, d.state.Policy()) {
+	if want := d.policy(ctx, delimiter); !reflect.DeepEqual(want, d.state.Policy()) {
 		if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("policy:%d", d.started), Kind: guard.KindPolicy, At: d.started, Policy: want}); err != nil {
 			return err
 		}
+	}
+	if err := d.rewriteListings(ctx); err != nil {
+		return err
 	}
 	for _, f := range d.state.Effects() { // decided before the crash, perhaps not done
 		d.offer(work{effect: *f})
@@ -152,6 +157,20 @@ func newSecret() guard.Secret {
 	var secret guard.Secret
 	rand.Read(secret[:]) // it does not fail: crypto/rand
 	return secret
+}
+
+// policy is what the configuration and Postfix say to the guard.
+func (d *Daemon) policy(ctx context.Context, delimiter func(context.Context) (string, error)) *guard.Policy {
+	p := d.config.Policy()
+	if delimiter == nil {
+		return p
+	}
+	var err error
+	if p.Delimiter, err = delimiter(ctx); err != nil {
+		p.Delimiter = d.state.Policy().Delimiter
+		d.log.Warn("Postfix does not say its recipient_delimiter, the last one is kept: is postfix.config_dir right?", "kept", p.Delimiter, "err", err)
+	}
+	return p
 }
 
 // takeLearned takes in what attach learned from maps and old logs, once.
@@ -189,6 +208,7 @@ func (d *Daemon) learn(f io.Reader) (n int, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Kind != guard.KindLearned || e.Account == "" {
 			return n, fmt.Errorf("line %d is not what was learned of an account", n+1)
 		}
+		canonical(&e)
 		if _, err := d.record(&e); err != nil {
 			return n, err
 		}
@@ -276,7 +296,7 @@ func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Serve
 	limits.Sessions = d.config.Milter.MaxSessions
 	return &milter.Server{
 		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
-		Mail: d.judgeMail, End: d.judgeEnd, Unanswered: d.unanswered,
+		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, Unanswered: d.unanswered,
 	}
 }
 

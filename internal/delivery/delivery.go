@@ -18,7 +18,7 @@
 //
 // Bounds: MaxOpen mails, MaxDeliveries recipients a mail and MaxKept of all, MaxIDs queue IDs a mail; beyond them recipients
 // are counted, of the oldest mails first. Texts are cut to 256 octets. A Tracker is one goroutine's. The package must not
-// import anything of the house but maillog.
+// import anything of the house but maillog and message.
 package delivery
 
 import (

@@ -198,6 +198,7 @@ func TestMailIsFoundByWhatPeopleKnowOfIt(t *testing.T) {
 		"postfix/smtp[3]: 4AAAA1: to=<b@far.example>, orig_to=<team@example.org>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (connect to mx.far.example[192.0.2.25]:25: Connection refused)")[0]
 	for key, want := range map[string]bool{
 		"4AAAA1": true, "<1@x>": true, "1@x": true, "anna": true, "ANNA": true, "anna@example.org": true, "B@far.example": true, "team@example.org": true,
+		`"b"@far.example.`: true, "<Anna@Example.org>": true, "b@far.example.com": false,
 		"4aaaa1": false, "": false, "far.example": false, "bob": false,
 	} {
 		if m.Is(key) != want {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 // maxInstances bounds the instances of Postfix that are told apart, over all hosts.
@@ -151,7 +152,7 @@ func handedBack(m, next *Mail, l *maillog.Line) bool {
 	if ours := !next.Client.IsValid() || next.Client.IsLoopback(); ours && (len(l.Relay.Addr) == 0 || relay.IsLoopback()) {
 		return true
 	}
-	if len(l.Relay.Addr) == 0 || m.MessageID == "" || next.MessageID != m.MessageID || next.From != "" && next.From != m.From {
+	if len(l.Relay.Addr) == 0 || m.MessageID == "" || next.MessageID != m.MessageID || next.From != "" && message.Canonical(next.From) != message.Canonical(m.From) {
 		return false
 	}
 	return next.Client == relay && relay.IsValid() || near(next.Client) && (near(relay) || !relay.IsValid())

@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 // Is reports whether a mail is what a key names: one of its queue IDs, its Message-ID (with or without angle brackets),
-// its account, its reverse-path, or a recipient as given or as expanded. Case does not matter but for queue IDs. Of long ones,
+// its account, its reverse-path, or a recipient as given or as expanded, however these are written. Case does not matter but for queue IDs. Of long ones,
 // what a Mail keeps counts.
 func (m *Mail) Is(key string) bool {
 	if slices.Contains(m.IDs, key) {
@@ -18,10 +19,12 @@ func (m *Mail) Is(key string) bool {
 	}
 	cut, inBrackets := text([]byte(key)), text([]byte("<"+key+">"))
 	same := func(s string) bool { return s != "" && strings.EqualFold(s, cut) }
-	if same(m.MessageID) || strings.EqualFold(m.MessageID, inBrackets) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || same(m.From) {
+	canonical := message.Canonical(cut)
+	named := func(s string) bool { return s != "" && message.Canonical(s) == canonical }
+	if same(m.MessageID) || strings.EqualFold(m.MessageID, inBrackets) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || named(m.From) {
 		return true
 	}
-	return slices.ContainsFunc(m.Deliveries, func(d Delivery) bool { return same(d.To) || same(d.OrigTo) })
+	return slices.ContainsFunc(m.Deliveries, func(d Delivery) bool { return named(d.To) || named(d.OrigTo) })
 }
 
 // Outcome says in a word or two what became of a mail.

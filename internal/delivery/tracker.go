@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 // settle is how long a mail that left the queue is kept for lines that were written late: who took it as another ID
@@ -182,7 +183,7 @@ func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 		m.Account, m.From = "uid:"+strconv.FormatInt(l.UID, 10), text(l.From)
 		return
 	}
-	m.Account, m.HostName = strings.ToLower(text(l.SASLUsername)), text(l.Client.Name)
+	m.Account, m.HostName = message.Account(text(l.SASLUsername)), text(l.Client.Name)
 	m.Client = address(l.Client.Addr)
 	if l.Origin.Addr != nil { // a filter says for whom it hands the mail back
 		m.Client, m.HostName = address(l.Origin.Addr), text(l.Origin.Name)

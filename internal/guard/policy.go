@@ -22,6 +22,8 @@ type Policy struct {
 	Own     []netip.Prefix   `json:"own"`     // the operator's own networks: never contained for their address
 	Webmail []netip.Prefix   `json:"webmail"` // hosts that many people send through: their address proves nothing
 	Domains []string         `json:"domains"` // an account NAME may send as NAME@ these
+	// Delimiter is Postfix's recipient_delimiter: each of its characters ends the name in a local part; empty: none does.
+	Delimiter string `json:"delimiter,omitempty"`
 
 	Budget      BudgetPolicy      `json:"budget"`
 	Cooling     CoolingPolicy     `json:"cooling"`

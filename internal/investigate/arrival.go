@@ -1,10 +1,10 @@
 package investigate
 
 import (
-	"strings"
 	"time"
 
 	"postward/internal/delivery"
+	"postward/internal/message"
 )
 
 // patience is how long, by the log's clock, a mail waits for its recipients to be told before it is judged without.
@@ -90,5 +90,5 @@ func (i *Investigation) began(m *delivery.Mail) {
 
 // asked reports whether a mail is an account's that the investigation is about.
 func (i *Investigation) asked(m *delivery.Mail) bool {
-	return m.Account != "" && (i.options.Account == "" || m.Account == strings.ToLower(i.options.Account))
+	return m.Account != "" && (i.options.Account == "" || m.Account == message.Account(i.options.Account))
 }

@@ -19,6 +19,7 @@ import (
 	"postward/internal/delivery"
 	"postward/internal/guard"
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 // Bounds of what is remembered; beyond them only the totals count.
@@ -343,7 +344,7 @@ func (a *Account) source(m *delivery.Mail, recipients int, where Where) {
 }
 
 func (i *Investigation) receiver(a *Account, d *delivery.Delivery) {
-	_, domain, _ := strings.Cut(strings.ToLower(d.To), "@")
+	domain := message.DomainOf(message.Canonical(d.To))
 	r := i.report.replies[domain]
 	if r == nil {
 		r = &Receiver{Domain: domain}

@@ -2,10 +2,10 @@ package investigate
 
 import (
 	"net/netip"
-	"strings"
 	"time"
 
 	"postward/internal/maillog"
+	"postward/internal/message"
 )
 
 // Bounds of what is remembered of logins.
@@ -140,7 +140,7 @@ func (i *Investigation) wrong(l *maillog.Line, times int, at time.Time) {
 		return
 	}
 	i.hour(at).Wrong += times
-	i.logins.tried(strings.ToLower(string(l.SASLUsername)), times)
+	i.logins.tried(message.Account(string(l.SASLUsername)), times)
 	addr, err := netip.ParseAddr(string(l.Client.Addr))
 	if err != nil {
 		return

@@ -6,6 +6,7 @@ import (
 
 	"postward/internal/delivery"
 	"postward/internal/guard"
+	"postward/internal/message"
 )
 
 // replay is postward over old mail.
@@ -58,7 +59,7 @@ func transaction(m *delivery.Mail) *guard.Transaction {
 	at := guard.TimeOf(m.Arrived)
 	t := &guard.Transaction{
 		Stage: guard.StageEnd, At: at, MailAt: at, Direction: guard.Submission, QueueID: m.IDs[0], Login: m.Account, Client: m.Client,
-		ReversePath: m.From, MessageID: m.MessageID, Size: m.Size, Zone: guard.NoZone,
+		ReversePath: message.Canonical(m.From), MessageID: m.MessageID, Size: m.Size, Zone: guard.NoZone,
 	}
 	for k := range m.Deliveries {
 		d := &m.Deliveries[k]
@@ -67,7 +68,7 @@ func transaction(m *delivery.Mail) *guard.Transaction {
 			to = d.OrigTo
 		}
 		if len(t.Recipients) < guard.MaxRecipients {
-			t.Recipients = append(t.Recipients, to)
+			t.Recipients = append(t.Recipients, message.Canonical(to))
 		}
 	}
 	return t

@@ -5,9 +5,12 @@
 // they show. A From field that the grammar does not cover is searched for everything that looks like an address;
 // one in which nothing does is unreadable, and that is a fact too.
 //
+// An address has one canonical form (address.go): what the milter is told, what the log says, what a header section
+// names and what an operator types meet in it.
+//
 // Bounds: a field's value is looked at for its first MaxField octets, a message for its first MaxHeader octets of
-// fields, an address for its first MaxAddress octets, texts are cut to MaxText. The package has no state and no
-// owner. It must not import anything of the house.
+// fields, texts are cut to MaxText. An address is never cut: one of more than MaxAddress octets cannot be read. The
+// package has no state and no owner. It must not import anything of the house.
 package message
 
 import (
@@ -22,7 +25,6 @@ import (
 const (
 	MaxField   = 64 << 10
 	MaxHeader  = 1 << 20
-	MaxAddress = 512
 	MaxText    = 256
 	maxAuthors = 16
 )
@@ -101,9 +103,22 @@ func addresses(value string) []string {
 	}
 	var found []string
 	for _, a := range parsed {
-		found = append(found, Canonical(a.Address))
+		found = append(found, author(a.Address))
 	}
 	return found
+}
+
+// author is the canonical form of an address as net/mail has it: the local part without its quotes.
+func author(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if len(s) > MaxAddress || at < 0 {
+		return Canonical(s)
+	}
+	a, err := join(s[:at], s[at+1:], true, s)
+	if err != nil {
+		return standIn(s)
+	}
+	return a
 }
 
 // search returns everything in a text that looks like an address, in angle brackets or not.
@@ -170,52 +185,4 @@ func zone(date string) int16 {
 	}
 	_, offset := t.Zone()
 	return int16(offset / 60)
-}
-
-// Canonical brings a path (RFC 5321 section 4.1.2) or address into the form in which addresses are compared:
-// without angle brackets and source route, in lower case, without the domain's last dot, and with the quotes of
-// the local part taken off where they are not needed. The local part is lower-cased too: no receiver that matters
-// tells Anna from anna, and an attacker must not get a new budget by typing.
-func Canonical(path string) string {
-	a := strings.TrimSpace(path)
-	a = strings.TrimSuffix(strings.TrimPrefix(a, "<"), ">")
-	if strings.HasPrefix(a, "@") {
-		if _, rest, ok := strings.Cut(a, ":"); ok {
-			a = rest
-		}
-	}
-	a = strings.ToLower(strings.ToValidUTF8(a[:min(len(a), MaxAddress)], "?"))
-	at := strings.LastIndexByte(a, '@')
-	if at < 0 {
-		return clearControls(a)
-	}
-	return clearControls(unquote(a[:at]) + "@" + strings.TrimRight(a[at+1:], "."))
-}
-
-// clearControls replaces what is not printed, format characters (which turn text around) among it.
-func clearControls(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// unquote takes the quotes off a local part whose content is a dot-string anyway (RFC 5321 section 4.1.2).
-func unquote(local string) string {
-	if len(local) < 3 || local[0] != '"' || local[len(local)-1] != '"' {
-		return local
-	}
-	inner := strings.ReplaceAll(local[1:len(local)-1], `\`, "")
-	for _, part := range strings.Split(inner, ".") {
-		if part == "" || strings.ContainsFunc(part, notAtext) {
-			return local
-		}
-	}
-	return inner
-}
-
-func notAtext(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= utf8.RuneSelf || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r))
 }

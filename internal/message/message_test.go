@@ -9,27 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-func TestCanonicalFormsOfOneAddress(t *testing.T) {
-	for path, want := range map[string]string{
-		"<Anna@Example.ORG>":              "anna@example.org",
-		" anna@example.org. ":             "anna@example.org",
-		"<@relay.example,@b:anna@c.test>": "anna@c.test",
-		`"anna"@example.org`:              "anna@example.org",
-		`"an\na"@example.org`:             "anna@example.org",
-		`"an na"@example.org`:             `"an na"@example.org`,
-		`"a@b"@example.org`:               `"a@b"@example.org`,
-		`".a"@example.org`:                `".a"@example.org`,
-		"<>":                              "",
-		"postmaster":                      "postmaster",
-		"a\x00b@c\x1b.test":               "a?b@c?.test",
-		"<" + strings.Repeat("x", 70000) + "@y.test>": strings.Repeat("x", MaxAddress),
-	} {
-		if got := Canonical(path); got != want {
-			t.Errorf("Canonical(%.40q) = %.60q, want %.60q", path, got, want)
-		}
-	}
-}
-
 func TestEveryAuthorIsReported(t *testing.T) {
 	for _, c := range []struct {
 		froms      []string
@@ -102,7 +81,7 @@ func FuzzField(f *testing.F) {
 			}
 		}
 		for _, a := range facts.Authors {
-			if Canonical(a) != a && Canonical(Canonical(a)) != Canonical(a) {
+			if Canonical(a) != a {
 				t.Errorf("%q is not canonical", a)
 			}
 		}
@@ -146,7 +125,7 @@ func TestHostileAddresses(t *testing.T) {
 	}{
 		"quoted":                     {`"ceo" <ceo@bank.test>`, []string{"ceo@bank.test"}},
 		"quoted local part":          {`<"ceo"@bank.test>`, []string{"ceo@bank.test"}},
-		"a space in the local part":  {`<"the ceo"@bank.test>`, []string{"the ceo@bank.test"}},
+		"a space in the local part":  {`<"the ceo"@bank.test>`, []string{`"the ceo"@bank.test`}},
 		"an address as the name":     {`"anna@example.org" <ceo@bank.test>`, []string{"ceo@bank.test"}},
 		"comments":                   {"(anna@example.org) ceo@bank.test (x)", []string{"ceo@bank.test"}},
 		"a source route":             {"<@relay.test:ceo@bank.test>", []string{"ceo@bank.test"}},
@@ -155,7 +134,7 @@ func TestHostileAddresses(t *testing.T) {
 		"folded amid the address":    {"ceo\r\n @bank.test", nil},
 		"folded before it":           {"Anna\r\n <ceo@bank.test>", []string{"ceo@bank.test"}},
 		"upper case and a last dot":  {"CEO@BANK.TEST.", []string{"ceo@bank.test"}},
-		"internationalized":          {"<chef@bücher.test>", []string{"chef@bücher.test"}},
+		"internationalized":          {"<chef@bücher.test>", []string{"chef@xn--bcher-kva.test"}},
 		"two angle brackets":         {"<anna@example.org> <ceo@bank.test>", []string{"anna@example.org", "ceo@bank.test"}},
 		"an encoded name":            {"=?utf-8?q?anna=40example=2Eorg?= <ceo@bank.test>", []string{"ceo@bank.test"}},
 		"no address":                 {"the management", nil},

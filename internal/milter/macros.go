@@ -2,8 +2,8 @@ package milter
 
 // Bounds of the macros of a session.
 const (
-	maxMacros     = 64 // a stage
-	maxMacroValue = 1024
+	maxMacros     = 64   // a stage
+	maxMacroValue = 1024 // what is longer is cut; more than message.MaxAddress, so that no address is
 )
 
 // macros are the macros of every stage. A later stage's word is newer; Postfix does not repeat what it said.
@@ -58,6 +58,13 @@ func (m macros) get(name string) string {
 		}
 	}
 	return ""
+}
+
+// once returns a macro of a stage that is about the command that comes next, and forgets it: it is not about the next one.
+func (m macros) once(stage byte, name string) (string, bool) {
+	v, ok := m[stage][name]
+	delete(m[stage], name)
+	return v, ok
 }
 
 // forget drops the macros of a message; those of the connection stay.

@@ -40,6 +40,10 @@ type Server struct {
 	// can use lets any local user forge a login. Nil allows everybody; TCP peers are never asked.
 	Allow func(uid uint32) bool
 
+	// Shadow says that nothing is refused here: a sender or recipient that cannot be read as one address is judged like
+	// any other, under an address of its own (message.Canonical).
+	Shadow bool
+
 	// Mail judges at the MAIL command, End at the end of the message. The transaction is theirs to read and to
 	// complete; ctx ends with the time for an answer.
 	Mail, End func(ctx context.Context, t *guard.Transaction) Answer

@@ -30,6 +30,7 @@ type session struct {
 	t          *guard.Transaction // the mail that is going on, or nil
 	facts      message.Facts
 	text       fingerprint.Hash
+	unread     *Answer // what the mail is refused with at its end: a recipient could not be read
 }
 
 // errQuit ends a session in order.
@@ -170,11 +171,20 @@ func (s *session) mail(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	at := guard.TimeOf(time.Now())
+	macro, found := s.macros.once(cmdMail, "{mail_addr}")
+	from, err := sender(path, macro, found)
+	if err != nil && !s.server.Shadow {
+		a := unread(501, "5.1.7", "sender", path, err)
+		s.forget()
+		return a.refusal(), nil
+	} else if err != nil {
+		from = message.Canonical(path)
+	}
 	s.facts = message.New()
 	s.text.Reset()
 	s.t = &guard.Transaction{
 		Direction: s.server.Direction, MailAt: at, Client: s.client, ClientName: s.clientName, Helo: s.helo,
-		ReversePath: message.Canonical(path), Zone: guard.NoZone,
+		ReversePath: from, Zone: guard.NoZone,
 	}
 	s.fill(guard.StageMail)
 	a := s.server.judge(s.server.Mail, s.t)
@@ -189,16 +199,24 @@ func (s *session) mail(data []byte) ([]byte, error) {
 func (s *session) fill(stage guard.Stage) {
 	s.t.Stage, s.t.At = stage, guard.TimeOf(time.Now())
 	s.t.QueueID = message.Clean(s.macros.get("i"))
-	s.t.Login = message.Clean(s.macros.get("{auth_authen}"))
+	s.t.Login = message.Account(message.Clean(s.macros.get("{auth_authen}")))
 }
 
+// rcpt takes a recipient. One that cannot be read refuses the mail, at its end: sendmail(1)'s mail, which Postfix hands to
+// a milter after it took it, has no other moment for that.
 func (s *session) rcpt(data []byte) error {
 	path, _, err := cstring(data)
+	macro, found := s.macros.once(cmdRcpt, "{rcpt_addr}")
 	if err != nil || s.t == nil {
 		return err
 	}
+	to, err := recipient(path, macro, found)
+	if err != nil {
+		a := unread(550, "5.1.3", "recipient", path, err)
+		to, s.unread = message.Canonical(path), &a
+	}
 	if len(s.t.Recipients) < guard.MaxRecipients {
-		s.t.Recipients = append(s.t.Recipients, message.Canonical(path))
+		s.t.Recipients = append(s.t.Recipients, to)
 	} else {
 		s.t.MoreRecipients++
 	}
@@ -237,6 +255,11 @@ func (s *session) end() error {
 	if s.t == nil {
 		return errPacket
 	}
+	if s.unread != nil && !s.server.Shadow {
+		refusal := s.unread.refusal()
+		s.forget()
+		return s.send(refusal)
+	}
 	t := s.t
 	s.fill(guard.StageEnd)
 	t.Authors, t.NoAuthor, t.ReplyTo = s.facts.Authors, s.facts.NoAuthor(), s.facts.ReplyTo
@@ -274,7 +297,7 @@ func (s *session) wait(t *guard.Transaction) (Answer, error) {
 
 // forget ends the mail that is going on.
 func (s *session) forget() {
-	s.t = nil
+	s.t, s.unread = nil, nil
 	s.macros.forget()
 }
 

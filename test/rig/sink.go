@@ -85,6 +85,7 @@ func StartSink(addr string) (*Sink, error) {
 		return &sinkSession{sink: s, conn: c}, nil
 	}))
 	s.server.Domain = "sink.example.net"
+	s.server.EnableSMTPUTF8 = true
 	s.server.MaxMessageBytes = 128 << 20
 	s.server.ReadTimeout, s.server.WriteTimeout = 10*time.Minute, time.Minute
 	s.server.ErrorLog = log.New(io.Discard, "", 0)

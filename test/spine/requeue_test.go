@@ -52,3 +52,49 @@ func TestRequeuedMailIsFollowedUnderItsNewID(t *testing.T) {
 		t.Error(ledger)
 	}
 }
+
+// TestRequeuedMailIsFollowedHoweverItsSenderIsWritten: postsuper -r gives the mail another queue ID; the log has the reverse-path as the
+// client wrote it.
+func TestRequeuedMailIsFollowedHoweverItsSenderIsWritten(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{Mode: "enforce"})
+	f.do(t, "account", "allow", "anna", "--address", "*@example.org")
+	f.Sink.Answer("later@example.net", rig.Answer{Code: 451, Text: "4.3.0 not now"})
+	var sent []rig.Mail
+	for _, from := range []string{"Anna@Example.ORG", `"anna"@example.org`, `"an na"@example.org`, "ANNA@example.org."} {
+		sent = append(sent, f.client("anna", office).SendOne(f.ctx, rig.Mail{From: from, To: []string{"later@example.net"}, Header: "From: <anna@example.org>\r\n"}))
+	}
+	queued := func(n int) func() error {
+		return func() error {
+			var s struct{ Queued int }
+			if err := f.Ask(f.ctx, &s, "status"); err != nil || s.Queued == n {
+				return err
+			}
+			return fmt.Errorf("%d mails are followed, not %d", s.Queued, n)
+		}
+	}
+	f.wait(t, "all to be deferred", func() error {
+		if n := strings.Count(f.Site.Postfix.LogTail(200), "status=deferred"); n < len(sent) {
+			return errors.New("not yet")
+		}
+		return queued(len(sent))()
+	})
+	for _, tool := range [][]string{{"postsuper", "-r", "ALL"}, {"postkick", "public", "pickup", "W"}} {
+		if out, err := f.Site.Postfix.Command(f.ctx, tool[0], tool[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	f.wait(t, "each to be requeued", func() error {
+		if n := strings.Count(f.Site.Postfix.LogTail(500), "orig_id="); n < len(sent) {
+			return fmt.Errorf("%d are", n)
+		}
+		return nil
+	})
+	f.Sink.Answer("later@example.net", rig.Answer{})
+	if err := f.Site.Postfix.Command(f.ctx, "postqueue", "-f").Run(); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(t, "nothing to be left", queued(0))
+	if err := f.Sink.WaitLen(f.ctx, len(sent)); err != nil {
+		t.Error(err)
+	}
+}
