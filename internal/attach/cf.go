@@ -7,7 +7,7 @@ import (
 // setting is `name = value`, in main.cf or behind -o in master.cf.
 type setting struct {
 	name, value string
-	insertAt    int  // offset in the file where text in front of the value belongs
+	insertAt    int  // offset in the file where text behind the value belongs
 	first       bool // no value is there: what is inserted becomes all of it
 }
 
@@ -44,9 +44,9 @@ func parseSetting(file, text []byte, at []int) (setting, bool) {
 	if s.name == "" {
 		return setting{}, false
 	}
-	for i := eq + 1; i < len(text); i++ {
+	for i := len(text) - 1; i > eq; i-- {
 		if !isSpace(text[i]) {
-			s.insertAt = at[i]
+			s.insertAt = at[i] + 1
 			return s, true
 		}
 	}

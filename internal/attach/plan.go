@@ -149,13 +149,21 @@ func (p *Plan) Lines() []string {
 // key names a service; two of one name and type are told apart by nothing, as in Postfix.
 func (s Service) key() string { return s.Name + "/" + s.Type }
 
-// uncovered names the services of an attached host that lack their socket, such as those added since.
+// uncovered names the services of an attached host that lack their socket, such as those added since, and those
+// where another milter stands behind ours, as an earlier attach left it or somebody wrote it since.
 func (p *Plan) uncovered(texts map[Direction]string) []string {
 	var out []string
 	for _, s := range p.Host.Services {
-		if want := texts[s.Direction]; want != "" && !slices.Contains(s.Milters, want) {
+		want := texts[s.Direction]
+		at := slices.Index(s.Milters, want)
+		switch {
+		case want == "":
+		case at < 0:
 			out = append(out, fmt.Sprintf("%s (master.cf:%d) does not use the %s socket as it is set now: detach and attach again",
 				s.Name, s.Line, s.Direction))
+		case at < len(s.Milters)-1:
+			out = append(out, fmt.Sprintf("%s (master.cf:%d) asks %s after postward: what postward holds it never sees, and a released mail leaves without it: detach and attach again",
+				s.Name, s.Line, strings.Join(s.Milters[at+1:], ", ")))
 		}
 	}
 	return out
