@@ -32,7 +32,7 @@ var arrows = map[string]string{
 	"internal/warden":      "postfix",
 	"internal/ctl":         "guard sock",
 	"internal/daemon":      "config ctl dns dnsbl follow guard maillog message milter netinfo notify postfix sock standing store warden",
-	"internal/attach":      "delivery guard maillog message oldlog",
+	"internal/attach":      "delivery guard maillog message oldlog postfix",
 	"internal/netinfo":     "",
 	"internal/netinfo/gen": "netinfo",
 	"internal/dns":         "",

@@ -2,6 +2,8 @@ package attach
 
 import (
 	"bytes"
+
+	"postward/internal/postfix"
 )
 
 // setting is `name = value`, in main.cf or behind -o in master.cf.
@@ -145,27 +147,5 @@ func wordEnd(text []byte, i int, braces bool) int {
 	return i
 }
 
-// splitList cuts a parameter's value at commas and white space outside braces, as Postfix does with lists.
-func splitList(value string) []string {
-	var items []string
-	depth, start := 0, -1
-	for i := 0; i <= len(value); i++ {
-		if i == len(value) || (depth == 0 && (value[i] == ',' || isSpace(value[i]))) {
-			if start >= 0 {
-				items = append(items, value[start:i])
-			}
-			start = -1
-			continue
-		}
-		if start < 0 {
-			start = i
-		}
-		switch {
-		case value[i] == '{':
-			depth++
-		case value[i] == '}' && depth > 0:
-			depth--
-		}
-	}
-	return items
-}
+// splitList cuts a parameter's value as Postfix does with lists.
+func splitList(value string) []string { return postfix.SplitList(value) }

@@ -199,6 +199,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		part("canary", d.watchPostfix)
+		part("milter order", d.watchOrder)
 		part("backup", d.backUpOften)
 		part("lists", d.watchLists)
 		if p.Ready != nil {
