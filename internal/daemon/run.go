@@ -189,7 +189,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 			}
 		})
 	}
-	if err := d.listen(p, part); err != nil {
+	if err := d.listen(ctx, p, part); err != nil {
 		cancel(err)
 	} else {
 		part("log", d.readLog)
@@ -215,7 +215,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 
 // listen opens the operator's socket and a milter socket for each direction, and then serves them: who is served sees
 // them all.
-func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error)) error {
+func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(context.Context) error)) error {
 	desk, err := sock.Listen(d.config.Socket)
 	if err != nil {
 		return err
@@ -230,6 +230,12 @@ func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error))
 			return err
 		}
 		d.servers, listeners = append(d.servers, d.server(direction, p.Peers)), append(listeners, l)
+	}
+	if err := d.warden.Share(ctx); err != nil {
+		for _, l := range append(listeners, desk) {
+			l.Close()
+		}
+		return err
 	}
 	for i, s := range d.servers {
 		part("milter "+string(s.Direction), func(ctx context.Context) error { return s.Serve(ctx, listeners[i]) })
