@@ -42,10 +42,10 @@ var arrows = map[string]string{
 	"internal/dmarc":       "dns",
 	"internal/dkimkey":     "",
 	"internal/dane":        "",
-	"internal/mtasts":      "",
+	"internal/mtasts":      "netinfo",
 	"internal/tlsrpt":      "",
 	"internal/probe":       "",
-	"internal/check":       "dane dkimkey dmarc dns dnsbl mtasts probe spf tlsrpt",
+	"internal/check":       "dane dkimkey dmarc dns dnsbl mtasts netinfo probe spf tlsrpt",
 	"test/rig":             "",
 	"test/world":           "test/rig",
 }
