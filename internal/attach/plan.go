@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postward/internal/sock"
 )
 
-// Sockets says where postward listens: "unix:" and an absolute path, or "inet:host:port"; empty: not at all.
+// Sockets says where postward listens: "unix:" and an absolute path, or "inet:host:port" on loopback; empty: not at all.
 type Sockets struct {
 	Inbound    string
 	Submission string
@@ -113,8 +115,11 @@ func (p *Plan) seenByPostfix(address string) (string, error) {
 	if !plainAddress.MatchString(address) {
 		return "", fmt.Errorf("%q: want unix:/path or inet:host:port, without white space or commas", address)
 	}
-	path, ok := strings.CutPrefix(address, "unix:")
-	if !ok || !filepath.IsAbs(path) {
+	if hostPort, ok := strings.CutPrefix(address, "inet:"); ok {
+		return address, sock.CheckLoopback(hostPort)
+	}
+	path := strings.TrimPrefix(address, "unix:")
+	if !filepath.IsAbs(path) {
 		return address, nil
 	}
 	if rel, err := filepath.Rel(p.Host.QueueDir, path); err == nil && filepath.IsLocal(rel) {

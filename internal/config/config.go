@@ -2,7 +2,8 @@
 // each key is for, and the shipped example is written from it. Reading is strict: an unknown key, a wrong type or a
 // value out of its range is an error, and all errors of a file are told at once, each with its line and the way out.
 //
-// The package is pure but for Load, which reads one file. It imports guard for the numbers of the decision.
+// The package is pure but for Load, which reads one file. It imports guard for the numbers of the decision, and
+// sock for what may be listened at.
 package config
 
 import (
@@ -46,7 +47,7 @@ type Config struct {
 		LogFile   string
 	}
 	Milter struct {
-		Inbound, Submission, Local string // unix:/path, inet:host:port, or empty: off
+		Inbound, Submission, Local string // unix:/path, inet:host:port on loopback, or empty: off
 		AnswerTimeout              time.Duration
 		MaxSessions                int
 	}

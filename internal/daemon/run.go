@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -231,6 +232,7 @@ func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(con
 		}
 		d.servers, listeners = append(d.servers, d.server(direction, p.Peers)), append(listeners, l)
 	}
+	d.nameOpenSockets()
 	if err := d.warden.Share(ctx); err != nil {
 		for _, l := range append(listeners, desk) {
 			l.Close()
@@ -244,6 +246,18 @@ func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(con
 		return (&ctl.Server{Answer: d.answer, Allow: p.Operators}).Serve(ctx, desk)
 	})
 	return nil
+}
+
+// nameOpenSockets notes which sockets do not say who is at their other end. The operator wanted them: he is shown it, and not
+// called for it.
+func (d *Daemon) nameOpenSockets() {
+	const never = 100 * 365 * 24 * time.Hour
+	for direction, address := range d.sockets() {
+		if strings.HasPrefix(address, "inet:") {
+			d.troubles.setAfter("open "+string(direction), fmt.Sprintf("any local user can speak as any account through %s: use a unix socket (milter.%s in postward.toml), "+
+				"restart postward, then postward detach and postward attach --apply", address, direction), never)
+		}
+	}
 }
 
 func (d *Daemon) sockets() map[guard.Direction]string {
