@@ -24,9 +24,8 @@ func (d *Daemon) watchOrder(ctx context.Context) error {
 	defer every.Stop()
 	seen := ""
 	for {
-		if is := d.configStamp(); is != seen {
+		if is := d.configStamp(); is != seen && d.checkOrder(ctx) {
 			seen = is
-			d.checkOrder(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -47,12 +46,13 @@ func (d *Daemon) configStamp() string {
 	return stamp
 }
 
-func (d *Daemon) checkOrder(ctx context.Context) {
+// checkOrder looks at the order, and reports whether it could.
+func (d *Daemon) checkOrder(ctx context.Context) bool {
 	chains, err := (postfix.Instance{ConfigDir: d.config.Postfix.ConfigDir}).Chains(ctx)
 	text := ""
 	switch {
 	case ctx.Err() != nil:
-		return
+		return false
 	case err != nil:
 		text = fmt.Sprintf("the order of Postfix's milters cannot be read (%v): postfix check", err)
 	default:
@@ -63,6 +63,7 @@ func (d *Daemon) checkOrder(ctx context.Context) {
 		text = orderTrouble(chains, names)
 	}
 	d.troubles.set("order", text)
+	return err == nil
 }
 
 // maxBehind bounds the services that the trouble names.

@@ -71,7 +71,7 @@ func mayBecome(d *os.File, uid int) error {
 	case int(st.Uid) == uid:
 		return nil
 	case int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("it belongs to user %d and would be taken from it: name a directory of postward's own", st.Uid)
+		return fmt.Errorf("it belongs to user %d and would be taken from it: name a directory of postward's own, or chown this one", st.Uid)
 	case err == nil:
 		return fmt.Errorf("it is not empty, and what is in it would be given to user %d: name a directory of postward's own, or chown this one", uid)
 	case !errors.Is(err, io.EOF):
