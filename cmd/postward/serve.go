@@ -55,7 +55,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir}}
+	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir}, Sockets: append(milterSockets(c), c.Socket)}
 	switch {
 	case child:
 		return a.runDaemon(ctx, c, n, client, log)
@@ -146,13 +146,12 @@ func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts
 	if err != nil {
 		return err
 	}
-	groups, err := prepare(ctx, c, acts.Postfix, int(uid), int(gid))
-	if err != nil {
+	if err := prepare(ctx, c, acts.Postfix, int(uid), int(gid)); err != nil {
 		return err
 	}
 	again, stop := a.whenAsked(ctx, c, log)
 	defer stop()
-	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: append(readers(c.Postfix.LogFile), groups...), Log: log}
+	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: readers(c.Postfix.LogFile, a.config), Log: log}
 	return warden.Run(ctx, child, acts, again)
 }
 
@@ -189,43 +188,50 @@ func (a *app) whenAsked(ctx context.Context, before *config.Config, log *slog.Lo
 	return again, func() { signal.Stop(hup); close(hup); <-done }
 }
 
-// prepare makes the directories that the daemon may not make itself, and returns the groups that it opens its sockets
-// for: the operators' and Postfix's.
-func prepare(ctx context.Context, c *config.Config, p postfix.Instance, uid, gid int) ([]uint32, error) {
+// prepare makes the directories that the daemon may not make itself: one for what it knows, one for the operators'
+// socket, and one for Postfix's.
+func prepare(ctx context.Context, c *config.Config, p postfix.Instance, uid, gid int) error {
 	if err := warden.PrepareDir(c.StateDir, uid, gid, 0o750); err != nil {
-		return nil, err
+		return fmt.Errorf("%w (state_dir)", err)
 	}
 	operators := gid
 	if g, err := user.LookupGroup(c.Group); err == nil {
 		if operators, err = strconv.Atoi(g.Gid); err != nil {
-			return nil, fmt.Errorf("look up the group %s: %w", c.Group, err)
+			return fmt.Errorf("look up the group %s: %w", c.Group, err)
 		}
 	}
 	if err := warden.PrepareDir(filepath.Dir(c.Socket), uid, operators, 0o750); err != nil {
-		return nil, err
+		return fmt.Errorf("%w (socket, like /run/postward/control.sock)", err)
 	}
 	owner, err := p.Get(ctx, "mail_owner")
 	if err != nil {
-		return nil, fmt.Errorf("%w: is postfix.config_dir right?", err)
+		return fmt.Errorf("%w: is postfix.config_dir right?", err)
 	}
 	_, mail, err := lookupUser(owner)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, address := range []string{c.Milter.Inbound, c.Milter.Submission, c.Milter.Local} {
-		path, ok := strings.CutPrefix(address, "unix:")
-		if !ok {
-			continue
-		}
+	for _, path := range milterSockets(c) {
 		if err := warden.PrepareDir(filepath.Dir(path), uid, int(mail), 0o750); err != nil {
-			return nil, err
+			return fmt.Errorf("%w (milter.inbound, milter.submission and milter.local, like unix:/var/spool/postfix/postward/inbound.sock)", err)
 		}
 	}
-	return []uint32{uint32(operators), mail}, nil
+	return nil
 }
 
-// readers are the groups that may read the mail log.
-func readers(log string) (groups []uint32) {
+// milterSockets are the paths of the milter sockets that have one.
+func milterSockets(c *config.Config) (paths []string) {
+	for _, address := range []string{c.Milter.Inbound, c.Milter.Submission, c.Milter.Local} {
+		if path, ok := strings.CutPrefix(address, "unix:"); ok {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// readers are the groups that the daemon needs as long as it lives: those that may read the mail log, and the
+// configuration's, if it is closed to others. Those of its sockets it does not get: the parent gives the sockets away.
+func readers(log, config string) (groups []uint32) {
 	for _, name := range []string{"adm", "systemd-journal"} {
 		if g, err := user.LookupGroup(name); err == nil {
 			if id, err := strconv.ParseUint(g.Gid, 10, 32); err == nil {
@@ -233,7 +239,11 @@ func readers(log string) (groups []uint32) {
 			}
 		}
 	}
-	if info, err := os.Stat(log); err == nil && filepath.IsAbs(log) {
+	for _, path := range []string{log, config} {
+		info, err := os.Stat(path)
+		if err != nil || !filepath.IsAbs(path) || info.Mode().Perm()&0o044 != 0o040 && path != log {
+			continue
+		}
 		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Gid != 0 && !slices.Contains(groups, st.Gid) {
 			groups = append(groups, st.Gid)
 		}

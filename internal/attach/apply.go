@@ -157,7 +157,7 @@ func (p *Plan) rollBack(ctx context.Context, o Options, v *vault, rec *Record, c
 			continue
 		}
 		if err := replaceConfig(path, c.before, rec.Files[i].Before); err != nil {
-			return errors.Join(fmt.Errorf("attach: %w", cause), fmt.Errorf("put %s back (a copy lies in %s/%s): %w", c.name, v.dir.Name(), beforeDir, err))
+			return errors.Join(fmt.Errorf("attach: %w", cause), fmt.Errorf("put %s back (a copy lies in %s/%s): %w", c.name, v.path, beforeDir, err))
 		}
 	}
 	rec.State = stateDetached

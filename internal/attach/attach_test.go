@@ -255,7 +255,7 @@ func TestSocketOutsideTheQueueDirectoryIsRefusedWhenChrooted(t *testing.T) {
 	if _, err := NewPlan(h, s); err == nil || !strings.Contains(err.Error(), "/var/spool/postfix/postward/submission.sock") {
 		t.Errorf("error %v does not name a place that works", err)
 	}
-	for _, bad := range []string{"/no/scheme", "unix:/a b", "unix:/a,b", "unix:/a}b", "unix:$queue_directory/x", "unix:/a\nb"} {
+	for _, bad := range []string{"/no/scheme", "unix:/a b", "unix:/a,b", "unix:/a}b", "unix:$queue_directory/x", "unix:/a\nb", "inet:0.0.0.0:9999", "inet::9999", "inet:9999"} {
 		s.Submission = bad
 		if _, err := NewPlan(h, s); err == nil {
 			t.Errorf("%q was taken as a socket address", bad)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -64,15 +66,11 @@ func readItem(dir, path string) (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
-	it := Item{Path: rel, Mode: info.Mode(), MTime: info.ModTime()}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		it.UID, it.GID = int(st.Uid), int(st.Gid)
+	if info.Mode().IsRegular() {
+		return readFileItem(rel, path)
 	}
-	switch {
-	case info.Mode().IsRegular():
-		it.Size = info.Size()
-		it.SHA, err = fileSHA(path)
-	case info.Mode()&fs.ModeSymlink != 0:
+	it := itemOf(rel, info)
+	if it.Mode&fs.ModeSymlink != 0 {
 		var target string
 		target, err = os.Readlink(path)
 		it.SHA = sha([]byte(target))
@@ -80,17 +78,44 @@ func readItem(dir, path string) (Item, error) {
 	return it, err
 }
 
-func fileSHA(path string) (string, error) {
-	f, err := os.Open(path)
+func itemOf(rel string, info fs.FileInfo) Item {
+	it := Item{Path: rel, Mode: info.Mode(), MTime: info.ModTime()}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		it.UID, it.GID = int(st.Uid), int(st.Gid)
+	}
+	return it
+}
+
+// readFileItem describes a regular file: what is described is what was read.
+func readFileItem(rel, path string) (Item, error) {
+	f, info, err := openRegular(path)
 	if err != nil {
-		return "", err
+		return Item{}, err
 	}
 	defer f.Close()
+	it := itemOf(rel, info)
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+	it.Size, err = io.Copy(h, io.LimitReader(f, maxTree+1))
+	it.SHA = hex.EncodeToString(h.Sum(nil))
+	return it, err
+}
+
+// openRegular opens a file for reading. A link is not followed, and a pipe that took the file's place does not make
+// us wait for a writer: both are errors.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
 }
 
 func sha(b []byte) string {
@@ -125,7 +150,7 @@ func copyTree(dir string, vault *os.Root, name string, items []Item) error {
 		}
 	}
 	for _, it := range slices.Backward(items) {
-		if !it.Mode.IsDir() && !it.Mode.IsRegular() {
+		if !it.Mode.IsDir() { // a file has its time already
 			continue
 		}
 		if err := vault.Chtimes(filepath.Join(name, it.Path), it.MTime, it.MTime); err != nil {
@@ -138,7 +163,7 @@ func copyTree(dir string, vault *os.Root, name string, items []Item) error {
 func copyItem(from string, vault *os.Root, to string, it Item) error {
 	switch {
 	case it.Mode.IsDir():
-		return errors.Join(vault.Mkdir(to, 0o700), own(vault, to, it))
+		return makeDir(vault, to, it)
 	case it.Mode&fs.ModeSymlink != 0:
 		target, err := os.Readlink(from)
 		if err != nil {
@@ -148,55 +173,85 @@ func copyItem(from string, vault *os.Root, to string, it Item) error {
 	case !it.Mode.IsRegular():
 		return nil
 	}
-	b, err := os.ReadFile(from)
+	f, _, err := openRegular(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxTree+1))
 	if err != nil {
 		return err
 	}
 	if sha(b) != it.SHA {
 		return errors.New("it changed while it was read; try again")
 	}
-	return writeNew(vault, to, b, it)
+	return writeNew(vault, to, b, it, nil)
 }
 
-// own gives name the mode and owner of it. Without the right to give files away the owner stays ours: that is
-// how a test runs, and the manifest knows better.
-func own(dir *os.Root, name string, it Item) error {
-	if err := dir.Lchown(name, it.UID, it.GID); err != nil && os.Geteuid() == 0 {
+func makeDir(vault *os.Root, name string, it Item) error {
+	if err := vault.Mkdir(name, 0o700); err != nil {
 		return err
 	}
-	return dir.Chmod(name, it.Mode&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+	d, err := vault.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(own(d, it), d.Close())
 }
 
-// writeNew makes a file with the mode and owner of it, and syncs it.
-func writeNew(dir *os.Root, name string, content []byte, it Item) error {
+// own gives an open file the mode and owner of it: by its descriptor, for in the user postward's directory a name may
+// stand for another file a moment later. Without the right to give files away the owner stays ours: that is how a
+// test runs, and the manifest knows better.
+func own(f *os.File, it Item) error {
+	if err := f.Chown(it.UID, it.GID); err != nil && os.Geteuid() == 0 {
+		return err
+	}
+	return f.Chmod(it.Mode & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
+}
+
+// writeNew makes a file with the mode, owner and time of it, and syncs it. It gets the extended attributes of like,
+// which may be nil.
+func writeNew(dir *os.Root, name string, content []byte, it Item, like *os.File) error {
 	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	return errors.Join(err, own(dir, name, it), f.Sync(), f.Close())
+	err = errors.Join(err, own(f, it))
+	if err == nil && like != nil {
+		err = copyAttributes(like, f)
+	}
+	return errors.Join(err, setTime(f, it.MTime), f.Sync(), f.Close())
 }
 
-// replace writes a file in one step: a new file beside it, synced, renamed over it.
-func replace(dir *os.Root, name string, content []byte, it Item) error {
+// setTime sets a file's times by its descriptor.
+func setTime(f *os.File, at time.Time) error {
+	times := unix.NsecToTimespec(at.UnixNano())
+	err := unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), []unix.Timespec{times, times}, 0)
+	if err != nil {
+		return fmt.Errorf("set the time of %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
+// replace writes a file in one step: a new file beside it, synced, renamed over it. It gets the extended attributes
+// of like, which may be nil.
+func replace(dir *os.Root, name string, content []byte, it Item, like *os.File) error {
 	temp := fmt.Sprintf(".%s.postward-%d", name, os.Getpid())
 	dir.Remove(temp) // left by a process that died
-	err := writeNew(dir, temp, content, it)
+	err := writeNew(dir, temp, content, it, like)
 	if err == nil {
-		err = copyAttributes(filepath.Join(dir.Name(), name), filepath.Join(dir.Name(), temp))
-	}
-	if err == nil {
-		err = errors.Join(dir.Chtimes(temp, it.MTime, it.MTime), dir.Rename(temp, name))
+		err = dir.Rename(temp, name)
 	}
 	if err != nil {
 		dir.Remove(temp)
-		return fmt.Errorf("write %s: %w", filepath.Join(dir.Name(), name), err)
+		return err
 	}
 	return syncDir(dir)
 }
 
-// replaceConfig writes one of Postfix's files. Where its name is a symbolic link, the file it points to is
-// replaced and the link stays.
+// replaceConfig writes one of Postfix's files, with the extended attributes of the one it replaces (SELinux labels,
+// access control lists). Where its name is a symbolic link, the file it points to is replaced and the link stays.
 func replaceConfig(path string, content []byte, it Item) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -207,23 +262,31 @@ func replaceConfig(path string, content []byte, it Item) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer dir.Close()
-	return replace(dir, filepath.Base(target), content, it)
+	like, _, err := openRegular(target)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer like.Close()
+	if err := replace(dir, filepath.Base(target), content, it, like); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
-// copyAttributes carries extended attributes over (SELinux labels, access control lists).
-func copyAttributes(from, to string) error {
+// copyAttributes carries extended attributes over, from one open file to another.
+func copyAttributes(from, to *os.File) error {
 	buf := make([]byte, 64<<10)
-	n, err := syscall.Listxattr(from, buf)
+	n, err := unix.Flistxattr(int(from.Fd()), buf)
 	if err != nil {
-		return nil // a file system without them, or a new file
+		return nil // a file system without them
 	}
 	value := make([]byte, 64<<10)
 	for name := range strings.SplitSeq(strings.TrimRight(string(buf[:n]), "\x00"), "\x00") {
-		size, err := syscall.Getxattr(from, name, value)
+		size, err := unix.Fgetxattr(int(from.Fd()), name, value)
 		if name == "" || err != nil {
 			continue
 		}
-		if err := syscall.Setxattr(to, name, value[:size], 0); err != nil {
+		if err := unix.Fsetxattr(int(to.Fd()), name, value[:size], 0); err != nil {
 			return fmt.Errorf("keep attribute %s: %w", name, err)
 		}
 	}

@@ -2,12 +2,14 @@ package attach
 
 import (
 	"bytes"
+
+	"postward/internal/postfix"
 )
 
 // setting is `name = value`, in main.cf or behind -o in master.cf.
 type setting struct {
 	name, value string
-	insertAt    int  // offset in the file where text in front of the value belongs
+	insertAt    int  // offset in the file where text behind the value belongs
 	first       bool // no value is there: what is inserted becomes all of it
 }
 
@@ -44,9 +46,9 @@ func parseSetting(file, text []byte, at []int) (setting, bool) {
 	if s.name == "" {
 		return setting{}, false
 	}
-	for i := eq + 1; i < len(text); i++ {
+	for i := len(text) - 1; i > eq; i-- {
 		if !isSpace(text[i]) {
-			s.insertAt = at[i]
+			s.insertAt = at[i] + 1
 			return s, true
 		}
 	}
@@ -145,27 +147,5 @@ func wordEnd(text []byte, i int, braces bool) int {
 	return i
 }
 
-// splitList cuts a parameter's value at commas and white space outside braces, as Postfix does with lists.
-func splitList(value string) []string {
-	var items []string
-	depth, start := 0, -1
-	for i := 0; i <= len(value); i++ {
-		if i == len(value) || (depth == 0 && (value[i] == ',' || isSpace(value[i]))) {
-			if start >= 0 {
-				items = append(items, value[start:i])
-			}
-			start = -1
-			continue
-		}
-		if start < 0 {
-			start = i
-		}
-		switch {
-		case value[i] == '{':
-			depth++
-		case value[i] == '}' && depth > 0:
-			depth--
-		}
-	}
-	return items
-}
+// splitList cuts a parameter's value as Postfix does with lists.
+func splitList(value string) []string { return postfix.SplitList(value) }

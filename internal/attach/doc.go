@@ -8,10 +8,10 @@
 //
 // # What is inserted
 //
-// A block of parameters of our own at the end of main.cf, the word $postward_milter in front of smtpd_milters,
-// and `-o postward_milter=…` on the services whose socket differs from the default:
+// A block of parameters of our own at the end of main.cf, the word $postward_milter behind smtpd_milters, and
+// `-o postward_milter=…` on the services whose socket differs from the default:
 //
-//	smtpd_milters = $postward_milter,inet:localhost:8891
+//	smtpd_milters = inet:localhost:8891,$postward_milter
 //	postward_milter = $postward_inbound
 //	submission inet … smtpd -o postward_milter=$postward_submission
 //
@@ -20,12 +20,13 @@
 // of the design), any other smtpd the inbound one (accept), mail injected with sendmail(1) the local one. What
 // a content filter hands back has been judged already and gets none.
 //
-// # Why ours is the first milter
+// # Why ours is the last milter
 //
-// Postfix calls milters in the order written, and each sees the message as the ones before it left it. postward
-// first means: it judges what the client sent, not what a filter made of it; a mail it refuses costs no scan;
-// and a signing milter after it signs the header section in its final form. The price: a mail that a later
-// milter refuses was judged for nothing; its budget is given back when the log says so.
+// Postfix calls milters in the order written, and after one that quarantines it asks no other at the end of the
+// message; when the mail is released it asks nobody. With postward first, a mail that it holds would pass by the
+// scanner that refuses it, and would leave without a signature. Last means: what is held has been seen by all, and
+// leaves as they left it; what another refuses costs no budget. The price: a mail that postward refuses was scanned
+// for nothing. An attach that stood first wrote `$postward_milter,` in front; detach finds both.
 //
 // # Trust
 //

@@ -76,9 +76,9 @@ func (e *editor) service(s Service) {
 	}
 }
 
-// cleanup edits what judges mail that no smtpd took. Where non_smtpd_milters is made of smtpd_milters, the word
-// in there gets another meaning for cleanup (or none, when local mail is not judged); else our milter goes in
-// front.
+// cleanup edits what judges mail that no smtpd took. Where non_smtpd_milters ends with smtpd_milters, the word in
+// there gets another meaning for cleanup (or none, when local mail is not judged). Else our milter goes behind the
+// list, and a word amid it means nothing.
 func (e *editor) cleanup() {
 	text, inherited := e.texts[Local], false
 	for _, s := range e.plan.Host.Services {
@@ -91,14 +91,20 @@ func (e *editor) cleanup() {
 		if !ok {
 			list, _ = parameter(e.plan.Host.main, "non_smtpd_milters")
 		}
+		copies := e.milter && copiesSmtpd(list.value)
+		last := copies && (text == "" || endsWithSmtpd(list.value))
 		switch {
-		case e.milter && copiesSmtpd(list.value):
-			e.option(s, Local)
-		case text == "":
+		case last || text == "":
 		case ok:
 			e.override(s, own)
 		default:
 			inherited = true
+		}
+		switch {
+		case last:
+			e.option(s, Local)
+		case copies:
+			e.option(s, None)
 		}
 	}
 	if inherited {
@@ -110,7 +116,16 @@ var smtpdRef = regexp.MustCompile(`\$(?:smtpd_milters\b|[({]\s*smtpd_milters\b)`
 
 func copiesSmtpd(value string) bool { return smtpdRef.MatchString(value) }
 
-// parameter puts ref in front of a list in main.cf, or sets the list in our block.
+// endsWithSmtpd reports whether no milter of a list's own follows those of smtpd_milters.
+func endsWithSmtpd(value string) bool {
+	items := splitList(value)
+	return len(items) > 0 && copiesSmtpd(items[len(items)-1])
+}
+
+// whyLast is said where others stand before us.
+const whyLast = "; behind the others: when postward holds a mail, Postfix asks no milter after it"
+
+// parameter puts ref behind a list in main.cf, or sets the list in our block.
 func (e *editor) parameter(name, ref, why string) {
 	main := e.plan.Host.main
 	s, ok := parameter(main, name)
@@ -120,13 +135,21 @@ func (e *editor) parameter(name, ref, why string) {
 	}
 	in := token(s, ref)
 	e.inMain = append(e.inMain, in)
-	e.plan.changed(mainCF, main, in, why)
+	e.plan.changed(mainCF, main, in, why+behind(s))
 }
 
 func (e *editor) override(s Service, own setting) {
 	in := token(own, e.ref(s.Direction))
 	e.inMaster = append(e.inMaster, in)
-	e.plan.changed(masterCF, e.plan.Host.master, in, s.Name+" ("+s.Type+"): "+s.Why)
+	e.plan.changed(masterCF, e.plan.Host.master, in, s.Name+" ("+s.Type+"): "+s.Why+behind(own))
+}
+
+// behind says why our word stands where it does.
+func behind(list setting) string {
+	if list.first {
+		return ""
+	}
+	return whyLast
 }
 
 func (e *editor) option(s Service, d Direction) {
@@ -162,7 +185,7 @@ func (e *editor) block() {
 func (e *editor) want(s Service, text string) {
 	list := s.Milters
 	if text != "" {
-		list = append([]string{text}, list...)
+		list = append(slices.Clone(list), text)
 	}
 	e.plan.want[s.key()] = list
 }

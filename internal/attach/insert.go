@@ -21,8 +21,10 @@ const (
 )
 
 var (
-	ourWord   = regexp.MustCompile(`\$postward_(?:milter|inbound|submission|local)\b`)
-	ourToken  = regexp.MustCompile(`\$postward_(?:milter|inbound|submission|local)\b,?`)
+	ourWord = regexp.MustCompile(`\$postward_(?:milter|inbound|submission|local)\b`)
+	// ourToken is our word with the comma that came with it: the one before it where it stands behind others, as
+	// attach writes it, else the one behind it, as attach wrote it when it put itself first.
+	ourToken  = regexp.MustCompile(`,\$postward_(?:milter|inbound|submission|local)\b|\$postward_(?:milter|inbound|submission|local)\b,?`)
 	ourOption = regexp.MustCompile(`^[ \t]*-o postward_milter=(?:\$postward_(?:inbound|submission|local))?[ \t\r]*$`)
 	ourParam  = regexp.MustCompile(`^postward_(?:milter|inbound|submission|local)\s*=`)
 	ourAlone  = regexp.MustCompile(`^(?:smtpd_milters = \$postward_milter|non_smtpd_milters = \$postward_local)[ \t\r]*$`)
@@ -49,10 +51,10 @@ func insert(file []byte, all []insertion) []byte {
 	return append(out, file[done:]...)
 }
 
-// token puts ref in front of a value. Both forms are undone by ourToken.
+// token puts ref behind a value. Both forms are undone by ourToken.
 func token(s setting, ref string) insertion {
 	if !s.first {
-		ref += ","
+		ref = "," + ref
 	}
 	return insertion{at: s.insertAt, text: ref}
 }

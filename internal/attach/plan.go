@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postward/internal/sock"
 )
 
-// Sockets says where postward listens: "unix:" and an absolute path, or "inet:host:port"; empty: not at all.
+// Sockets says where postward listens: "unix:" and an absolute path, or "inet:host:port" on loopback; empty: not at all.
 type Sockets struct {
 	Inbound    string
 	Submission string
@@ -113,8 +115,11 @@ func (p *Plan) seenByPostfix(address string) (string, error) {
 	if !plainAddress.MatchString(address) {
 		return "", fmt.Errorf("%q: want unix:/path or inet:host:port, without white space or commas", address)
 	}
-	path, ok := strings.CutPrefix(address, "unix:")
-	if !ok || !filepath.IsAbs(path) {
+	if hostPort, ok := strings.CutPrefix(address, "inet:"); ok {
+		return address, sock.CheckLoopback(hostPort)
+	}
+	path := strings.TrimPrefix(address, "unix:")
+	if !filepath.IsAbs(path) {
 		return address, nil
 	}
 	if rel, err := filepath.Rel(p.Host.QueueDir, path); err == nil && filepath.IsLocal(rel) {
@@ -149,13 +154,21 @@ func (p *Plan) Lines() []string {
 // key names a service; two of one name and type are told apart by nothing, as in Postfix.
 func (s Service) key() string { return s.Name + "/" + s.Type }
 
-// uncovered names the services of an attached host that lack their socket, such as those added since.
+// uncovered names the services of an attached host that lack their socket, such as those added since, and those
+// where another milter stands behind ours, as an earlier attach left it or somebody wrote it since.
 func (p *Plan) uncovered(texts map[Direction]string) []string {
 	var out []string
 	for _, s := range p.Host.Services {
-		if want := texts[s.Direction]; want != "" && !slices.Contains(s.Milters, want) {
+		want := texts[s.Direction]
+		at := slices.Index(s.Milters, want)
+		switch {
+		case want == "":
+		case at < 0:
 			out = append(out, fmt.Sprintf("%s (master.cf:%d) does not use the %s socket as it is set now: detach and attach again",
 				s.Name, s.Line, s.Direction))
+		case at < len(s.Milters)-1:
+			out = append(out, fmt.Sprintf("%s (master.cf:%d) asks %s after postward: what postward holds it never sees, and a released mail leaves without it: detach and attach again",
+				s.Name, s.Line, strings.Join(s.Milters[at+1:], ", ")))
 		}
 	}
 	return out

@@ -41,7 +41,11 @@ func (l *Learned) Write(stateDir string, now time.Time) (string, error) {
 			it.UID, it.GID = int(st.Uid), int(st.Gid)
 		}
 	}
-	return filepath.Join(stateDir, LearnedFile), replace(dir, LearnedFile, text, it)
+	path := filepath.Join(stateDir, LearnedFile)
+	if err := replace(dir, LearnedFile, text, it, nil); err != nil {
+		return "", fmt.Errorf("write what was learned to %s: %w", path, err)
+	}
+	return path, nil
 }
 
 // Proposal returns a first postward.toml for this host: shadow mode, and what differs from the defaults.

@@ -48,7 +48,10 @@ const (
 var errForeignVault = errors.New("the backup directory is not safe")
 
 // vault is the directory of one instance's backup, held open: what is checked is what is used.
-type vault struct{ dir *os.Root }
+type vault struct {
+	dir  *os.Root
+	path string // for errors: dir was opened by its descriptor
+}
 
 // openVault opens, and with create makes, the backup directory of an instance. The state directory belongs to
 // the user postward, who could put a directory of his own there, with a master.cf of his own in it. So the one
@@ -59,40 +62,56 @@ func openVault(stateDir, configDir string, create bool) (*vault, error) {
 		return nil, fmt.Errorf("open the state directory: %w", err)
 	}
 	defer state.Close()
-	all, err := openOwn(state, vaultDir, create)
+	path := filepath.Join(stateDir, vaultDir)
+	all, err := openOwn(state, vaultDir, path, create)
 	if err != nil {
 		return nil, err
 	}
 	defer all.Close()
-	dir, err := openOwn(all, url.PathEscape(strings.TrimPrefix(configDir, "/")), create)
+	name := url.PathEscape(strings.TrimPrefix(configDir, "/"))
+	path = filepath.Join(path, name)
+	dir, err := openOwn(all, name, path, create)
 	if err != nil {
 		return nil, err
 	}
-	return &vault{dir: dir}, nil
+	return &vault{dir: dir, path: path}, nil
 }
 
-func openOwn(parent *os.Root, name string, create bool) (*os.Root, error) {
+// openOwn opens a directory in parent; path is for errors.
+func openOwn(parent *os.Root, name, path string, create bool) (*os.Root, error) {
 	if create {
 		if err := parent.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("make %s/%s: %w", parent.Name(), name, err)
+			return nil, fmt.Errorf("make %s: %w", path, err)
 		}
 	}
-	dir, err := parent.OpenRoot(name)
-	if err != nil {
+	d, err := parent.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0) // os.Root.OpenRoot would wait at a pipe
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open the backup: %w", err)
 	}
-	info, err := dir.Stat(".")
 	if err != nil {
-		dir.Close()
+		return nil, foreignVault(path, err)
+	}
+	defer d.Close()
+	info, err := d.Stat()
+	if err != nil {
 		return nil, fmt.Errorf("open the backup: %w", err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		dir.Close()
-		return nil, fmt.Errorf("open %s/%s: %w: it must belong to the user who attaches and be writable by nobody else; look at what is in it, then remove it",
-			parent.Name(), name, errForeignVault)
+		return nil, foreignVault(path, nil)
+	}
+	dir, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", d.Fd())) // what was looked at, whatever its name stands for now
+	if err != nil {
+		return nil, fmt.Errorf("open the backup %s: %w", path, err)
 	}
 	return dir, nil
+}
+
+// foreignVault is errForeignVault with the place and the way out.
+func foreignVault(path string, cause error) error {
+	err := fmt.Errorf("open %s: %w: it must be a directory that belongs to the user who attaches and that nobody else can write to; look at what it is, then remove it",
+		path, errForeignVault)
+	return errors.Join(err, cause)
 }
 
 func (v *vault) close() { v.dir.Close() }
@@ -108,10 +127,10 @@ func (v *vault) load(configDir string) (*Record, error) {
 	}
 	r := &Record{}
 	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("read the attach record %s/%s: %w", v.dir.Name(), recordFile, err)
+		return nil, fmt.Errorf("read the attach record %s/%s: %w", v.path, recordFile, err)
 	}
 	if r.ConfigDir != configDir {
-		return nil, fmt.Errorf("read the attach record %s/%s: it is about %s, not %s", v.dir.Name(), recordFile, r.ConfigDir, configDir)
+		return nil, fmt.Errorf("read the attach record %s/%s: it is about %s, not %s", v.path, recordFile, r.ConfigDir, configDir)
 	}
 	return r, nil
 }
@@ -122,7 +141,7 @@ func (v *vault) save(r *Record) error {
 		return fmt.Errorf("write the attach record: %w", err)
 	}
 	it := Item{Mode: 0o600, UID: os.Geteuid(), GID: os.Getegid(), MTime: r.At}
-	if err := replace(v.dir, recordFile, append(b, '\n'), it); err != nil {
+	if err := replace(v.dir, recordFile, append(b, '\n'), it, nil); err != nil {
 		return fmt.Errorf("write the attach record: %w", err)
 	}
 	return nil
@@ -189,7 +208,7 @@ func (v *vault) keep(dir string, c change) (File, error) {
 		return File{}, errors.New("it changed since the plan was made; plan again")
 	}
 	private := Item{Mode: 0o600, UID: os.Geteuid(), GID: os.Getegid(), MTime: it.MTime}
-	return File{Name: c.name, Before: it, After: sha(c.after)}, writeNew(v.dir, beforeDir+"/"+c.name, c.before, private)
+	return File{Name: c.name, Before: it, After: sha(c.after)}, writeNew(v.dir, beforeDir+"/"+c.name, c.before, private, nil)
 }
 
 // configItem describes a file of the configuration; where its name is a link, the file it points to.

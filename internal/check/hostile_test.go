@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/netip"
 	"regexp"
@@ -198,6 +199,26 @@ func TestServersThatNeverEnd(t *testing.T) {
 			}
 			harmless(t, &r)
 		})
+	}
+}
+
+// TestNothingAtHomeIsConnectedTo: a domain's owner chooses which addresses its names lead to, also some in our own network.
+func TestNothingAtHomeIsConnectedTo(t *testing.T) {
+	at := map[string]string{"10.0.0.1": "A", "127.0.0.1": "A", "0.0.0.1": "A", "169.254.169.254": "A", "240.0.0.1": "A",
+		"::ffff:10.0.0.1": "AAAA", "64:ff9b::a00:1": "AAAA", "2002:a00:1::1": "AAAA", "fd00::1": "AAAA", "fe80::1": "AAAA", "::1": "AAAA"}
+	for a, kind := range at {
+		w := newWorld()
+		f := hosted(fault{take: []string{"mta-sts.", "mx1.example.org. A", "mx2.example.org. A"}, put: []string{"mta-sts.example.org. " + kind + " " + a, "mx1.example.org. " + kind + " " + a}})
+		f.plant(t, w)
+		zone, err := dns.ParseZone(strings.NewReader(strings.Join(w.lines, "\n")+"\n"), ".", "world")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dial := func(_ context.Context, _, address string) (net.Conn, error) {
+			t.Errorf("%s was connected to", address)
+			return nil, errors.New("not here")
+		}
+		Run(t.Context(), Config{Resolver: zone, Connect: true, Dial: dial, Now: testNow}, w.target, nil)
 	}
 }
 

@@ -108,7 +108,13 @@ func (r *run) policyFile(ctx context.Context) string {
 		r.find("mta-sts.policy", host, "the host has no address", whole)
 		return ""
 	}
-	text, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, a.Addrs, r.Domain)
+	public := slices.DeleteFunc(slices.Clone(a.Addrs), local)
+	if len(public) == 0 {
+		whole.Do = "Publish an address of the host that senders can reach. " + whole.Do
+		r.find("mta-sts.policy", host, join(a.Addrs)+" is no address of the internet, and was not asked", whole)
+		return ""
+	}
+	text, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, public, r.Domain)
 	if err != nil && mtasts.Unlearned(err) {
 		r.find("mta-sts.unknown", host, err.Error(), nil)
 		return ""

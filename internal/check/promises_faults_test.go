@@ -56,6 +56,7 @@ var promiseFaults = map[string]fault{
 	"MTA-STS as a test":                    kept(policyHost(world.PolicyTesting, "mta-sts.mode")),
 	"MTA-STS with no way from here":        kept(policyAt("mta-sts.unknown", "198.51.100.27")),
 	"MTA-STS where nobody listens":         kept(policyAt("mta-sts.policy", "192.0.2.28", "198.51.100.27")),
+	"MTA-STS at home":                      kept(policyAt("mta-sts.policy", "10.0.0.1", "127.0.0.1")),
 	"MTA-STS that says nothing":            kept(policyHost(world.PolicySilent, "mta-sts.unknown")),
 
 	"DANE for another key":       hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.mismatch"}}),

@@ -3,7 +3,7 @@
 // value out of its range is an error, and all errors of a file are told at once, each with its line and the way out.
 //
 // The package is pure but for Load, which reads one file. It imports guard for the numbers of the decision, message for
-// the form of a domain.
+// the form of a domain, and sock for what may be listened at.
 package config
 
 import (
@@ -47,7 +47,7 @@ type Config struct {
 		LogFile   string
 	}
 	Milter struct {
-		Inbound, Submission, Local string // unix:/path, inet:host:port, or empty: off
+		Inbound, Submission, Local string // unix:/path, inet:host:port on loopback, or empty: off
 		AnswerTimeout              time.Duration
 		MaxSessions                int
 	}

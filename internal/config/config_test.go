@@ -178,3 +178,20 @@ func TestALocalDomainIsComparedAsTheEnvelopeHasIt(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestAMilterSocketIsOnLoopback(t *testing.T) {
+	for address, good := range map[string]bool{
+		"inet:127.0.0.1:9999": true, "inet:[::1]:9999": true, "inet:localhost:9999": true, "unix:/run/x.sock": true, "": true,
+		"inet:0.0.0.0:9999": false, "inet:[::]:9999": false, "inet::9999": false, "inet:9999": false, "inet:192.168.1.1:9999": false, "inet:0:9999": false,
+		"inet:127.0.0.1:0": false, "inet:127.0.0.1:99999": false, "inet:127.0.0.1:": false, "inet:": false, "tcp:127.0.0.1:9999": false,
+	} {
+		_, err := Parse("postward.toml", "[milter]\ninbound = \""+address+"\"\n")
+		if (err == nil) != good {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	_, err := Parse("postward.toml", "[milter]\ninbound = \"inet:0.0.0.0:9999\"\n")
+	if err == nil || !strings.Contains(err.Error(), "speaks as any account: use unix:/path") {
+		t.Errorf("why, and what to do, is not said: %v", err)
+	}
+}

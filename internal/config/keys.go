@@ -10,6 +10,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/message"
+	"postward/internal/sock"
 )
 
 // key is one line of the file.
@@ -54,7 +55,7 @@ func edgeKeys() []key {
 	return []key{
 		{name: "postfix.config_dir", doc: "The Postfix that postward is attached to.", at: func(c *Config) any { return &c.Postfix.ConfigDir }, check: absolute},
 		{name: "postfix.log_file", doc: "The log that it writes; \"journal\" when journald keeps it.", at: func(c *Config) any { return &c.Postfix.LogFile }, check: log},
-		{name: "milter.inbound", doc: "A socket for each way that mail comes in: \"unix:/path\", \"inet:host:port\", or \"\" for off.\nsmtpd on port 25.",
+		{name: "milter.inbound", doc: "A socket for each way that mail comes in: \"unix:/path\", or \"\" for off.\n\"inet:127.0.0.1:port\" works too, and lets every user of this host speak as any account.\nsmtpd on port 25.",
 			at: func(c *Config) any { return &c.Milter.Inbound }, check: address},
 		{name: "milter.submission", doc: "smtpd on 587 and 465: people and programs that log in.", at: func(c *Config) any { return &c.Milter.Submission }, check: address},
 		{name: "milter.local", doc: "sendmail(1) on this host.", at: func(c *Config) any { return &c.Milter.Local }, check: address},
@@ -191,14 +192,24 @@ func address(v any) error {
 		return nil
 	}
 	if rest, ok := strings.CutPrefix(s, "inet:"); ok {
-		if _, port, err := net.SplitHostPort(rest); err == nil && port != "" {
-			return nil
-		}
+		return inet(rest)
 	}
 	if s == "" {
 		return nil
 	}
-	return fmt.Errorf("%q is no socket: \"unix:/path\" of at most %d octets, \"inet:host:port\", or \"\" for off", s, maxUnixPath)
+	return fmt.Errorf("%q is no socket: \"unix:/path\" of at most %d octets, \"inet:127.0.0.1:port\", or \"\" for off", s, maxUnixPath)
+}
+
+// inet: on loopback, at a port that Postfix can find.
+func inet(hostPort string) error {
+	if err := sock.CheckLoopback(hostPort); err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(hostPort) // checked
+	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
+		return fmt.Errorf("%q is no port: a number from 1 to 65535", port)
+	}
+	return nil
 }
 
 func mmdb(v any) error {

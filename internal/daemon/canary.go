@@ -154,16 +154,22 @@ func (d *Daemon) awaitSigns(ctx context.Context, before signs, called map[guard.
 
 // serving returns a service that asks the milter at a socket, one that can be called on if there is one, or nil.
 func serving(services []postfix.Service, socket string) (found *postfix.Service) {
-	name := strings.TrimPrefix(socket, "unix:")
-	if strings.HasPrefix(name, "/") { // Postfix knows it by a path in its queue directory
-		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
-	}
+	name := nameOf(socket)
 	for i := range services {
 		if s := &services[i]; strings.Contains(s.Milters, name) && (found == nil || found.Address == "") {
 			found = s
 		}
 	}
 	return found
+}
+
+// nameOf is what stands of a socket's address in the name that Postfix knows it by: a path in its queue directory.
+func nameOf(socket string) string {
+	name := strings.TrimPrefix(socket, "unix:")
+	if strings.HasPrefix(name, "/") {
+		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
+	}
+	return name
 }
 
 // greet connects to a service, reads its greeting and takes leave: RFC 5321, section 3.1.

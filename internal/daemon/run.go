@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -228,7 +229,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 			}
 		})
 	}
-	if err := d.listen(p, part); err != nil {
+	if err := d.listen(ctx, p, part); err != nil {
 		cancel(err)
 	} else {
 		part("log", d.readLog)
@@ -238,6 +239,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		part("canary", d.watchPostfix)
+		part("milter order", d.watchOrder)
 		part("backup", d.backUpOften)
 		part("lists", d.watchLists)
 		if p.Ready != nil {
@@ -253,7 +255,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 
 // listen opens the operator's socket and a milter socket for each direction, and then serves them: who is served sees
 // them all.
-func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error)) error {
+func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(context.Context) error)) error {
 	desk, err := sock.Listen(d.config.Socket)
 	if err != nil {
 		return err
@@ -269,6 +271,13 @@ func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error))
 		}
 		d.servers, listeners = append(d.servers, d.server(direction, p.Peers)), append(listeners, l)
 	}
+	d.nameOpenSockets()
+	if err := d.warden.Share(ctx); err != nil {
+		for _, l := range append(listeners, desk) {
+			l.Close()
+		}
+		return err
+	}
 	for i, s := range d.servers {
 		part("milter "+string(s.Direction), func(ctx context.Context) error { return s.Serve(ctx, listeners[i]) })
 	}
@@ -276,6 +285,18 @@ func (d *Daemon) listen(p Parts, part func(string, func(context.Context) error))
 		return (&ctl.Server{Answer: d.answer, Allow: p.Operators}).Serve(ctx, desk)
 	})
 	return nil
+}
+
+// nameOpenSockets notes which sockets do not say who is at their other end. The operator wanted them: he is shown it, and not
+// called for it.
+func (d *Daemon) nameOpenSockets() {
+	const never = 100 * 365 * 24 * time.Hour
+	for direction, address := range d.sockets() {
+		if strings.HasPrefix(address, "inet:") {
+			d.troubles.setAfter("open "+string(direction), fmt.Sprintf("any local user can speak as any account through %s: use a unix socket (milter.%s in postward.toml), "+
+				"restart postward, then postward detach and postward attach --apply", address, direction), never)
+		}
+	}
 }
 
 func (d *Daemon) sockets() map[guard.Direction]string {

@@ -386,6 +386,10 @@ func TestLiveSocketIsNotStolen(t *testing.T) {
 		l.Close()
 		t.Error("a socket that is answered was taken over")
 	}
+	if l, err := Listen("inet:0.0.0.0:0"); err == nil {
+		l.Close()
+		t.Error("it listens to everybody")
+	}
 	if _, err := Listen("/no/prefix"); err == nil {
 		t.Error("an address without a prefix was taken")
 	}

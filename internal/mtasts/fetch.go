@@ -13,11 +13,13 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"postward/internal/netinfo"
 )
 
 // Config is how to fetch. Every field may be left out.
 type Config struct {
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer's
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // nil: to addresses of the Internet, and no others
 	Roots *x509.CertPool                                                       // nil: the system's
 	Now   time.Time                                                            // of the certificate's check; zero: the system's clock
 }
@@ -71,10 +73,25 @@ func fetchWithin(ctx context.Context, parts int, c Config, addr netip.Addr, doma
 	return fetch(ctx, c, addr, domain)
 }
 
+// errNotPublic is why an address is not asked. A stranger's domain would make us ask whatever listens in our own network.
+var errNotPublic = errors.New("it is no address of the internet, and is not asked: publish one that senders can reach")
+
+// onlyPublic lets a socket connect to public addresses alone. It sees the address that is really connected to.
+func onlyPublic(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("connect to %.60q: %w", address, err)
+	}
+	if !netinfo.Public(at.Addr()) {
+		return fmt.Errorf("connect to %s: %w", at.Addr(), errNotPublic)
+	}
+	return nil
+}
+
 func fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (string, error) {
 	dial := c.Dial
 	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
+		dial = (&net.Dialer{Control: onlyPublic}).DialContext
 	}
 	secure := &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12}
 	if !c.Now.IsZero() {

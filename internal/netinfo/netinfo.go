@@ -42,6 +42,13 @@ var nobodys = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),
 }
 
+// Public reports whether an address can be somebody's on the Internet: it is of no special-purpose range, nor one that
+// leads to another address (NAT64, 6to4, Teredo). An IPv4-mapped address is the IPv4 address; one with a zone is local.
+func Public(a netip.Addr) bool {
+	_, ok := public(a)
+	return ok && a.Zone() == ""
+}
+
 // public returns a in the form in which it is looked up, and whether it can be somebody's at all.
 func public(a netip.Addr) (netip.Addr, bool) {
 	a = a.Unmap().WithZone("")

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"postward/internal/postfix"
 	"postward/test/rig"
@@ -172,5 +175,29 @@ func TestAParameterIsAsked(t *testing.T) {
 	ctx, _, p, i := site(t)
 	if dir, err := i.Get(ctx, "queue_directory"); err != nil || dir != p.QueueDir {
 		t.Errorf("%q %v", dir, err)
+	}
+}
+
+// TestAPipeInTheQueueStopsNobody: the queue belongs to the user postfix.
+func TestAPipeInTheQueueStopsNobody(t *testing.T) {
+	ctx, _, p, i := site(t)
+	const id = "A1B2C3D4E5"
+	if err := unix.Mkfifo(filepath.Join(p.QueueDir, "hold", id), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, held := hold(ctx, t, p, i, 1)
+	pipe := postfix.Held{ID: id, Before: time.Now()}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if text, err := i.Look(ctx, id); err == nil || ctx.Err() != nil {
+		t.Errorf("look: %q %v", text, err)
+	}
+	for name, act := range map[string]func() ([]postfix.Result, error){
+		"delete":  func() ([]postfix.Result, error) { return i.Delete(ctx, []postfix.Held{pipe}, nil) },
+		"release": func() ([]postfix.Result, error) { return i.Release(ctx, []postfix.Held{pipe, held[0]}) },
+	} {
+		if results, err := act(); err != nil || !results[0].Gone {
+			t.Errorf("%s: %v %v", name, results, err)
+		}
 	}
 }

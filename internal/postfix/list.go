@@ -95,12 +95,17 @@ func nullPath(sender string) string {
 	return sender
 }
 
-// maxLook bounds what Look returns.
-const maxLook = 64 << 10
+// Bounds of Look: what it returns, and how long it waits, for postcat(1) waits at a pipe in the queue.
+const (
+	maxLook  = 64 << 10
+	lookTime = 10 * time.Second
+)
 
 // Look returns the envelope and the header section of a mail in the queue, as postcat(1) prints them, at most
 // 64 KiB. The text is a stranger's.
 func (p Instance) Look(ctx context.Context, id QueueID) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	var out []byte
 	err := p.run(ctx, nil, func(r io.Reader) (err error) {
 		if out, err = io.ReadAll(io.LimitReader(r, maxLook)); err != nil {

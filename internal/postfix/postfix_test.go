@@ -91,6 +91,24 @@ func FuzzReadList(f *testing.F) {
 	})
 }
 
+func FuzzSplitList(f *testing.F) {
+	f.Add("inet:localhost:8891, { unix:a/b.sock, default_action=accept },,$postward_milter")
+	f.Add("} {,")
+	f.Fuzz(func(t *testing.T, s string) {
+		left := s
+		for _, item := range SplitList(s) { // in order, and nothing but separators between
+			at := strings.Index(left, item)
+			if item == "" || at < 0 || strings.Trim(left[:at], ", \t\n\v\f\r") != "" {
+				t.Fatalf("%q: item %q", s, item)
+			}
+			left = left[at+len(item):]
+		}
+		if strings.Trim(left, ", \t\n\v\f\r") != "" {
+			t.Fatalf("%q: %q is left", s, left)
+		}
+	})
+}
+
 func TestServicesAreReachedAsPostfixListens(t *testing.T) {
 	table := []string{
 		"smtp       inet  n       -       y       -       1       postscreen",

@@ -39,7 +39,7 @@ func (p Instance) Services(ctx context.Context) ([]Service, error) {
 	services := listening(table, interfaces)
 	for i := range services {
 		s := &services[i]
-		own := overridesOf(overrides, s.Name)
+		own := overridesOf(overrides, s.Name, "inet", "pass")
 		if s.Milters, err = p.expand(ctx, "$smtpd_milters", own, maxDepth); err != nil {
 			return nil, err
 		}
@@ -51,12 +51,12 @@ func (p Instance) Services(ctx context.Context) ([]Service, error) {
 }
 
 // overridesOf picks a service's -o parameters out of the lines of postconf -P.
-func overridesOf(lines []string, service string) map[string]string {
+func overridesOf(lines []string, service string, kinds ...string) map[string]string {
 	own := map[string]string{}
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
-		for _, kind := range []string{"/inet/", "/pass/"} {
-			if name, ok := strings.CutPrefix(strings.TrimSpace(key), service+kind); ok {
+		for _, kind := range kinds {
+			if name, ok := strings.CutPrefix(strings.TrimSpace(key), service+"/"+kind+"/"); ok {
 				own[name] = strings.TrimSpace(value)
 			}
 		}

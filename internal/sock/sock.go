@@ -1,5 +1,5 @@
-// Package sock opens unix sockets for a group and asks the kernel who is at the other end. It imports nothing of the
-// house.
+// Package sock opens sockets for others of this host and asks the kernel who is at the other end. It imports nothing of
+// the house.
 package sock
 
 import (
@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,14 +16,14 @@ import (
 // ErrAnswered says that a process answers at the socket already.
 var ErrAnswered = errors.New("another process answers there: stop it first")
 
-// Listen opens a unix socket with mode 0660 and the group of its directory, which this process must belong to. A socket
-// that nobody answers is removed first; one that somebody answers is ErrAnswered.
+// Listen opens a unix socket with mode 0660 and this process's group. A socket that nobody answers is removed first; one
+// that somebody answers is ErrAnswered; anything else at the path is left, and an error.
 func Listen(path string) (net.Listener, error) {
 	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		c.Close()
 		return nil, fmt.Errorf("open socket %s: %w", path, ErrAnswered)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("remove stale socket: %w", err)
 	}
 	old := unix.Umask(0o117)
@@ -33,22 +32,21 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
-	if err := groupOfDir(path); err != nil {
-		return nil, errors.Join(fmt.Errorf("open socket %s for the group of its directory: %w", path, err), l.Close())
-	}
 	return l, nil
 }
 
-// groupOfDir gives a file to the group of the directory that it lies in.
-func groupOfDir(path string) error {
-	var dir, file unix.Stat_t
-	if err := errors.Join(unix.Stat(filepath.Dir(path), &dir), unix.Lstat(path, &file)); err != nil {
-		return err
-	}
-	if dir.Gid == file.Gid {
+// removeStale removes a socket. Whoever wrote a file's name for it keeps his file.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSocket == 0:
+		return fmt.Errorf("%s is no socket: name another path, or move it away", path)
 	}
-	return os.Lchown(path, -1, int(dir.Gid))
+	return os.Remove(path)
 }
 
 // Peer returns the user of the process that opened a connection (unix(7), SO_PEERCRED).

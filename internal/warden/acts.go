@@ -17,6 +17,7 @@ const (
 	actHold    = "hold"
 	actRelease = "release"
 	actDelete  = "delete"
+	actShare   = "share"
 )
 
 // request is what the child may ask.
@@ -40,10 +41,11 @@ type result struct {
 	Err  string `json:"err,omitempty"`
 }
 
-// Acts is what the warden does, on one Postfix. Both fields are fixed when it starts.
+// Acts is what the warden does, on one Postfix. Its fields are fixed when it starts.
 type Acts struct {
 	Postfix postfix.Instance
 	Trash   Trash
+	Sockets []string // paths of the daemon's unix sockets
 }
 
 // actTime bounds one act: the daemon waits for it, and a tool that hangs must not hang it too.
@@ -74,6 +76,8 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 		results, err = a.Postfix.Release(ctx, q.Mails)
 	case actDelete:
 		results, err = a.delete(ctx, q.Mails)
+	case actShare:
+		err = a.share()
 	}
 	if err != nil {
 		return &answer{Error: err.Error()}
@@ -99,7 +103,7 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList:
+	case actList, actShare:
 	case actLook:
 		if _, err := postfix.ParseQueueID(q.ID); err != nil {
 			return err

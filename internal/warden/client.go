@@ -14,7 +14,7 @@ import (
 // ErrNoWarden says that the root parent has ended, or speaks nonsense. The daemon can only end itself.
 var ErrNoWarden = errors.New("the privileged parent does not answer")
 
-// Client asks for acts. Its methods are those of postfix.Instance, with the same errors in words.
+// Client asks for acts. Its methods but Share are those of postfix.Instance, with the same errors in words.
 type Client struct {
 	mu   sync.Mutex
 	ask  func(context.Context, *request) (*answer, error)
@@ -123,6 +123,12 @@ func (c *Client) Release(ctx context.Context, mails []postfix.Held) ([]postfix.R
 // Delete removes held mails; a copy of each lies in the trash for a week.
 func (c *Client) Delete(ctx context.Context, mails []postfix.Held) ([]postfix.Result, error) {
 	return c.batch(ctx, actDelete, mails)
+}
+
+// Share gives the daemon's sockets, which it has opened, to the groups of their directories.
+func (c *Client) Share(ctx context.Context) error {
+	_, err := c.do(ctx, &request{Act: actShare})
+	return err
 }
 
 func (c *Client) batch(ctx context.Context, act string, mails []postfix.Held) ([]postfix.Result, error) {

@@ -1,8 +1,11 @@
 // Package warden keeps the privileges. `postward serve`, started as root, is two processes: the warden, which stays
 // root, and its child, the daemon, which runs as the user postward and may do nothing to Postfix by itself. The
-// child asks the warden over a socketpair for one of a closed list of acts: list, look, hold, release, delete. There
-// is no act that runs a command, names a path or names an instance; a mail is named by a queue ID of checked grammar
-// and the time it arrived.
+// child asks the warden over a socketpair for one of a closed list of acts: list, look, hold, release, delete; and share,
+// which gives its own sockets to the groups that may use them. There is no act that runs a command, names a path or
+// names an instance; a mail is named by a queue ID of checked grammar and the time it arrived.
+//
+// What root makes, opens and gives away in directories of others it names by descriptors (dir.go): a hijacked child, or
+// a hijacked Postfix, cannot lead it elsewhere.
 //
 // The warden parses nothing but these requests, which a hijacked child could forge: frames are bounded, decoding is
 // strict, a batch is bounded, acts have deadlines. The worst a forged request does is to hold, release or delete

@@ -15,8 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const openDirectory = unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-
 // Child says how the daemon is started.
 type Child struct {
 	Args     []string // of this same program

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"postward/internal/postfix"
 )
@@ -24,63 +27,101 @@ const keepTrash = 7 * 24 * time.Hour
 
 // keep copies the queue file of a held mail into the trash and makes it durable. Without a copy nothing is deleted.
 func (t Trash) keep(queueDir string, id postfix.QueueID) error {
-	if err := PrepareDir(t.Dir, os.Geteuid(), os.Getegid(), 0o700); err != nil {
-		return fmt.Errorf("keep a copy of %s: %w", id, err)
-	}
-	from, err := findHeld(queueDir, id)
-	if err != nil {
-		return fmt.Errorf("keep a copy of %s: %w", id, err)
-	}
-	info, err := os.Stat(from)
-	if err != nil {
-		return fmt.Errorf("keep a copy of %s: %w", id, err)
-	}
-	to := filepath.Join(t.Dir, fmt.Sprintf("%s-%d", id, info.ModTime().UnixNano()))
-	part := to + unfinished
-	if err := copyFile(from, part); err != nil {
-		return fmt.Errorf("keep a copy of %s: %w", id, errors.Join(err, os.RemoveAll(part)))
-	}
-	if err := errors.Join(os.Rename(part, to), syncDir(t.Dir)); err != nil {
+	if err := t.copy(queueDir, id); err != nil {
 		return fmt.Errorf("keep a copy of %s: %w", id, err)
 	}
 	return nil
 }
 
+func (t Trash) copy(queueDir string, id postfix.QueueID) error {
+	d, err := prepare(t.Dir, os.Geteuid(), os.Getegid(), 0o700)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	dir, err := rootOf(d)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	from, info, err := openHeld(queueDir, id)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to := fmt.Sprintf("%s-%d", id, info.ModTime().UnixNano())
+	part := to + unfinished
+	if err := write(dir, part, from, info.Size()); err != nil {
+		return errors.Join(err, dir.RemoveAll(part))
+	}
+	return errors.Join(dir.Rename(part, to), d.Sync())
+}
+
+// rootOf is an open directory for names below it, whatever its own name stands for now.
+func rootOf(d *os.File) (*os.Root, error) {
+	return os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", d.Fd()))
+}
+
 // unfinished ends the name of a copy that is being written.
 const unfinished = ".part"
 
-// findHeld returns the queue file of a held mail. The hold queue may be hashed, one or two directories deep.
-func findHeld(queueDir string, id postfix.QueueID) (string, error) {
-	hold := filepath.Join(queueDir, "hold")
-	for _, depth := range []string{"", "?", "?/?"} {
-		found, err := filepath.Glob(filepath.Join(hold, depth, string(id)))
-		if err == nil && len(found) == 1 {
-			return found[0], nil
+// openHeld opens the queue file of a held mail. The hold queue may be hashed, one or two directories deep. It belongs to
+// the user postfix: no link in it is followed, and a pipe does not make root wait.
+func openHeld(queueDir string, id postfix.QueueID) (*os.File, fs.FileInfo, error) {
+	hold, err := os.OpenFile(filepath.Join(queueDir, "hold"), openDirectory, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer hold.Close()
+	f, err := findHeld(hold, string(id), 2)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("no queue file of it below %s", hold.Name())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file", f.Name())
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, info, nil
+}
+
+// findHeld opens a name in a directory, or so many directories below in one whose name is a single character.
+func findHeld(dir *os.File, name string, deep int) (*os.File, error) {
+	f, err := openAt(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK)
+	if deep == 0 || !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	names, listed := dir.Readdirnames(-1)
+	for _, below := range names {
+		if len(below) != 1 {
+			continue
+		}
+		d, opened := openAt(dir, below, openDirectory)
+		if opened != nil {
+			continue // no directory
+		}
+		f, err := findHeld(d, name, deep-1)
+		d.Close()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
 		}
 	}
-	return "", fmt.Errorf("no queue file of it below %s", hold)
+	return nil, errors.Join(err, listed)
 }
 
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
+// write writes so many octets of a file into a new one.
+func write(dir *os.Root, name string, from io.Reader, size int64) error {
+	out, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
+	_, err = io.CopyN(out, from, size)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Prune removes copies older than Keep and returns how many. A file whose name is not one of ours stays.
@@ -89,24 +130,41 @@ func (t Trash) Prune(now time.Time) (int, error) {
 	if keep == 0 {
 		keep = keepTrash
 	}
-	entries, err := os.ReadDir(t.Dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	d, err := openTrusted(t.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("empty the trash: %w", err)
 	}
-	n := 0
-	var failed []error
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !trashed(e.Name()) || now.Sub(info.ModTime()) < keep {
+	defer d.Close()
+	n, err := prune(d, now.Add(-keep))
+	if err != nil {
+		return n, fmt.Errorf("empty the trash: %w", err)
+	}
+	return n, nil
+}
+
+// prune removes the copies in an open directory that were last changed not after a time.
+func prune(d *os.File, until time.Time) (n int, err error) {
+	dir, err := rootOf(d)
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	names, err := d.Readdirnames(-1)
+	for _, name := range names {
+		info, gone := dir.Lstat(name)
+		if gone != nil || !trashed(name) || info.ModTime().After(until) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(t.Dir, e.Name())); err != nil {
-			failed = append(failed, fmt.Errorf("empty the trash: %w", err))
+		if failed := dir.Remove(name); failed != nil {
+			err = errors.Join(err, failed)
 			continue
 		}
 		n++
 	}
-	return n, errors.Join(failed...)
+	return n, err
 }
 
 // trashed reports whether a name is that of a copy, finished or not.
@@ -117,21 +175,4 @@ func trashed(name string) bool {
 	}
 	_, err := strconv.ParseInt(stamp, 10, 64)
 	return err == nil
-}
-
-// PrepareDir makes sure that path is a directory with this owner and mode (with the set-group-ID bit of mode, what
-// is made in it has its group). Its parent must exist and belong to somebody trusted. A symbolic link is an error.
-func PrepareDir(path string, uid, gid int, mode os.FileMode) error {
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("prepare directory: %w", err)
-	}
-	d, err := os.OpenFile(path, os.O_RDONLY|openDirectory, 0)
-	if err != nil {
-		return fmt.Errorf("prepare directory: %w", err)
-	}
-	defer d.Close()
-	if err := errors.Join(d.Chown(uid, gid), d.Chmod(mode)); err != nil {
-		return fmt.Errorf("prepare directory: %w", err)
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -362,17 +361,11 @@ func (refuser) Body(*milter.Modifier) (milter.Response, error) {
 	return milter.NewResponseStr(byte(milter.ActReplyCode), "550 5.7.1 not with me"), nil
 }
 
-// TestCrashTableRefusedByAnotherMilter: what postward accepted and another milter refused is given back. What postward
-// holds, Postfix asks no other milter about: it stays held.
+// TestCrashTableRefusedByAnotherMilter: what postward accepted and a milter behind it refused is given back. What
+// postward holds, Postfix asks that milter nothing about: it stays held. attach stands last; somebody put it there later.
 func TestCrashTableRefusedByAnotherMilter(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := milter.Server{NewMilter: func() milter.Milter { return refuser{} }}
-	go other.Serve(l) // ends with Close
-	t.Cleanup(func() { other.Close() })
-	s := &crashSite{field: attachedTo(t, rig.PostfixConfig{SubmissionMilters: "inet:" + l.Addr().String()}, rig.PostwardConfig{Mode: "enforce"})}
+	s := &crashSite{field: attached(t, rig.PostwardConfig{Mode: "enforce"})}
+	s.rearrange(t, "$postward_submission", "$postward_submission,"+beside(t, refuser{}))
 	for _, c := range verdictCases[:3] {
 		account, from := s.person(t, true), c.client
 		if from == "" {

@@ -1,0 +1,70 @@
+package postfix
+
+import (
+	"context"
+	"strings"
+)
+
+// Chain is the milters of a service, in the order in which Postfix asks them.
+type Chain struct {
+	Service   string   // as in master.cf: "submission", "cleanup"
+	Parameter string   // smtpd_milters, or non_smtpd_milters of a cleanup(8)
+	Milters   []string // as in force: "inet:localhost:8891", "{ unix:postward/local.sock, … }"
+}
+
+// Chains returns the milters of every smtpd(8) and cleanup(8) that master.cf names.
+func (p Instance) Chains(ctx context.Context) ([]Chain, error) {
+	table, err := p.conf(ctx, "-M")
+	if err != nil {
+		return nil, err
+	}
+	overrides, err := p.conf(ctx, "-P", "*/inet/*", "*/pass/*", "*/unix/*")
+	if err != nil {
+		return nil, err
+	}
+	var all []Chain
+	for _, line := range table {
+		f := strings.Fields(line)
+		if len(f) < 8 || f[7] != "smtpd" && f[7] != "cleanup" {
+			continue
+		}
+		c := Chain{Service: f[0], Parameter: "smtpd_milters"}
+		if f[7] == "cleanup" {
+			c.Parameter = "non_smtpd_milters"
+		}
+		value, err := p.expand(ctx, "$"+c.Parameter, overridesOf(overrides, f[0], f[1]), maxDepth)
+		if err != nil {
+			return nil, err
+		}
+		c.Milters = SplitList(value)
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// SplitList cuts a parameter's value at commas and white space outside braces, as Postfix does with lists.
+func SplitList(value string) []string {
+	var items []string
+	depth, start := 0, -1
+	for i := 0; i <= len(value); i++ {
+		if i == len(value) || (depth == 0 && (value[i] == ',' || isSpace(value[i]))) {
+			if start >= 0 {
+				items = append(items, value[start:i])
+			}
+			start = -1
+			continue
+		}
+		if start < 0 {
+			start = i
+		}
+		switch {
+		case value[i] == '{':
+			depth++
+		case value[i] == '}' && depth > 0:
+			depth--
+		}
+	}
+	return items
+}
+
+func isSpace(c byte) bool { return c == ' ' || (c >= '\t' && c <= '\r') }
