@@ -27,7 +27,7 @@ const ownerWait = 20_000
 func Owner(client, server netip.AddrPort) (uid uint32, err error) {
 	client, server = plain(client), plain(server)
 	if client.Port() == 0 || server.Port() == 0 || client.Addr().BitLen() != server.Addr().BitLen() {
-		return 0, fmt.Errorf("ask who opened %s to %s: these are not the two ends of a TCP connection", client, server)
+		return 0, fmt.Errorf("ask who opened %s to %s: no such two ends can be: %w", client, server, ErrNoSocket)
 	}
 	answer, err := askKernel(question(client, server))
 	if err == nil {
