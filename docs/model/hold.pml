@@ -1,5 +1,8 @@
 /* The hold protocol of postward: how a mail is held, let go, kept or deleted while postward dies now and then.
  *
+ * Another milter, a scanner, stands before postward: Postfix asks no milter after one that put a mail on hold. With -DSHADOW
+ * postward begins in shadow mode, and from some restart on it enforces.
+ *
  * One account, N mails. Each process is a part of the house; every atomic block is a step that the code does not
  * interrupt. What is in place and accepted is Postfix's, on disk. What is called j... is the journal, on disk. What is
  * called v... is the State, in memory: a crash sets it back to the journal. See README.md.
@@ -12,7 +15,9 @@
 #ifndef CRASHES
 #define CRASHES 2
 #endif
+#ifndef FREE_ACTS
 #define FREE_ACTS 1        /* what an operator does on his own with Postfix's tools */
+#endif
 
 /* where Postfix has a mail */
 mtype:place = { nowhere, queued, deferred, hold, delivered, deleted };
@@ -27,11 +32,25 @@ byte deliveries[N];
 bool byhand[N];            /* an operator released or deleted it */
 bool freed[N];             /* an operator took it out of hold, or put it there, with Postfix's own tools */
 bool offered[N];           /* the transaction is over, one way or the other */
+bool bad[N];               /* the scanner refuses it, if it is asked */
+bool quarantined[N];       /* the scanner put it on hold: shown as somebody else's, and never touched */
 
 mtype:status v[N]; mtype:status j[N];
 mtype:act vact[N]; mtype:act jact[N];
 bool vcontained; bool jcontained;
 bool vbyhand[N]; bool jbyhand[N];
+
+#ifdef SHADOW
+mtype:open = { none, pretended, real };                    /* the account's open incident; a pretended one is marked shadow */
+mtype:open vincident; mtype:open jincident;
+bool valert; bool jalert;  /* the real one's alert is undone */
+bool told;                 /* the owner was told of a real one */
+bool enforced;             /* a mail was held, and the client knows that it was taken */
+bool vshadow = true; bool jshadow = true;                  /* the mode of the policy */
+bool enforce;              /* the mode of the configuration, which postward reads when it starts */
+#else
+#define vshadow false
+#endif
 
 bool up = true;
 byte life = 0;             /* which postward: a session of the one before is broken */
@@ -47,6 +66,22 @@ inline commit() {
 	do :: i < N -> j[i] = v[i]; jact[i] = vact[i]; jbyhand[i] = vbyhand[i]; i++
 	   :: else -> break od;
 	jcontained = vcontained
+#ifdef SHADOW
+	; jincident = vincident; jalert = valert; jshadow = vshadow
+#endif
+}
+
+/* A mail that is held, or would be, belongs to the open incident, and opens one if there is none. Only who opens is told of. */
+inline evidence() {
+#ifdef SHADOW
+	if
+	:: vincident == none && vshadow -> vincident = pretended
+	:: vincident == none && !vshadow -> vincident = real; valert = true
+	:: else
+	fi
+#else
+	skip
+#endif
 }
 
 inline contain() {
@@ -69,6 +104,14 @@ inline contain() {
 	od
 }
 
+/* Shadow mode: what would be held passes, and its incident is marked. */
+inline pretend() {
+	evidence();
+#ifdef BUG_SHADOW_HOLDS
+	if :: contain() :: skip fi
+#endif
+}
+
 /* smtpd and cleanup with a client behind them: the mail is offered once; a client that is told 4xx offers it again as
  * another mail. */
 proctype Offer(byte m) {
@@ -78,19 +121,30 @@ proctype Offer(byte m) {
 		if
 		:: !up -> offered[m] = true; goto end          /* default_action=tempfail: not taken */
 		:: up -> mine = life
+		fi;
+		if :: bad[m] = true :: skip fi
+	}
+#ifndef BUG_POSTWARD_FIRST
+	atomic {                                               /* the end of the message: the scanner is asked first */
+		if
+		:: bad[m] -> offered[m] = true; goto end       /* refused, and nobody else is asked */
+		:: !bad[m] -> quarantined[m] = true; place[m] = hold; accepted[m] = true; offered[m] = true; goto end
+		:: !bad[m]
 		fi
 	}
+#endif
 	atomic {                                               /* daemon.judge: Judge, Apply, append */
 		if
 		:: life != mine || !up -> offered[m] = true; goto end
 		:: else
 		fi;
 		if
-		:: vcontained -> verdict = unknown             /* refused */
-		:: !vcontained -> verdict = passed
-		:: !vcontained -> verdict = cooling
-		:: !vcontained -> verdict = held
-		:: !vcontained -> verdict = held; contain()    /* the evidence suffices */
+		:: !vshadow && vcontained -> verdict = unknown /* refused */
+		:: vshadow || !vcontained -> verdict = passed
+		:: !vshadow && !vcontained -> verdict = cooling
+		:: !vshadow && !vcontained -> verdict = held; evidence()
+		:: !vshadow && !vcontained -> verdict = held; evidence(); contain() /* it suffices */
+		:: vshadow -> verdict = passed; pretend()
 		fi;
 		v[m] = verdict
 	}
@@ -108,8 +162,12 @@ proctype Offer(byte m) {
 		:: else ->
 			if
 			:: verdict == unknown -> skip
-			:: verdict == passed -> place[m] = queued; accepted[m] = true
-			:: verdict == cooling || verdict == held -> place[m] = hold; accepted[m] = true
+			:: verdict == passed && bad[m] -> skip /* the scanner after us refuses it */
+			:: verdict == passed && !bad[m] -> place[m] = queued; accepted[m] = true
+			:: verdict == cooling || verdict == held -> place[m] = hold; accepted[m] = true;
+#ifdef SHADOW
+				enforced = enforced || verdict == held
+#endif
 			fi
 		fi;
 		offered[m] = true
@@ -127,7 +185,7 @@ end:	do
 }
 
 /* daemon.carryOut: undone effects, one act at a time, each after its reason is on disk. */
-active proctype Effects() {
+proctype Effects() {
 	byte mine; byte m; bool early;
 	mtype:act a; mtype:status s;
 end:	do
@@ -140,7 +198,8 @@ end:	do
 		a = vact[m]; s = v[m];
 		/* Nothing begins to leave hold while the account is contained, unless a person said so. An act in hand when
 		 * the account is contained is finished; what it let out is put on hold again behind it. */
-		assert(a != release || s != releasing || byhand[m] || !vcontained)
+		assert(a != release || s != releasing || byhand[m] || !vcontained);
+		assert(!vshadow && !quarantined[m])            /* shadow mode acts on nothing; on what another holds nobody does */
 	   }
 	   atomic {                                            /* daemon.written */
 		if
@@ -206,13 +265,16 @@ end:	do
 }
 
 /* A person at the command line: his word is on disk before he is answered. */
-active proctype Operator() {
+proctype Operator() {
 	byte m;
 end:	do
 	:: words < 2 -> atomic {
 		up && words < 2 -> words++;
 		if
 		:: i = 0; vcontained = false;                  /* incident release: it was the owner */
+#ifdef SHADOW
+		   vincident = none;
+#endif
 		   do
 		   :: i < N ->
 			if
@@ -244,7 +306,23 @@ end:	do
 	od
 }
 
-active proctype Crash() {
+#ifdef SHADOW
+/* An alert leaves when its incident is on disk, and is undone until that it left is on disk too. */
+proctype Alerts() {
+	byte mine;
+end:	do
+	:: atomic { up && valert -> mine = life; commit(); told = true }
+	   atomic { if :: life == mine && up -> valert = false :: else fi; mine = 0 }
+	od
+}
+
+/* Somebody writes mode = "enforce" and starts postward anew. */
+proctype Switch() {
+	atomic { up -> enforce = true; up = false; life++ }
+}
+#endif
+
+proctype Crash() {
 end:	do
 	:: atomic { up && crashes < CRASHES -> up = false; crashes++; life++ }
 	:: atomic { !up ->                                     /* daemon.restore */
@@ -259,41 +337,65 @@ end:	do
 			i++
 		:: else -> break
 		od;
-		vcontained = jcontained; up = true }
+		vcontained = jcontained;
+#ifdef SHADOW
+		vincident = jincident; valert = jalert; vshadow = jshadow;
+		if
+		:: enforce && vshadow ->                       /* on disk before anything is served */
+			vshadow = false;
+#ifndef BUG_SHADOW_SWALLOWS
+			if :: vincident == pretended -> vincident = none :: else fi;
+#endif
+			commit()
+		:: else
+		fi;
+#endif
+		up = true }
 	od
 }
 
 /* When nothing moves any more: no mail that Postfix promised lies where nobody knows of it. */
-active proctype Quiet() {
+proctype Quiet() {
 	timeout ->
 	i = 0;
 	do
 	:: i < N ->
 		assert(!accepted[i] || place[i] != nowhere);
-		assert(place[i] != hold || v[i] == held || v[i] == foreign || freed[i]);
+		assert(place[i] != hold || v[i] == held || v[i] == foreign || freed[i] || quarantined[i]);
 		assert(place[i] != deleted || byhand[i]);
 		assert(deliveries[i] <= 1);
 		i++
 	:: else -> break
-	od
+	od;
+#ifdef SHADOW
+	assert(!enforced || told)                              /* who holds mail says so, whatever was open before */
+#endif
 }
 
-/* Delivered at most once, at any time. */
-active proctype Once() {
+/* Delivered at most once, at any time, and never what the scanner refuses. */
+proctype Once() {
 end:	do
 	:: atomic { deliveries[0] > 1 || deliveries[N-1] > 1 -> assert(false) }
+	:: atomic { bad[0] && deliveries[0] > 0 || bad[N-1] && deliveries[N-1] > 0 -> assert(false) }
 	od
 }
 
 init {
 	atomic {
 		byte k = 0;
+#ifdef SHADOW
+		vincident = none; jincident = none;
+#endif
 		do
 		:: k < N ->
 			place[k] = nowhere; v[k] = unknown; j[k] = unknown; vact[k] = nothing; jact[k] = nothing;
 			run Offer(k); run Queue(k); run Cool(k); run Books(k);
 			k++
 		:: else -> break
-		od
+		od;
+		run Effects(); run Operator(); run Crash(); run Quiet(); run Once();   /* not before every mail is nowhere */
+#ifdef SHADOW
+		run Alerts(); run Switch()
+#endif
 	}
 }

@@ -5,8 +5,9 @@
 // critical section, so that the order of the journal is the order of the State. No SQL, no file and no network
 // is touched under the mutex. Whoever must not go on before the event is on disk waits for its ticket outside.
 //
-// Goroutines: one a milter session (package milter's), one for the log, one for effects, one for alerts, one
-// for the tick, one that compares the hold queue, one for operators. Run joins them all.
+// Goroutines: one a milter session (package milter's), one for the log, one that asks the kernel who connected, one
+// for effects, one for alerts, one for the tick, one that compares the hold queue, one for operators. Run joins them
+// all.
 package daemon
 
 import (
@@ -58,6 +59,9 @@ type Daemon struct {
 	troubles  troubles
 	hearing   hearing
 	injectors injectors
+	nameless  nameless
+	addresses addresses
+	questions chan question // whose a connection is; answerOwners reads them
 	due       chan work
 	alerts    chan work
 	told      map[string][]int // channels that have an undone alert already, by effect; the alerts' goroutine's own

@@ -2,9 +2,7 @@ package daemon
 
 import (
 	"context"
-	"os/user"
 	"strconv"
-	"sync"
 	"time"
 
 	"postward/internal/guard"
@@ -32,8 +30,9 @@ func (d *Daemon) judgeMail(ctx context.Context, t *guard.Transaction) milter.Ans
 // again.
 func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answer {
 	if t.Direction == guard.Local {
-		t.UnixUser = d.injectors.wait(ctx, t.QueueID)
+		t.UnixUser = d.injectors.wait(ctx, t.QueueID, t.MailAt.Time())
 	}
+	d.nameless.note(t, time.Now())
 	v, ticket, err := d.judge(t, func(v *guard.Verdict) bool { return true })
 	if err != nil {
 		return d.unwritten(err)
@@ -139,73 +138,4 @@ func (d *Daemon) tell(t *guard.Transaction, v *guard.Verdict) {
 		return
 	}
 	d.log.Info("held", "account", v.Account, "reason", v.Reason, "why", v.Why, "queue_id", t.QueueID, "incident", v.Incident)
-}
-
-// injectors joins the log line that says who injected a local mail with the milter session that judges it.
-type injectors struct {
-	mu    sync.Mutex
-	known map[string]injector
-	more  chan struct{} // closed and replaced when one comes
-}
-
-type injector struct {
-	user string
-	at   time.Time
-}
-
-// injectorWait is how long a local mail waits for the log to say who injected it.
-const (
-	injectorWait = 2 * time.Second
-	injectorKeep = time.Minute
-	maxInjectors = 10_000
-)
-
-func newInjectors() injectors {
-	return injectors{known: map[string]injector{}, more: make(chan struct{})}
-}
-
-// note keeps who injected the mail with a queue id, and when.
-func (i *injectors) note(queueID string, uid uint64, t time.Time) {
-	name := strconv.FormatUint(uid, 10)
-	if u, err := user.LookupId(name); err == nil {
-		name = u.Username
-	} else {
-		name = "uid" + name
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if len(i.known) >= maxInjectors {
-		for id, who := range i.known {
-			if t.Sub(who.at) > injectorKeep {
-				delete(i.known, id)
-			}
-		}
-	}
-	if len(i.known) < maxInjectors {
-		i.known[queueID] = injector{name, t}
-	}
-	close(i.more)
-	i.more = make(chan struct{})
-}
-
-// wait returns who injected a mail; empty when the log does not say so in time. What the log said long ago was about
-// another mail: queue ids come again.
-func (i *injectors) wait(ctx context.Context, queueID string) string {
-	ctx, cancel := context.WithTimeout(ctx, injectorWait)
-	defer cancel()
-	for {
-		i.mu.Lock()
-		who, ok := i.known[queueID]
-		delete(i.known, queueID)
-		more := i.more
-		i.mu.Unlock()
-		if ok && time.Since(who.at) < injectorKeep {
-			return who.user
-		}
-		select {
-		case <-ctx.Done():
-			return ""
-		case <-more:
-		}
-	}
 }

@@ -103,7 +103,7 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(), hearing: hearing{puzzling: map[string]*ctl.Puzzling{}},
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(), questions: make(chan question), hearing: hearing{puzzling: map[string]*ctl.Puzzling{}},
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{}, troubles: troubles{open: map[string]*trouble{}},
 	}
@@ -233,6 +233,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		cancel(err)
 	} else {
 		part("log", d.readLog)
+		part("owners", d.answerOwners)
 		part("effects", d.carryOut)
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
@@ -317,7 +318,7 @@ func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Serve
 	limits.Sessions = d.config.Milter.MaxSessions
 	return &milter.Server{
 		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
-		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, Unanswered: d.unanswered,
+		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, User: d.userOf, Unanswered: d.unanswered,
 	}
 }
 

@@ -216,6 +216,16 @@ func (d *Daemon) checkLog(now time.Time) {
 	}
 	d.troubles.set("log", text)
 	d.troubles.setAfter("missed", d.hearing.missing(now), 2*gapTold)
+	d.checkNameless(now)
+}
+
+// checkNameless notes that it is not known who of this host sent mails. The owner is not called for the past either; that
+// the kernel cannot be asked is not over.
+func (d *Daemon) checkNameless(now time.Time) {
+	local, wire, kernel := d.nameless.troubles(d.injectors.late(), now)
+	d.troubles.setAfter("nameless local", local, 2*gapTold)
+	d.troubles.setAfter("nameless wire", wire, 2*gapTold)
+	d.troubles.set("nameless kernel", kernel)
 }
 
 // rescue saves what this daemon knows when its store is lost for good: deleted, or damaged.

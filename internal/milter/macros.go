@@ -1,5 +1,10 @@
 package milter
 
+import (
+	"net/netip"
+	"strconv"
+)
+
 // Bounds of the macros of a session.
 const (
 	maxMacros     = 64   // a stage
@@ -65,6 +70,15 @@ func (m macros) once(stage byte, name string) (string, bool) {
 	v, ok := m[stage][name]
 	delete(m[stage], name)
 	return v, ok
+}
+
+// daemon returns the MTA's end of the connection ({daemon_addr}, {daemon_port}: Postfix 3.2); zero where it does not say.
+func (m macros) daemon() netip.AddrPort {
+	port, err := strconv.ParseUint(m.get("{daemon_port}"), 10, 16)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(parseAddr(m.get("{daemon_addr}")), uint16(port))
 }
 
 // forget drops the macros of a message; those of the connection stay.

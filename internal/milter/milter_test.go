@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -425,6 +426,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		s := &Server{Limits: DefaultLimits(), Log: quiet}
 		s.Mail = func(context.Context, *guard.Transaction) Answer { return Answer{Action: guard.Accept} }
+		s.User = func(netip.AddrPort, netip.AddrPort) string { return "nobody" }
 		s.End = func(_ context.Context, x *guard.Transaction) Answer {
 			if len(x.Recipients) > guard.MaxRecipients || len(x.Login) > 4*guard.MaxText || len(x.QueueID) > guard.MaxText {
 				t.Errorf("unbounded: %+v", x)

@@ -46,8 +46,8 @@ var symbols = [...]struct {
 	stage uint32
 	names string
 }{
-	{0, "j {client_addr} {client_name} {client_port} {daemon_name}"}, // connect
-	{2, "i {auth_authen} {auth_type} {mail_addr}"},                   // MAIL
+	{0, "j {client_addr} {client_name} {client_port} {daemon_name} {daemon_addr} {daemon_port}"}, // connect
+	{2, "i {auth_authen} {auth_type} {mail_addr}"},                                               // MAIL
 	{3, "i {rcpt_addr}"},   // RCPT
 	{4, "i"},               // DATA
 	{5, "i {auth_authen}"}, // end of message

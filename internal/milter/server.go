@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,10 @@ type Server struct {
 	// Mail judges at the MAIL command, End at the end of the message. The transaction is theirs to read and to
 	// complete; ctx ends with the time for an answer.
 	Mail, End func(ctx context.Context, t *guard.Transaction) Answer
+	// User names the Unix user of this host whose process opened an SMTP connection, by its two ends as the MTA says
+	// them (a zero port: it did not); empty if there is none or he is not known. It is asked once a connection, when
+	// that begins, and must not take long: the MTA waits. May be nil.
+	User func(client, server netip.AddrPort) string
 	// Unanswered is told of a judged mail whose answer could not be sent. May be nil.
 	Unanswered func(t *guard.Transaction)
 

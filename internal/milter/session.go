@@ -3,6 +3,7 @@ package milter
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -26,6 +27,7 @@ type session struct {
 
 	clientName string
 	client     netip.Addr
+	user       string // of this host, who connected
 	helo       string
 	t          *guard.Transaction // the mail that is going on, or nil
 	facts      message.Facts
@@ -115,7 +117,7 @@ func (s *session) command(p packet) ([]byte, error) {
 		return nil, nil
 	case cmdQuitNC:
 		s.forget()
-		s.macros, s.helo, s.clientName, s.client = macros{}, "", "", netip.Addr{}
+		s.macros, s.helo, s.clientName, s.client, s.user = macros{}, "", "", netip.Addr{}, ""
 		return nil, nil
 	case cmdQuit:
 		return nil, errQuit
@@ -137,7 +139,7 @@ func (s *session) connect(data []byte) error {
 	if err != nil {
 		return err
 	}
-	s.clientName, s.client = message.Clean(name), netip.Addr{}
+	s.clientName, s.client, s.user = message.Clean(name), netip.Addr{}, ""
 	if len(rest) < 1 {
 		return errPacket
 	}
@@ -152,10 +154,20 @@ func (s *session) connect(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if addr, err := netip.ParseAddr(strings.TrimPrefix(text, "IPv6:")); err == nil {
-		s.client = addr.Unmap()
+	s.client = parseAddr(text)
+	if s.server.User != nil && s.client.IsValid() {
+		s.user = s.server.User(netip.AddrPortFrom(s.client, binary.BigEndian.Uint16(rest[1:])), s.macros.daemon())
 	}
 	return nil
+}
+
+// parseAddr reads an address as Postfix writes it; what is none is the zero Addr.
+func parseAddr(text string) netip.Addr {
+	addr, err := netip.ParseAddr(strings.TrimPrefix(text, "IPv6:"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
 }
 
 func (s *session) hello(data []byte) error {
@@ -200,6 +212,9 @@ func (s *session) fill(stage guard.Stage) {
 	s.t.Stage, s.t.At = stage, guard.TimeOf(time.Now())
 	s.t.QueueID = message.Clean(s.macros.get("i"))
 	s.t.Login = message.Account(message.Clean(s.macros.get("{auth_authen}")))
+	if s.t.Login == "" { // a login says more than who carried the mail here
+		s.t.UnixUser = s.user
+	}
 }
 
 // rcpt takes a recipient. One that cannot be read refuses the mail, at its end: sendmail(1)'s mail, which Postfix hands to

@@ -1,5 +1,5 @@
-// Package sock opens sockets for others of this host and asks the kernel who is at the other end. It imports nothing of
-// the house.
+// Package sock opens sockets for others of this host and asks the kernel who is at the other end: of a unix socket
+// (SO_PEERCRED), and of a TCP connection that stays on this host (sock_diag(7)). It imports nothing of the house.
 package sock
 
 import (

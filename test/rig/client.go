@@ -6,9 +6,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"os"
+	"os/user"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Step is one command of an SMTP session and its reply. Code 0: no reply came, and Text says why.
@@ -43,6 +48,8 @@ type Client struct {
 	Name string
 	// User and Password for AUTH, if User is not empty; Mechanism is PLAIN if empty, or LOGIN.
 	User, Password, Mechanism string
+	// As is the Unix user whose socket it is, empty for who runs the test. The rest of the session is not his.
+	As string
 	// Timeout bounds every wait for a reply, 60 s if 0.
 	Timeout time.Duration
 }
@@ -55,7 +62,7 @@ func (c Client) Open(ctx context.Context) (*Session, error) {
 		s.limit = time.Minute
 	}
 	start := time.Now()
-	conn, err := (&net.Dialer{Timeout: s.limit}).DialContext(ctx, "tcp", c.Addr)
+	conn, err := c.Dial(ctx, s.limit)
 	if err != nil {
 		s.Steps = append(s.Steps, Step{Command: "(connect)", Text: err.Error(), At: start, Took: time.Since(start)})
 		return s, s.refusal()
@@ -67,6 +74,29 @@ func (c Client) Open(ctx context.Context) (*Session, error) {
 		return s, err
 	}
 	return s, nil
+}
+
+// Dial connects, within limit, and reads nothing. The kernel counts a socket for the user that its thread has for files (setfsuid(2)).
+func (c Client) Dial(ctx context.Context, limit time.Duration) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: limit}
+	if c.As == "" {
+		return dialer.DialContext(ctx, "tcp", c.Addr)
+	}
+	who, err := user.Lookup(c.As)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.Atoi(who.Uid)
+	if err != nil {
+		return nil, err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Setfsuid(uid); err != nil {
+		return nil, err
+	}
+	defer unix.Setfsuid(os.Geteuid())
+	return dialer.DialContext(ctx, "tcp", c.Addr)
 }
 
 func (c Client) greet(s *Session, start time.Time) error {
