@@ -96,8 +96,8 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	if i.Status != guard.IncidentClosed {
 		o.line("Next")
 		if i.Shadow {
-			o.line("  if it was not %s: change the password, and postward account deny %s", printable(i.Account), printable(i.Account))
-			o.line("  postward incident close %d   looked through; what goes on is told again after a day in any case", i.ID)
+			o.line("  postward incident release %d   it was the owner: learn from it", i.ID)
+			o.line("  postward incident close %d     it was not, or is nothing to learn from; what goes on is told again after a day", i.ID)
 			return
 		}
 		o.line("  postward incident release %d   it was the owner: let the mail go and learn from it", i.ID)

@@ -238,11 +238,11 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 		a.Text = i.Sentences[0].Why + ". "
 	}
 	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left, "recipient"))
-	a.Next = []string{fmt.Sprintf("postward incident show %d", i.ID)}
-	if !i.Shadow {
-		a.Next = append(a.Next, fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID))
+	a.Next = []string{
+		fmt.Sprintf("postward incident show %d", i.ID),
+		fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID),
+		fmt.Sprintf("change the password of %s if it was not", i.Account),
 	}
-	a.Next = append(a.Next, fmt.Sprintf("change the password of %s if it was not", i.Account))
 	return a
 }
 

@@ -72,7 +72,7 @@ type Account struct {
 type spent struct {
 	New   [3]window `json:"new,omitzero"`   // never-seen, a day, by tier
 	Ten   [3]decade `json:"ten,omitzero"`   // the same, ten days
-	Known today     `json:"known,omitzero"` // known recipients from unfamiliar sources, each time
+	Known window    `json:"known,omitzero"` // known recipients from strange sources, each once a day
 }
 
 const (
@@ -118,9 +118,7 @@ func (a *Account) spend(now Time, v *Verdict) {
 		a.Spent.New[tier.at()].add(now, v.New)
 		a.Spent.Ten[tier.at()].add(now, v.New)
 	}
-	if v.unfamiliar() {
-		a.Spent.Known.add(now, v.Known)
-	}
+	a.Spent.Known.add(now, v.Afresh)
 }
 
 // giveBack undoes spend for a mail that the MTA did not take. What passed made its recipients known already: the
@@ -132,15 +130,12 @@ func (a *Account) giveBack(m *Mail) {
 			a.Spent.Ten[tier.at()].giveBack(m.At, m.New)
 		}
 	}
-	if m.unfamiliar() {
-		a.Spent.Known.add(m.At, -m.Known)
-	}
 }
 
 // learn makes recipients known.
-func (a *Account) learn(hashes []uint64, now Time, familiar bool) {
+func (a *Account) learn(hashes []uint64, now Time, notes uint16) {
 	for _, h := range hashes {
-		a.Known.add(h, now, familiar)
+		a.Known.add(h, now, notes)
 	}
 }
 
@@ -166,7 +161,7 @@ func (d *today) sum(now Time) int {
 
 // peakPeriod is how many days a period of Peaks has. A day counts for the account's budget when two of them are over: a
 // thief's first days do not raise his own.
-const peakPeriod = 16
+const peakPeriod = 32
 
 // countDay keeps how many never-seen recipients a day had. The day that runs does not count yet: or a burst would
 // raise its own budget.
@@ -192,7 +187,7 @@ func (a *Account) endDay(day int32) {
 }
 
 // steadyDays is over how many days Steady is a mean, the last ones weigh most.
-const steadyDays = 32
+const steadyDays = 64
 
 // UsualDay returns the never-seen recipients of an ordinary day.
 func (a *Account) UsualDay() uint16 { return a.MeanDay / 16 }

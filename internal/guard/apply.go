@@ -99,8 +99,9 @@ func (s *State) refused(a *Account, e *Event) {
 func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) {
 	m := s.track(t, v, MailPassed, gained)
 	s.spend(a, t.At, v)
-	a.learn(s.unknownRecipients(a, t), t.At, !v.unfamiliar())
-	s.touchKnown(a, t, !v.unfamiliar())
+	notes := notesOf(v.unfamiliar(), v.Strange)
+	a.learn(s.unknownRecipients(a, t), t.At, notes)
+	s.touchKnown(a, t, notes)
 	s.credit(a, m, v.People, t.At)
 }
 
@@ -156,10 +157,13 @@ func (s *State) credit(a *Account, m *Mail, people uint8, now Time) {
 }
 
 // touchKnown notes that the known recipients of a mail were written to again.
-func (s *State) touchKnown(a *Account, t *Transaction, familiar bool) {
+func (s *State) touchKnown(a *Account, t *Transaction, notes uint16) {
 	for _, r := range t.Recipients {
-		if h := s.site.Secret.hash(r); a.Known.has(h) || a.remembers(r) {
-			a.Known.add(h, t.At, familiar || !a.Known.has(h))
+		switch h := s.site.Secret.hash(r); {
+		case a.Known.has(h):
+			a.Known.add(h, t.At, notes)
+		case a.remembers(r): // the first release vouches
+			a.Known.add(h, t.At, notes&^unvouched)
 		}
 	}
 }

@@ -12,7 +12,7 @@ func BenchmarkJudgeAndApply(b *testing.B) {
 	w.allow("anna")
 	a := w.state.touch("anna")
 	for i := range 500 {
-		a.Known.add(w.state.site.Secret.hash(fmt.Sprintf("r%d@far.example", i)), day0, true)
+		a.Known.add(w.state.site.Secret.hash(fmt.Sprintf("r%d@far.example", i)), day0, 0)
 	}
 	t := w.mail("anna", "192.0.2.7", "r250@far.example")
 	t.Mailer = "mailer"

@@ -29,17 +29,20 @@ func (t Tier) at() int { return int(t - TierForeign) }
 // allowance is what may be spent of a tier: never-seen recipients a rolling day, and in ten.
 type allowance struct{ day, ten int }
 
-// tier returns the budget that this mail spends.
+// tierOf returns the budget that this mail spends.
 func (j *judgement) tierOf() Tier {
-	newcomer := j.account.newcomer(j.t.At)
+	colleagues := j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar
+	newcomer := j.account.newcomer(j.t.At) && j.state.familiar.home(j.t.Country)
 	switch {
-	case j.level == LevelAddress || j.declared():
+	case j.level == LevelAddress && !j.strange || j.declared():
 		return TierOwn
 	case sharedSource(j.policy, j.t.Client):
 		return TierCopied
-	case j.level == LevelNetwork && !j.lent && (newcomer || j.account.Sources.Program(j.t.Mailer) || j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar):
-		return TierOwn // his network and program, or an address that many of his colleagues write from
-	case j.level == LevelNetwork || j.level == LevelCountry && newcomer:
+	case j.level >= LevelNetwork && colleagues:
+		return TierOwn // an address that many of his colleagues write from
+	case j.level == LevelNetwork && !j.lent && (j.account.Sources.Program(j.t.Mailer) || newcomer):
+		return TierOwn // his network and program; or the site's own network
+	case j.level >= LevelNetwork || j.level == LevelCountry && newcomer:
 		return TierCopied
 	}
 	return TierForeign
@@ -70,7 +73,7 @@ func (j *judgement) allowance(t Tier) allowance {
 func (j *judgement) here() allowance {
 	b, own := &j.policy.Budget, j.allowance(j.tier)
 	switch {
-	case j.tier != TierOwn || j.level == LevelAddress || j.declared():
+	case j.tier != TierOwn || j.level == LevelAddress && !j.strange || j.declared():
 		return own
 	case j.account.newcomer(j.t.At):
 		return allowance{max(b.Network, b.Newcomer), own.ten}
@@ -109,33 +112,27 @@ func (j *judgement) overBudget() (objection, bool) {
 	return objection{}, false
 }
 
-// overKnownBudget bounds mass mail to people the account knows, whom a thief finds in its Sent folder: different ones
-// in a day and in ten, and mails.
+// overKnownBudget bounds mass mail to people the account knows, whom a thief finds in its Sent folder, from a
+// source that it never used itself: different ones in a day and in ten. How often he writes to them is the score's.
 func (j *judgement) overKnownBudget() (objection, bool) {
-	if !j.unfamiliar() || j.known == 0 {
+	if j.known == 0 || !j.strange {
 		return objection{}, false
 	}
 	b, a := &j.policy.Budget, j.account
-	if spent := a.Spent.Known.sum(j.t.At); spent+j.known > knownTimes*b.KnownFromUnfamiliar {
-		return j.hold(ReasonKnownBudget, fmt.Sprintf("%d mails to known recipients, %d of %d a day were used", j.known, spent, knownTimes*b.KnownFromUnfamiliar)), true
-	}
-	if spent := a.Known.countLately(j.t.At, 1); spent+j.knownAfresh(1) > b.KnownFromUnfamiliar {
+	if spent := a.Spent.Known.sum(j.t.At); spent+j.afresh > b.KnownFromUnfamiliar {
 		return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d a day were used", j.known, spent, b.KnownFromUnfamiliar)), true
 	}
-	if spent := a.Known.countLately(j.t.At, 10); spent+j.knownAfresh(10) > b.KnownTen {
+	if spent := a.Known.countLately(j.t.At, 10); spent+j.knownLately() > b.KnownTen {
 		return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d in ten days were used", j.known, spent, b.KnownTen)), true
 	}
 	return objection{}, false
 }
 
-// knownTimes is how often, in the mean, each of the known recipients of a day may be written to.
-const knownTimes = 3
-
-// knownAfresh returns the known recipients that were not written to from an unfamiliar source in the last days.
-func (j *judgement) knownAfresh(days int) int {
+// knownLately returns the known recipients that were not written to from a strange source in the last ten days.
+func (j *judgement) knownLately() int {
 	n := 0
 	for _, r := range j.t.Recipients {
-		if h := j.state.site.Secret.hash(r); j.account.knows(h, r) && !j.account.Known.lately(h, j.t.At, days) {
+		if h := j.state.site.Secret.hash(r); j.account.knows(h, r) && !j.account.Known.lately(h, j.t.At, 10) {
 			n++
 		}
 	}

@@ -48,6 +48,7 @@ func (a *Account) shift(step, now Time) {
 		a.Spent.New[i].shift(step)
 		a.Spent.Ten[i].shift(step)
 	}
+	a.Spent.Known.shift(step)
 	for i := range a.Held {
 		a.Held[i] += step
 	}
@@ -82,8 +83,6 @@ func (s *Suspicion) shift(step Time) {
 		s.Bouncers[i].Hour += int32(step / hour)
 	}
 	s.Asked.shift(step)
-	s.Bounces.shift(step)
-	s.Answered.shift(step)
 }
 
 func shiftAll(list []Strange, step Time) {

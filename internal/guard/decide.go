@@ -69,12 +69,14 @@ type judgement struct {
 	t       *Transaction
 	account *Account
 	level   Level
-	lent    bool // level is one better than the source's own, for the account's own program
+	lent    bool // level is one better than what is known, for the account's own program
+	strange bool // the account itself never wrote from there for long
 	tier    Tier
 	met     bool // an unfamiliar source that was used with the account's own people before
 	new     int  // recipients never seen by the account
 	wrote   int  // those of them that wrote to it lately
 	known   int
+	afresh  int   // those of them that were not written to from a strange source today
 	people  uint8 // a bit for each known recipient who vouches for the source
 }
 
@@ -84,7 +86,7 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 		a = &Account{Name: name, Status: Normal}
 	}
 	j := judgement{state: s, policy: s.policy, t: t, account: a}
-	j.level, j.lent = s.levelOf(a, t)
+	j.level, j.lent, j.strange = s.levelOf(a, t)
 	j.tier = j.tierOf()
 	j.met = j.unfamiliar() && a.Sources.met(sourceOf(t))
 	anybody := a.Sources.cold()
@@ -93,6 +95,9 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 		switch {
 		case a.knows(h, r):
 			j.known++
+			if j.strange && !a.Known.lately(h, t.At, 0) {
+				j.afresh++
+			}
 			if anybody || a.vouchedFor(h, r) {
 				j.people |= 1 << (h & 7)
 			}
@@ -109,33 +114,39 @@ func (s *State) learning(now Time) bool {
 	return s.site.First == 0 || now.Sub(s.site.First) < learningFor
 }
 
-// levelOf says how familiar t's source is to a. The operator's own networks are as good as a familiar network,
-// and to a newcomer the site's familiar sources are his; to others they are one level less. In a familiar country the
-// account's own program lends one level more. A login over loopback comes from a webmail host or a proxy on this machine:
-// everybody's address.
-func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent bool) {
+// levelOf says how familiar t's source is to a, whether that is lent by what can be copied, and whether it is strange: not
+// a familiar network by what the account itself did. The operator's own networks are as good as a familiar network. To a newcomer the site's familiar sources at home are his; to
+// others they are one level less. In a familiar country the account's own program lends one level more. A login over
+// loopback comes from a webmail host or a proxy on this machine: everybody's address.
+func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange bool) {
 	if hosted(a.Name) {
-		return LevelAddress, false
+		return LevelAddress, false, false
 	}
 	from, webmail := sourceOf(t), sharedSource(s.policy, t.Client)
-	level = a.Sources.level(from, webmail)
+	own := a.Sources.level(from, webmail)
 	if webmail {
-		return level, false
+		return own, false, own < LevelNetwork
 	}
 	if s.policy.IsOwn(t.Client) {
-		level = max(level, LevelNetwork)
+		own = max(own, LevelNetwork)
 	}
-	colleagues := s.familiar.level(from)
-	switch {
-	case a.newcomer(t.At):
+	level = own
+	switch colleagues := s.familiar.level(from); {
+	case a.newcomer(t.At) && s.familiar.home(t.Country):
 		level = max(level, colleagues)
 	case colleagues > LevelNew:
 		level = max(level, colleagues-1) // they earned trust there, he did not
 	}
-	if level != LevelCountry || !a.Sources.Program(t.Mailer) {
-		return level, false
+	if level == LevelCountry && a.Sources.Program(t.Mailer) || level <= LevelCountry && s.begins(a, t.At) {
+		return LevelNetwork, true, true
 	}
-	return LevelNetwork, true
+	return level, false, own < LevelNetwork
+}
+
+// begins reports whether the account is only being watched on a new site: where it writes from is where it is at home, as
+// far as anybody knows yet.
+func (s *State) begins(a *Account, now Time) bool {
+	return !s.policy.Enforces(Budgets) && s.learning(now) && a.Sources.cold()
 }
 
 func sharedSource(p *Policy, client netip.Addr) bool {
@@ -149,7 +160,7 @@ func (j *judgement) enforced(r Reason) bool {
 
 func (j *judgement) verdict(a Action, r Reason) Verdict {
 	return Verdict{
-		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Budget: j.tier, New: j.new, Wrote: j.wrote, Known: j.known, People: j.people,
+		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Strange: j.strange, Budget: j.tier, New: j.new, Wrote: j.wrote, Known: j.known, Afresh: j.afresh, People: j.people,
 		Incident: j.state.open[j.account.Name],
 	}
 }
@@ -168,7 +179,8 @@ func (j *judgement) object(o objection) Verdict {
 // notListed: the account is not on the list of those who may send. An empty list is never enforced.
 func (j *judgement) notListed() (objection, bool) {
 	a := j.account
-	if a.listed() || j.state.site.Listed == 0 || a.undeclared() {
+	denied := a.Listing != nil && a.Listing.Denied // this is enforced even if nobody is on the list
+	if !denied && (a.listed() || j.state.site.Listed == 0 || a.undeclared()) {
 		return objection{}, false
 	}
 	return objection{action: Reject, reason: ReasonNotListed,
@@ -350,8 +362,12 @@ func (j *judgement) sourceFact() string {
 		return fmt.Sprintf("%s: first mail of %s for %d days", where, a.Name, int(t.At.Sub(a.Last).Hours()/24))
 	case j.level == LevelNew:
 		return where + " never used by " + a.Name
-	case j.lent:
+	case j.strange && j.level >= LevelNetwork && !j.lent:
+		return where + ", where colleagues of " + a.Name + " write from"
+	case j.lent && a.Sources.Program(t.Mailer):
 		return where + ", familiar country and mail program of " + a.Name
+	case j.lent:
+		return where + ", where " + a.Name + " begins"
 	}
 	return where + ", " + j.level.String() + " of " + a.Name
 }

@@ -33,6 +33,19 @@ func tally[K comparable](site map[K]int, uses Uses[K]) {
 	}
 }
 
+// home reports whether the site is at home in a country: at least half as many accounts are familiar with it as with any.
+// An address without a country is of a house of its own, or nobody knows.
+func (f *familiars) home(country string) bool {
+	if country == "" {
+		return true
+	}
+	most := 0
+	for _, n := range f.countries {
+		most = max(most, n)
+	}
+	return 2*f.countries[country] >= most && most > 0
+}
+
 // level says how familiar a source is to the site as a whole.
 func (f *familiars) level(from source) Level {
 	switch {

@@ -90,6 +90,6 @@ func (s *State) wrote(e *Event) {
 // heard is what the first release told of somebody who wrote to an account: it was no stranger from then on.
 func (s *State) heard(e *Event) {
 	if s.accounts[e.Account] != nil {
-		s.touch(e.Account).Known.add(s.site.Secret.hash(e.Recipient), e.At, false)
+		s.touch(e.Account).Known.add(s.site.Secret.hash(e.Recipient), e.At, unvouched)
 	}
 }

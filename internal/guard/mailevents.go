@@ -120,11 +120,16 @@ func (s *State) requeued(m *Mail, queueID string) {
 
 func (s *State) removeMail(m *Mail, now Time) {
 	s.stopWaiting(m)
-	if !m.unfamiliar() || m.ByHand {
+	i := s.incidents[m.Incident]
+	told := i != nil && i.Shadow && i.Status != IncidentClosed // a person may still say that it was the owner
+	if !told && (!m.unfamiliar() || m.ByHand) {
 		s.drop(m)
 		return
 	}
-	m.Status, m.RemovedAt, m.Teach = MailRemoved, now, nil
+	m.Status, m.RemovedAt = MailRemoved, now
+	if !told {
+		m.Teach = nil
+	}
 	if s.queue[m.QueueID] == m.ID {
 		delete(s.queue, m.QueueID)
 	}
@@ -149,7 +154,7 @@ func (s *State) cooled(m *Mail, now Time) []Effect {
 func (s *State) letGo(a *Account, m *Mail, now Time) Effect {
 	s.stopWaiting(m)
 	m.Status = MailReleasing
-	a.learn(m.Teach, now, m.ByHand || !m.unfamiliar())
+	a.learn(m.Teach, now, notesOf(m.unfamiliar() && !m.ByHand, m.Strange && !m.ByHand))
 	a.rememberUnkeyed(m.Unkeyed, now)
 	s.credit(a, m, 0, now)
 	m.Teach, m.Unkeyed = nil, nil

@@ -104,7 +104,7 @@ func (p *Past) roll(at Time) {
 // remember takes over what a log says, as far as the account has no history of its own.
 func (s *State) remember(a *Account, p *Past) {
 	for _, x := range p.People {
-		a.Known.add(s.site.Secret.hash(x.Address), x.Last, true)
+		a.Known.add(s.site.Secret.hash(x.Address), x.Last, 0)
 	}
 	a.rememberUnkeyed(p.Known.hashes, p.Last)
 	if a.Messages > 0 || a.Past != 0 {

@@ -48,7 +48,7 @@ const (
 	// unvouched: the account wrote to it from an unfamiliar source first. It is no stranger any more, and proves
 	// nothing: a thief writes to mailboxes of his own.
 	unvouched uint16 = 1 << 14
-	// abroad: on that day it was written to from an unfamiliar source.
+	// abroad: on that day it was written to from a source that is strange to the account.
 	abroad uint16 = 1 << 15
 
 	dayBits = unvouched - 1
@@ -86,12 +86,21 @@ func (r *Recipients) vouched(hash uint64) bool {
 	return ok && r.notes[i]&unvouched == 0
 }
 
-// add notes that a recipient was written to. What was vouched for once stays so; a familiar source vouches.
-func (r *Recipients) add(hash uint64, now Time, familiar bool) {
-	note := packDay(now)
-	if !familiar {
-		note |= unvouched | abroad
+// notesOf is what is noted of the recipients of a mail.
+func notesOf(unfamiliar, strange bool) uint16 {
+	note := uint16(0)
+	if unfamiliar {
+		note |= unvouched
 	}
+	if strange {
+		note |= abroad
+	}
+	return note
+}
+
+// add notes that a recipient was written to. What was vouched for once stays so.
+func (r *Recipients) add(hash uint64, now Time, notes uint16) {
+	note := packDay(now) | notes
 	i, ok := slices.BinarySearch(r.hashes, hash)
 	if ok {
 		r.notes[i] = max(r.notes[i]&dayBits, note&dayBits) | note&abroad | r.notes[i]&note&unvouched
@@ -227,7 +236,7 @@ func (a *Account) rememberUnkeyed(hashes []uint64, now Time) {
 		a.Unkeyed = &Recipients{}
 	}
 	for _, h := range hashes {
-		a.Unkeyed.add(h, now, true)
+		a.Unkeyed.add(h, now, 0)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestBouncesCountInNumber(t *testing.T) {
 	answer := func(k Kind, n int, domain string) {
 		for i := range n {
 			to := fmt.Sprintf("friend@%s%d.example", domain, i)
-			w.state.accounts["anna"].Known.add(w.state.site.Secret.hash(to), w.now, true)
+			w.state.accounts["anna"].Known.add(w.state.site.Secret.hash(to), w.now, 0)
 			v := w.sendFrom("anna", "198.51.100.7", "", 0, to)
 			if v.Action != Accept {
 				t.Fatal(v.Why)
@@ -169,7 +169,7 @@ func TestWhoWritesToAnAccountIsNotKnownForIt(t *testing.T) {
 	w := newWorld(t)
 	w.allow("anna")
 	w.allow("bob", "robert@example.org")
-	w.state.touch("anna").Known.add(w.state.site.Secret.hash("friend@far.example"), w.now, true)
+	w.state.touch("anna").Known.add(w.state.site.Secret.hash("friend@far.example"), w.now, 0)
 	in := &Transaction{ID: "in1", At: w.now, Direction: Inbound, ReversePath: "new@far.example", ReplyTo: []string{"desk@far.example"},
 		Recipients: []string{"anna@example.org", "robert@example.org", "nobody@example.org", "anna@elsewhere.example"}}
 	told := Written(w.state, in)

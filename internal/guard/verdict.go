@@ -22,12 +22,14 @@ type Verdict struct {
 
 	Account  string   `json:"account,omitempty"`  // whom the mail counts for; empty for inbound mail
 	Level    Level    `json:"level"`              // how familiar the source is to the account
-	Lent     bool     `json:"lent,omitempty"`     // Level is one better than the source's own, for the client program
+	Lent     bool     `json:"lent,omitempty"`     // Level is one better than what is known, for the client program
+	Strange  bool     `json:"strange,omitempty"`  // the account itself never wrote from there for long
 	Budget   Tier     `json:"budget,omitempty"`   // which budget it spends; 0 in journals of the first release: by Level
 	New      int      `json:"new,omitempty"`      // recipients never seen by the account
 	Wrote    int      `json:"wrote,omitempty"`    // those of New that wrote to the account lately
 	Known    int      `json:"known,omitempty"`    // the other recipients
 	People   uint8    `json:"people,omitempty"`   // a bit for each known recipient who vouches for the source, by hash
+	Afresh   int      `json:"afresh,omitempty"`   // those of Known that were not written to from a strange source today
 	Evidence Families `json:"evidence,omitempty"` // independent families of evidence against the mail
 	Incident int64    `json:"incident,omitempty"` // the open incident of the account when it was judged
 }
