@@ -49,6 +49,7 @@ func (t *thief) address(m *move, account, n int) letter {
 	}
 	if m.tagged {
 		t.tag(l.to)
+		l.contacts = nil // to the account a tagged form is a stranger: it spends the strangers' budget, and is no mail to people it knows
 	}
 	for i := range m.with {
 		t.add(&l, contacts, account, i)

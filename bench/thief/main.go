@@ -87,7 +87,10 @@ func (o *options) run(w io.Writer) (bool, error) {
 
 // one searches for one figure: that of a plant.
 func (o *options) one(w io.Writer, f *field) (bool, error) {
-	name, span, _ := strings.Cut(o.figure, "_")
+	name, span := o.figure, ""
+	if i := strings.LastIndexByte(o.figure, '_'); i >= 0 {
+		name, span = o.figure[:i], o.figure[i+1:]
+	}
 	until := time.Now().Add(o.span)
 	for i := range rows {
 		for k, n := range horizons {

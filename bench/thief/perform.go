@@ -15,11 +15,11 @@ const (
 
 // result is what a campaign came to.
 type result struct {
-	figures [3]int // of the horizons: the most through one account
-	people  [3]int // where mail to known people is counted: the different ones
-	total   [3]int // through all its accounts together
-	moves   []tally
-	mails   int
+	figures    [3]int // of the horizons: the most through one account
+	deliveries [3]int // where mail to known people is counted: each time
+	total      [3]int // through all its accounts together
+	moves      []tally
+	mails      int
 }
 
 // tally is what became of a move's mails, for the words.
@@ -86,7 +86,7 @@ func (t *thief) result() *result {
 		for i := range t.ledgers {
 			l := &t.ledgers[i]
 			if t.row.known {
-				res.figures[h], res.people[h] = max(res.figures[h], most(l.contacts, days(n))), max(res.people[h], people(l.contacts, days(n)))
+				res.figures[h], res.deliveries[h] = max(res.figures[h], people(l.contacts, days(n))), max(res.deliveries[h], most(l.contacts, days(n)))
 			} else {
 				res.figures[h] = max(res.figures[h], most(l.strangers, days(n)))
 			}

@@ -70,7 +70,7 @@ func (b *bench) tell(r *row, h *hunt) {
 
 func (f *found) said(k int, r *row) string {
 	if r.known {
-		return fmt.Sprintf("%d deliveries, to %d people", f.figure(k), f.result.people[k])
+		return fmt.Sprintf("%d people, in %d deliveries", f.figure(k), f.result.deliveries[k])
 	}
 	said := fmt.Sprintf("%d strangers", f.figure(k))
 	if len(f.campaign.accounts) > 1 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"postward/internal/guard"
@@ -77,7 +78,16 @@ func newSite(seed uint64) *site {
 	w.apply(&guard.Event{Key: "policy:enforce", Kind: guard.KindPolicy, At: s.start, Policy: policy(guard.Enforce)})
 	w.release(s.start)
 	s.state = w.state
+	for _, p := range s.people {
+		p.contacts = slices.DeleteFunc(p.contacts, func(to string) bool { return !s.knows(p, to) })
+	}
 	return s
+}
+
+// knows reports whether a person's account knows somebody: whom it wrote to when shadow mode would have held it, it does not.
+func (s *site) knows(p *person, to string) bool {
+	v := guard.Judge(s.state, transaction(p.name, p.address(), p.home, []string{to}, s.start))
+	return v.Known == 1
 }
 
 // policy is the default one with every subject in a mode, on a site with a network and a webmail host of its own.

@@ -112,8 +112,9 @@ func (a *Account) noteHeld(now Time) {
 	a.Held = append(a.Held, now)
 }
 
-// spend counts a mail that passes or cools.
+// spend counts a mail that passes or cools; one that cools counts when it will leave.
 func (a *Account) spend(now Time, v *Verdict) {
+	now = max(now, v.ReleaseAt)
 	for tier := v.tier(); tier <= TierOwn; tier++ {
 		a.Spent.New[tier.at()].add(now, v.New)
 		a.Spent.Ten[tier.at()].add(now, v.New)
@@ -126,8 +127,8 @@ func (a *Account) spend(now Time, v *Verdict) {
 func (a *Account) giveBack(m *Mail) {
 	if m.Status == MailCooling {
 		for tier := m.tier(); tier <= TierOwn; tier++ {
-			a.Spent.New[tier.at()].giveBack(m.At, m.New)
-			a.Spent.Ten[tier.at()].giveBack(m.At, m.New)
+			a.Spent.New[tier.at()].giveBack(m.ReleaseAt, m.New)
+			a.Spent.Ten[tier.at()].giveBack(m.ReleaseAt, m.New)
 		}
 	}
 }

@@ -109,6 +109,7 @@ func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) {
 func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) {
 	m := s.track(t, v, MailCooling, gained)
 	m.Teach = s.unknownRecipients(a, t)
+	s.touchKnown(a, t, notesOf(v.unfamiliar(), v.Strange))
 	s.cool[m.ID] = struct{}{}
 	s.spend(a, t.At, v)
 	a.Waiting++
@@ -142,18 +143,30 @@ func (s *State) credit(a *Account, m *Mail, people uint8, now Time) {
 	if hosted(a.Name) {
 		return
 	}
-	by, program := merit{asked: earnSettled}, merit{asked: earnProgram}
+	by, country, program := s.merits(a, m, people, now)
+	a.Sources.note(m.Source, now, by, country, program, sharedSource(s.policy, m.Source.Network), &s.familiar)
+}
+
+// merits returns what a mail does for its address and network, for its country, and for its program. A country and a
+// program open no budget alone, and are earned sooner: but where nothing of the account is familiar, a month is asked of
+// them too.
+func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, country, program merit) {
+	if m.New > 0 {
+		people = 0
+	}
+	by, country, program = merit{people, earnSettled}, merit{people, earnCountry}, merit{0, earnProgram}
 	cold := a.Sources.cold()
-	if cold && s.learning(now) {
-		by.asked = earnLearning
-	}
-	if m.New == 0 {
-		by.people = people
-	}
-	if m.Level == LevelAddress || by.people != 0 && (!m.unfamiliar() || cold) {
+	switch {
+	case cold && s.learning(now):
+		return merit{people, earnLearning}, merit{people, earnLearning}, merit{people, earnProgram}
+	case cold:
+		return by, by, by
+	case m.Level == LevelAddress:
 		program.people = 1
+	case !m.unfamiliar():
+		program.people = people
 	}
-	a.Sources.note(m.Source, now, by, program, sharedSource(s.policy, m.Source.Network), &s.familiar)
+	return by, country, program
 }
 
 // touchKnown notes that the known recipients of a mail were written to again.

@@ -32,7 +32,7 @@ type allowance struct{ day, ten int }
 // tierOf returns the budget that this mail spends.
 func (j *judgement) tierOf() Tier {
 	colleagues := j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar
-	newcomer := j.account.newcomer(j.t.At) && j.state.familiar.home(j.t.Country)
+	newcomer := j.state.welcomes(j.account, j.t)
 	switch {
 	case j.level == LevelAddress && !j.strange || j.declared():
 		return TierOwn
@@ -40,8 +40,10 @@ func (j *judgement) tierOf() Tier {
 		return TierCopied
 	case j.level >= LevelNetwork && colleagues:
 		return TierOwn // an address that many of his colleagues write from
-	case j.level == LevelNetwork && !j.lent && (j.account.Sources.Program(j.t.Mailer) || newcomer):
-		return TierOwn // his network and program; or the site's own network
+	case j.level == LevelNetwork && !j.lent && !j.strange && j.account.Sources.Program(j.t.Mailer):
+		return TierOwn // his network and program
+	case newcomer && (j.policy.IsOwn(j.t.Client) || j.t.Client.IsPrivate()):
+		return TierOwn // the site's own house
 	case j.level >= LevelNetwork || j.level == LevelCountry && newcomer:
 		return TierCopied
 	}

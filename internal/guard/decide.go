@@ -132,7 +132,7 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 	}
 	level = own
 	switch colleagues := s.familiar.level(from); {
-	case a.newcomer(t.At) && s.familiar.home(t.Country):
+	case s.welcomes(a, t):
 		level = max(level, colleagues)
 	case colleagues > LevelNew:
 		level = max(level, colleagues-1) // they earned trust there, he did not
@@ -141,6 +141,12 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 		return LevelNetwork, true, true
 	}
 	return level, false, own < LevelNetwork
+}
+
+// welcomes reports whether a newcomer writes from where the site is at home, and where he himself began.
+func (s *State) welcomes(a *Account, t *Transaction) bool {
+	used := a.Sources.Countries
+	return a.newcomer(t.At) && s.familiar.home(t.Country) && (len(used) == 0 || used[0].What == t.Country)
 }
 
 // begins reports whether the account is only being watched on a new site: where it writes from is where it is at home, as

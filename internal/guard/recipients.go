@@ -102,6 +102,9 @@ func notesOf(unfamiliar, strange bool) uint16 {
 func (r *Recipients) add(hash uint64, now Time, notes uint16) {
 	note := packDay(now) | notes
 	i, ok := slices.BinarySearch(r.hashes, hash)
+	if ok && notes&abroad == 0 && isLately(r.notes[i], packDay(now), 10) {
+		note = r.notes[i]&^unvouched | notes // what was abroad stays so for ten days, whatever the owner writes from home
+	}
 	if ok {
 		r.notes[i] = max(r.notes[i]&dayBits, note&dayBits) | note&abroad | r.notes[i]&note&unvouched
 		return

@@ -218,23 +218,16 @@ func (s *Sources) cold() bool {
 		!slices.ContainsFunc(s.ASNs, func(u Use[uint32]) bool { return u.Familiar })
 }
 
-// note counts a mail's source, and for its program what earns there. Of a webmail host only the address counts, sooner,
-// and for less: it is everybody's.
-func (s *Sources) note(from source, now Time, m, program merit, webmail bool, site *familiars) {
-	if from.Network.IsValid() && !webmail {
-		s.Networks.count(maxNetworks, from.Network, now, m, site.networks)
-		if from.ASN != 0 {
-			s.ASNs.count(maxUses, from.ASN, now, m, site.asns)
-		}
+// note counts a mail's source, and what it earns. Of a webmail host the address alone counts: it is everybody's.
+func (s *Sources) note(from source, now Time, by, country, program merit, webmail bool, site *familiars) {
+	if from.Network.IsValid() {
+		s.Networks.count(maxNetworks, from.Network, now, by, site.networks)
 	}
-	if m.asked == earnSettled {
-		m.asked = earnCountry
-	}
-	if from.Network.IsValid() && webmail {
-		s.Networks.count(maxNetworks, from.Network, now, m, site.networks)
+	if from.Network.IsValid() && from.ASN != 0 && !webmail {
+		s.ASNs.count(maxUses, from.ASN, now, by, site.asns)
 	}
 	if from.Country != "" && !webmail {
-		s.Countries.count(maxUses, from.Country, now, m, site.countries)
+		s.Countries.count(maxUses, from.Country, now, country, site.countries)
 	}
 	if from.Program != "" {
 		s.Programs.count(maxUses, from.Program, now, program, site.programs)
