@@ -70,9 +70,8 @@ type Account struct {
 // spent counts the recipients of mail that passed or cools. What is spent from a tier is spent from the better ones
 // too: whatever order the sources come in, there is one total.
 type spent struct {
-	New   [3]window `json:"new,omitzero"`   // never-seen, a day, by tier
-	Ten   [3]decade `json:"ten,omitzero"`   // the same, ten days
-	Known window    `json:"known,omitzero"` // known recipients from strange sources, each once a day
+	New [3]window `json:"new,omitzero"` // never-seen, a day, by tier
+	Ten [3]decade `json:"ten,omitzero"` // the same, ten days
 }
 
 const (
@@ -119,7 +118,6 @@ func (a *Account) spend(now Time, v *Verdict) {
 		a.Spent.New[tier.at()].add(now, v.New)
 		a.Spent.Ten[tier.at()].add(now, v.New)
 	}
-	a.Spent.Known.add(now, v.Afresh)
 }
 
 // giveBack undoes spend for a mail that the MTA did not take. What passed made its recipients known already: the

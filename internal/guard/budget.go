@@ -115,26 +115,26 @@ func (j *judgement) overBudget() (objection, bool) {
 }
 
 // overKnownBudget bounds mass mail to people the account knows, whom a thief finds in its Sent folder, from a
-// source that it never used itself: different ones in a day and in ten. How often he writes to them is the score's.
+// source that it never used itself: different ones, today and yesterday, and in ten days. How often is the score's.
 func (j *judgement) overKnownBudget() (objection, bool) {
 	if j.known == 0 || !j.strange {
 		return objection{}, false
 	}
 	b, a := &j.policy.Budget, j.account
-	if spent := a.Spent.Known.sum(j.t.At); spent+j.afresh > b.KnownFromUnfamiliar {
-		return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d a day were used", j.known, spent, b.KnownFromUnfamiliar)), true
-	}
-	if spent := a.Known.countLately(j.t.At, 10); spent+j.knownLately() > b.KnownTen {
-		return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d in ten days were used", j.known, spent, b.KnownTen)), true
+	for _, over := range [...]struct{ days, limit int }{{1, b.KnownFromUnfamiliar}, {10, b.KnownTen}} {
+		spent := a.Known.countLately(j.t.At, over.days)
+		if spent+j.knownAfresh(over.days) > over.limit {
+			return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d in %s were used", j.known, spent, over.limit, Count(over.days, "day"))), true
+		}
 	}
 	return objection{}, false
 }
 
-// knownLately returns the known recipients that were not written to from a strange source in the last ten days.
-func (j *judgement) knownLately() int {
+// knownAfresh returns the known recipients that were not written to from a strange source today or in so many days before.
+func (j *judgement) knownAfresh(days int) int {
 	n := 0
 	for _, r := range j.t.Recipients {
-		if h := j.state.site.Secret.hash(r); j.account.knows(h, r) && !j.account.Known.lately(h, j.t.At, 10) {
+		if h := j.state.site.Secret.hash(r); j.account.knows(h, r) && !j.account.Known.lately(h, j.t.At, days) {
 			n++
 		}
 	}

@@ -48,7 +48,6 @@ func (a *Account) shift(step, now Time) {
 		a.Spent.New[i].shift(step)
 		a.Spent.Ten[i].shift(step)
 	}
-	a.Spent.Known.shift(step)
 	for i := range a.Held {
 		a.Held[i] += step
 	}

@@ -76,7 +76,6 @@ type judgement struct {
 	new     int  // recipients never seen by the account
 	wrote   int  // those of them that wrote to it lately
 	known   int
-	afresh  int   // those of them that were not written to from a strange source today
 	people  uint8 // a bit for each known recipient who vouches for the source
 }
 
@@ -95,9 +94,6 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 		switch {
 		case a.knows(h, r):
 			j.known++
-			if j.strange && !a.Known.lately(h, t.At, 0) {
-				j.afresh++
-			}
 			if anybody || a.vouchedFor(h, r) {
 				j.people |= 1 << (h & 7)
 			}
@@ -166,7 +162,7 @@ func (j *judgement) enforced(r Reason) bool {
 
 func (j *judgement) verdict(a Action, r Reason) Verdict {
 	return Verdict{
-		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Strange: j.strange, Budget: j.tier, New: j.new, Wrote: j.wrote, Known: j.known, Afresh: j.afresh, People: j.people,
+		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Strange: j.strange, Budget: j.tier, New: j.new, Wrote: j.wrote, Known: j.known, People: j.people,
 		Incident: j.state.open[j.account.Name],
 	}
 }

@@ -29,7 +29,6 @@ type Verdict struct {
 	Wrote    int      `json:"wrote,omitempty"`    // those of New that wrote to the account lately
 	Known    int      `json:"known,omitempty"`    // the other recipients
 	People   uint8    `json:"people,omitempty"`   // a bit for each known recipient who vouches for the source, by hash
-	Afresh   int      `json:"afresh,omitempty"`   // those of Known that were not written to from a strange source today
 	Evidence Families `json:"evidence,omitempty"` // independent families of evidence against the mail
 	Incident int64    `json:"incident,omitempty"` // the open incident of the account when it was judged
 }
