@@ -148,8 +148,8 @@ func (s *State) credit(a *Account, m *Mail, people uint8, now Time) {
 }
 
 // merits returns what a mail does for its address and network, for its country, and for its program. A country and a
-// program open no budget alone, and are earned sooner: but where nothing of the account is familiar, a month is asked of
-// them too.
+// program open no budget alone, and are earned sooner; but where nothing of the account is familiar, a month is asked of
+// the program, or both would be its sender's own.
 func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, country, program merit) {
 	if m.New > 0 {
 		people = 0
@@ -160,7 +160,7 @@ func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, country
 	case cold && s.learning(now):
 		return merit{people, earnLearning}, merit{people, earnLearning}, merit{people, earnProgram}
 	case cold:
-		return by, by, by
+		return by, country, by
 	case m.Level == LevelAddress:
 		program.people = 1
 	case !m.unfamiliar():

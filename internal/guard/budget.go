@@ -34,7 +34,7 @@ func (j *judgement) tierOf() Tier {
 	colleagues := j.state.familiar.networks[Network(j.t.Client)] >= siteFamiliar
 	newcomer := j.state.welcomes(j.account, j.t)
 	switch {
-	case j.level == LevelAddress && !j.strange || j.declared():
+	case j.level == LevelAddress || j.declared():
 		return TierOwn
 	case sharedSource(j.policy, j.t.Client):
 		return TierCopied
@@ -73,11 +73,11 @@ func (j *judgement) allowance(t Tier) allowance {
 
 // here returns the allowance for a mail from this source.
 func (j *judgement) here() allowance {
-	b, own := &j.policy.Budget, j.allowance(j.tier)
+	b, own, newcomer := &j.policy.Budget, j.allowance(j.tier), j.account.newcomer(j.t.At)
 	switch {
-	case j.tier != TierOwn || j.level == LevelAddress && !j.strange || j.declared():
+	case j.tier != TierOwn || j.level == LevelAddress && !newcomer || j.declared():
 		return own
-	case j.account.newcomer(j.t.At):
+	case newcomer:
 		return allowance{max(b.Network, b.Newcomer), own.ten}
 	}
 	return allowance{b.NetworkAndProgram, own.ten}

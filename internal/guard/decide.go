@@ -121,13 +121,14 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 	from, webmail := sourceOf(t), sharedSource(s.policy, t.Client)
 	own := a.Sources.level(from, webmail)
 	if webmail {
-		return own, false, own < LevelNetwork
+		return own, false, !a.Sources.Networks.familiar(from.Network)
 	}
 	if s.policy.IsOwn(t.Client) {
 		own = max(own, LevelNetwork)
 	}
 	level = own
-	switch colleagues := s.familiar.level(from); {
+	colleagues := s.familiar.level(from)
+	switch {
 	case s.welcomes(a, t):
 		level = max(level, colleagues)
 	case colleagues > LevelNew:
@@ -136,7 +137,7 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 	if level == LevelCountry && a.Sources.Program(t.Mailer) || level <= LevelCountry && s.begins(a, t.At) {
 		return LevelNetwork, true, true
 	}
-	return level, false, own < LevelNetwork
+	return level, false, own < LevelNetwork && colleagues < LevelAddress
 }
 
 // welcomes reports whether a newcomer writes from where the site is at home, and where he himself began.

@@ -189,7 +189,7 @@ func (s *Sources) level(from source, webmail bool) Level {
 	switch {
 	case !from.Network.IsValid():
 		return LevelAddress // injected on the host itself: it has no other source
-	case webmail && s.Networks.familiar(from.Network):
+	case webmail && s.met(source{Network: from.Network}):
 		return LevelNetwork // everybody's address, and the account writes through it
 	case webmail:
 		return LevelCountry
