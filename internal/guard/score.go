@@ -33,7 +33,7 @@ const (
 )
 
 // levelPoints is what a source's level says against a message.
-var levelPoints = [...]Points{LevelNew: 3000, LevelCountry: 2000, LevelNetwork: 500, LevelAddress: 0}
+var levelPoints = [...]Points{LevelNew: 2000, LevelCountry: 1500, LevelNetwork: 500, LevelAddress: 0}
 
 // recipientPoints is what each never-seen recipient adds to the account, by level.
 var recipientPoints = [...]Points{LevelNew: 1000, LevelCountry: 1100, LevelNetwork: 200, LevelAddress: 120}
