@@ -313,7 +313,7 @@ func TestBccBombIsHeldWhole(t *testing.T) {
 	w := newWorld(t)
 	w.allow("anna")
 	v, _ := w.send(w.mail("anna", "203.0.113.80", rcpts(50, "b")...))
-	want(t, v, Hold, ReasonScore)
+	want(t, v, Hold, ReasonBudget)
 	if v.New != 50 || v.Cool {
 		t.Errorf("%+v", v)
 	}

@@ -46,7 +46,7 @@ const (
 	dormantPoints  Points = 2000 // the account was never used, or not for long
 	programPoints  Points = 700  // a client program that it never used
 	replyPoints    Points = 1500 // answers go to another domain, where anybody gets an address
-	spamPoints     Points = 3000 // an operator called this text spam, and the same for this network
+	spamPoints     Points = 4000 // an operator called this text spam, and the same for this network
 	heldPoints     Points = 1000 // a message was held for a person
 	bouncePoints   Points = 1500 // a hard bounce of mail from level new or country
 	bounceFamiliar Points = 700  // the same from a familiar network or address
