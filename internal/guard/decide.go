@@ -123,7 +123,7 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 	if webmail {
 		return own, false, !a.Sources.Networks.familiar(from.Network)
 	}
-	if s.policy.IsOwn(t.Client) {
+	if s.policy.IsOwn(t.Client) || t.Client.IsPrivate() { // in the site's own house, at whatever desk
 		own = max(own, LevelNetwork)
 	}
 	level = own
