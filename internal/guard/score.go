@@ -65,7 +65,7 @@ const (
 
 // askedTimes is how many times the budget an account must have asked for before its recipients are evidence: a
 // person who writes a long invitation on a journey is held, and not stopped.
-const askedTimes = 4
+const askedTimes = 3
 
 // wroteShare: one who wrote to the account lately weighs so many times less than a stranger. Nobody proved that it was he.
 const wroteShare = 4
