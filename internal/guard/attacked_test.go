@@ -458,3 +458,37 @@ func TestAReleasedNewsletterIsNotHeldAgain(t *testing.T) {
 		}
 	}
 }
+
+// Where Postfix delivers anna+shop@ to anna@, she writes as anna+shop@.
+func TestAPlusAddressIsItsOwners(t *testing.T) {
+	for _, c := range []struct {
+		delimiter, address string
+		own                bool
+	}{
+		{"+", "anna+shop@example.org", true},
+		{"+", "anna+a+b@example.org", true},
+		{"+-", "anna-shop+x@example.org", true},
+		{"+", "anna-shop@example.org", false},
+		{"", "anna+shop@example.org", false},
+		{"+", "+anna@example.org", false},
+		{"+", "anna+shop@elsewhere.example", false},
+		{"+", "annab+shop@example.org", false},
+		{"+", `"anna+shop"@example.org`, false},
+	} {
+		w := newWorld(t)
+		p := *w.state.Policy()
+		p.Delimiter = c.delimiter
+		w.apply(Event{Key: "delimiter", Kind: KindPolicy, Policy: &p})
+		w.allow("anna")
+		w.allow("annabel", "annabel@example.org")
+		m := w.mail("anna", "192.0.2.7", "x@far.example")
+		m.Authors = []string{c.address}
+		if v := Judge(w.state, m); (v.Reason != ReasonAuthor) != c.own {
+			t.Errorf("%q %s: %s (%s)", c.delimiter, c.address, v.Action, v.Why)
+		}
+		in := &Transaction{ID: "in", At: w.now, Direction: Inbound, ReversePath: "x@far.example", Recipients: []string{c.address}}
+		if told := Written(w.state, in); (len(told) == 1) != c.own {
+			t.Errorf("%q %s: %d accounts got mail", c.delimiter, c.address, len(told))
+		}
+	}
+}

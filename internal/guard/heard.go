@@ -54,14 +54,18 @@ func senders(t *Transaction) []string {
 // ownerOf returns the account that an address belongs to, if it may send and there is one: by its name, or by an
 // address that it was listed with.
 func (s *State) ownerOf(address string) string {
-	address = strings.ToLower(address)
-	local, domain, _ := cutAddress(address)
-	for _, name := range [...]string{address, local} {
-		if a := s.accounts[name]; a != nil && a.listed() && a.Owns(s.policy, address) && (name != local || s.policy.localDomain(domain)) {
+	for _, form := range [...]string{address, s.policy.base(address)} {
+		local, domain, _ := cutAddress(form)
+		for _, name := range [...]string{form, local} {
+			if a := s.accounts[name]; a != nil && a.listed() && a.Owns(s.policy, form) && (name == form || s.policy.localDomain(domain)) {
+				return name
+			}
+		}
+		if name := s.owners[form]; name != "" {
 			return name
 		}
 	}
-	return s.owners[address]
+	return ""
 }
 
 // noteOwner keeps which account was listed with an address, for those that are not named like it.
@@ -71,7 +75,7 @@ func (s *State) noteOwner(a *Account) {
 	}
 	for _, address := range a.Listing.Addresses {
 		if !strings.HasPrefix(address, "*") {
-			s.owners[strings.ToLower(address)] = a.Name
+			s.owners[address] = a.Name
 		}
 	}
 }

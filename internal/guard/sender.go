@@ -6,11 +6,13 @@ import (
 )
 
 // Owns reports whether the account may use address as a reverse-path or author. The null reverse-path belongs
-// to everybody: it is what notices carry (RFC 5321 section 4.5.5).
+// to everybody: it is what notices carry (RFC 5321 section 4.5.5). What stands behind Postfix's recipient_delimiter is the
+// account's own affair: anna+shop@ is anna@.
 func (a *Account) Owns(p *Policy, address string) bool {
-	if address == "" {
-		return true
-	}
+	return address == "" || a.owns(p, address) || a.owns(p, p.base(address))
+}
+
+func (a *Account) owns(p *Policy, address string) bool {
 	if a.Listing != nil && len(a.Listing.Addresses) > 0 {
 		return slices.ContainsFunc(a.Listing.Addresses, func(pattern string) bool { return matches(pattern, address) })
 	}
@@ -31,9 +33,23 @@ func matches(pattern, address string) bool {
 	}
 	if domain, ok := strings.CutPrefix(pattern, "*@"); ok {
 		_, d, found := cutAddress(address)
-		return found && strings.EqualFold(d, domain)
+		return found && d == domain
 	}
-	return strings.EqualFold(pattern, address)
+	return pattern == address
+}
+
+// base returns address without its extension, as Postfix splits it (split_addr(3)): from the first delimiter on, which is
+// not the first character. Postfix's own senders, and a list's owner and request where "-" delimits, have none.
+func (p *Policy) base(address string) string {
+	local, domain, ok := cutAddress(address)
+	i := strings.IndexAny(local, p.Delimiter)
+	if !ok || i <= 0 || local[0] == '"' || local == "mailer-daemon" || local == "double-bounce" {
+		return address
+	}
+	if local[i] == '-' && (strings.HasPrefix(local, "owner-") || strings.HasSuffix(local, "-request")) {
+		return address
+	}
+	return local[:i] + "@" + domain
 }
 
 func cutAddress(address string) (local, domain string, ok bool) {
