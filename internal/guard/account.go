@@ -104,7 +104,12 @@ func (a *Account) heldSince(from Time) int {
 	return n
 }
 
-func (a *Account) noteHeld(now Time) {
+// noteHeld counts a held mail towards what stops an account. An answer to those who asked for it does not count: or who
+// asks decides.
+func (a *Account) noteHeld(now Time, v *Verdict) {
+	if v.New > 0 && v.New == v.Wrote {
+		return
+	}
 	if len(a.Held) == maxHeldTimes {
 		a.Held = slices.Delete(a.Held, 0, 1)
 	}

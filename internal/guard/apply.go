@@ -119,7 +119,7 @@ func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Ef
 	m := s.track(t, v, MailHeld, gained)
 	m.Teach = s.unknownRecipients(a, t)
 	a.Waiting++
-	a.noteHeld(t.At)
+	a.noteHeld(t.At, v)
 	return s.incidentOf(a, t, v, m)
 }
 

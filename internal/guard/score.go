@@ -348,8 +348,8 @@ func (j *judgement) recipientPoints() Points {
 }
 
 // asks returns what this message asks for, for the evidence about recipients: one message, however long, is at most one
-// day's budget. An invitation is one decision.
-func (j *judgement) asks() int { return min(j.new, j.here().day) }
+// day's budget. An invitation is one decision, and an answer is somebody else's.
+func (j *judgement) asks() int { return min(j.new-j.wrote, j.here().day) }
 
 // asked returns what the account asked for in a rolling day, with this message.
 func (j *judgement) asked() int { return j.account.Suspicion.Asked.sum(j.t.At) + j.asks() }
