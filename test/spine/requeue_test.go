@@ -19,7 +19,7 @@ func TestRequeuedMailIsFollowedUnderItsNewID(t *testing.T) {
 	f.Sink.Answer("later@example.net", rig.Answer{Code: 451, Text: "4.3.0 not now"})
 	sent := []rig.Mail{
 		f.one("anna", office, "later@example.net"),
-		f.one("anna", stranger, "v1@example.net", "v2@example.net", "v3@example.net", "v4@example.net", "v5@example.net", "v6@example.net"),
+		f.one("anna", stranger, "v1@example.net", "v2@example.net", "v3@example.net", "v4@example.net", "v5@example.net", "v6@example.net", "v7@example.net"),
 	}
 	queued := func(deferred, held int) func() error {
 		return func() error {
@@ -48,7 +48,7 @@ func TestRequeuedMailIsFollowedUnderItsNewID(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wait(t, "nothing is left", queued(0, 0))
-	if ledger := f.account(t, sent); len(ledger.AtSink) != 7 {
+	if ledger := f.account(t, sent); len(ledger.AtSink) != 8 {
 		t.Error(ledger)
 	}
 }
