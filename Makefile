@@ -6,7 +6,7 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
-DAEMONS := ./internal/attach ./internal/postfix ./internal/warden ./internal/milter ./internal/dnsbl ./internal/follow ./test/...
+DAEMONS := ./internal/host/attach ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./test/...
 
 .PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief
 
@@ -46,7 +46,7 @@ story:
 # The full counts: every test with more of everything, the race detector, every fuzz target for a minute.
 prove: test race
 	docs/model/check.sh
-	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./internal/follow ./test/...
+	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./internal/log/follow ./test/...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
 	@$(MAKE) --no-print-directory -j2 fuzz soak
 
@@ -70,7 +70,7 @@ bench-mail:
 
 # A log into the journal; ten million lines read and counted, beside grep, sshguard and fail2ban.
 bench-log:
-	@test/setup.sh bench && $(GO) test -run '^$$' -bench CatchUp ./internal/daemon && $(GO) run ./bench/log
+	@test/setup.sh bench && $(GO) test -run '^$$' -bench CatchUp ./internal/run/daemon && $(GO) run ./bench/log
 
 bench-check: # a domain on all lists; with DOMAINS=data.json many domains (see bench/check), beside python3-spf
 	@test/setup.sh bench && $(GO) run ./bench/check -domains "$(DOMAINS)"

@@ -21,10 +21,10 @@ import (
 	"sync"
 	"time"
 
-	"postward/internal/check"
-	"postward/internal/dns"
-	"postward/internal/dnsbl"
-	"postward/internal/spf"
+	"postward/internal/domain/check"
+	"postward/internal/domain/spf"
+	"postward/internal/lists/dnsbl"
+	"postward/internal/wire/dns"
 	"postward/test/world"
 )
 
@@ -192,7 +192,7 @@ func digs(server netip.AddrPort, zones []string) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// many checks the domains of a file from a zone, and compares what internal/spf and python3-spf say of some addresses.
+// many checks the domains of a file from a zone, and compares what internal/domain/spf and python3-spf say of some addresses.
 func many(path string) error {
 	zone, d, err := publish(path)
 	if err != nil {

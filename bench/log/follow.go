@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"postward/internal/follow"
-	"postward/internal/maillog"
+	"postward/internal/log/follow"
+	"postward/internal/log/maillog"
 	"postward/test/rig"
 )
 

@@ -18,9 +18,9 @@ import (
 	"syscall"
 	"time"
 
-	"postward/internal/delivery"
-	"postward/internal/maillog"
-	"postward/internal/oldlog"
+	"postward/internal/log/delivery"
+	"postward/internal/log/maillog"
+	"postward/internal/log/oldlog"
 	"postward/test/rig"
 )
 

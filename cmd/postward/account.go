@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/config"
-	"postward/internal/ctl"
 	"postward/internal/guard"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
 )
 
 func (a *app) accountCommand() *cobra.Command {

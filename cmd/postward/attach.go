@@ -12,11 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/attach"
-	"postward/internal/config"
-	"postward/internal/ctl"
 	"postward/internal/guard"
-	"postward/internal/warden"
+	"postward/internal/host/attach"
+	"postward/internal/host/warden"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
 )
 
 // attachFlags is what attach and detach are told.

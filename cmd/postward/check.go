@@ -12,11 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/check"
-	"postward/internal/config"
-	"postward/internal/ctl"
-	"postward/internal/dns"
-	"postward/internal/dnsbl"
+	"postward/internal/domain/check"
+	"postward/internal/lists/dnsbl"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
+	"postward/internal/wire/dns"
 )
 
 // lastRun is what --diff without a file means.

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/term"
 
-	"postward/internal/check"
-	"postward/internal/ctl"
+	"postward/internal/domain/check"
+	"postward/internal/run/ctl"
 )
 
 // maxLine is the longest line of a file with domains that is read, in octets.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"postward/internal/check"
+	"postward/internal/domain/check"
 )
 
 // live is the table of topics that fills in while a check learns. It is drawn again and again only where the cursor

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"postward/internal/check"
+	"postward/internal/domain/check"
 )
 
 // bold is for what is the heading of the rest.

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"postward/internal/check"
-	"postward/internal/ctl"
+	"postward/internal/domain/check"
+	"postward/internal/run/ctl"
 )
 
 // Bounds of an earlier report's file and of its name, in octets.

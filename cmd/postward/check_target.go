@@ -12,10 +12,10 @@ import (
 
 	"golang.org/x/net/idna"
 
-	"postward/internal/check"
-	"postward/internal/ctl"
-	"postward/internal/dns"
-	"postward/internal/postfix"
+	"postward/internal/domain/check"
+	"postward/internal/host/postfix"
+	"postward/internal/run/ctl"
+	"postward/internal/wire/dns"
 )
 
 // targets reads the arguments: each domain is a target, and the addresses are what sends the mail of all of them.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"postward/internal/check"
-	dnsx "postward/internal/dns"
+	"postward/internal/domain/check"
+	dnsx "postward/internal/wire/dns"
 )
 
 // zone is a domain without a fault and two with one each.

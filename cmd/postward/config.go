@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
-	"postward/internal/config"
-	"postward/internal/notify"
+	"postward/internal/run/config"
+	"postward/internal/run/notify"
 )
 
 func (a *app) configCommand() *cobra.Command {

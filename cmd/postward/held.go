@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/ctl"
 	"postward/internal/guard"
+	"postward/internal/run/ctl"
 )
 
 func (a *app) heldCommand() *cobra.Command {

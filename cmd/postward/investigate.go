@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/ctl"
 	"postward/internal/guard"
-	"postward/internal/investigate"
-	"postward/internal/oldlog"
+	"postward/internal/log/investigate"
+	"postward/internal/log/oldlog"
+	"postward/internal/run/ctl"
 )
 
 func (a *app) investigateCommand() *cobra.Command {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"postward/internal/oldlog"
+	"postward/internal/log/oldlog"
 )
 
 // outbreak is an account that sends to 300 strangers within five minutes.

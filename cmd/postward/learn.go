@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/attach"
-	"postward/internal/ctl"
 	"postward/internal/guard"
-	"postward/internal/netinfo"
+	"postward/internal/host/attach"
+	"postward/internal/run/ctl"
+	"postward/internal/wire/netinfo"
 )
 
 // whereIs answers from the built-in table.

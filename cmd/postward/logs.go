@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"postward/internal/oldlog"
+	"postward/internal/log/oldlog"
 )
 
 // eachLine hands out the lines of some logs, each with the time of its file. What cannot be read, or not to its end, is

@@ -10,13 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/config"
-	"postward/internal/ctl"
-	"postward/internal/delivery"
 	"postward/internal/guard"
-	"postward/internal/investigate"
-	"postward/internal/maillog"
-	"postward/internal/oldlog"
+	"postward/internal/log/delivery"
+	"postward/internal/log/investigate"
+	"postward/internal/log/maillog"
+	"postward/internal/log/oldlog"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
 )
 
 // maxFound bounds the mails that are listed.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"postward/internal/delivery"
+	"postward/internal/log/delivery"
 )
 
 // mailOf is one mail as Postfix logs it.

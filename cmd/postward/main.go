@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/config"
-	"postward/internal/ctl"
-	"postward/internal/netinfo"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
+	"postward/internal/wire/netinfo"
 )
 
 // version is set by the linker: -X main.version=….

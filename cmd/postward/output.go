@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/term"
 
-	"postward/internal/ctl"
 	"postward/internal/guard"
+	"postward/internal/run/ctl"
 )
 
 // The voice of the terminal:

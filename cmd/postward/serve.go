@@ -18,12 +18,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/config"
-	"postward/internal/daemon"
-	"postward/internal/netinfo"
-	"postward/internal/notify"
-	"postward/internal/postfix"
-	"postward/internal/warden"
+	"postward/internal/host/postfix"
+	"postward/internal/host/warden"
+	"postward/internal/run/config"
+	"postward/internal/run/daemon"
+	"postward/internal/run/notify"
+	"postward/internal/wire/netinfo"
 )
 
 func (a *app) serveCommand() *cobra.Command {

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"postward/internal/config"
-	"postward/internal/ctl"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
 )
 
 // What is said of a command line that is wrong: cobra's own words name no next step.

@@ -10,12 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/config"
-	"postward/internal/ctl"
-	"postward/internal/daemon"
-	"postward/internal/dns"
-	"postward/internal/dnsbl"
-	"postward/internal/standing"
+	"postward/internal/lists/dnsbl"
+	"postward/internal/lists/standing"
+	"postward/internal/run/config"
+	"postward/internal/run/ctl"
+	"postward/internal/run/daemon"
+	"postward/internal/wire/dns"
 )
 
 func (a *app) watchCommand() *cobra.Command {

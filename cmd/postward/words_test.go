@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"postward/internal/ctl"
 	"postward/internal/guard"
+	"postward/internal/run/ctl"
 )
 
 // desk answers verbs as a daemon does that knows these answers. It returns a configuration with its socket.

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"postward/internal/guard"
-	"postward/internal/message"
-	"postward/internal/milter"
-	"postward/internal/store"
+	"postward/internal/mail/message"
+	"postward/internal/mail/milter"
+	"postward/internal/run/store"
 	"postward/test/rig"
 )
 

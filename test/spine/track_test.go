@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"postward/internal/maillog"
+	"postward/internal/log/maillog"
 	"postward/test/rig"
 )
 

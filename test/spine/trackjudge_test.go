@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"postward/internal/delivery"
-	"postward/internal/maillog"
+	"postward/internal/log/delivery"
+	"postward/internal/log/maillog"
 	"postward/test/rig"
 )
 

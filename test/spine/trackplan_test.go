@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"postward/internal/delivery"
+	"postward/internal/log/delivery"
 	"postward/test/rig"
 )
 

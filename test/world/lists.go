@@ -80,7 +80,7 @@ func (l *Lists) ByName(name string) *List {
 	return nil
 }
 
-// Write makes a directory of files as postward reads them (the keys of internal/dnsbl's lists.yaml), one a character.
+// Write makes a directory of files as postward reads them (the keys of internal/lists/dnsbl's lists.yaml), one a character.
 // The lists named in retired are said to be dead: those that the program knows by itself and that this world lacks.
 func (l *Lists) Write(dir string, retired ...string) error {
 	files := make(map[string]*strings.Builder)

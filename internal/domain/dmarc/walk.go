@@ -1,0 +1,199 @@
+package dmarc
+
+import (
+	"context"
+	"strings"
+
+	"postward/internal/wire/dns"
+)
+
+// MaxQueries is how many names a walk asks for at most (RFC 9989 section 4.10).
+const MaxQueries = 8
+
+// Step is one name of a walk.
+type Step struct {
+	Domain  string      `json:"domain"` // without _dmarc
+	Outcome dns.Outcome `json:"outcome"`
+	Records []string    `json:"records,omitempty"` // DMARC records there; more than one count as none
+	Record  *Record     `json:"record,omitempty"`
+}
+
+// Found is what a walk found for a domain.
+type Found struct {
+	Domain string `json:"domain"`
+	Steps  []Step `json:"steps"`
+	// Unknown: a name did not answer that what holds depends on; the fields below are then empty.
+	Unknown        bool   `json:"unknown,omitempty"`
+	Organizational string `json:"organizational,omitempty"` // the Organizational Domain (section 4.10.2)
+	At             string `json:"at,omitempty"`             // whose record holds (section 4.10.1); empty: there is none
+	Record         Record `json:"record,omitzero"`
+}
+
+// Below reports whether the record that holds is that of a domain above.
+func (f *Found) Below() bool { return f.At != "" && f.At != f.Domain }
+
+// Discover walks the tree for a domain. It returns when the context ends at the latest.
+func Discover(ctx context.Context, r dns.Resolver, domain string) Found {
+	canonical, ok := dns.Canonical(domain)
+	f := Found{Domain: strings.TrimSuffix(canonical, ".")}
+	if !ok || f.Domain == "" {
+		f.Domain = printable(domain)
+		return f
+	}
+	for name := f.Domain; name != "" && len(f.Steps) < MaxQueries; name = above(name) {
+		s := step(ctx, r, name)
+		f.Steps = append(f.Steps, s)
+		if s.Record != nil && s.Record.PSD != "u" {
+			break
+		}
+	}
+	f.choose()
+	return f
+}
+
+// above is the next name of a walk: a label less, and never more than seven (section 4.10).
+func above(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	for strings.Count(rest, ".") >= MaxQueries-1 {
+		_, rest, _ = strings.Cut(rest, ".")
+	}
+	return rest
+}
+
+// step asks one name.
+func step(ctx context.Context, r dns.Resolver, name string) Step {
+	s := Step{Domain: name, Outcome: dns.Timeout}
+	if ctx.Err() != nil {
+		return s
+	}
+	a := r.TXT(ctx, "_dmarc."+name)
+	s.Outcome = a.Outcome
+	for _, text := range a.Texts {
+		if IsRecord(text) {
+			s.Records = append(s.Records, text)
+		}
+	}
+	if len(s.Records) == 1 {
+		record := Parse(s.Records[0])
+		s.Record = &record
+	}
+	return s
+}
+
+// choose finds the Organizational Domain and the record that holds.
+func (f *Found) choose() {
+	own := f.Steps[0]
+	if !own.Outcome.Known() {
+		f.Unknown = true
+		return
+	}
+	org, unknown := f.organizational()
+	if own.Record != nil && own.Record.Holds() {
+		f.At, f.Record = f.Domain, *own.Record
+	}
+	if unknown {
+		f.Unknown = f.At == ""
+		return
+	}
+	f.Organizational = org.Domain
+	if f.At == "" && org.Record != nil && org.Record.Holds() {
+		f.At, f.Record = org.Domain, *org.Record
+	}
+	if last := f.Steps[len(f.Steps)-1]; f.At == "" && last.Record != nil && last.Record.PSD == "y" && last.Record.Holds() {
+		f.At, f.Record = last.Domain, *last.Record
+	}
+}
+
+// organizational is the step of the Organizational Domain: that with psd=n, the one below that with psd=y, else the
+// record with the fewest labels; the domain itself without any (section 4.10.2).
+func (f *Found) organizational() (org Step, unknown bool) {
+	org = f.Steps[0]
+	for i, s := range f.Steps {
+		switch {
+		case !s.Outcome.Known():
+			unknown = true
+		case s.Record == nil:
+		case s.Record.PSD == "n":
+			return s, false
+		case s.Record.PSD == "y" && i > 0:
+			return f.below(i), false
+		default:
+			org = s
+		}
+	}
+	return org, unknown
+}
+
+// below is the step one label below step i; a walk that jumped over it did not ask for its record.
+func (f *Found) below(i int) Step {
+	top := f.Steps[i].Domain
+	labels := strings.Split(strings.TrimSuffix(f.Domain, "."+top), ".")
+	name := labels[len(labels)-1] + "." + top
+	if f.Steps[i-1].Domain == name {
+		return f.Steps[i-1]
+	}
+	return Step{Domain: name}
+}
+
+// Consent is whether a host wants a domain's reports.
+type Consent struct {
+	Host    string      `json:"host"`
+	Name    string      `json:"name,omitempty"` // where the host says so; empty: it need not, for it is the domain's own
+	Outcome dns.Outcome `json:"outcome,omitempty"`
+	Given   bool        `json:"given"`
+}
+
+// Reporting asks whether a host wants the reports about a domain (RFC 9990 section 4): one with the same Organizational
+// Domain does, another says so with a record at Name. When it has none, and whether it is one of the domain's own depends on a
+// step that did not answer, Name and Outcome are that step's.
+func Reporting(ctx context.Context, r dns.Resolver, of *Found, host string) Consent {
+	c := Consent{Host: host}
+	if own := of.own(); host == of.At || own != "" && within(host, own) {
+		c.Given = true
+		return c
+	}
+	c.Name = of.At + "._report._dmarc." + host
+	if ctx.Err() != nil {
+		c.Outcome = dns.Timeout
+		return c
+	}
+	a := r.TXT(ctx, c.Name)
+	c.Outcome = a.Outcome
+	for _, text := range a.Texts {
+		c.Given = c.Given || IsRecord(text)
+	}
+	if s := of.silent(); !c.Given && s != nil && within(host, of.Steps[len(of.Steps)-1].Domain) {
+		c.Name, c.Outcome = "_dmarc."+s.Domain, s.Outcome
+	}
+	return c
+}
+
+// own is the Organizational Domain. While that is not known it is a name whose own are the organization's too, for whatever
+// the silent step has, it stands above.
+func (f *Found) own() string {
+	if f.Organizational != "" {
+		return f.Organizational
+	}
+	sure := ""
+	for _, s := range f.Steps {
+		if !s.Outcome.Known() {
+			break
+		}
+		if s.Record != nil || sure == "" {
+			sure = s.Domain
+		}
+	}
+	return sure
+}
+
+// silent is the step that the Organizational Domain could not be learned for; nil: it is known.
+func (f *Found) silent() *Step {
+	for i := range f.Steps {
+		if f.Organizational == "" && !f.Steps[i].Outcome.Known() {
+			return &f.Steps[i]
+		}
+	}
+	return nil
+}
+
+func within(host, domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }

@@ -1,0 +1,203 @@
+//go:build daemons
+
+package postfix_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"postward/internal/host/postfix"
+	"postward/test/rig"
+)
+
+func TestMain(m *testing.M) { os.Exit(rig.Main(m)) }
+
+// site is a Postfix that holds mail to held@…, and the world.
+func site(t *testing.T) (context.Context, *rig.Sink, *rig.Postfix, postfix.Instance) {
+	t.Helper()
+	s := rig.TestSite(t, rig.PostfixConfig{Main: map[string]string{
+		"smtpd_recipient_restrictions": "check_recipient_access inline:{ {held@example.net = HOLD} }, permit_mynetworks, reject",
+	}}, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx, s.Sink, s.Postfix, postfix.Instance{ConfigDir: s.Postfix.ConfigDir}
+}
+
+// hold sends n mails that Postfix holds and returns how they are known.
+func hold(ctx context.Context, t *testing.T, p *rig.Postfix, i postfix.Instance, n int) ([]rig.Mail, []postfix.Held) {
+	t.Helper()
+	after := time.Now()
+	var sent []rig.Mail
+	for range n {
+		sent = append(sent, rig.Client{Addr: p.SMTP()}.SendOne(ctx, rig.Mail{From: "a@example.org", To: []string{"held@example.net"}}))
+	}
+	queue, err := i.List(ctx, postfix.QueueHold)
+	if err != nil || len(queue) != n {
+		t.Fatalf("%d in hold, want %d: %v", len(queue), n, err)
+	}
+	var held []postfix.Held
+	for _, e := range queue {
+		held = append(held, postfix.Held{ID: e.ID, After: after, Before: time.Now()})
+	}
+	return sent, held
+}
+
+func TestReleaseDeliversOnce(t *testing.T) {
+	ctx, sink, p, i := site(t)
+	sent, held := hold(ctx, t, p, i, 3)
+	for range 2 { // the second time there is nothing left to do
+		results, err := i.Release(ctx, held)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			if r.Err != nil {
+				t.Error(r.Err)
+			}
+		}
+		if err := sink.WaitLen(ctx, 3); err != nil {
+			t.Fatalf("%v\n%s", err, p.LogTail(20))
+		}
+	}
+	if err := p.WaitDelivered(ctx); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := rig.Account(ctx, sent, sink, p)
+	if err != nil || ledger.Err() != nil || len(ledger.AtSink) != 3 {
+		t.Errorf("%v %v %v", ledger, ledger.Err(), err)
+	}
+}
+
+func TestAnotherMailUnderTheSameIDIsNotTouched(t *testing.T) {
+	ctx, _, p, i := site(t)
+	_, held := hold(ctx, t, p, i, 1)
+	held[0].After, held[0].Before = held[0].After.Add(-time.Hour), held[0].Before.Add(-time.Hour)
+	for name, act := range map[string]func() ([]postfix.Result, error){
+		"release": func() ([]postfix.Result, error) { return i.Release(ctx, held) },
+		"delete": func() ([]postfix.Result, error) {
+			return i.Delete(ctx, held, func(postfix.QueueID) error { return nil })
+		},
+	} {
+		results, err := act()
+		if err != nil || !results[0].Gone {
+			t.Errorf("%s: %+v %v", name, results, err)
+		}
+	}
+	if left, err := i.List(ctx, postfix.QueueHold); err != nil || len(left) != 1 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
+func TestDeleteKeepsWhatCannotBeKeptElsewhere(t *testing.T) {
+	ctx, sink, p, i := site(t)
+	sent, held := hold(ctx, t, p, i, 2)
+	full := errors.New("no room")
+	results, err := i.Delete(ctx, held, func(id postfix.QueueID) error {
+		if id == held[0].ID {
+			return full
+		}
+		return nil
+	})
+	if err != nil || !errors.Is(results[0].Err, full) || results[1].Err != nil || results[1].Gone {
+		t.Fatalf("%+v %v", results, err)
+	}
+	left, err := i.List(ctx)
+	if err != nil || len(left) != 1 || left[0].ID != held[0].ID {
+		t.Errorf("%v %v", left, err)
+	}
+	ledger, err := rig.Account(ctx, sent, sink, p)
+	if err != nil || len(ledger.Missing) != 1 {
+		t.Errorf("one of two was deleted: %v %v", ledger, err)
+	}
+}
+
+func TestHoldStopsWhatWaits(t *testing.T) {
+	ctx, sink, p, i := site(t)
+	sink.Answer("later@example.net", rig.Answer{Code: 451, Text: "4.3.0 not now"})
+	after := time.Now()
+	rig.Client{Addr: p.SMTP()}.SendOne(ctx, rig.Mail{From: "a@example.org", To: []string{"later@example.net"}})
+	err := p.WaitQueue(ctx, "a deferred mail", func(all []rig.Queued) error {
+		if slices.ContainsFunc(all, func(q rig.Queued) bool { return q.Queue == "deferred" }) {
+			return nil
+		}
+		return fmt.Errorf("%v", all)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue, err := i.List(ctx)
+	if err != nil || len(queue) != 1 {
+		t.Fatalf("%v %v", queue, err)
+	}
+	mail := []postfix.Held{{ID: queue[0].ID, After: after, Before: time.Now()}}
+	results, err := i.Hold(ctx, mail)
+	if err != nil || results[0] != (postfix.Result{}) {
+		t.Fatalf("%+v %v", results, err)
+	}
+	if queue, err = i.List(ctx); err != nil || queue[0].Queue != postfix.QueueHold {
+		t.Errorf("%v %v", queue, err)
+	}
+}
+
+func TestLookShowsSenderAndHeaderSection(t *testing.T) {
+	ctx, _, p, i := site(t)
+	_, held := hold(ctx, t, p, i, 1)
+	text, err := i.Look(ctx, held[0].ID)
+	if err != nil || !strings.Contains(text, "sender: a@example.org") || !strings.Contains(text, "X-Token: ") {
+		t.Errorf("%s %v", text, err)
+	}
+	if _, err := i.Look(ctx, "A1B2C3D4E5"); err == nil {
+		t.Error("a mail that is not there was shown")
+	}
+}
+
+func TestTheQueueIsListedWithoutPostfixRunning(t *testing.T) {
+	ctx, _, p, i := site(t)
+	hold(ctx, t, p, i, 2)
+	if err := p.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if queue, err := i.List(ctx); err != nil || len(queue) != 2 {
+		t.Errorf("%v %v", queue, err)
+	}
+}
+
+func TestAParameterIsAsked(t *testing.T) {
+	ctx, _, p, i := site(t)
+	if dir, err := i.Get(ctx, "queue_directory"); err != nil || dir != p.QueueDir {
+		t.Errorf("%q %v", dir, err)
+	}
+}
+
+// TestAPipeInTheQueueStopsNobody: the queue belongs to the user postfix.
+func TestAPipeInTheQueueStopsNobody(t *testing.T) {
+	ctx, _, p, i := site(t)
+	const id = "A1B2C3D4E5"
+	if err := unix.Mkfifo(filepath.Join(p.QueueDir, "hold", id), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, held := hold(ctx, t, p, i, 1)
+	pipe := postfix.Held{ID: id, Before: time.Now()}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if text, err := i.Look(ctx, id); err == nil || ctx.Err() != nil {
+		t.Errorf("look: %q %v", text, err)
+	}
+	for name, act := range map[string]func() ([]postfix.Result, error){
+		"delete":  func() ([]postfix.Result, error) { return i.Delete(ctx, []postfix.Held{pipe}, nil) },
+		"release": func() ([]postfix.Result, error) { return i.Release(ctx, []postfix.Held{pipe, held[0]}) },
+	} {
+		if results, err := act(); err != nil || !results[0].Gone {
+			t.Errorf("%s: %v %v", name, results, err)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package warden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+
+	"postward/internal/host/postfix"
+)
+
+// ErrNoWarden says that the root parent has ended, or speaks nonsense. The daemon can only end itself.
+var ErrNoWarden = errors.New("the privileged parent does not answer")
+
+// Client asks for acts. Its methods but Share are those of postfix.Instance, with the same errors in words.
+type Client struct {
+	mu   sync.Mutex
+	ask  func(context.Context, *request) (*answer, error)
+	gone chan struct{} // closed when the warden has ended
+}
+
+// Direct returns a client that does the acts itself, with the rights of this process.
+func Direct(a *Acts) *Client {
+	return &Client{gone: make(chan struct{}), ask: func(ctx context.Context, q *request) (*answer, error) { return a.do(ctx, q), nil }}
+}
+
+// childFD is the file descriptor of the child's end of the socketpair.
+const childFD = 3
+
+// childEnv tells the child that it is one.
+const childEnv = "POSTWARD_WARDEN"
+
+// Inherited returns the client of a child that a warden started; ok is false in a process that is none.
+func Inherited() (c *Client, ok bool, err error) {
+	if os.Getenv(childEnv) == "" {
+		return nil, false, nil
+	}
+	if err := os.Unsetenv(childEnv); err != nil {
+		return nil, false, fmt.Errorf("begin as the warden's child: %w", err)
+	}
+	f := os.NewFile(childFD, "warden")
+	conn, err := net.FileConn(f) // a copy
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, false, fmt.Errorf("begin as the warden's child: %w", err)
+	}
+	return connect(conn), true, nil
+}
+
+// connect makes a client of a connection, which it reads until the other side ends. The answer to a request is
+// awaited even when its context ends: what was asked for is carried out, and the next answer would be taken for
+// this one's.
+func connect(conn net.Conn) *Client {
+	c := &Client{gone: make(chan struct{})}
+	answers := make(chan *answer)
+	go func() {
+		defer close(c.gone)
+		defer conn.Close()
+		for {
+			var a answer
+			if readFrame(conn, &a, maxAnswer) != nil {
+				return
+			}
+			answers <- &a
+		}
+	}()
+	c.ask = func(_ context.Context, q *request) (*answer, error) {
+		if err := writeFrame(conn, q, maxRequest); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoWarden, err)
+		}
+		select {
+		case a := <-answers:
+			return a, nil
+		case <-c.gone:
+			return nil, ErrNoWarden
+		}
+	}
+	return c
+}
+
+// Gone is closed when the warden has ended: nothing that was held can be released any more, so the daemon ends.
+func (c *Client) Gone() <-chan struct{} { return c.gone }
+
+func (c *Client) do(ctx context.Context, q *request) (*answer, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, err := c.ask(ctx, q)
+	if err == nil && a.Error != "" {
+		err = errors.New(a.Error)
+	}
+	return a, err
+}
+
+// List lists Postfix's queue; hold: only what is in hold.
+func (c *Client) List(ctx context.Context, hold bool) ([]postfix.Entry, error) {
+	a, err := c.do(ctx, &request{Act: actList, Hold: hold})
+	if err != nil {
+		return nil, err
+	}
+	return a.Queue, nil
+}
+
+// Look returns envelope and header section of a mail in the queue. The text is a stranger's.
+func (c *Client) Look(ctx context.Context, id postfix.QueueID) (string, error) {
+	a, err := c.do(ctx, &request{Act: actLook, ID: string(id)})
+	if err != nil {
+		return "", err
+	}
+	return a.Text, nil
+}
+
+// Hold puts queued mails on hold.
+func (c *Client) Hold(ctx context.Context, mails []postfix.Held) ([]postfix.Result, error) {
+	return c.batch(ctx, actHold, mails)
+}
+
+// Release takes mails out of hold and has them delivered.
+func (c *Client) Release(ctx context.Context, mails []postfix.Held) ([]postfix.Result, error) {
+	return c.batch(ctx, actRelease, mails)
+}
+
+// Delete removes held mails; a copy of each lies in the trash for a week.
+func (c *Client) Delete(ctx context.Context, mails []postfix.Held) ([]postfix.Result, error) {
+	return c.batch(ctx, actDelete, mails)
+}
+
+// Share gives the daemon's sockets, which it has opened, to the groups of their directories.
+func (c *Client) Share(ctx context.Context) error {
+	_, err := c.do(ctx, &request{Act: actShare})
+	return err
+}
+
+func (c *Client) batch(ctx context.Context, act string, mails []postfix.Held) ([]postfix.Result, error) {
+	a, err := c.do(ctx, &request{Act: act, Mails: mails})
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Results) != len(mails) {
+		return nil, fmt.Errorf("%s %d mails: %d results", act, len(mails), len(a.Results))
+	}
+	out := make([]postfix.Result, len(mails))
+	for i, r := range a.Results {
+		out[i].Gone = r.Gone
+		if r.Err != "" {
+			out[i].Err = errors.New(r.Err)
+		}
+	}
+	return out, nil
+}

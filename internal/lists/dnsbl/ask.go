@@ -1,0 +1,170 @@
+package dnsbl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"postward/internal/wire/dns"
+)
+
+// Bounds of a reason, and of how many lists are asked at once.
+const (
+	maxReason = 300
+	maxTexts  = 3
+	maxAsked  = 128
+)
+
+// Result is a list's word about a subject, and how far it can be believed. Every text in it is plain and harmless
+// on a terminal; whoever makes HTML of it escapes it.
+type Result struct {
+	List    string    `json:"list"`
+	Role    Role      `json:"role"`
+	Zone    string    `json:"zone,omitempty"` // as it was asked, with {key} in a key's place
+	Subject string    `json:"subject"`
+	Outcome Outcome   `json:"outcome"`
+	Said    []Said    `json:"said,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // the list's own text, only when listed
+	Why     string    `json:"why,omitempty"`    // for every outcome but listed and clear
+	Health  Condition `json:"health,omitempty"` // empty when not asked
+	At      time.Time `json:"at"`
+}
+
+// Ask asks l about s. It returns when the context ends at the latest. The list's health and the subject are asked
+// for at the same time, unless its terms set a pace, so that a first answer takes as long as a later one; what the
+// subject's answer is worth is decided when the health is known. A list that is known not to be sound is not asked.
+func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Result {
+	r := Result{List: l.Name, Role: l.Role, Subject: s.String(), At: now}
+	if r.Why = c.cannot(l, s, now); r.Why != "" {
+		r.Outcome = NotAsked
+		return r
+	}
+	r.Zone = c.Zone(l)
+	z := c.zone(l)
+	if until := z.resting(now); !until.IsZero() {
+		r.Outcome, r.Why = Unknown, "it was silent; asked again after "+until.UTC().Format(time.RFC3339)
+		return r
+	}
+	health, known := z.known(now)
+	if known && health.Condition != Sound && health.Condition != Pointless {
+		r.take(health.weigh(reading{outcome: Clear}), health)
+		return r
+	}
+	subject, health, err := c.answer(ctx, now, l, s)
+	if err != nil {
+		r.Outcome, r.Why = Unknown, fmt.Sprintf("no time was left to ask it: %d questions a second are its terms", l.Terms.PerSecond)
+		return r
+	}
+	said := health.weigh(subject)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		z.heard(said.silent, now)
+	}
+	r.take(said, health)
+	if r.Outcome == Listed {
+		r.Reason = c.reason(ctx, l, s)
+	}
+	return r
+}
+
+// answer is what l says about s, and l's health. Where the terms set a pace each question counts: then what "not listed"
+// is worth is learned at one point, and only what else it says wants all three.
+func (c *Checker) answer(ctx context.Context, now time.Time, l *List, s Subject) (reading, Health, error) {
+	z := c.zone(l)
+	if l.Terms.PerSecond > 0 {
+		a, err := c.query(ctx, l, s, dns.A)
+		if err != nil {
+			return reading{}, Health{}, err
+		}
+		said := l.read(a)
+		health, err := c.checked(ctx, now, l, z, said.outcome != Clear)
+		return said, health, err
+	}
+	var subject dns.Answer
+	var both sync.WaitGroup
+	both.Go(func() { subject, _ = c.query(ctx, l, s, dns.A) }) // without a pace there is no turn to wait for
+	health, err := c.checked(ctx, now, l, z, true)
+	both.Wait()
+	return l.read(subject), health, err
+}
+
+func (r *Result) take(said reading, h Health) {
+	r.Outcome, r.Said, r.Why, r.Health = said.outcome, said.said, said.why, h.Condition
+}
+
+// AskAll asks every list about s at once and returns their words in the same order.
+func (c *Checker) AskAll(ctx context.Context, now time.Time, lists []*List, s Subject) []Result {
+	results := make([]Result, len(lists))
+	places := make(chan struct{}, maxAsked)
+	var all sync.WaitGroup
+	for i, l := range lists {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			results[i] = c.Ask(ctx, now, l, s)
+		})
+	}
+	all.Wait()
+	return results
+}
+
+// checked is l's health: as it was found not too long ago, or asked for now, at all points at once or, if not whole, at
+// the listed one; one goroutine asks for all that want to know. A check that the context cut short is not remembered.
+// The error is errWaited.
+func (c *Checker) checked(ctx context.Context, now time.Time, l *List, z *zone, whole bool) (Health, error) {
+	if h, known := z.known(now); known && (h.whole || !whole) {
+		return h, nil
+	}
+	select {
+	case z.turn <- struct{}{}:
+		defer func() { <-z.turn }()
+	case <-ctx.Done():
+		return Health{Condition: Silent, Why: "nobody answered in time", Checked: now, Until: now}, nil
+	}
+	if h, known := z.known(now); known && (h.whole || !whole) {
+		return h, nil
+	}
+	points := l.probes()
+	if !whole && points.listed.there {
+		points.unlisted, points.random = probe{}, probe{}
+	}
+	answers, err := c.atPoints(ctx, l, points)
+	if err != nil {
+		return Health{}, err
+	}
+	h := Health{Checked: now, whole: whole || !points.listed.there}
+	h.Condition, h.Why = l.judge(answers[0], answers[1], answers[2], points)
+	if h.Until = now; h.Condition != Silent {
+		h.Until = now.Add(h.Condition.lasts())
+		z.found(h)
+	}
+	return h, nil
+}
+
+// atPoints asks at the points that are there, in their order.
+func (c *Checker) atPoints(ctx context.Context, l *List, points probes) (answers [3]*dns.Answer, err error) {
+	var errs [3]error
+	var all sync.WaitGroup
+	for i, p := range []probe{points.listed, points.unlisted, points.random} {
+		if p.there {
+			all.Go(func() {
+				var a dns.Answer
+				a, errs[i] = c.query(ctx, l, p.subject, dns.A)
+				answers[i] = &a
+			})
+		}
+	}
+	all.Wait()
+	return answers, errors.Join(errs[:]...)
+}
+
+// reason is the list's text about s, if it has one. What it says is a stranger's: it is cut, made printable, and a
+// key in it is taken out.
+func (c *Checker) reason(ctx context.Context, l *List, s Subject) string {
+	a, _ := c.query(ctx, l, s, dns.TXT) // when there is no time for it, there is no reason
+	text := strings.Join(a.Texts[:min(len(a.Texts), maxTexts)], " / ")
+	text = c.key(l).hide(printable(text, 4096))
+	return printable(strings.TrimSpace(text), maxReason)
+}

@@ -1,0 +1,88 @@
+package delivery
+
+import (
+	"time"
+
+	"postward/internal/log/maillog"
+)
+
+// session is what an smtpd process is doing: it has one client at a time, and one mail of it.
+type session struct {
+	key     string // of the mail that it began last
+	mail    *Mail
+	pending maillog.Kind // what a table said before the mail had a queue ID, at its first recipient: Hold, Discard
+	from    string       // its reverse-path
+}
+
+// process names an smtpd process.
+type process struct {
+	host, program string
+	pid           int
+}
+
+// sessionOf returns what a process is doing.
+func (t *Tracker) sessionOf(l *maillog.Line) *session {
+	s := t.sessions[process{string(l.Host), string(l.Program), l.PID}]
+	if s == nil {
+		if len(t.sessions) >= MaxOpen {
+			clear(t.sessions)
+		}
+		s = &session{}
+		t.sessions[process{string(l.Host), string(l.Program), l.PID}] = s
+	}
+	return s
+}
+
+// session takes a line about the session of a process.
+func (t *Tracker) session(l *maillog.Line, at time.Time) {
+	if l.PID == 0 { // a log that does not tell one process from another
+		return
+	}
+	switch l.Kind {
+	case maillog.Connect, maillog.Disconnect:
+		t.abandon(t.sessionOf(l), false, at)
+		delete(t.sessions, process{string(l.Host), string(l.Program), l.PID})
+	case maillog.Lost:
+		t.abandon(t.sessionOf(l), string(l.Stage) == "DATA" || string(l.Stage) == "BDAT", at)
+	case maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
+		s := t.sessionOf(l)
+		s.pending, s.from = l.Kind, text(l.From)
+	}
+}
+
+// transaction notes which mail a process begins. The one before it is over.
+func (t *Tracker) transaction(key string, m *Mail, l *maillog.Line, at time.Time) {
+	if l.Kind != maillog.Client {
+		return
+	}
+	e := m.entry(key)
+	e.handed, e.client = true, address(l.Client.Addr)
+	if l.PID == 0 {
+		return
+	}
+	s := t.sessionOf(l)
+	t.abandon(s, false, at)
+	if s.pending != maillog.Unknown && m.From == "" {
+		m.From = s.from
+	}
+	switch s.pending {
+	case maillog.Hold, maillog.MilterHold:
+		m.hold(key, true)
+	case maillog.Discard, maillog.MilterDiscard:
+		t.end(key, m, Discarded, at)
+	}
+	*s = session{key: key, mail: m}
+}
+
+// abandon ends the last mail of a process, if it cannot have been queued: cleanup(8) logs a Message-ID of each, even
+// of one that has none. If the client was lost amid the message, the Message-ID may have been logged already.
+func (t *Tracker) abandon(s *session, amid bool, at time.Time) {
+	m := s.mail
+	s.mail = nil
+	if m == nil || t.open[s.key] != m {
+		return
+	}
+	if e := m.entry(s.key); !e.left && !e.sent && (amid || !e.told) {
+		t.end(s.key, m, Abandoned, at)
+	}
+}

@@ -1,0 +1,125 @@
+package investigate
+
+import (
+	"strconv"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/log/delivery"
+	"postward/internal/mail/message"
+)
+
+// replay is postward over old mail.
+type replay struct {
+	state *guard.State
+	mails int
+	tick  guard.Time // when it was looked what is due
+}
+
+func newReplay() *replay {
+	p := guard.DefaultPolicy()
+	for _, s := range guard.Subjects {
+		p.Modes[s] = guard.Enforce
+	}
+	r := &replay{state: guard.New()}
+	guard.Apply(r.state, &guard.Event{Key: "policy", Kind: guard.KindPolicy, Policy: p})
+	return r
+}
+
+// judge says whether postward would have kept a mail from leaving, and notes it on the account.
+func (i *Investigation) judge(a *Account, m *delivery.Mail, recipients int) (stopped bool) {
+	t := transaction(m)
+	t.ASN, t.Country = i.options.Where(m.Client)
+	v, contained := i.replay.judge(a.Name, t)
+	switch {
+	case v.Action == guard.Accept || v.Cool:
+		if a.Stopped != nil {
+			a.Stopped.Passed += recipients
+		}
+		return false
+	case a.Stopped == nil:
+		a.Stopped = &Stop{Mail: a.Mails, At: m.Arrived, Why: v.Why, Source: m.Client}
+	}
+	s := a.Stopped
+	if v.Action == guard.Hold {
+		s.Held++
+	} else {
+		s.Refused++
+	}
+	if contained && s.Contained.IsZero() {
+		s.Contained = m.Arrived
+	}
+	if m.Arrived.After(s.Last) {
+		s.Last = m.Arrived
+	}
+	return true
+}
+
+func transaction(m *delivery.Mail) *guard.Transaction {
+	at := guard.TimeOf(m.Arrived)
+	t := &guard.Transaction{
+		Stage: guard.StageEnd, At: at, MailAt: at, Direction: guard.Submission, QueueID: m.IDs[0], Login: m.Account, Client: m.Client,
+		ReversePath: message.Canonical(m.From), MessageID: m.MessageID, Size: m.Size, Zone: guard.NoZone,
+	}
+	for k := range m.Deliveries {
+		d := &m.Deliveries[k]
+		to := d.To
+		if d.OrigTo != "" {
+			to = d.OrigTo
+		}
+		if len(t.Recipients) < guard.MaxRecipients {
+			t.Recipients = append(t.Recipients, message.Canonical(to))
+		}
+	}
+	return t
+}
+
+// judge judges a mail as the daemon does, and does at once what becomes due: nobody is there to release what is held.
+func (r *replay) judge(account string, t *guard.Transaction) (v guard.Verdict, contained bool) {
+	if r.state.Account(account) == nil {
+		r.apply(&guard.Event{Key: "allow:" + account, Kind: guard.KindAllowed, At: t.At, Account: account, Listing: &guard.Listing{Addresses: []string{"*"}}})
+	}
+	if t.At.Sub(r.tick) >= time.Second { // as the daemon does
+		r.tick = t.At
+		for _, e := range guard.Due(r.state, t.At).Events {
+			r.apply(&e)
+		}
+	}
+	r.person(account, t.At)
+	r.mails++
+	t.ID = strconv.Itoa(r.mails)
+	v = guard.Judge(r.state, t)
+	r.apply(&guard.Event{Key: "judged:" + t.ID, Kind: guard.KindJudged, At: t.At, Account: v.Account, Transaction: t, Verdict: &v})
+	if v.Action == guard.Accept {
+		r.apply(&guard.Event{Key: "removed:" + t.ID, Kind: guard.KindRemoved, At: t.At, Mail: t.ID})
+	}
+	a := r.state.Account(account)
+	return v, a != nil && a.Status == guard.Contained
+}
+
+// looksAfter is how long the person in the replay takes to look at an incident: what was only held is the owner's own, and
+// let go; an account that was stopped gets a new password after stoppedFor.
+const (
+	looksAfter = 8 * time.Hour
+	stoppedFor = 48 * time.Hour
+)
+
+func (r *replay) person(account string, now guard.Time) {
+	i := r.state.OpenIncident(account)
+	switch {
+	case i == nil:
+	case i.Status == guard.IncidentContained && now.Sub(i.Contained) > stoppedFor:
+		r.apply(&guard.Event{Key: "close:" + strconv.FormatInt(i.ID, 10), Kind: guard.KindClosed, At: now, Incident: i.ID})
+	case i.Status == guard.IncidentOpen && now.Sub(i.Opened) > looksAfter:
+		r.apply(&guard.Event{Key: "release:" + strconv.FormatInt(i.ID, 10), Kind: guard.KindRelease, At: now, Incident: i.ID})
+	}
+}
+
+func (r *replay) apply(e *guard.Event) {
+	for _, f := range guard.Apply(r.state, e) {
+		guard.Apply(r.state, &guard.Event{Key: "outcome:" + f.ID, Kind: guard.KindOutcome, At: e.At, Effect: f.ID, Mail: f.Mail, Outcome: guard.Done})
+		if f.Act == guard.ActRelease {
+			guard.Apply(r.state, &guard.Event{Key: "removed:" + f.Mail, Kind: guard.KindRemoved, At: e.At, Mail: f.Mail})
+		}
+	}
+}

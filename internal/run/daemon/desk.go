@@ -1,0 +1,392 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"postward/internal/guard"
+	"postward/internal/host/postfix"
+	"postward/internal/mail/message"
+	"postward/internal/run/ctl"
+	"postward/internal/run/store"
+)
+
+// answer is the operator's desk: one case a verb.
+func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte) (any, error) {
+	d.tellRefusals()
+	switch verb {
+	case "status":
+		return d.status(), nil
+	case "account/list":
+		return d.accounts(), nil
+	case "account/show":
+		return answering(request, d.account)
+	case "account/learn":
+		return answering(request, func(r ctl.LearnRequest) (any, error) { return d.learnMore(ctx, actor, r.Events) })
+	case "account/forget":
+		return answering(request, func(r ctl.ForgetRequest) (any, error) { return d.forget(ctx, actor, r) })
+	case "account/explain":
+		return answering(request, d.explain)
+	case "account/allow", "account/deny", "account/class":
+		return answering(request, func(r ctl.AccountChange) (any, error) { return d.changeAccount(ctx, actor, verb, &r) })
+	case "incident/list":
+		return d.incidents(), nil
+	case "incident/show":
+		return answering(request, d.incident)
+	case "incident/release", "incident/spam", "incident/delete", "incident/close":
+		return answering(request, func(r ctl.IncidentRequest) (any, error) { return d.actOnIncident(ctx, actor, verb, &r) })
+	case "held/list":
+		if err := d.reconcile(ctx); err != nil {
+			return nil, err
+		}
+		return d.held(), nil
+	case "held/show":
+		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.look(ctx, &r) })
+	case "held/release", "held/delete":
+		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.actOnHeld(ctx, actor, verb, &r) })
+	}
+	return nil, &ctl.Problem{What: fmt.Sprintf("no verb %q", verb), Hint: "the daemon and the command may be of different versions: systemctl restart postward"}
+}
+
+func answering[R any](request []byte, f func(R) (any, error)) (any, error) {
+	var r R
+	if err := json.Unmarshal(request, &r); err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
+	return f(r)
+}
+
+func (d *Daemon) accounts() []*guard.Account {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []*guard.Account{}
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		list = append(list, d.state.Account(name).Clone())
+	}
+	return list
+}
+
+func (d *Daemon) account(r ctl.Name) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.state.Account(message.Account(r.Account))
+	if a == nil {
+		return nil, noAccount(r.Account)
+	}
+	return a.Clone(), nil
+}
+
+// learnMore takes in what an operator's old logs say.
+func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Event) (any, error) {
+	for i := range events {
+		e := &events[i]
+		if e.Kind != guard.KindLearned || e.Account == "" || e.Key == "" || len(e.Account) > guard.MaxText {
+			return nil, &ctl.Problem{What: "only what old logs say of an account can be learned"}
+		}
+		e.Actor = actor
+		canonical(e)
+		if err := d.recordAndWait(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	return ctl.Acted{Accounts: len(events)}, nil
+}
+
+// forget strikes out what was learned of an account.
+func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) (any, error) {
+	x, err := d.account(ctl.Name{Account: r.Account})
+	if err != nil {
+		return nil, err
+	}
+	name, t := x.(*guard.Account).Name, now()
+	e := &guard.Event{Key: fmt.Sprintf("forget:%s:%d", name, t), Kind: guard.KindForgotten, At: t, Actor: actor, Account: name, Network: guard.Network(r.Network)}
+	if err := d.recordAndWait(ctx, e); err != nil {
+		return nil, err
+	}
+	return d.account(ctl.Name{Account: name})
+}
+
+// explain says what would become of the account's next mail.
+func (d *Daemon) explain(r ctl.ExplainRequest) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.state.Account(message.Account(r.Account))
+	if a == nil {
+		return nil, noAccount(r.Account)
+	}
+	t := &guard.Transaction{
+		ID: "explain", Stage: guard.StageEnd, At: now(), Direction: guard.Submission, Login: a.Name, Client: r.From,
+		Mailer: message.Clean(r.Program), Zone: guard.NoZone,
+	}
+	if !t.Client.IsValid() {
+		t.Client = d.usualSource(a)
+	}
+	d.locate(t)
+	for _, to := range r.Recipients {
+		t.Recipients = append(t.Recipients, message.Canonical(to))
+	}
+	if len(t.Recipients) == 0 {
+		t.Recipients = []string{"somebody.never.seen@example.invalid"}
+	}
+	return guard.Explain(d.state, t), nil
+}
+
+// usualSource is where an account's next mail would come from, as far as is known. Only the host's own users have none.
+func (d *Daemon) usualSource(a *guard.Account) netip.Addr {
+	if network, ok := strings.CutPrefix(a.Name, guard.NetPrefix); ok {
+		if addr, err := netip.ParseAddr(network); err == nil {
+			return addr
+		}
+	}
+	addr := d.state.LastSource(a.Name)
+	if !addr.IsValid() && !strings.HasPrefix(a.Name, guard.LocalPrefix) {
+		return guard.NewAddress
+	}
+	return addr
+}
+
+func noAccount(name string) error {
+	return &ctl.Problem{What: fmt.Sprintf("no account %q is known", name), Hint: "postward account list"}
+}
+
+var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
+
+func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (any, error) {
+	name := message.Account(r.Account)
+	if name == "" || len(name) > guard.MaxText {
+		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
+	}
+	if err := checkListing(r.Listing); err != nil {
+		return nil, err
+	}
+	t := now()
+	e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, name, t), Kind: accountKinds[verb], At: t, Actor: actor, Account: name, Listing: r.Listing}
+	if verb != "account/allow" {
+		if _, err := d.account(ctl.Name{Account: name}); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.recordAndWait(ctx, e); err != nil {
+		return nil, err
+	}
+	return d.account(ctl.Name{Account: name})
+}
+
+// recordAndWait is for an operator's word: it counts once it is on disk.
+func (d *Daemon) recordAndWait(ctx context.Context, e *guard.Event) error {
+	t, err := d.record(e)
+	if err != nil {
+		return err
+	}
+	return t.Wait(ctx)
+}
+
+func (d *Daemon) incidents() []*guard.Incident {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []*guard.Incident{}
+	for _, i := range d.state.Incidents() {
+		list = append(list, i.Clone())
+	}
+	slices.SortFunc(list, func(a, b *guard.Incident) int { return cmp.Compare(b.ID, a.ID) })
+	return list
+}
+
+func (d *Daemon) incident(r ctl.IncidentRequest) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := d.state.Incident(r.ID)
+	if i == nil {
+		return nil, noIncident(r.ID)
+	}
+	return ctl.IncidentAnswer{Incident: i.Clone(), Mails: d.waiting(func(m *guard.Mail) bool { return m.Incident == i.ID })}, nil
+}
+
+func noIncident(id int64) error {
+	return &ctl.Problem{What: fmt.Sprintf("no incident %d", id), Hint: "postward incident list"}
+}
+
+// waiting returns copies of the held mails that satisfy want, oldest first. The caller holds the mutex.
+func (d *Daemon) waiting(want func(*guard.Mail) bool) []*guard.Mail {
+	list := []*guard.Mail{}
+	for _, m := range d.state.Mails() {
+		if m.Waiting() && want(m) {
+			list = append(list, m.Clone())
+		}
+	}
+	slices.SortFunc(list, func(a, b *guard.Mail) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	return list
+}
+
+var operatorKinds = map[string]guard.Kind{
+	"incident/release": guard.KindRelease, "incident/spam": guard.KindSpam, "incident/delete": guard.KindDelete, "incident/close": guard.KindClosed,
+	"held/release": guard.KindRelease, "held/delete": guard.KindDelete,
+}
+
+func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.IncidentRequest) (any, error) {
+	if err := checkListing(r.Listing); err != nil {
+		return nil, err
+	}
+	x, err := d.incident(ctl.IncidentRequest{ID: r.ID})
+	if err != nil {
+		return nil, err
+	}
+	shown := x.(ctl.IncidentAnswer)
+	if shown.Incident.Status == guard.IncidentClosed && len(shown.Mails) == 0 && verb != "incident/spam" {
+		return nil, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s), and none of its mail is held", r.ID, shown.Incident.Outcome), Hint: "postward held list"}
+	}
+	t := now()
+	n, err := d.decide(ctx, &guard.Event{Key: fmt.Sprintf("%s:%d:%d", verb, r.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Incident: r.ID, Listing: r.Listing})
+	if verb == "incident/close" {
+		n = len(shown.Mails) // which stay
+	}
+	return ctl.Acted{Mails: n}, err
+}
+
+// decide records operators' words about held mail, waits until they are on disk, and returns how many mails they
+// decide.
+func (d *Daemon) decide(ctx context.Context, words ...*guard.Event) (int, error) {
+	n, ticket, err := d.recordWords(words)
+	if err != nil {
+		return 0, err
+	}
+	return n, ticket.Wait(ctx)
+}
+
+func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range words {
+		n += len(d.state.Decides(e))
+		if last, err = d.recordLocked(e); err != nil {
+			return n, last, err
+		}
+	}
+	return n, last, nil
+}
+
+func (d *Daemon) held() ctl.HeldAnswer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	x := ctl.HeldAnswer{Mails: d.waiting(func(*guard.Mail) bool { return true }), Foreign: []ctl.Foreign{}}
+	for _, id := range slices.Sorted(maps.Keys(d.foreign)) {
+		f := d.foreign[id]
+		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: f.queueID, Sender: f.sender, Arrived: f.arrived})
+	}
+	return x
+}
+
+// ours returns the held mail with a queue id, or says whose it is.
+func (d *Daemon) ours(queueID string) (*guard.Mail, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Queued(queueID)
+	switch {
+	case m != nil && m.Waiting():
+		return m.Clone(), nil
+	case m != nil && m.Status == guard.MailForeign:
+		return nil, &ctl.Problem{What: queueID + " was put on hold by somebody else: postward does not touch it", Hint: "postsuper -H " + queueID}
+	}
+	return nil, &ctl.Problem{What: fmt.Sprintf("postward holds no mail %q", queueID), Hint: "postward held list"}
+}
+
+func (d *Daemon) actOnHeld(ctx context.Context, actor, verb string, r *ctl.MailsRequest) (any, error) {
+	var words []*guard.Event
+	for _, id := range r.QueueIDs { // all or none: a wrong id must not leave half of the others done
+		m, err := d.ours(id)
+		if err != nil {
+			return nil, err
+		}
+		t := now()
+		words = append(words, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, m.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Mail: m.ID, Account: m.Account})
+	}
+	if len(words) == 0 {
+		return nil, &ctl.Problem{What: "no queue id was given", Hint: "postward held list"}
+	}
+	n, err := d.decide(ctx, words...)
+	return ctl.Acted{Mails: n}, err
+}
+
+func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (any, error) {
+	if len(r.QueueIDs) != 1 {
+		return nil, &ctl.Problem{What: "one queue id is shown at a time", Hint: "postward held list"}
+	}
+	m, err := d.ours(r.QueueIDs[0])
+	if err != nil {
+		return nil, err
+	}
+	id, err := postfix.ParseQueueID(m.QueueID)
+	if err != nil {
+		return nil, err
+	}
+	text, err := d.warden.Look(ctx, id)
+	return ctl.LookAnswer{Mail: m, Text: string(text)}, err
+}
+
+// status gathers one screen.
+func (d *Daemon) status() ctl.Status {
+	d.checkHealth()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := ctl.Status{
+		Version: d.version, Node: d.config.Node, Started: d.started, Now: now(), Modes: d.state.Policy().Modes,
+		Listed: d.state.Site().Listed, Accounts: len(d.state.Accounts()), Verdicts: maps.Clone(d.verdicts),
+		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.list(), Log: d.hearing.told(),
+	}
+	if len(d.notify.Channels()) == 0 {
+		s.Troubles = append(s.Troubles, nobodyTold)
+	}
+	if d.where != nil {
+		s.NetworksOf = guard.TimeOf(d.where.Date())
+	}
+	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
+	for _, m := range d.servers {
+		s.Sessions[m.Direction] = m.Sessions()
+	}
+	for _, m := range d.state.Mails() {
+		switch {
+		case m.Status == guard.MailCooling:
+			s.Cooling++
+		case m.Waiting():
+			s.Held++
+		case m.Status != guard.MailRemoved:
+			s.Queued++
+		}
+	}
+	for _, i := range d.state.Incidents() {
+		if i.Status != guard.IncidentClosed {
+			s.Open++
+		}
+	}
+	for _, e := range d.state.Effects() {
+		if e.Attempts > 0 {
+			s.Undone = append(s.Undone, *e)
+		}
+	}
+	d.accountStatus(&s)
+	return s
+}
+
+// maxUnlisted bounds the refused accounts that status names: it is one screen.
+const maxUnlisted = 5
+
+func (d *Daemon) accountStatus(s *ctl.Status) {
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		a := d.state.Account(name)
+		switch {
+		case a.Status == guard.Contained:
+			s.Contained = append(s.Contained, name)
+		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
+			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})
+		}
+		if a.Listing == nil && a.Learned != nil && a.Learned.Messages > 0 { // and not only a user of this host
+			s.Learned++
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/log/follow"
+	"postward/internal/log/maillog"
+	"postward/internal/run/ctl"
+)
+
+// hearing is what was read of the mail log since the start, and what of it was not understood: lines of programs that
+// we know, in words that we do not. Each costs nothing but what it would have told.
+type hearing struct {
+	mu       sync.Mutex
+	lines    uint64
+	lost     uint64 // that the journal itself says it left out
+	puzzling map[string]*ctl.Puzzling
+	gap      string    // what was missed last
+	gapAt    time.Time // zero: nothing was
+}
+
+// gapTold is how long status says that lines were missed.
+const gapTold = 24 * time.Hour
+
+const (
+	maxPuzzling = 50  // programs
+	maxExample  = 200 // octets of a line
+)
+
+// count returns how many lines were read.
+func (h *hearing) count() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lines
+}
+
+// heard counts a batch.
+func (h *hearing) heard(lines int) {
+	h.mu.Lock()
+	h.lines += uint64(lines)
+	h.mu.Unlock()
+}
+
+// leftOut counts lines that the journal says it left out.
+func (h *hearing) leftOut(lines uint64) {
+	h.mu.Lock()
+	h.lost += lines
+	h.mu.Unlock()
+}
+
+// missed notes a part of the log that could not be read.
+func (h *hearing) missed(g follow.Gap, now time.Time) {
+	what := "lines"
+	if g.Count > 0 {
+		what = guard.Count(int(min(g.Count, math.MaxInt32)), "line")
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gapAt = now
+	h.gap = fmt.Sprintf("%s of the mail log could not be read on %s (%s: %s): what they told of mails is not known; compare with postqueue -p",
+		what, now.Format(time.DateTime), g.Reason, strings.ToValidUTF8(g.Path[:min(len(g.Path), maxExample)], "?"))
+}
+
+// missing is what status says of the last such part, for a day; empty: nothing.
+func (h *hearing) missing(now time.Time) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gapAt.IsZero() || now.Sub(h.gapAt) >= gapTold {
+		return ""
+	}
+	return h.gap
+}
+
+// puzzled notes a line that was not understood, and keeps the program's last one.
+func (h *hearing) puzzled(l *maillog.Line) {
+	name := string(l.Program)
+	if slash := strings.LastIndexByte(name, '/'); slash >= 0 {
+		name = name[slash+1:]
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.puzzling[name]
+	if p == nil {
+		if len(h.puzzling) >= maxPuzzling {
+			return
+		}
+		p = &ctl.Puzzling{Program: name}
+		h.puzzling[name] = p
+	}
+	p.Lines++
+	p.Example = strings.ToValidUTF8(string(l.Text[:min(len(l.Text), maxExample)]), "?")
+}
+
+// told is what status shows, the most puzzling program first.
+func (h *hearing) told() ctl.Log {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]ctl.Puzzling, 0, len(h.puzzling))
+	for p := range maps.Values(h.puzzling) {
+		all = append(all, *p)
+	}
+	slices.SortFunc(all, func(a, b ctl.Puzzling) int {
+		return cmp.Or(cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Program, b.Program))
+	})
+	return ctl.Log{Lines: h.lines, Lost: h.lost, Puzzling: all}
+}

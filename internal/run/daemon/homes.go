@@ -1,0 +1,55 @@
+package daemon
+
+import (
+	"bytes"
+
+	"postward/internal/guard"
+	"postward/internal/log/maillog"
+	"postward/internal/mail/message"
+)
+
+// maxHomes bounds the mails of which it is known where they are.
+const maxHomes = 100_000
+
+// home is the host and the instance of Postfix that a mail's own lines are of; an empty instance is not known.
+type home struct{ host, instance string }
+
+// homes says where mails are, by their IDs. A log may be of several hosts or instances, and a queue ID is each one's own:
+// another one's "removed" is not about our mail. Of a mail that is not in it (postward was started since) every line counts.
+type homes map[string]home
+
+// learn notes where a mail is, from a line that has its reverse-path besides its queue ID.
+func (h homes) learn(m *guard.Mail, l *maillog.Line) {
+	if l.Kind != maillog.Active && l.Kind != maillog.MilterHold || m.ReversePath != message.Canonical(string(l.From)) {
+		return
+	}
+	at := h[m.ID]
+	if at.instance != "" || at.host != "" && l.Kind == maillog.MilterHold {
+		return
+	}
+	if len(h) >= maxHomes {
+		clear(h)
+	}
+	h[m.ID] = home{string(l.Host), instanceOf(l)}
+}
+
+// about reports whether a line can be about a mail with its queue ID.
+func (h homes) about(m *guard.Mail, l *maillog.Line) bool {
+	at, known := h[m.ID]
+	if !known {
+		return true
+	}
+	instance := instanceOf(l)
+	return at.host == string(l.Host) && (at.instance == "" || instance == "" || at.instance == instance)
+}
+
+// instanceOf is the first part of syslog_name, of those programs that have no name of their own within an instance: a
+// transport may have one.
+func instanceOf(l *maillog.Line) string {
+	name, program, _ := bytes.Cut(l.Program, []byte("/"))
+	switch string(program) {
+	case "qmgr", "pickup", "postsuper":
+		return string(name)
+	}
+	return ""
+}

@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/log/follow"
+	"postward/internal/log/maillog"
+	"postward/internal/mail/message"
+	"postward/internal/run/store"
+)
+
+// lineSlack is how much earlier than a mail's verdict a log line about it may be stamped: stamps have seconds.
+const lineSlack = 2 * time.Second
+
+// cursorName is under which name the place in the log is stored.
+const cursorName = "log"
+
+// readLog follows Postfix's log until ctx ends. The place reached is written with the facts read before it, in
+// one transaction: after a crash the log is read on from where the journal ends.
+func (d *Daemon) readLog(ctx context.Context) error {
+	var from follow.Position
+	stored, err := d.store.Cursor(ctx, cursorName)
+	if err != nil {
+		return fmt.Errorf("read the place in the log: %w", err)
+	}
+	if stored != "" {
+		if err := json.Unmarshal([]byte(stored), &from); err != nil {
+			return fmt.Errorf("read the place in the log: %w", err)
+		}
+	}
+	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble},
+		func(b follow.Batch) error { return d.takeLines(ctx, b) })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// logTrouble keeps what status says about the log; nil when all is well.
+func (d *Daemon) logTrouble(err error) {
+	d.mu.Lock()
+	d.deaf = err
+	d.mu.Unlock()
+	if err != nil {
+		d.log.Error("the mail log cannot be read", "err", err)
+	}
+}
+
+// takeLines takes a batch of lines, and after a large one waits for the disk, so that a flood of lines fills no
+// memory. While the journal cannot be written the lines wait in their file.
+func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
+	d.takeGaps(b.Gaps, time.Now())
+	d.hearing.heard(len(b.Lines))
+	var last *store.Ticket
+	for i, l := range b.Lines {
+		t, err := d.hear(ctx, l.Text, b.Key(i))
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			last = t
+		}
+	}
+	place, err := json.Marshal(b.Next)
+	if err != nil {
+		return fmt.Errorf("write the place in the log: %w", err)
+	}
+	d.writer.SetCursor(cursorName, string(place))
+	if last == nil || len(b.Lines) < manyLines {
+		return nil
+	}
+	if err := last.Wait(ctx); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// takeGaps notes what is not in the log, or could not be read of it.
+func (d *Daemon) takeGaps(gaps []follow.Gap, now time.Time) {
+	for _, g := range gaps {
+		if g.Reason != follow.Suppressed {
+			d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path, "lines", g.Count)
+			d.hearing.missed(g, now)
+		} else if maillog.NamesMail([]byte(g.Path)) {
+			d.log.Warn("lines of the mail log were left out by journald: raise RateLimitBurst in journald.conf(5)", "lines", g.Count, "says", g.Path)
+			d.hearing.leftOut(g.Count)
+		}
+	}
+}
+
+// manyLines is from how many lines on a batch waits for the disk. A few ride along with the next mail's group, or are
+// written within a second or two: a commit of their own for each would wear out an SD card.
+const manyLines = 200
+
+// hear reads a line and takes it, as often as the journal refuses what it tells.
+func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.Ticket, error) {
+	var line maillog.Line
+	if !maillog.Parse(text, &line) {
+		return nil, nil
+	}
+	if line.Kind == maillog.Other || line.Kind == maillog.Doubtful {
+		d.hearing.puzzled(&line)
+		return nil, nil
+	}
+	for {
+		t, err := d.takeLine(&line, key)
+		if !errors.Is(err, store.ErrUnavailable) {
+			return t, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// takeLine makes an event of a line about a mail that is followed. Other lines are nothing to us.
+func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error) {
+	if l.Kind == maillog.PickedUp && l.OtherID != nil {
+		return d.takeRequeued(l)
+	}
+	if l.Kind == maillog.PickedUp {
+		d.injectors.note(string(l.QueueID), uint64(l.UID), l.Stamp.Time(time.Now()))
+		return nil, nil
+	}
+	kind := kindOf(l)
+	if kind == "" && l.Kind != maillog.Active && l.Kind != maillog.MilterHold || len(l.QueueID) == 0 {
+		return nil, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Queued(string(l.QueueID))
+	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) || !d.homes.about(m, l) {
+		return nil, nil
+	}
+	if kind == "" {
+		d.homes.learn(m, l)
+		return nil, nil
+	}
+	if kind == guard.KindRemoved {
+		delete(d.homes, m.ID)
+	}
+	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}
+	switch kind {
+	case guard.KindLeft, guard.KindBounced:
+		e.Recipient = message.Canonical(string(l.To))
+		e.Text = string(l.Reply[:min(len(l.Reply), guard.MaxText)])
+		e.Key += ":" + e.Recipient
+		e.DSN = string(l.DSN)
+	case guard.KindForeign:
+		e.Key += ":" + key.String()
+	}
+	return d.recordLocked(e)
+}
+
+// takeRequeued notes the new queue ID of a mail that is followed. An ID is used again: the reverse-path must be the same.
+func (d *Daemon) takeRequeued(l *maillog.Line) (*store.Ticket, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Queued(string(l.OtherID))
+	if m == nil || m.ReversePath != message.Canonical(string(l.From)) || !d.homes.about(m, l) {
+		return nil, nil
+	}
+	id := string(l.QueueID)
+	return d.recordLocked(&guard.Event{Kind: guard.KindRequeued, At: now(), Mail: m.ID, Account: m.Account, QueueID: id, Key: "requeued:" + m.ID + ":" + id})
+}
+
+// kindOf returns what a line tells of a mail of ours; empty for nothing.
+func kindOf(l *maillog.Line) guard.Kind {
+	switch l.Kind {
+	case maillog.Delivery:
+		switch l.Status {
+		case maillog.StatusSent:
+			return guard.KindLeft
+		case maillog.StatusBounced:
+			return guard.KindBounced
+		}
+	case maillog.Removed, maillog.Deleted:
+		return guard.KindRemoved
+	case maillog.MilterReject:
+		if string(l.Stage) == "END-OF-MESSAGE" { // earlier, it is about a recipient or a command
+			return guard.KindUntaken
+		}
+	case maillog.Held:
+		return guard.KindForeign
+	}
+	return ""
+}

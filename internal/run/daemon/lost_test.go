@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/run/ctl"
+	"postward/internal/run/notify"
+	"postward/internal/run/store"
+)
+
+// guarded is a daemon that has a list, a held mail, and a backup.
+func guarded(t *testing.T, dir string) *Daemon {
+	t.Helper()
+	d := begin(t, dir)
+	heldMail(t, d)
+	if err := d.backUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// goesOn checks that a daemon knows the list and the mail that the one before it held.
+func goesOn(t *testing.T, dir, why string) {
+	t.Helper()
+	d := begin(t, dir)
+	defer end(t, d)
+	if s := d.status(); len(s.Troubles) == 0 || !strings.Contains(s.Troubles[0], why) {
+		t.Errorf("status says %q, want something with %q", s.Troubles, why)
+	}
+	if a := d.judgeEnd(t.Context(), mail(2, "mallory", 1)); a.Action != guard.Reject {
+		t.Errorf("the door is open: an account that is not listed gets %s", a.Action)
+	}
+	if m := d.state.Queued(fmt.Sprintf("%X", 0xA000001)); m == nil || !m.Waiting() {
+		t.Errorf("the mail that is held is forgotten: %+v", m)
+	}
+}
+
+func TestStoreDeletedWhilePostwardRunsIsMadeAgain(t *testing.T) {
+	dir := t.TempDir()
+	d := guarded(t, dir)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "late"}) // not in the backup yet
+	if err := os.Remove(filepath.Join(dir, storeFile)); err != nil {
+		t.Fatal(err)
+	}
+	if a := d.judgeEnd(t.Context(), mail(3, "anna", 1)); a.Action != guard.Tempfail {
+		t.Errorf("what cannot be written is answered with %s", a.Action)
+	}
+	if err := d.rescue(); err == nil {
+		t.Fatal("the daemon goes on without a store")
+	}
+	if n := len(d.held().Mails); n != 1 {
+		t.Errorf("%d mails are held: one that was put off is counted", n)
+	}
+	d.store.Close() // says what could not be written
+	goesOn(t, dir, "was gone")
+	d = begin(t, dir)
+	defer end(t, d)
+	if a := d.state.Account("late"); a == nil || a.Listing == nil {
+		t.Error("what was not in the last backup is forgotten, though the daemon knew it")
+	}
+}
+
+func TestStoreDamagedWhilePostwardWasDown(t *testing.T) {
+	dir := t.TempDir()
+	end(t, guarded(t, dir))
+	content, err := os.ReadFile(filepath.Join(dir, storeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(content[100:512])
+	if err := os.WriteFile(filepath.Join(dir, storeFile), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	goesOn(t, dir, "was damaged")
+	if kept, err := filepath.Glob(filepath.Join(dir, storeFile+".corrupt-*")); err != nil || len(kept) == 0 {
+		t.Errorf("no copy of the damaged store was kept: %v", err)
+	}
+}
+
+func TestStoreInUseIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	d := guarded(t, dir)
+	defer end(t, d)
+	if _, err := store.Open(t.Context(), filepath.Join(dir, storeFile)); err == nil || !strings.Contains(err.Error(), "stop that postward first") {
+		t.Errorf("a second postward: %v", err)
+	}
+}
+
+func TestTroubleIsToldOnceAndItsEndToo(t *testing.T) {
+	x := troubles{open: map[string]*trouble{}}
+	x.set("disk", "full")
+	if n := len(x.due(1)); n != 0 {
+		t.Error("it is told before it lasts")
+	}
+	x.open["disk"].since = time.Now().Add(-time.Minute)
+	x.set("disk", "fuller")
+	due := x.due(1)
+	if due["disk"].text != "fuller" {
+		t.Fatalf("due: %+v", due)
+	}
+	x.took("disk", due["disk"], results(0))
+	if n := len(x.due(1)); n != 0 {
+		t.Error("it is told twice")
+	}
+	x.set("disk", "")
+	if due = x.due(1); len(due) != 1 || due["disk"].is {
+		t.Errorf("its end is not told: %+v", due)
+	}
+	if len(x.list()) != 0 {
+		t.Error("status shows what is over")
+	}
+	x.took("disk", due["disk"], results(0))
+	if len(x.open) != 0 {
+		t.Error("it is not forgotten")
+	}
+	x.set("blip", "short")
+	x.set("blip", "")
+	if len(x.open) != 0 {
+		t.Error("the end of what nobody was told of is told")
+	}
+}
+
+func results(channel int) []notify.Result { return []notify.Result{{Number: channel}} }

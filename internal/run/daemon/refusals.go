@@ -1,0 +1,75 @@
+package daemon
+
+import (
+	"net/netip"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/run/store"
+)
+
+// refusals keeps a flood of refusals from being a flood of journal rows. The first refusal of its kind is an event at
+// once; those like it are counted, and told in one event when a minute is over. A crash forgets the count of at most
+// that minute: nobody's mail hangs on it.
+type refusals map[refusal]*repeated
+
+// refusal is what makes refusals alike.
+type refusal struct {
+	account string
+	reason  guard.Reason
+	network netip.Addr
+}
+
+// repeated is what came after the first of a kind.
+type repeated struct {
+	since guard.Time // of the first
+	times int
+	last  *guard.Event
+}
+
+const (
+	refusalsFor = time.Minute
+	maxRefusals = 4096 // kinds counted at once; beyond them each refusal is an event of its own
+)
+
+// add records a refusal, or counts it.
+func (r refusals) add(e *guard.Event, record func(*guard.Event) (*store.Ticket, error)) error {
+	k := refusal{e.Account, e.Verdict.Reason, guard.Network(e.Transaction.Client)}
+	if c := r[k]; c != nil {
+		c.times, c.last = c.times+1, e
+		return nil
+	}
+	if _, err := record(e); err != nil {
+		return err
+	}
+	if len(r) < maxRefusals {
+		r[k] = &repeated{since: e.At}
+	}
+	return nil
+}
+
+// tell records what was counted since before a time.
+func (r refusals) tell(before guard.Time, record func(*guard.Event) (*store.Ticket, error)) error {
+	for k, c := range r {
+		if c.since >= before {
+			continue
+		}
+		if c.times > 0 {
+			c.last.Times = c.times
+			if _, err := record(c.last); err != nil {
+				return err // it stays counted
+			}
+		}
+		delete(r, k)
+	}
+	return nil
+}
+
+// tellRefusals records every refusal that was counted: somebody asks, or the daemon ends.
+func (d *Daemon) tellRefusals() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.refusals.tell(now()+1, d.recordLocked); err != nil {
+		d.log.Warn("some refusals are counted later", "err", err)
+	}
+}

@@ -1,0 +1,183 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/lists/dnsbl"
+	"postward/internal/run/notify"
+	"postward/internal/wire/dns"
+)
+
+// A listing is told once, over a restart too, and so is its end; both stand in the journal.
+func TestAListingIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
+	dir := t.TempDir()
+	const sound = "2.0.0.127.bl.spamcop.net. A 127.0.0.2\n"
+	zone := func(text string) dns.Resolver {
+		z, err := dns.ParseZone(strings.NewReader(text), ".", "lists")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	clear, listed := zone(sound), zone(sound+"25.2.0.192.bl.spamcop.net. A 127.0.0.2\n")
+	set := spamcopAlone(t)
+	at := time.Now()
+	round := func(r dns.Resolver) (troubles []string, due int) {
+		t.Helper()
+		d := begin(t, dir)
+		defer end(t, d)
+		d.config.Watch.Names = []string{"192.0.2.25", "example.org"}
+		l, err := d.newLists(t.Context(), set, dnsbl.New(r, dnsbl.Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(4 * time.Hour)
+		l.begun = at.Add(-time.Hour)
+		d.askLists(t.Context(), l, at)
+		return d.troubles.list(), len(d.troubles.due(1))
+	}
+	if troubles, _ := round(clear); len(troubles) != 0 {
+		t.Fatalf("%q", troubles)
+	}
+	troubles, due := round(listed)
+	if len(troubles) != 1 || due != 1 || !strings.Contains(troubles[0], "192.0.2.25 is listed by SpamCop") || !strings.Contains(troubles[0], "postward lists show spamcop") {
+		t.Fatalf("%q, %d to tell", troubles, due)
+	}
+	if troubles, _ := round(listed); len(troubles) != 1 {
+		t.Fatalf("after a restart: %q", troubles)
+	}
+	if troubles, _ := round(zone("")); len(troubles) != 1 {
+		t.Fatalf("a list that is dead cleared it: %q", troubles)
+	}
+	if troubles, _ := round(clear); len(troubles) != 1 {
+		t.Fatalf("believed at once: %q", troubles)
+	}
+	if troubles, _ := round(clear); len(troubles) != 0 {
+		t.Fatalf("%q", troubles)
+	}
+	d := begin(t, dir)
+	defer end(t, d)
+	var told []string
+	for r, err := range d.store.Tail(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k := r.Event.Kind; k == guard.KindListed || k == guard.KindCleared {
+			told = append(told, string(k)+" "+r.Event.Text)
+		}
+	}
+	if len(told) != 2 || !strings.HasPrefix(told[0], "listed 192.0.2.25 on spamcop: 127.0.0.2") || told[1] != "cleared 192.0.2.25 on spamcop" {
+		t.Errorf("the journal has %q", told)
+	}
+}
+
+func TestWhatWasToldBeforeARestartIsNotToldAgain(t *testing.T) {
+	tr := troubles{open: map[string]*trouble{}}
+	tr.knew("listed x", "x is listed", 2)
+	if due := tr.due(2); len(due) != 0 || !slices.Equal(tr.list(), []string{"x is listed"}) {
+		t.Errorf("%v %q", due, tr.list())
+	}
+	tr.anew("listed x", "x is listed for worse")
+	old := tr.due(2)["listed x"]
+	tr.anew("listed x", "x is listed for worse still")
+	tr.took("listed x", old, []notify.Result{{Number: 0}, {Number: 1}}) // the one before
+	if due := tr.due(2); len(due) != 1 {
+		t.Errorf("another reason is not told: %v", due)
+	}
+	tr.knew("listed x", "x is listed", 2)
+	tr.set("listed x", "")
+	if due := tr.due(2); len(due) != 1 {
+		t.Errorf("its end is not told: %v", due)
+	}
+}
+
+// A listing that nobody could be told of is told later, over a restart and another resolver; one that was told is not.
+func TestAListingIsToldUntilSomebodyIsReached(t *testing.T) {
+	dir, set, at := t.TempDir(), spamcopAlone(t), time.Now()
+	z, err := dns.ParseZone(strings.NewReader("2.0.0.127.bl.spamcop.net. A 127.0.0.2\n25.2.0.192.bl.spamcop.net. A 127.0.0.2\n"), ".", "lists")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() (*Daemon, *lists) {
+		d := begin(t, dir)
+		d.config.Watch.Names = []string{"192.0.2.25"}
+		if d.notify, err = notify.New(notify.Channels{Command: []string{"/bin/false"}}); err != nil {
+			t.Fatal(err)
+		}
+		l, err := d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, l
+	}
+	d, l := start()
+	l.begun = at.Add(-time.Hour)
+	d.askLists(t.Context(), l, at)
+	end(t, d)
+	d, _ = start() // nobody was reached before
+	if due := d.troubles.due(1); len(due) != 1 {
+		t.Fatalf("after a restart nobody is told: %v", due)
+	}
+	if l, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.due(1)) != 1 {
+		t.Fatalf("with another resolver nobody is told: %v", err)
+	}
+	for key, x := range d.troubles.due(1) {
+		d.troubles.took(key, x, []notify.Result{{Number: 0}})
+	}
+	d.askLists(t.Context(), l, at.Add(time.Second))
+	if _, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.due(1)) != 0 {
+		t.Errorf("told twice with another resolver: %v", err)
+	}
+	end(t, d)
+	d, _ = start()
+	if due := d.troubles.due(1); len(due) != 0 || len(d.troubles.list()) != 1 {
+		t.Errorf("told twice after a restart: %v", due)
+	}
+	end(t, d)
+}
+
+// spamcopAlone is the set with one list that is asked.
+func spamcopAlone(t *testing.T) *dnsbl.Set {
+	t.Helper()
+	known, err := dnsbl.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "lists:\n"
+	for _, l := range known.All() {
+		if l.Name != "spamcop" {
+			text += "  - {name: " + l.Name + ", status: {state: dead, note: not in this test}}\n"
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "lists.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := dnsbl.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestListsThatCannotBeAskedAreATrouble(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	d.config.Watch.Names = []string{"no domain"}
+	if l := d.beginLists(t.Context(), time.Time{}); l != nil {
+		t.Fatal("there is a watch")
+	}
+	if all := d.troubles.list(); len(all) != 1 || !strings.Contains(all[0], "blocklists are not asked") || !strings.Contains(all[0], "systemctl reload postward") {
+		t.Errorf("%q", all)
+	}
+	d.config.Watch.Names = []string{"example.org"}
+	if l := d.beginLists(t.Context(), time.Time{}); l == nil || len(d.troubles.list()) != 0 {
+		t.Errorf("%+v, %q", l, d.troubles.list())
+	}
+}
