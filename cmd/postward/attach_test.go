@@ -26,7 +26,7 @@ func TestAttachAndDetachTakeTheirDirectoriesFromTheConfiguration(t *testing.T) {
 	pf, state := filepath.Join(t.TempDir(), "pf"), filepath.Join(t.TempDir(), "state")
 	path := file(t, fmt.Sprintf("state_dir = %q\n[postfix]\nconfig_dir = %q\n", state, pf))
 	_, said, code := postward(t, "--config", path, "attach")
-	if code != exitCould || !strings.Contains(said, pf+"/main.cf") || !strings.Contains(said, "--postfix") {
+	if code != exitFailed || !strings.Contains(said, pf+"/main.cf") || !strings.Contains(said, "--postfix") {
 		t.Errorf("attach: %d %s", code, said)
 	}
 	var f attachFlags
@@ -48,7 +48,7 @@ func TestAttachWithABrokenConfigurationTouchesNoOtherPostfix(t *testing.T) {
 	path := file(t, "mode = \"enforc\"\n")
 	for _, verb := range []string{"attach", "detach"} {
 		_, said, code := postward(t, "--config", path, verb)
-		if code != exitCould || !strings.Contains(said, path+":1: mode") || !strings.Contains(said, "--postfix") {
+		if code != exitFailed || !strings.Contains(said, path+":1: mode") || !strings.Contains(said, "--postfix") {
 			t.Errorf("%s: %d %s", verb, code, said)
 		}
 	}

@@ -101,26 +101,26 @@ func TestCheckEndsWithWhatItFound(t *testing.T) {
 		{[]string{"good.example", "192.0.2.26"}, exitFound, "fault\tgood.example 192.0.2.26\taddress.no-ptr"},
 		{[]string{"good.example", "nameless.example"}, exitFound, "fine\tgood.example\tmx.fine"},
 		{[]string{"Bücher.example"}, exitFound, "mx.nxdomain\txn--bcher-kva.example"},
-		{[]string{"silent.example", "--timeout", "200ms"}, exitCould, "nobody answered, so nothing is known"},
-		{[]string{"good.example", "silent.example", "nameless.example", "--timeout", "200ms"}, exitCould, "address.no-ptr"},
-		{[]string{"example"}, exitCould, `"example" is neither a domain nor an address`},
-		{[]string{"=cmd.example"}, exitCould, "neither a domain nor an address"},
-		{[]string{"a b.example"}, exitCould, "neither a domain nor an address"},
-		{[]string{"fe80::1%eth0"}, exitCould, "neither a domain nor an address"},
-		{[]string{"good.example", "--helo", "a b"}, exitCould, "--helo"},
-		{[]string{"good.example", "--selector", "a b"}, exitCould, "--selector"},
-		{[]string{"good.example", "--timeout", "1h"}, exitCould, "100ms to 5m"},
-		{[]string{"good.example", "--file", "x"}, exitCould, "one of them"},
-		{[]string{"--file", "x", "--relay-test"}, exitCould, "name them one by one"},
-		{[]string{"--file", "/nonexistent/domains"}, exitCould, "/nonexistent/domains"},
-		{[]string{"good.example", "nameless.example", "--html", "x"}, exitCould, "name one domain"},
+		{[]string{"silent.example", "--timeout", "200ms"}, exitFailed, "nobody answered, so nothing is known"},
+		{[]string{"good.example", "silent.example", "nameless.example", "--timeout", "200ms"}, exitFailed, "address.no-ptr"},
+		{[]string{"example"}, exitFailed, `"example" is neither a domain nor an address`},
+		{[]string{"=cmd.example"}, exitFailed, "neither a domain nor an address"},
+		{[]string{"a b.example"}, exitFailed, "neither a domain nor an address"},
+		{[]string{"fe80::1%eth0"}, exitFailed, "neither a domain nor an address"},
+		{[]string{"good.example", "--helo", "a b"}, exitFailed, "--helo"},
+		{[]string{"good.example", "--selector", "a b"}, exitFailed, "--selector"},
+		{[]string{"good.example", "--timeout", "1h"}, exitFailed, "100ms to 5m"},
+		{[]string{"good.example", "--file", "x"}, exitFailed, "one of them"},
+		{[]string{"--file", "x", "--relay-test"}, exitFailed, "name them one by one"},
+		{[]string{"--file", "/nonexistent/domains"}, exitFailed, "/nonexistent/domains"},
+		{[]string{"good.example", "nameless.example", "--html", "x"}, exitFailed, "name one domain"},
 	} {
 		out, said, code := checked(t, server, c.args...)
 		if code != c.code || !strings.Contains(out+said, c.says) {
 			t.Errorf("%q: %d, want %d: %s%s", c.args, code, c.code, out, said)
 		}
 	}
-	if _, said, code := postward(t, "check", "--resolver", "nowhere", "good.example"); code != exitCould || !strings.Contains(said, "is no address") {
+	if _, said, code := postward(t, "check", "--resolver", "nowhere", "good.example"); code != exitFailed || !strings.Contains(said, "is no address") {
 		t.Errorf("%d %s", code, said)
 	}
 }
@@ -209,7 +209,7 @@ func TestManyDomainsAreReportsALineInJSON(t *testing.T) {
 func TestAFileWithoutDomainsIsAnError(t *testing.T) {
 	server := nameServer(t, zone)
 	for text, want := range map[string]string{"# nothing\n": "names no domain", "no domain\n": "nothing could be learned", "silent.example\n": "nothing could be learned"} {
-		if _, said, code := checked(t, server, "--timeout", "200ms", "--file", file(t, text)); code != exitCould || !strings.Contains(said, want) {
+		if _, said, code := checked(t, server, "--timeout", "200ms", "--file", file(t, text)); code != exitFailed || !strings.Contains(said, want) {
 			t.Errorf("%q: %d %s", text, code, said)
 		}
 	}
@@ -253,7 +253,7 @@ func TestWhatIsKeptIsForItsOwnerOnly(t *testing.T) {
 	if err := os.WriteFile(kept, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, said, code := checked(t, server, "--diff", "good.example"); code != exitCould || !strings.Contains(said, "rm "+kept) {
+	if _, said, code := checked(t, server, "--diff", "good.example"); code != exitFailed || !strings.Contains(said, "rm "+kept) {
 		t.Errorf("%d %s", code, said)
 	}
 }
@@ -287,10 +287,10 @@ func TestADiffWithAFileLeavesTheFile(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &with); err != nil || code != exitFound || len(with.Diff.New) != 1 || len(with.Diff.Gone) != 1 || with.Diff.Since.IsZero() {
 		t.Errorf("%v %d %s %s", err, code, out, said)
 	}
-	if _, said, code := checked(t, server, "--diff="+path, "good.example"); code != exitCould || !strings.Contains(said, "is about") {
+	if _, said, code := checked(t, server, "--diff="+path, "good.example"); code != exitFailed || !strings.Contains(said, "is about") {
 		t.Errorf("%d %s", code, said)
 	}
-	if _, said, code := checked(t, server, "--diff=/nonexistent/report", "good.example"); code != exitCould || !strings.Contains(said, "/nonexistent/report") {
+	if _, said, code := checked(t, server, "--diff=/nonexistent/report", "good.example"); code != exitFailed || !strings.Contains(said, "/nonexistent/report") {
 		t.Errorf("%d %s", code, said)
 	}
 }
@@ -329,7 +329,7 @@ func TestAKeyIsReadFromTheEnvironmentAndNeverShown(t *testing.T) {
 		if strings.Contains(out+said, key) {
 			t.Errorf("%s%s", out, said)
 		}
-		if bad := value != key; bad != (code == exitCould) || bad && !strings.Contains(said, "POSTWARD_KEY_SPAMHAUS") {
+		if bad := value != key; bad != (code == exitFailed) || bad && !strings.Contains(said, "POSTWARD_KEY_SPAMHAUS") {
 			t.Errorf("%d %s", code, said)
 		}
 	}

@@ -63,7 +63,7 @@ func TestSilenceIsNoGoodNewsWhenSomethingWasNotRead(t *testing.T) {
 	calmDir := logs(t, map[string]string{"mail.log.1.gz": broken[:20], "mail.log": calmMails(20)})
 	page := filepath.Join(t.TempDir(), "page.html")
 	out, said, code := investigated(t, "", "--html", page, calmDir)
-	if code != exitCould || !strings.Contains(out, "mail.log.1.gz") || strings.Contains(out, "would have stopped none") || !strings.Contains(out, "20 mails") || !strings.Contains(said, "try:") {
+	if code != exitFailed || !strings.Contains(out, "mail.log.1.gz") || strings.Contains(out, "would have stopped none") || !strings.Contains(out, "20 mails") || !strings.Contains(said, "try:") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("mail.log.1.gz")) {
@@ -74,7 +74,7 @@ func TestSilenceIsNoGoodNewsWhenSomethingWasNotRead(t *testing.T) {
 		NotRead []string `json:"not_read"`
 		Mails   int
 	}
-	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitCould || len(report.NotRead) != 1 || report.Mails != 20 {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitFailed || len(report.NotRead) != 1 || report.Mails != 20 {
 		t.Errorf("%d %+v %v", code, report, err)
 	}
 	badDir := logs(t, map[string]string{"mail.log.1": outbreak(), "mail.log.2.gz": broken[:20]})
@@ -85,7 +85,7 @@ func TestSilenceIsNoGoodNewsWhenSomethingWasNotRead(t *testing.T) {
 
 func TestWhatIsNoMailLogIsNotCalledHealthy(t *testing.T) {
 	for _, stdin := range []string{"", "one\ntwo\n", "\x04\x22\x4d\x18\n"} {
-		if out, said, code := investigated(t, stdin, "-"); code != exitCould || !strings.Contains(said, "try:") {
+		if out, said, code := investigated(t, stdin, "-"); code != exitFailed || !strings.Contains(said, "try:") {
 			t.Errorf("%q: %d %s %s", stdin, code, out, said)
 		}
 	}
@@ -127,7 +127,7 @@ func TestAForbiddenLogIsSaid(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	out, said, code := result(t, cmd, "")
-	if code != exitCould || !strings.Contains(out, "mail.log.1: permission denied") || strings.Contains(out, "would have stopped none") || !strings.Contains(said, "as root") {
+	if code != exitFailed || !strings.Contains(out, "mail.log.1: permission denied") || strings.Contains(out, "would have stopped none") || !strings.Contains(said, "as root") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 }
@@ -140,7 +140,7 @@ func TestASampleSaysWhatItDoesNotTake(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-"}, {"--html", filepath.Join(dir, "x.html"), log}, {"--since", "48h", log}, {"--account", "anna", log}} {
 		out, said, code := investigated(t, mailsOf(0, 5, "anna"), append([]string{"--sample", sample}, args...)...)
-		if code != exitCould || !strings.Contains(said, "--sample") || !strings.Contains(said, "try:") || strings.Contains(said, "stat -") {
+		if code != exitFailed || !strings.Contains(said, "--sample") || !strings.Contains(said, "try:") || strings.Contains(said, "stat -") {
 			t.Errorf("%v: %d %s %s", args, code, out, said)
 		}
 	}

@@ -80,12 +80,12 @@ func TestRotatedLogsAreSearchedByDefault(t *testing.T) {
 func TestWithoutALogTheNextStepIsSaid(t *testing.T) {
 	for _, configuration := range []string{logFile(t, "/nonexistent/mail.log"), file(t, "[postfix]\nlogfile = \"x\"\n"), logFile(t, filepath.Join(t.TempDir(), "mail.log"))} {
 		_, said, code := postward(t, "--config", configuration, "mail", "find", "anna")
-		if code != exitCould || !strings.Contains(said, "--log /var/log") || strings.Contains(said, "says nothing of") {
+		if code != exitFailed || !strings.Contains(said, "--log /var/log") || strings.Contains(said, "says nothing of") {
 			t.Errorf("%d %s", code, said)
 		}
 	}
 	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})
-	if _, said, code := postward(t, "mail", "find", "bert", "--log", dir); code != exitCould || !strings.Contains(said, `says nothing of "bert"`) {
+	if _, said, code := postward(t, "mail", "find", "bert", "--log", dir); code != exitFailed || !strings.Contains(said, `says nothing of "bert"`) {
 		t.Errorf("%d %s", code, said)
 	}
 }

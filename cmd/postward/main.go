@@ -20,9 +20,9 @@ var version = "dev"
 
 // Exit statuses, for scripts and cron.
 const (
-	exitFine  = 0 // done, nothing to report
-	exitFound = 1 // done, and there is something to look at
-	exitCould = 2 // could not run
+	exitFine   = 0 // done, nothing to report
+	exitFound  = 1 // done, and there is something to look at
+	exitFailed = 2 // could not run
 )
 
 // errFound is the error that means: this ran, and there is something to look at. It prints nothing by itself.
@@ -43,7 +43,7 @@ func run(args []string) int {
 		return exitFound
 	}
 	complain(err)
-	return exitCould
+	return exitFailed
 }
 
 // complain ends with the next step.

@@ -43,7 +43,7 @@ func TestAWrongConfigurationIsToldWholeAndNothingStarts(t *testing.T) {
 	path := file(t, "mode = \"enforced\"\n[budget]\nunfamilar = 6\n")
 	for _, verb := range [][]string{{"config", "check"}, {"serve"}, {"notify", "test"}} {
 		_, said, code := postward(t, append([]string{"--config", path}, verb...)...)
-		if code != exitCould || !strings.Contains(said, path+":1: mode") || !strings.Contains(said, path+":3: budget.unfamilar: no such key; did you mean budget.unfamiliar?") {
+		if code != exitFailed || !strings.Contains(said, path+":1: mode") || !strings.Contains(said, path+":3: budget.unfamilar: no such key; did you mean budget.unfamiliar?") {
 			t.Errorf("%v: %d %s", verb, code, said)
 		}
 	}
@@ -53,7 +53,7 @@ func TestWithoutADaemonTheNextStepIsSaid(t *testing.T) {
 	path := file(t, "socket = \"/nonexistent/control.sock\"\n")
 	for _, verb := range [][]string{{"status"}, {"account", "list"}, {"incident", "list"}, {"held", "list"}} {
 		_, said, code := postward(t, append([]string{"--config", path}, verb...)...)
-		if code != exitCould || !strings.Contains(said, "/nonexistent/control.sock") || !strings.Contains(said, "systemctl start postward") {
+		if code != exitFailed || !strings.Contains(said, "/nonexistent/control.sock") || !strings.Contains(said, "systemctl start postward") {
 			t.Errorf("%v: %d %s", verb, code, said)
 		}
 	}
@@ -71,7 +71,7 @@ func TestConfigShowsWhatDiffers(t *testing.T) {
 
 func TestNobodyToTellIsAnError(t *testing.T) {
 	_, said, code := postward(t, "--config", file(t, ""), "notify", "test")
-	if code != exitCould || !strings.Contains(said, "set notify.urls or notify.command") {
+	if code != exitFailed || !strings.Contains(said, "set notify.urls or notify.command") {
 		t.Errorf("%d %s", code, said)
 	}
 }

@@ -28,7 +28,7 @@ func TestAWrongCommandLineSaysTheNextStep(t *testing.T) {
 		"mail trac":                        {`postward mail has no command "trac"`, "try: postward mail trace"},
 	} {
 		_, said, code := postward(t, strings.Fields(line)...)
-		if code != exitCould || strings.Contains(said, "·") || strings.Contains(said, "postward: \n") || !strings.Contains(said, "\n  try: ") {
+		if code != exitFailed || strings.Contains(said, "·") || strings.Contains(said, "postward: \n") || !strings.Contains(said, "\n  try: ") {
 			t.Errorf("%s: %d %s", line, code, said)
 		}
 		for _, w := range want {

@@ -42,11 +42,11 @@ func TestABrokenConfigurationIsToldByThoseWhoAsk(t *testing.T) {
 	path := file(t, "mode = \"enforc\"\n")
 	for _, verb := range [][]string{{"status"}, {"account", "list"}, {"held", "release", "A1"}} {
 		_, said, code := postward(t, append([]string{"--config", path}, verb...)...)
-		if code != exitCould || !strings.Contains(said, path+":1: mode") || strings.Contains(said, "nobody answers") {
+		if code != exitFailed || !strings.Contains(said, path+":1: mode") || strings.Contains(said, "nobody answers") {
 			t.Errorf("%v: %d %s", verb, code, said)
 		}
 		_, said, code = postward(t, append([]string{"--config", path, "--socket", "/nonexistent/s"}, verb...)...)
-		if code != exitCould || !strings.Contains(said, "speak to postward at /nonexistent/s") {
+		if code != exitFailed || !strings.Contains(said, "speak to postward at /nonexistent/s") {
 			t.Errorf("%v, told where: %d %s", verb, code, said)
 		}
 	}
@@ -55,7 +55,7 @@ func TestABrokenConfigurationIsToldByThoseWhoAsk(t *testing.T) {
 func TestEverythingIsStruckOutByAWordOnly(t *testing.T) {
 	path := desk(t, map[string]any{"account/forget": guard.Account{Name: "anna"}})
 	out, said, code := postward(t, "--config", path, "account", "forget", "anna")
-	if code != exitCould || !strings.Contains(said, "--yes") || out != "" {
+	if code != exitFailed || !strings.Contains(said, "--yes") || out != "" {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 	for _, args := range [][]string{{"--yes"}, {"--network", "203.0.113.80"}} {
@@ -68,12 +68,12 @@ func TestEverythingIsStruckOutByAWordOnly(t *testing.T) {
 func TestALogThatCannotBeReadIsNotLearnedInSilence(t *testing.T) {
 	path := desk(t, map[string]any{"account/learn": ctl.Acted{Accounts: 1}})
 	out, said, code := postward(t, "--config", path, "account", "learn", "/nonexist")
-	if code != exitCould || out != "" || !strings.Contains(said, "/nonexist") || !strings.Contains(said, "nothing was learned") {
+	if code != exitFailed || out != "" || !strings.Contains(said, "/nonexist") || !strings.Contains(said, "nothing was learned") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 3, "anna")})
 	out, said, code = postward(t, "--config", path, "account", "learn", "/nonexist", dir+"/mail.log")
-	if code != exitCould || !strings.Contains(out, "learned of 1 account;") || !strings.Contains(said, "1 of 2 logs could not be read to the end: the others are learned") {
+	if code != exitFailed || !strings.Contains(out, "learned of 1 account;") || !strings.Contains(said, "1 of 2 logs could not be read to the end: the others are learned") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 	if out, said, code = postward(t, "--config", path, "account", "learn", dir+"/mail.log"); code != exitFine || said != "" {

@@ -121,13 +121,13 @@ func (s *State) requeued(m *Mail, queueID string) {
 func (s *State) removeMail(m *Mail, now Time) {
 	s.stopWaiting(m)
 	i := s.incidents[m.Incident]
-	told := i != nil && i.Shadow && i.Status != IncidentClosed // a person may still say that it was the owner
-	if !told && (!m.unfamiliar() || m.ByHand) {
+	shadow := i != nil && i.Shadow && i.Status != IncidentClosed // a person may still say that it was the owner
+	if !shadow && (!m.unfamiliar() || m.ByHand) {
 		s.drop(m)
 		return
 	}
 	m.Status, m.RemovedAt = MailRemoved, now
-	if !told {
+	if !shadow {
 		m.Teach = nil
 	}
 	if s.queue[m.QueueID] == m.ID {

@@ -140,8 +140,8 @@ func (r *run) policyFile(ctx context.Context) string {
 	return fmt.Sprintf("mode %s for %s, for %v", p.Mode, strings.Join(p.MX, ", "), p.MaxAge)
 }
 
-// anchors looks at the exchangers' TLSA records (RFC 7672), against the certificates that they showed.
-func (r *run) anchors(ctx context.Context) string {
+// tlsa looks at the exchangers' TLSA records (RFC 7672), against the certificates that they showed.
+func (r *run) tlsa(ctx context.Context) string {
 	var fine []string
 	for _, h := range r.hosts() {
 		if !h.addrs.Outcome.Known() {

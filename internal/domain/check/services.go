@@ -18,7 +18,7 @@ type service struct {
 	host string // as the MX record names it
 	addr netip.Addr
 	probe.Report
-	anchors dns.Answer // the host's TLSA records
+	tlsa dns.Answer // the host's TLSA records
 }
 
 // String is the service in words.
@@ -39,7 +39,7 @@ func (r *run) findServices(ctx context.Context) []service {
 	}
 	var wait sync.WaitGroup
 	for i := range all {
-		wait.Go(func() { all[i].anchors = r.Resolver.Lookup(ctx, tlsaName(all[i].host), dns.TLSA) })
+		wait.Go(func() { all[i].tlsa = r.Resolver.Lookup(ctx, tlsaName(all[i].host), dns.TLSA) })
 		wait.Go(func() {
 			s := &all[i]
 			s.Report = probe.Ask(ctx, probe.Config{Dial: r.Dial, HELO: r.Name, Roots: r.Roots, Now: r.Now, Timeout: r.Timeout, Own: r.Own},

@@ -18,8 +18,8 @@ func ending(c *probe.Certificate) time.Duration {
 	return min(14*24*time.Hour, c.NotAfter.Sub(c.NotBefore)/3)
 }
 
-// secrecy looks at the exchangers' STARTTLS.
-func (r *run) secrecy(context.Context) string {
+// starttls looks at the exchangers' STARTTLS.
+func (r *run) starttls(context.Context) string {
 	var fine []string
 	for _, s := range r.services() {
 		if !s.Clear.Extended {
@@ -67,7 +67,7 @@ func (r *run) promised() bool {
 // anchored reports whether a signed DANE-EE record names the host's own certificate: for DANE nothing else has to vouch for it.
 func (s *service) anchored() bool {
 	own := s.TLS.Chain[0]
-	return s.anchors.Authentic && slices.ContainsFunc(usable(s.anchors.Others), func(record dane.Record) bool {
+	return s.tlsa.Authentic && slices.ContainsFunc(usable(s.tlsa.Others), func(record dane.Record) bool {
 		return record.Usage == dane.EndEntity && record.Matches(own.DER, own.SPKI)
 	})
 }

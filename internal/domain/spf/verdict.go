@@ -43,9 +43,9 @@ func (t *Tree) Result(addr netip.Addr) Verdict {
 	if !e.addr.IsValid() {
 		return Verdict{Result: Unknown, Why: "no address"}
 	}
-	e.told = e.addr == t.subject.Addr
-	could := e.tree(t)
-	r, one := could.only()
+	e.isSubject = e.addr == t.subject.Addr
+	possible := e.tree(t)
+	r, one := possible.only()
 	v := Verdict{Result: r, Why: e.why, Trail: e.trail, Lookups: e.lookups, Voids: e.voids}
 	switch {
 	case !one:
@@ -56,15 +56,15 @@ func (t *Tree) Result(addr netip.Addr) Verdict {
 	return v
 }
 
-// could is a set of results, for a term that is not known may match or not.
-type could uint8
+// results is a set of results, for a term that is not known may match or not.
+type results uint8
 
 var order = [...]Result{None, Neutral, Pass, Fail, SoftFail, TempError, PermError}
 
 // anything is every result that a record whose name is not known can come to.
-const anything = could(1<<len(order) - 1)
+const anything = results(1<<len(order) - 1)
 
-func just(r Result) could {
+func just(r Result) results {
 	for i, known := range order {
 		if r == known {
 			return 1 << i
@@ -73,10 +73,10 @@ func just(r Result) could {
 	return 0
 }
 
-func (c could) has(r Result) bool { return c&just(r) != 0 }
+func (c results) has(r Result) bool { return c&just(r) != 0 }
 
 // only is the one result of the set, or Unknown.
-func (c could) only() (Result, bool) {
+func (c results) only() (Result, bool) {
 	for _, r := range order {
 		if c == just(r) {
 			return r, true
@@ -87,23 +87,23 @@ func (c could) only() (Result, bool) {
 
 // evaluation is the state of check_host(). Limits are the whole evaluation's.
 type evaluation struct {
-	addr    netip.Addr
-	told    bool // it is the Subject's address
-	lookups int
-	voids   int
-	doubts  int // lookups that may be void
-	why     string
-	unsure  string // the first term that is not known
-	trail   []Step // of what was decided last, for that is what ended it
+	addr      netip.Addr
+	isSubject bool // it is the Subject's address
+	lookups   int
+	voids     int
+	doubts    int // lookups that may be void
+	why       string
+	unsure    string // the first term that is not known
+	trail     []Step // of what was decided last, for that is what ended it
 }
 
-func (e *evaluation) end(r Result, why string) could {
+func (e *evaluation) end(r Result, why string) results {
 	e.why = why
 	return just(r)
 }
 
 // tree evaluates a record (section 4.6).
-func (e *evaluation) tree(t *Tree) could {
+func (e *evaluation) tree(t *Tree) results {
 	switch {
 	case t.bad:
 		return e.end(None, t.Domain+" is no name that can have a record")
@@ -123,7 +123,7 @@ func (e *evaluation) tree(t *Tree) could {
 }
 
 // terms evaluates the terms in order, redirect last, as the nodes are.
-func (e *evaluation) terms(t *Tree) (sum could) {
+func (e *evaluation) terms(t *Tree) (sum results) {
 	for _, n := range t.Nodes {
 		if n.Skipped || n.Kind == Exp || n.Kind == Other {
 			continue
@@ -141,7 +141,7 @@ func (e *evaluation) terms(t *Tree) (sum could) {
 }
 
 // term evaluates one term: what can end here, and whether evaluation can go on behind it.
-func (e *evaluation) term(n *Node) (ends could, on bool) {
+func (e *evaluation) term(n *Node) (ends results, on bool) {
 	if n.Kind.asks() {
 		if e.lookups++; e.lookups > MaxLookups {
 			return e.end(PermError, "more than 10 lookups"), false
@@ -151,8 +151,8 @@ func (e *evaluation) term(n *Node) (ends could, on bool) {
 			return anything, false
 		}
 	}
-	if n.unknown || n.own && !e.told {
-		return e.guess(n)
+	if n.unknown || n.own && !e.isSubject {
+		return e.either(n)
 	}
 	switch n.Kind {
 	case All:
@@ -178,7 +178,7 @@ func (e *evaluation) term(n *Node) (ends could, on bool) {
 	return e.ptr(n)
 }
 
-func (e *evaluation) matched(n *Node, match bool) (could, bool) {
+func (e *evaluation) matched(n *Node, match bool) (results, bool) {
 	if match {
 		return just(n.Qualifier), false
 	}
@@ -191,8 +191,8 @@ func (e *evaluation) doubt(n *Node) {
 	}
 }
 
-// guess goes both ways at a term that is not known.
-func (e *evaluation) guess(n *Node) (could, bool) {
+// either goes both ways at a term that is not known.
+func (e *evaluation) either(n *Node) (results, bool) {
 	e.doubt(n)
 	if n.Kind == Include || n.Kind == Redirect {
 		return anything, false
@@ -205,7 +205,7 @@ func (e *evaluation) guess(n *Node) (could, bool) {
 }
 
 // include is the table of section 5.2.
-func (e *evaluation) include(n *Node) (ends could, on bool) {
+func (e *evaluation) include(n *Node) (ends results, on bool) {
 	if n.loop {
 		return e.end(PermError, "a loop"), false
 	}
@@ -223,7 +223,7 @@ func (e *evaluation) include(n *Node) (ends could, on bool) {
 }
 
 // redirect is section 6.1.
-func (e *evaluation) redirect(n *Node) could {
+func (e *evaluation) redirect(n *Node) results {
 	if n.loop {
 		return e.end(PermError, "a loop")
 	}
@@ -235,7 +235,7 @@ func (e *evaluation) redirect(n *Node) could {
 }
 
 // asked weighs the outcome of a term's own question (sections 4.6.4 and 5).
-func (e *evaluation) asked(n *Node, o dns.Outcome) (ends could, on bool) {
+func (e *evaluation) asked(n *Node, o dns.Outcome) (ends results, on bool) {
 	switch {
 	case o == dns.Answered:
 		return 0, true
@@ -252,7 +252,7 @@ func (e *evaluation) asked(n *Node, o dns.Outcome) (ends could, on bool) {
 }
 
 // a is section 5.3.
-func (e *evaluation) a(n *Node) (could, bool) {
+func (e *evaluation) a(n *Node) (results, bool) {
 	h := &n.Hosts[0]
 	ends, on := e.asked(n, h.outcome(e.addr))
 	if !on || ends != 0 {
@@ -276,7 +276,7 @@ func (e *evaluation) covers(n *Node, h *Host) bool {
 }
 
 // mx is section 5.4.
-func (e *evaluation) mx(n *Node) (could, bool) {
+func (e *evaluation) mx(n *Node) (results, bool) {
 	ends, on := e.asked(n, n.Outcome)
 	if !on || ends != 0 {
 		return ends, on
@@ -297,7 +297,7 @@ func (e *evaluation) mx(n *Node) (could, bool) {
 }
 
 // exists is section 5.7: A, whatever the client's family.
-func (e *evaluation) exists(n *Node) (could, bool) {
+func (e *evaluation) exists(n *Node) (results, bool) {
 	ends, on := e.asked(n, n.Outcome)
 	if !on || ends != 0 {
 		return ends, on
@@ -306,7 +306,7 @@ func (e *evaluation) exists(n *Node) (could, bool) {
 }
 
 // ptr is section 5.5: what fails on the way to the names is no match.
-func (e *evaluation) ptr(n *Node) (could, bool) {
+func (e *evaluation) ptr(n *Node) (results, bool) {
 	if !n.Outcome.Known() {
 		return 0, true
 	}
