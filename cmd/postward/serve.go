@@ -37,7 +37,8 @@ func (a *app) serveCommand() *cobra.Command {
 func (a *app) serve(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	var level slog.LevelVar
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: &level}))
 	if a.socket != "" {
 		return errors.New("--socket is for the commands that ask the daemon: it listens at the socket of its configuration")
 	}
@@ -49,6 +50,9 @@ func (a *app) serve(ctx context.Context) error {
 	c, n, err := a.loadAll()
 	if err != nil {
 		return err
+	}
+	if c.LogLevel == "debug" {
+		level.Set(slog.LevelDebug)
 	}
 	http.DefaultClient.Timeout = 10 * time.Second // of services that tell the owner; some libraries know no other bound
 	client, child, err := warden.Inherited()

@@ -161,7 +161,7 @@ func (s *Server) admit(c net.Conn) bool {
 // serve runs one session. Its panic is its own.
 func (s *Server) serve(c net.Conn) {
 	defer c.Close()
-	x := &session{server: s, conn: c, in: bufio.NewReaderSize(c, 4096), macros: macros{}}
+	x := &session{server: s, traced: traced(s.Log), conn: c, in: bufio.NewReaderSize(c, 4096), macros: macros{}}
 	defer s.caught(x)
 	if err := x.run(); err != nil && !ordinary(err) {
 		s.Log.Warn("milter session ended", "direction", s.Direction, "err", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -19,6 +20,7 @@ import (
 // session is one connection of the MTA: one SMTP session, and any number of messages.
 type session struct {
 	server *Server
+	traced bool // a Debug line for each step
 	conn   net.Conn
 	in     *bufio.Reader
 	buf    []byte
@@ -158,6 +160,9 @@ func (s *session) connect(data []byte) error {
 	if s.server.User != nil && s.client.IsValid() {
 		s.user = s.server.User(netip.AddrPortFrom(s.client, binary.BigEndian.Uint16(rest[1:])), s.macros.daemon())
 	}
+	if s.traced {
+		s.trace("connect", slog.String("client", s.client.String()), slog.String("name", s.clientName), slog.String("user", s.user))
+	}
 	return nil
 }
 
@@ -200,6 +205,9 @@ func (s *session) mail(data []byte) ([]byte, error) {
 	}
 	s.fill(guard.StageMail)
 	a := s.server.judge(s.server.Mail, s.t)
+	if s.traced {
+		s.trace("mail", slog.String("from", from), slog.String("login", s.t.Login), slog.String("helo", s.helo), a.attr())
+	}
 	if a.Action == guard.Reject || a.Action == guard.Tempfail {
 		s.forget()
 		return a.refusal(), nil
@@ -229,6 +237,9 @@ func (s *session) rcpt(data []byte) error {
 	if err != nil {
 		a := unread(550, "5.1.3", "recipient", path, err)
 		to, s.unread = message.Canonical(path), &a
+	}
+	if s.traced {
+		s.trace("recipient", slog.String("to", to))
 	}
 	if len(s.t.Recipients) < guard.MaxRecipients {
 		s.t.Recipients = append(s.t.Recipients, to)
@@ -283,6 +294,10 @@ func (s *session) end() error {
 	a, err := s.wait(t)
 	if err == nil {
 		err = s.send(a.end(&s.can))
+	}
+	if s.traced {
+		s.trace("message", slog.String("message_id", t.MessageID), slog.String("subject", t.Subject), slog.Any("authors", t.Authors),
+			slog.String("mailer", t.Mailer), slog.Int64("size", t.Size), slog.Int("recipients", t.RecipientCount()), a.attr(), slog.Any("unanswered", err))
 	}
 	if err != nil && s.server.Unanswered != nil {
 		s.server.Unanswered(t)

@@ -38,6 +38,7 @@ type Config struct {
 	StateDir string
 	TrashDir string
 	Socket   string
+	LogLevel string // info or debug
 
 	Mode  guard.Mode
 	Modes map[guard.Subject]*guard.Mode // empty: as Mode
@@ -74,7 +75,7 @@ type Config struct {
 // Default is the configuration of a host that has none.
 func Default() *Config {
 	c := &Config{
-		Node: "localhost", User: "postward", Group: "postward", StateDir: "/var/lib/postward", TrashDir: "/var/lib/postward-trash",
+		Node: "localhost", LogLevel: "info", User: "postward", Group: "postward", StateDir: "/var/lib/postward", TrashDir: "/var/lib/postward-trash",
 		Socket: "/run/postward/control.sock", Mode: guard.Shadow, Modes: map[guard.Subject]*guard.Mode{}, policy: guard.DefaultPolicy(),
 	}
 	for _, s := range guard.Subjects {

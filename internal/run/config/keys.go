@@ -34,6 +34,7 @@ func keys() []key {
 		{name: "state_dir", doc: "The store: what happened and what was decided.", at: func(c *Config) any { return &c.StateDir }, check: absolute},
 		{name: "trash_dir", doc: "Copies of deleted mail, for a week; only root can read them.", at: func(c *Config) any { return &c.TrashDir }, check: absolute},
 		{name: "socket", doc: "Where the commands reach the daemon.", at: func(c *Config) any { return &c.Socket }, check: absolute},
+		{name: "log.level", doc: "info, or debug: a line for each step of a mail, with addresses and subjects.", at: func(c *Config) any { return &c.LogLevel }, check: logLevel},
 	}
 	for _, s := range guard.Subjects {
 		all = append(all, key{name: "modes." + string(s), doc: modeDoc[s], at: func(c *Config) any { return c.Modes[s] }, check: mode(true)})
@@ -116,6 +117,13 @@ func guardKeys() []key {
 		{name: "containment.held_network", doc: "… or so many from a known network …", at: func(c *Config) any { return &c.policy.Containment.HeldNetwork }, check: count(1, 1000)},
 		{name: "containment.within", doc: "… within this time is stopped.", at: func(c *Config) any { return &c.policy.Containment.Within }, check: between(time.Minute, 24*time.Hour)},
 	}
+}
+
+func logLevel(v any) error {
+	if s := *v.(*string); s != "info" && s != "debug" {
+		return fmt.Errorf("%q is neither \"info\" nor \"debug\"", s)
+	}
+	return nil
 }
 
 func notEmpty(v any) error {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ func (d *Daemon) judgeMail(ctx context.Context, t *guard.Transaction) milter.Ans
 		return milter.Answer{Action: guard.Accept} // who injected it is known later
 	}
 	v, _, err := d.judge(t, func(v *guard.Verdict) bool { return v.Action == guard.Reject || v.Action == guard.Tempfail })
+	d.trace(t, &v)
 	switch {
 	case err != nil:
 		return d.unwritten(err)
@@ -34,6 +36,7 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 	}
 	d.nameless.note(t, time.Now())
 	v, ticket, err := d.judge(t, func(v *guard.Verdict) bool { return true })
+	d.trace(t, &v)
 	if err != nil {
 		return d.unwritten(err)
 	}
@@ -72,6 +75,15 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 	}
 	ticket, err = d.recordLocked(e)
 	return v, ticket, err
+}
+
+// trace writes why a mail goes where it goes, if the operator asked for a line a step.
+func (d *Daemon) trace(t *guard.Transaction, v *guard.Verdict) {
+	if !d.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	d.log.Debug("verdict", "queue_id", t.QueueID, "id", t.ID, "account", v.Account, "action", v.Action, "would", v.Would, "reason", v.Reason, "why", v.Why,
+		"level", v.Level, "network", t.ASN, "country", t.Country, "new", v.New, "wrote", v.Wrote, "known", v.Known)
 }
 
 // locate fills in to which network and country the client belongs.
