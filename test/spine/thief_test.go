@@ -143,3 +143,20 @@ func TestADeniedUserIsRefusedByEveryWay(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAuthorInObsoleteSyntaxIsRefused(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{Mode: "enforce"})
+	f.do(t, "account", "allow", "anna")
+	var sent []rig.Mail
+	for _, from := range []string{
+		"Chef (anna@example.org) <ceo(x)@bank.example>", "(anna@example.org) ceo @ bank.example", "ceo(x)@bank.example, anna@example.org",
+		`"The Chief, anna@example.org" <ceo(c)@bank.example>`, "anna@example.org, ceo . x@bank.example",
+	} {
+		m := f.client("anna", office).SendOne(f.ctx, rig.Mail{From: "anna@example.org", To: []string{"w@example.net"}, Header: "From: " + from + "\r\n"})
+		if m.Outcome != rig.Refused {
+			t.Errorf("%s: %s %d %s", from, m.Outcome, m.Code, m.Reply)
+		}
+		sent = append(sent, m)
+	}
+	f.account(t, sent)
+}

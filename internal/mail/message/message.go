@@ -65,7 +65,8 @@ func (f *Facts) Field(name, value string) {
 		f.from(value)
 		f.Unreadable = f.Unreadable || !whole
 	case "reply-to":
-		f.ReplyTo = appendNew(f.ReplyTo, addresses(value))
+		found, _ := addresses(value)
+		f.ReplyTo = appendNew(f.ReplyTo, found)
 	case "message-id":
 		f.MessageID = Clean(strings.Trim(strings.TrimSpace(value), "<>"))
 	case "subject":
@@ -79,8 +80,8 @@ func (f *Facts) Field(name, value string) {
 
 func (f *Facts) from(value string) {
 	f.Froms++
-	found := addresses(value)
-	f.Unreadable = f.Unreadable || len(found) == 0 || len(f.Authors)+len(found) > maxAuthors
+	found, whole := addresses(value)
+	f.Unreadable = f.Unreadable || len(found) == 0 || !whole || len(f.Authors)+len(found) > maxAuthors
 	f.Authors = appendNew(f.Authors, found)
 }
 
@@ -92,49 +93,6 @@ func appendNew(list, more []string) []string {
 		list = append(list, a)
 	}
 	return list
-}
-
-// addresses returns the canonical addresses of an address list. What the grammar does not cover is searched.
-func addresses(value string) []string {
-	value = unfold(value)
-	parsed, err := mail.ParseAddressList(value)
-	if err != nil {
-		return search(value)
-	}
-	var found []string
-	for _, a := range parsed {
-		found = append(found, author(a.Address))
-	}
-	return found
-}
-
-// author is the canonical form of an address as net/mail has it: the local part without its quotes.
-func author(s string) string {
-	at := strings.LastIndexByte(s, '@')
-	if len(s) > MaxAddress || at < 0 {
-		return Canonical(s)
-	}
-	a, err := join(s[:at], s[at+1:], true, s)
-	if err != nil {
-		return standIn(s)
-	}
-	return a
-}
-
-// search returns everything in a text that looks like an address, in angle brackets or not.
-func search(value string) []string {
-	var found []string
-	for _, word := range strings.FieldsFunc(value, between) {
-		word = strings.Trim(word, `"'`)
-		if at := strings.LastIndexByte(word, '@'); at > 0 && at < len(word)-1 && len(found) <= maxAuthors {
-			found = append(found, Canonical(word))
-		}
-	}
-	return found
-}
-
-func between(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>(),;:[]", r)
 }
 
 func unfold(s string) string {
