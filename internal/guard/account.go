@@ -104,12 +104,7 @@ func (a *Account) heldSince(from Time) int {
 	return n
 }
 
-// noteHeld counts a held mail towards what stops an account. An answer to those who asked for it does not count: or who
-// asks decides.
-func (a *Account) noteHeld(now Time, v *Verdict) {
-	if v.New > 0 && v.New == v.Wrote {
-		return
-	}
+func (a *Account) noteHeld(now Time) {
 	if len(a.Held) == maxHeldTimes {
 		a.Held = slices.Delete(a.Held, 0, 1)
 	}

@@ -119,7 +119,7 @@ func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Ef
 	m := s.track(t, v, MailHeld, gained)
 	m.Teach = s.unknownRecipients(a, t)
 	a.Waiting++
-	a.noteHeld(t.At, v)
+	a.noteHeld(t.At)
 	return s.incidentOf(a, t, v, m)
 }
 
@@ -143,30 +143,29 @@ func (s *State) credit(a *Account, m *Mail, people uint8, now Time) {
 	if hosted(a.Name) {
 		return
 	}
-	by, country, program := s.merits(a, m, people, now)
-	a.Sources.note(m.Source, now, by, country, program, sharedSource(s.policy, m.Source.Network), &s.familiar)
+	by, program := s.merits(a, m, people, now)
+	a.Sources.note(m.Source, now, by, program, sharedSource(s.policy, m.Source.Network), &s.familiar)
 }
 
-// merits returns what a mail does for its address and network, for its country, and for its program. A country and a
-// program open no budget alone, and are earned sooner; but where nothing of the account is familiar, a month is asked of
-// the program, or both would be its sender's own.
-func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, country, program merit) {
+// merits returns what a mail does for its address, network and country, and for its program. A program is earned sooner:
+// it lends only where the country is familiar. But where nothing of the account is familiar, a month is asked of it too.
+func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, program merit) {
 	if m.New > 0 {
 		people = 0
 	}
-	by, country, program = merit{people, earnSettled}, merit{people, earnCountry}, merit{0, earnProgram}
+	by, program = merit{people, earnSettled}, merit{0, earnProgram}
 	cold := a.Sources.cold()
 	switch {
 	case cold && s.learning(now):
-		return merit{people, earnLearning}, merit{people, earnLearning}, merit{people, earnProgram}
+		return merit{people, earnLearning}, merit{people, earnProgram}
 	case cold:
-		return by, country, by
+		return by, by
 	case m.Level == LevelAddress:
 		program.people = 1
 	case !m.unfamiliar():
 		program.people = people
 	}
-	return by, country, program
+	return by, program
 }
 
 // touchKnown notes that the known recipients of a mail were written to again.
@@ -179,6 +178,21 @@ func (s *State) touchKnown(a *Account, t *Transaction, notes uint16) {
 			a.Known.add(h, t.At, notes&^unvouched)
 		}
 	}
+}
+
+// writersAmong returns those of a mail's recipients who wrote to the account lately: what their servers answer says
+// nothing of it.
+func (s *State) writersAmong(a *Account, t *Transaction) []writer {
+	if len(a.Writers) == 0 {
+		return nil
+	}
+	var wrote []writer
+	for _, r := range t.Recipients {
+		if w := s.site.Secret.writer(r); slices.Contains(a.Writers, w) {
+			wrote = append(wrote, w)
+		}
+	}
+	return wrote
 }
 
 func (s *State) unknownRecipients(a *Account, t *Transaction) []uint64 {
@@ -195,6 +209,7 @@ func (s *State) unknownRecipients(a *Account, t *Transaction) []uint64 {
 func (s *State) track(t *Transaction, v *Verdict, status MailStatus, gained Points) *Mail {
 	m := mailOf(t, v)
 	m.Status, m.Gained = status, gained
+	m.Wrote = s.writersAmong(s.accounts[v.Account], t)
 	s.mails[m.ID] = m
 	s.noteQueueID(m)
 	s.changed.Mails[m.ID] = struct{}{}

@@ -144,7 +144,7 @@ func (j *judgement) knownAfresh(days int) int {
 // overSiteBudget is lock 1 for all accounts together, from sources of which nothing is known.
 func (j *judgement) overSiteBudget() (objection, bool) {
 	spent, budget := j.state.site.Unfamiliar.sum(j.t.At), max(j.policy.Budget.Site, j.state.site.Listed/4)
-	if j.tier != TierForeign || j.met || j.new == j.wrote || spent+j.new <= budget {
+	if j.tier != TierForeign || j.new == 0 || spent+j.new <= budget {
 		return objection{}, false
 	}
 	return j.hold(ReasonSiteBudget, fmt.Sprintf("all accounts together used %d of %d a day from unfamiliar sources", spent, budget)), true

@@ -134,7 +134,8 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 	case colleagues > LevelNew:
 		level = max(level, colleagues-1) // they earned trust there, he did not
 	}
-	if level == LevelCountry && a.Sources.Program(t.Mailer) || level <= LevelCountry && s.begins(a, t.At) {
+	copied := a.Sources.Countries.familiar(t.Country) && a.Sources.Program(t.Mailer)
+	if level == LevelCountry && copied || level <= LevelCountry && s.begins(a, t.At) {
 		return LevelNetwork, true, true
 	}
 	return level, false, own < LevelNetwork && colleagues < LevelAddress
@@ -145,6 +146,9 @@ func (s *State) welcomes(a *Account, t *Transaction) bool {
 	used := a.Sources.Countries
 	return a.newcomer(t.At) && s.familiar.home(t.Country) && (len(used) == 0 || used[0].What == t.Country)
 }
+
+// answers reports whether the mail goes to one person alone, who wrote to the account lately.
+func (j *judgement) answers() bool { return j.wrote == 1 && j.t.RecipientCount() == 1 }
 
 // begins reports whether the account is only being watched on a new site: where it writes from is where it is at home, as
 // far as anybody knows yet.
@@ -241,7 +245,7 @@ func (j *judgement) tooMuchHeld() (objection, bool) {
 
 // suspicious: two mails were held; what is unusual waits for a person too.
 func (j *judgement) suspicious() (objection, bool) {
-	if j.account.Status != Suspicious || j.new == 0 && j.level > LevelCountry {
+	if j.account.Status != Suspicious || j.account.undeclared() || j.new == 0 && j.level > LevelCountry {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonSuspicious, evidence: j.evidence(),
@@ -251,7 +255,7 @@ func (j *judgement) suspicious() (objection, bool) {
 // overScore is lock 3: no single fact suffices, and together they do. Mail to known people from a familiar
 // address is the owner's, whatever somebody else did with his account.
 func (j *judgement) overScore() (objection, bool) {
-	if j.new == 0 && j.level == LevelAddress || j.declared() {
+	if j.new == 0 && j.level == LevelAddress || j.declared() || j.account.undeclared() {
 		return objection{}, false
 	}
 	score := j.score()
@@ -265,7 +269,7 @@ func (j *judgement) overScore() (objection, bool) {
 // unusual is lock 2: what is within the budget but unusual waits a little, in case more comes. A first day at work
 // is not unusual: an account that was never used may begin in a network that the site knows.
 func (j *judgement) unusual() (objection, bool) {
-	if j.declared() {
+	if j.declared() || j.account.undeclared() {
 		return objection{}, false
 	}
 	if j.repeats() > textRepeats {
@@ -273,7 +277,7 @@ func (j *judgement) unusual() (objection, bool) {
 	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
 	first := j.account.newcomer(j.t.At) && j.level >= LevelNetwork
-	if j.new == j.wrote || first || (j.level > LevelCountry || j.met) && !dormant {
+	if j.new == 0 || j.answers() || first || (j.level > LevelCountry || j.met) && !dormant {
 		return objection{}, false
 	}
 	return j.cool()

@@ -502,9 +502,9 @@ func TestAccountFitsInEightKiB(t *testing.T) {
 		}
 		for i := range maxNetworks {
 			from := source{Network: netip.AddrFrom4([4]byte{203, byte(n >> 8), byte(n), byte(i)}), ASN: uint32(i), Country: "CH", Program: fmt.Sprintf("Mail client %d", i)}
-			a.Sources.note(from, day0, merit{1, earnLearning}, merit{1, earnCountry}, merit{1, earnProgram}, false, &site)
+			a.Sources.note(from, day0, merit{1, earnLearning}, merit{1, earnProgram}, false, &site)
 			a.Suspicion.newBouncer(uint32(i), day0)
-			a.noteHeld(day0, &Verdict{})
+			a.noteHeld(day0)
 			a.Suspicion.noteNetwork(from.Network, day0)
 			a.Suspicion.noteText(uint64(i)*0x9e3779b97f4a7c15, 1, 1, day0)
 		}

@@ -98,10 +98,11 @@ func (s *State) forgetClosed() {
 
 // mustContain asks for many held mails in a short time, or two and a high score, and for two independent families of
 // evidence, one of which is about what was sent: who travels and writes much is held, and not stopped. From a familiar
-// address mail is refused only when the receivers refuse it too. Holding leaks nothing.
+// address mail is refused only when the receivers refuse it too. Holding leaks nothing. Of a hosted account that nobody
+// declared only the budgets hold: what its mail says, and what is answered, outsiders decide (vacation notices).
 func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool {
 	p := &s.policy.Containment
-	if i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
+	if a.undeclared() || i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
 		return false
 	}
 	if v.Level == LevelAddress && !a.Suspicion.refused(now) {

@@ -47,6 +47,7 @@ type Mail struct {
 	Fingerprint uint64   `json:"fingerprint,omitempty"`
 	Teach       []uint64 `json:"teaches,omitempty"` // recipients that become known when it is let go
 	Unkeyed     []uint64 `json:"teach,omitempty"`   // the same as the first release wrote them
+	Wrote       []writer `json:"wrote,omitempty"`   // those of its recipients who had written to the account
 	Left        []uint64 `json:"left,omitempty"`    // recipients whose servers took it
 	Bounced     []uint64 `json:"bounced,omitempty"` // recipients whose servers refused it for good
 	RemovedAt   Time     `json:"removed_at,omitempty"`
@@ -70,6 +71,7 @@ func (m *Mail) tier() Tier { return m.Budget.or(m.Level) }
 func (m *Mail) Clone() *Mail {
 	c := *m
 	c.Teach, c.Unkeyed = slices.Clone(m.Teach), slices.Clone(m.Unkeyed)
+	c.Wrote = slices.Clone(m.Wrote)
 	c.Left, c.Bounced, c.HoldLines = slices.Clone(m.Left), slices.Clone(m.Bounced), slices.Clone(m.HoldLines)
 	return &c
 }

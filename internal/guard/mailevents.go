@@ -80,7 +80,7 @@ func (s *State) answered(m *Mail, e *Event) {
 func (s *State) bounced(a *Account, m *Mail, e *Event, h uint64) {
 	first := len(m.Bounced) == 0
 	m.Bounced = append(m.Bounced, h)
-	if !first || slices.Contains(a.Writers, writer(h>>32)) {
+	if !first || slices.Contains(m.Wrote, writer(h>>32)) {
 		return
 	}
 	if a.Suspicion.newBouncer(uint32(s.site.Secret.hash(domainOf(e.Recipient))), e.At) {

@@ -56,7 +56,7 @@ func (p *Past) Note(client netip.Addr, asn uint32, country string, recipients []
 	}
 	site := newFamiliars() // only of the past: the State counts again
 	from := sourceOf(&Transaction{Client: client, ASN: asn, Country: country})
-	p.Sources.note(from, at, by, by, merit{}, client.IsLoopback(), &site)
+	p.Sources.note(from, at, by, merit{}, client.IsLoopback(), &site)
 }
 
 // meet enters somebody who was not written to before, in the place of who was not for longest when there are too many.

@@ -14,7 +14,7 @@ func (s *State) shadowed(a *Account, t *Transaction, v *Verdict) []Effect {
 	gained := Points(0)
 	if v.Would == Hold {
 		gained = s.gather(a, t, v)
-		a.noteHeld(t.At, v)
+		a.noteHeld(t.At)
 	}
 	m := s.track(t, v, MailPassed, gained)
 	m.Teach = s.unknownRecipients(a, t)

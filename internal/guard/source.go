@@ -22,8 +22,6 @@ var (
 	earnSettled = earning{4, 3, 30 * 24 * time.Hour}
 	// earnLearning holds in a site's first days and for old logs, when nothing is familiar yet.
 	earnLearning = earning{4, 2, 20 * time.Hour}
-	// earnCountry holds for a country: a journey. It opens no budget by itself.
-	earnCountry = earning{4, 3, 20 * time.Hour}
 	// earnProgram holds for a client program, of mail from familiar sources.
 	earnProgram = earning{2, 0, 20 * time.Hour}
 )
@@ -97,6 +95,11 @@ func (s Uses[K]) find(what K) *Use[K] {
 		}
 	}
 	return nil
+}
+
+func (s Uses[K]) met(what K) bool {
+	u := s.find(what)
+	return u != nil && u.met()
 }
 
 func (s Uses[K]) familiar(what K) bool {
@@ -197,7 +200,7 @@ func (s *Sources) level(from source, webmail bool) Level {
 		return LevelAddress
 	case from.ASN != 0 && s.ASNs.familiar(from.ASN):
 		return LevelNetwork
-	case from.Country != "" && s.Countries.familiar(from.Country):
+	case from.Country != "" && s.Countries.met(from.Country):
 		return LevelCountry
 	}
 	return LevelNew
@@ -205,8 +208,7 @@ func (s *Sources) level(from source, webmail bool) Level {
 
 // met reports whether a source's address or network was used with the account's own people for a day at least.
 func (s *Sources) met(from source) bool {
-	network, asn := s.Networks.find(from.Network), s.ASNs.find(from.ASN)
-	return network != nil && network.met() || from.ASN != 0 && asn != nil && asn.met()
+	return s.Networks.met(from.Network) || from.ASN != 0 && s.ASNs.met(from.ASN)
 }
 
 // Program reports whether the account is familiar with a client program.
@@ -219,7 +221,7 @@ func (s *Sources) cold() bool {
 }
 
 // note counts a mail's source, and what it earns. Of a webmail host the address alone counts: it is everybody's.
-func (s *Sources) note(from source, now Time, by, country, program merit, webmail bool, site *familiars) {
+func (s *Sources) note(from source, now Time, by, program merit, webmail bool, site *familiars) {
 	if from.Network.IsValid() {
 		s.Networks.count(maxNetworks, from.Network, now, by, site.networks)
 	}
@@ -227,7 +229,7 @@ func (s *Sources) note(from source, now Time, by, country, program merit, webmai
 		s.ASNs.count(maxUses, from.ASN, now, by, site.asns)
 	}
 	if from.Country != "" && !webmail {
-		s.Countries.count(maxUses, from.Country, now, country, site.countries)
+		s.Countries.count(maxUses, from.Country, now, by, site.countries)
 	}
 	if from.Program != "" {
 		s.Programs.count(maxUses, from.Program, now, program, site.programs)
