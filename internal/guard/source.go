@@ -240,6 +240,9 @@ func (s *Sources) trust(from source, now Time, webmail bool, site *familiars) {
 	if from.Network.IsValid() && !webmail {
 		s.Networks.trust(maxNetworks, from.Network, now, site.networks)
 	}
+	if from.Country != "" && !webmail {
+		s.Countries.trust(maxUses, from.Country, now, site.countries)
+	}
 	if from.Program != "" {
 		s.Programs.trust(maxUses, from.Program, now, site.programs)
 	}
