@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -79,8 +80,7 @@ func (s *State) judged(e *Event) []Effect {
 		return nil
 	}
 	if v.Cool {
-		s.cooling(a, t, v, gained)
-		return nil
+		return s.cooling(a, t, v, gained)
 	}
 	return s.held(a, t, v, gained)
 }
@@ -106,13 +106,18 @@ func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) {
 }
 
 // cooling counts a mail that waits a little. It spends now: what cools will leave unless something happens.
-func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) {
+func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
 	m := s.track(t, v, MailCooling, gained)
 	m.Teach = s.unknownRecipients(a, t)
 	s.touchKnown(a, t, notesOf(v.unfamiliar(), v.Strange))
 	s.cool[m.ID] = struct{}{}
 	s.spend(a, t.At, v)
 	a.Waiting++
+	if !v.Waits {
+		return nil
+	}
+	m.Unlearned = true // what a lock in shadow would have stopped is told, and teaches nothing
+	return s.tellShadow(a, t, v)
 }
 
 func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
@@ -127,6 +132,10 @@ func (s *State) spend(a *Account, now Time, v *Verdict) {
 	a.spend(now, v)
 	if v.tier() == TierForeign {
 		s.site.Unfamiliar.add(now, v.New)
+		s.changed.Site = true
+	}
+	if a.undeclared() && strings.HasPrefix(a.Name, NetPrefix) {
+		s.site.Undeclared.add(now, v.New)
 		s.changed.Site = true
 	}
 }

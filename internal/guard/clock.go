@@ -8,8 +8,9 @@ package guard
 // dated after e.At back to e.At. What identifies a mail stays: when it was judged and when it was sent.
 func (s *State) clock(e *Event) {
 	step := Time(e.Step)
-	s.site.Latest, s.site.First = e.At, min(s.site.First, e.At)
+	s.site.Latest, s.site.First = e.At, moved(s.site.First, step, e.At)
 	s.site.Unfamiliar.shift(step)
+	s.site.Undeclared.shift(step)
 	s.site.Spam.shift(step)
 	s.changed.Site = true
 	for name := range s.accounts {
@@ -52,21 +53,32 @@ func (a *Account) shift(step, now Time) {
 		a.Held[i] += step
 	}
 	a.Suspicion.shift(step)
-	a.First, a.Last, a.LastNo, a.Past = min(a.First, now), min(a.Last, now), min(a.LastNo, now), min(a.Past, now)
-	if a.Listing != nil && a.Listing.Since > now {
+	a.First, a.Last, a.LastNo, a.Past = moved(a.First, step, now), moved(a.Last, step, now), moved(a.LastNo, step, now), moved(a.Past, step, now)
+	if a.Listing != nil {
 		l := *a.Listing
-		l.Since = now
+		l.Since = moved(l.Since, step, now)
 		a.Listing = &l
 	}
-	notAfter(a.Sources.Networks, now)
-	notAfter(a.Sources.ASNs, now)
-	notAfter(a.Sources.Countries, now)
-	notAfter(a.Sources.Programs, now)
+	moveUses(a.Sources.Networks, step, now)
+	moveUses(a.Sources.ASNs, step, now)
+	moveUses(a.Sources.Countries, step, now)
+	moveUses(a.Sources.Programs, step, now)
 }
 
-func notAfter[K comparable](uses Uses[K], now Time) {
+// moved returns a date after a step of the clock: as long ago as it was. Zero stays unknown.
+func moved(t, step, now Time) Time {
+	if t == 0 {
+		return 0
+	}
+	if t = min(t+step, now); t == 0 {
+		t = -1
+	}
+	return t
+}
+
+func moveUses[K comparable](uses Uses[K], step, now Time) {
 	for i := range uses {
-		uses[i].First, uses[i].Last = min(uses[i].First, now), min(uses[i].Last, now)
+		uses[i].First, uses[i].Last = moved(uses[i].First, step, now), moved(uses[i].Last, step, now)
 	}
 }
 

@@ -24,11 +24,20 @@ func Judge(s *State, t *Transaction) Verdict {
 			continue
 		}
 		if j.enforced(o.reason) {
-			return j.object(o)
+			return j.beside(j.object(o), &v)
 		}
 		if v.Would == "" {
 			v.Would, v.Reason, v.Why, v.Cool, v.Evidence = o.action, o.reason, o.why, o.cool, o.evidence
 		}
+	}
+	return v
+}
+
+// beside keeps what a lock in shadow would have stopped when another one only lets the mail wait.
+func (j *judgement) beside(v Verdict, shadow *Verdict) Verdict {
+	if v.Cool && shadow.stops() {
+		v.Would, v.Waits, v.Evidence = shadow.Would, true, v.Evidence|shadow.Evidence
+		v.Why += "; in shadow: " + shadow.Why
 	}
 	return v
 }

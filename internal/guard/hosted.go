@@ -56,11 +56,11 @@ func hosted(name string) bool {
 // many as Budget.Undeclared says.
 func (a *Account) undeclared() bool { return hosted(a.Name) && a.Listing == nil }
 
-// unknownSpent returns what an undeclared local account is charged beside its own: whose mail the unknown one's is
+// unknownSpent returns what an undeclared account is charged beside its own. For a local one: whose mail the unknown one's is
 // cannot be said, so each is charged with it, and it with the most of theirs.
 func (s *State) unknownSpent(a *Account, now Time) int {
-	if !strings.HasPrefix(a.Name, LocalPrefix) {
-		return 0
+	if strings.HasPrefix(a.Name, NetPrefix) { // one machine may have all the addresses of a network: they have one total
+		return s.site.Undeclared.sum(now) - s.ownSpent(a.Name, now)
 	}
 	if a.Name != Unknown {
 		return s.ownSpent(Unknown, now)

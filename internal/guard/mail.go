@@ -54,6 +54,7 @@ type Mail struct {
 	Holds       int      `json:"holds,omitempty"`      // "placed on hold" lines that our own acts will write
 	HoldLines   []string `json:"hold_lines,omitempty"` // keys of such lines that were seen, at most maxHoldLines
 	ByHand      bool     `json:"by_hand,omitempty"`    // released by an operator
+	Unlearned   bool     `json:"unlearned,omitempty"`  // a lock in shadow would have stopped it: it teaches nothing
 }
 
 // maxHoldLines bounds how often one mail is seen put on hold. Nobody does that by hand.

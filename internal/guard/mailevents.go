@@ -154,6 +154,11 @@ func (s *State) cooled(m *Mail, now Time) []Effect {
 func (s *State) letGo(a *Account, m *Mail, now Time) Effect {
 	s.stopWaiting(m)
 	m.Status = MailReleasing
+	if m.Unlearned && !m.ByHand {
+		m.Teach, m.Unkeyed = nil, nil
+		s.changed.Mails[m.ID] = struct{}{}
+		return s.start(now, Effect{Act: ActRelease, Mail: m.ID, Incident: m.Incident})
+	}
 	a.learn(m.Teach, now, notesOf(m.unfamiliar() && !m.ByHand, m.Strange && !m.ByHand))
 	a.rememberUnkeyed(m.Unkeyed, now)
 	s.credit(a, m, 0, now)

@@ -24,6 +24,14 @@ func (s *State) shadowed(a *Account, t *Transaction, v *Verdict) []Effect {
 	return s.incidentOf(a, t, v, m)
 }
 
+// tellShadow enters what a lock in shadow would have stopped, of a mail that waits for another one, into the account's
+// incident. The mail itself does not belong to it: it leaves when its time is over.
+func (s *State) tellShadow(a *Account, t *Transaction, v *Verdict) []Effect {
+	told := *v
+	told.Action, told.Cool = Accept, false
+	return s.incidentOf(a, t, &told, &Mail{})
+}
+
 // newPolicy takes over what the operator decided. Where enforcing begins it begins with a clean sheet: what shadow mode
 // told is told, and the next attack is an incident of its own.
 func (s *State) newPolicy(e *Event) {

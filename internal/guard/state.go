@@ -29,6 +29,7 @@ type State struct {
 type Site struct {
 	LastIncident int64     `json:"last_incident"`
 	Unfamiliar   window    `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
+	Undeclared   window    `json:"undeclared"` // never-seen recipients of the undeclared "net:" accounts, all together
 	Listed       int       `json:"listed"`     // accounts on the list
 	First        Time      `json:"first"`      // of the first judgement: a site is new for a month
 	Latest       Time      `json:"latest"`     // of the last judgement: a clock that shows less was set back

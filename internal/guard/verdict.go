@@ -19,6 +19,7 @@ type Verdict struct {
 	Reason    Reason `json:"reason"`               // the rule that decided
 	Why       string `json:"why,omitempty"`        // one sentence made of facts
 	Would     Action `json:"would,omitempty"`      // in shadow mode: the action that was not taken, by Reason
+	Waits     bool   `json:"waits,omitempty"`      // Would is of a lock in shadow, and another lock lets the mail wait (Cool)
 
 	Account  string   `json:"account,omitempty"`  // whom the mail counts for; empty for inbound mail
 	Level    Level    `json:"level"`              // how familiar the source is to the account
@@ -47,4 +48,4 @@ func (v *Verdict) tier() Tier { return v.Budget.or(v.Level) }
 func (v *Verdict) unfamiliar() bool { return v.Level <= LevelCountry || v.Lent }
 
 // stops reports whether the mail would have been stopped, and not only have waited, had its subject been enforced.
-func (v *Verdict) stops() bool { return v.Would != "" && !(v.Would == Hold && v.Cool) }
+func (v *Verdict) stops() bool { return v.Waits || v.Would != "" && !(v.Would == Hold && v.Cool) }

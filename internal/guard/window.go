@@ -99,14 +99,15 @@ func (d *decade) sum(now Time) int {
 	return total
 }
 
-// shift moves the decade by whole days, rounded to what forgets later.
+// shift moves the decade by whole days, those of more than a half among them: a host that sleeps for a minute each night
+// must not have the same ten days for ever.
 func (d *decade) shift(step Time) {
-	if d.Day == 0 {
-		return
+	days := int32((step + 12*hour) / (24 * hour))
+	if step < 0 {
+		days = int32((step - 12*hour) / (24 * hour))
 	}
-	days := int32(step / (24 * hour)) // of a step back this is rounded already
-	if step > 0 && step%(24*hour) != 0 {
-		days++
+	if d.Day == 0 || days == 0 {
+		return
 	}
 	moved := decade{Day: d.Day + days}
 	for back := range int32(len(d.Slots)) {
