@@ -69,6 +69,9 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	if i.Contained != 0 {
 		o.line("  %s %s after %s", map[bool]string{false: "contained", true: "would be contained"}[i.Shadow], when(i.Contained), guard.Count(i.Before, "mail"))
 	}
+	if i.Would != 0 {
+		o.line("  would be contained %s: containment is in shadow mode", when(i.Would))
+	}
 	if i.Shadow {
 		o.line("  shadow mode: all of it left; the figures are what enforcing would have done")
 	}

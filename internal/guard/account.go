@@ -59,6 +59,7 @@ type Account struct {
 	DayNew  uint16    `json:"day_new,omitempty"`  // never-seen recipients of mail that passed on Day
 	MaxDay  uint16    `json:"max_day,omitempty"`  // the most of any day that is long past, or of one release
 	Peaks   [2]uint16 `json:"peaks,omitzero"`     // the most of any day in this period and in the one before
+	Usual   [2]uint32 `json:"usual,omitzero"`     // Steady at the end of the last period, and of the one before
 	Steady  uint32    `json:"steady,omitempty"`   // 256 times the mean of DayNew over the days of the last months
 	MeanDay uint16    `json:"mean_day,omitempty"` // 16 times the mean of DayNew over the days it wrote on, the last weigh most
 	Granted uint16    `json:"granted,omitempty"`  // never-seen recipients of what operators released
@@ -178,6 +179,7 @@ func (a *Account) endDay(day int32) {
 	a.Peaks[0] = max(a.Peaks[0], a.DayNew)
 	for range min(day/peakPeriod-a.Day/peakPeriod, 2) {
 		a.MaxDay, a.Peaks[1], a.Peaks[0] = max(a.MaxDay, a.Peaks[1]), a.Peaks[0], 0
+		a.Usual[1], a.Usual[0] = a.Usual[0], a.Steady
 	}
 	a.Steady += min(uint32(a.DayNew), 1000) * 256 / steadyDays
 	for range min(max(day-a.Day, 0), 10*steadyDays) {

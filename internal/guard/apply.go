@@ -69,8 +69,7 @@ func (s *State) judged(e *Event) []Effect {
 	a := s.touch(v.Account)
 	switch {
 	case v.Action == Reject || v.Action == Tempfail:
-		s.refused(a, e)
-		return nil
+		return s.refused(a, e)
 	case v.Action == Accept && v.stops():
 		return s.shadowed(a, t, v)
 	}
@@ -85,15 +84,32 @@ func (s *State) judged(e *Event) []Effect {
 	return s.held(a, t, v, gained)
 }
 
-func (s *State) refused(a *Account, e *Event) {
-	times := max(e.Times, 1)
+// refused counts mail that was not taken. Much of it from where nobody of the site writes is told: somebody has a password.
+func (s *State) refused(a *Account, e *Event) []Effect {
+	t, v, times := e.Transaction, e.Verdict, max(e.Times, 1)
 	a.Refused += uint64(times)
 	a.LastNo = max(a.LastNo, e.At)
-	if i := s.openIncident(a.Name); i != nil {
-		i.Refused += times
-		i.note(e.Transaction, e.Verdict, times)
+	strange := v.unfamiliar() && !hosted(a.Name) && v.Reason != ReasonContained
+	if strange {
+		a.Suspicion.Refusals.add(e.At, times)
 	}
+	var due []Effect
+	i := s.openIncident(a.Name)
+	if i == nil && strange && a.Suspicion.Refusals.sum(e.At) >= manyRefused {
+		i = s.openNew(a, t, v)
+		i.Many = true
+		i.Refused = a.Suspicion.Refusals.sum(e.At) - times
+		due = append(due, s.start(e.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertMany}))
+	}
+	if i != nil {
+		i.Refused += times
+		i.note(t, v, times)
+	}
+	return due
 }
+
+// manyRefused is how many refused mails of an account from unfamiliar sources are told, in a day.
+const manyRefused = 10
 
 // passed counts a mail that goes its way.
 func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) {

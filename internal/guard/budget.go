@@ -61,7 +61,7 @@ func (j *judgement) allowance(t Tier) allowance {
 	case a.undeclared():
 		return allowance{b.Undeclared, 10 * b.Undeclared}
 	}
-	own := allowance{min(max(b.Familiar, 3*int(a.MaxDay)), b.FamiliarMax), max(b.FamiliarTen, 2*10*int(a.Steady)/256)}
+	own := allowance{min(max(b.Familiar, 3*int(a.MaxDay)), b.FamiliarMax), max(b.FamiliarTen, 2*10*int(a.Usual[1])/256)}
 	if granted := int(a.Granted); granted > own.day { // what an operator released once may be written again
 		own = allowance{granted, max(own.ten, granted+b.FamiliarTen)}
 	}

@@ -38,7 +38,7 @@ func (w *window) shift(step Time) {
 	moved := window{Hour: w.Hour + hours}
 	for back := range int64(len(w.Slots)) {
 		if to, from := moved.Hour-back, w.Hour-back; to >= 0 && from >= 0 {
-			moved.Slots[to%25] = w.Slots[from%25]
+			moved.Slots[to%dayOfSlots] = w.Slots[from%dayOfSlots]
 		}
 	}
 	*w = moved

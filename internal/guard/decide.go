@@ -217,7 +217,7 @@ func (j *judgement) contained() (objection, bool) {
 }
 
 func (j *judgement) foreignReversePath() (objection, bool) {
-	if j.account.undeclared() || j.account.Owns(j.policy, j.t.ReversePath) {
+	if j.account.undeclared() || j.state.mayUse(j.account, j.t.ReversePath) {
 		return objection{}, false
 	}
 	return objection{action: Reject, reason: ReasonReversePath,
@@ -234,7 +234,7 @@ func (j *judgement) foreignAuthor() (objection, bool) {
 		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
 	}
 	for _, author := range j.t.Authors {
-		if !j.account.Owns(j.policy, author) {
+		if !j.state.mayUse(j.account, author) {
 			return objection{action: Reject, reason: ReasonAuthor,
 				why: fmt.Sprintf("author %s does not belong to %s", author, j.account.Name)}, true
 		}

@@ -86,6 +86,7 @@ const (
 	AlertOpened    = "opened"
 	AlertContained = "contained"
 	AlertClosed    = "closed"
+	AlertMany      = "many" // many mails are refused, from where nobody of the site writes
 )
 
 // Effect is something to be done outside: idempotent, and kept in State until its outcome is known, so that a

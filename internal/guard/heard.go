@@ -51,31 +51,53 @@ func senders(t *Transaction) []string {
 	return all
 }
 
-// ownerOf returns the account that an address belongs to, if it may send and there is one: by its name, or by an
-// address that it was listed with.
+// ownerOf returns the account that gets mail to an address, if it may send and there is one: Postfix looks for the whole
+// address first, and then without its extension.
 func (s *State) ownerOf(address string) string {
-	for _, form := range [...]string{address, s.policy.base(address)} {
-		local, domain, _ := cutAddress(form)
-		for _, name := range [...]string{form, local} {
-			if a := s.accounts[name]; a != nil && a.listed() && a.Owns(s.policy, form) && (name == form || s.policy.localDomain(domain)) {
-				return name
-			}
-		}
-		if name := s.owners[form]; name != "" {
+	if name := s.holderOf(address); name != "" {
+		return name
+	}
+	return s.holderOf(s.policy.base(address))
+}
+
+// holderOf returns the account that is named like an address, or was listed with it.
+func (s *State) holderOf(address string) string {
+	local, domain, _ := cutAddress(address)
+	for _, name := range [...]string{address, local} {
+		if a := s.accounts[name]; a != nil && a.listed() && a.Owns(s.policy, address) && (name == address || s.policy.localDomain(domain)) {
 			return name
 		}
 	}
-	return ""
+	return s.owners[address]
 }
 
-// noteOwner keeps which account was listed with an address, for those that are not named like it.
+// noteOwner keeps which account was listed with an address, for those that are not named like it; of two the first by
+// name.
 func (s *State) noteOwner(a *Account) {
 	if !a.listed() {
 		return
 	}
 	for _, address := range a.Listing.Addresses {
-		if !strings.HasPrefix(address, "*") {
+		if other := s.owners[address]; !strings.HasPrefix(address, "*") && (other == "" || a.Name < other) {
 			s.owners[address] = a.Name
+		}
+	}
+}
+
+// forgetOwner takes an account's listed addresses out again; another account may have one of them too.
+func (s *State) forgetOwner(a *Account) {
+	if !a.listed() {
+		return
+	}
+	for _, address := range a.Listing.Addresses {
+		if s.owners[address] != a.Name {
+			continue
+		}
+		delete(s.owners, address)
+		for _, other := range s.accounts {
+			if other != a && other.listed() && slices.Contains(other.Listing.Addresses, address) && (s.owners[address] == "" || other.Name < s.owners[address]) {
+				s.owners[address] = other.Name
+			}
 		}
 	}
 }

@@ -19,6 +19,8 @@ const Unknown = LocalPrefix + "unknown"
 // is the Unix user's whose socket it is, as sendmail(1) is the one's who calls it.
 func AccountOf(p *Policy, t *Transaction) string {
 	switch {
+	case hosted(t.Login):
+		return "login " + t.Login // somebody gave a login the name of a hosted account
 	case t.Login != "":
 		return strings.ToLower(t.Login)
 	case t.UnixUser != "":
@@ -98,7 +100,8 @@ func (s *State) stoppedLocal() string {
 	first := ""
 	for name := range s.locals {
 		a := s.accounts[name]
-		if (a.Status == Contained || a.Listing != nil && a.Listing.Denied) && (first == "" || name < first) {
+		stopped := a.Status == Contained && s.policy.Enforces(Containment) || a.Listing != nil && a.Listing.Denied
+		if stopped && (first == "" || name < first) {
 			first = name
 		}
 	}

@@ -28,6 +28,8 @@ type Incident struct {
 	Shadow    bool           `json:"shadow,omitempty"` // nothing was held: the subject was in shadow
 	Opened    Time           `json:"opened"`
 	Contained Time           `json:"contained,omitempty"`
+	Many      bool           `json:"many,omitempty"`          // it was told that many mails are refused
+	Would     Time           `json:"would_contain,omitempty"` // the account would have been stopped, had containment been enforced
 	Closed    Time           `json:"closed,omitempty"`
 	By        string         `json:"by,omitempty"`      // who closed it
 	Outcome   string         `json:"outcome,omitempty"` // released, closed

@@ -32,8 +32,15 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 		i.Held++
 	}
 	i.note(t, v, 1)
-	if i.Status == IncidentContained || i.Shadow == s.policy.Enforces(Containment) {
+	if i.Status == IncidentContained || i.Shadow && s.policy.Enforces(Containment) {
 		return due // nothing that is only told stops anybody
+	}
+	if !i.Shadow && !s.policy.Enforces(Containment) {
+		if i.Would == 0 && s.mustContain(a, i, v, t.At) {
+			i.Would = t.At
+			due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertContained}))
+		}
+		return due
 	}
 	if a.Status == Normal && a.heldSince(t.At.Add(-s.policy.Containment.Within)) >= 2 {
 		a.Status = Suspicious

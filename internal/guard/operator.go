@@ -140,6 +140,7 @@ func (s *State) closeIncident(i *Incident, e *Event) Effect {
 func (s *State) listingEvent(e *Event) {
 	a := s.touch(e.Account)
 	was := a.listed()
+	s.forgetOwner(a)
 	switch e.Kind {
 	case KindLearned:
 		if e.Listing != nil {
@@ -151,11 +152,12 @@ func (s *State) listingEvent(e *Event) {
 	case KindAllowed:
 		s.allow(a, e)
 	case KindDenied:
-		since := e.At
+		l := Listing{Since: e.At}
 		if a.Listing != nil {
-			since = a.Listing.Since
+			l = *a.Listing // what it was allowed as holds again when it is
 		}
-		a.Listing = &Listing{Denied: true, Since: since}
+		l.Denied = true
+		a.Listing = &l
 	case KindClassed:
 		if a.Listing != nil && e.Listing != nil {
 			l := *a.Listing
@@ -174,8 +176,9 @@ func (s *State) listingEvent(e *Event) {
 // first listed stays.
 func (s *State) allow(a *Account, e *Event) {
 	l := Listing{Since: e.At}
-	if a.listed() {
+	if a.Listing != nil {
 		l = *a.Listing
+		l.Denied = false
 	}
 	if e.Listing != nil {
 		l.declare(e.Listing)

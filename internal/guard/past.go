@@ -112,7 +112,7 @@ func (s *State) remember(a *Account, p *Past) {
 	}
 	a.Past = p.Last
 	a.First, a.Last, a.Messages = p.First, p.Last, p.Messages
-	a.MaxDay, a.MeanDay, a.Steady = p.MaxDay, p.MeanDay, p.Steady
+	a.MaxDay, a.MeanDay, a.Steady, a.Usual = p.MaxDay, p.MeanDay, p.Steady, [2]uint32{p.Steady, p.Steady}
 	a.Sources = p.Sources
 	s.familiar.add(&a.Sources)
 }
@@ -129,7 +129,7 @@ func (s *State) forget(e *Event) {
 		a.Sources.drop(e.Network)
 	} else {
 		a.Sources, a.Known, a.Unkeyed, a.Writers = Sources{}, Recipients{}, nil, nil
-		a.MaxDay, a.MeanDay, a.Granted, a.Peaks, a.Steady = 0, 0, 0, [2]uint16{}, 0
+		a.MaxDay, a.MeanDay, a.Granted, a.Peaks, a.Steady, a.Usual = 0, 0, 0, [2]uint16{}, 0, [2]uint32{}
 	}
 	s.familiar.add(&a.Sources)
 }

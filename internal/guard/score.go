@@ -79,6 +79,7 @@ type Suspicion struct {
 	Asked    window     `json:"asked,omitzero"`     // never-seen recipients of a rolling day, of held mail too
 	Bounces  window     `json:"bounces,omitzero"`   // hard bounces of a rolling day, see State.answered
 	Answered window     `json:"answered,omitzero"`  // mails that a receiving server answered, of a rolling day
+	Refusals today      `json:"refusals,omitzero"`  // mails from unfamiliar sources that were refused
 	Bouncers []bouncer  `json:"bouncers,omitempty"` // domains that refused mail, at most maxBouncers
 }
 

@@ -5,14 +5,23 @@ import (
 	"strings"
 )
 
-// Owns reports whether the account may use address as a reverse-path or author. The null reverse-path belongs
-// to everybody: it is what notices carry (RFC 5321 section 4.5.5). What stands behind Postfix's recipient_delimiter is the
-// account's own affair: anna+shop@ is anna@.
-func (a *Account) Owns(p *Policy, address string) bool {
-	return address == "" || a.owns(p, address) || a.owns(p, p.base(address))
+// mayUse reports whether an account may use address as a reverse-path or author. What stands behind Postfix's
+// recipient_delimiter is the account's own affair (anna+shop@ is anna@), where nobody has the whole address: Postfix looks
+// for that first.
+func (s *State) mayUse(a *Account, address string) bool {
+	if a.Owns(s.policy, address) {
+		return true
+	}
+	base := s.policy.base(address)
+	return base != address && s.holderOf(address) == "" && a.Owns(s.policy, base)
 }
 
-func (a *Account) owns(p *Policy, address string) bool {
+// Owns reports whether address is one of the account's own. The null reverse-path belongs to everybody: it is what
+// notices carry (RFC 5321 section 4.5.5).
+func (a *Account) Owns(p *Policy, address string) bool {
+	if address == "" {
+		return true
+	}
 	if a.Listing != nil && len(a.Listing.Addresses) > 0 {
 		return slices.ContainsFunc(a.Listing.Addresses, func(pattern string) bool { return matches(pattern, address) })
 	}

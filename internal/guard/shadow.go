@@ -21,7 +21,12 @@ func (s *State) shadowed(a *Account, t *Transaction, v *Verdict) []Effect {
 	if s.policy.Enforces(Budgets) {
 		s.spend(a, t.At, v)
 	}
-	return s.incidentOf(a, t, v, m)
+	due := s.incidentOf(a, t, v, m)
+	if i := s.incidents[m.Incident]; !i.Many && v.unfamiliar() && i.Refused >= manyRefused {
+		i.Many = true // what opened it may have been a harmless thing
+		due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertMany}))
+	}
+	return due
 }
 
 // tellShadow enters what a lock in shadow would have stopped, of a mail that waits for another one, into the account's

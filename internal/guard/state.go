@@ -99,6 +99,8 @@ func (r *Rows) Key(secret Secret) {
 		if a.First != 0 && (r.Site.First == 0 || a.First < r.Site.First) {
 			r.Site.First = a.First
 		}
+		a.Steady = max(a.Steady, uint32(a.MeanDay)*16) // one is 16 times a mean, the other 256 times
+		a.Usual = [2]uint32{a.Steady, a.Steady}
 	}
 }
 

@@ -227,8 +227,13 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 		}
 	case guard.AlertContained:
 		a.Title = fmt.Sprintf("%s: sending from %s was stopped", node, i.Account)
-		if i.Shadow {
+		if i.Status != guard.IncidentContained || i.Shadow {
 			a.Title = fmt.Sprintf("%s: sending from %s would be stopped (shadow mode: it goes on)", node, i.Account)
+		}
+	case guard.AlertMany:
+		a.Title = fmt.Sprintf("%s: mail of %s is refused, %s by now", node, i.Account, guard.Count(i.Refused, "mail"))
+		if i.Shadow {
+			a.Title = fmt.Sprintf("%s: mail of %s would be refused, %s by now (shadow mode: it left)", node, i.Account, guard.Count(i.Refused, "mail"))
 		}
 	case guard.AlertClosed:
 		a.Title = fmt.Sprintf("%s: incident %d of %s is closed: %s by %s", node, i.ID, i.Account, i.Outcome, i.By)
