@@ -229,9 +229,13 @@ func domainOf(s string) (string, error) {
 	}
 	if !ascii(s) {
 		name, err := idn.ToASCII(s)
-		if err != nil {
-			if name, err = fold(s); err != nil {
-				return "", err
+		if err != nil { // no IDN as it stands; without its case it may be one
+			folded, unreadable := fold(s)
+			if unreadable != nil {
+				return "", unreadable
+			}
+			if name, err = idn.ToASCII(folded); err != nil {
+				name = folded
 			}
 		}
 		s = name
