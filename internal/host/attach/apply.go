@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // Options are what Apply and Detach are told beside the plan.
@@ -54,7 +56,7 @@ func (p *Plan) Apply(ctx context.Context, o Options) (*Record, error) {
 		return nil, err
 	}
 	defer v.close()
-	known, err := postconfWarnings(ctx, p.Host.ConfigDir)
+	known, err := postfix.Instance{ConfigDir: p.Host.ConfigDir}.Warnings(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("attach: %w", err)
 	}
@@ -170,6 +172,6 @@ func checkConfig(ctx context.Context, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	_, _, err := tool(ctx, "postfix", "-c", dir, "check")
+	_, _, err := postfix.Tool(ctx, "postfix", "-c", dir, "check")
 	return err
 }

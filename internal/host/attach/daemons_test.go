@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // These tests use the Postfix and Dovecot that Debian ships, with directories of their own, in a room of their own
@@ -242,7 +244,7 @@ func TestAttachAndDetachLeaveNoTrace(t *testing.T) {
 	if out, err := exec.Command("postfix", "-c", p.etc, "check").CombinedOutput(); err != nil {
 		t.Errorf("postfix check: %v\n%s", err, out)
 	}
-	if warnings, err := postconfWarnings(t.Context(), p.etc); err != nil || len(warnings) > 0 {
+	if warnings, err := (postfix.Instance{ConfigDir: p.etc}).Warnings(t.Context()); err != nil || len(warnings) > 0 {
 		t.Errorf("postconf complains: %q %v", warnings, err)
 	}
 	if _, err := p.plan(t).Apply(t.Context(), p.options(t)); !errors.Is(err, ErrAttached) {

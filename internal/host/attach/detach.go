@@ -193,7 +193,7 @@ func (d *Detached) carryOut(ctx context.Context, dir string, o Options) error {
 	if o.NoReload {
 		return nil
 	}
-	h, err := inspect(dir, d.Files[0].then, d.Files[1].then, postconfValues(ctx, dir))
+	h, err := inspect(dir, d.Files[0].then, d.Files[1].then, valuesIn(ctx, dir))
 	if err != nil {
 		return fmt.Errorf("detach, files are given back: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"postward/internal/guard"
+	"postward/internal/host/postfix"
 	"postward/internal/mail/message"
 )
 
@@ -30,7 +31,7 @@ func table(ctx context.Context, dir, name string) ([][2]string, error) {
 	if !ok || !slices.Contains(listable, kind) {
 		return nil, fmt.Errorf("%s cannot be listed, only asked", name)
 	}
-	out, _, err := tool(ctx, "postmap", "-c", dir, "-s", name)
+	out, _, err := postfix.Tool(ctx, "postmap", "-c", dir, "-s", name)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func table(ctx context.Context, dir, name string) ([][2]string, error) {
 // senderMaps returns the tables of smtpd_sender_login_maps, of main.cf and of every service.
 func (h *Host) senderMaps(ctx context.Context) ([]string, error) {
 	all := splitList(h.values["smtpd_sender_login_maps"])
-	get := postconfValues(ctx, h.ConfigDir)
+	get := valuesIn(ctx, h.ConfigDir)
 	for _, s := range h.Services {
 		if _, ok := lastSetting(s.entry.options, "smtpd_sender_login_maps"); !ok {
 			continue

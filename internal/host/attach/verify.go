@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // Rehearse writes the planned files into a temporary directory and lets Postfix read them there: every service
@@ -27,7 +29,7 @@ func (p *Plan) Rehearse(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
-	known, err := postconfWarnings(ctx, before)
+	known, err := postfix.Instance{ConfigDir: before}.Warnings(ctx)
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
@@ -55,10 +57,10 @@ func (p *Plan) verify(ctx context.Context, dir string, known []string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.verifyMilters(master, postconfValues(ctx, dir)); err != nil {
+	if err := p.verifyMilters(master, valuesIn(ctx, dir)); err != nil {
 		return err
 	}
-	warnings, err := postconfWarnings(ctx, dir)
+	warnings, err := postfix.Instance{ConfigDir: dir}.Warnings(ctx)
 	if err != nil {
 		return err
 	}
