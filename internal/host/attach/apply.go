@@ -84,7 +84,7 @@ func (p *Plan) ready(ctx context.Context, o Options) error {
 		return fmt.Errorf("%w: %s", ErrProblems, strings.Join(p.Problems, "; "))
 	}
 	for _, c := range p.changes() {
-		now, err := readFile(filepath.Join(p.Host.ConfigDir, c.name))
+		now, err := postfix.ReadFile(filepath.Join(p.Host.ConfigDir, c.name))
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (p *Plan) rollBack(ctx context.Context, o Options, v *vault, rec *Record, c
 	ctx = context.WithoutCancel(ctx) // whoever is impatient still gets his configuration back
 	for i, c := range p.changes() {
 		path := filepath.Join(p.Host.ConfigDir, c.name)
-		if now, err := readFile(path); err == nil && bytes.Equal(now, c.before) {
+		if now, err := postfix.ReadFile(path); err == nil && bytes.Equal(now, c.before) {
 			continue
 		}
 		if err := replaceConfig(path, c.before, rec.Files[i].Before); err != nil {

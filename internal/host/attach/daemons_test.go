@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -298,29 +297,6 @@ func TestAnUnknownMeaningIsFoundInTheRehearsal(t *testing.T) {
 	}
 	if mustDigest(t, p.etc) != before {
 		t.Error("something was written")
-	}
-}
-
-func TestLearnListsTheSenderMap(t *testing.T) {
-	p := newPrivate(t)
-	h, err := Inspect(t.Context(), p.etc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Learn(t.Context(), h, LearnOptions{Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, r := range l.Rows {
-		got = append(got, fmt.Sprint(r.Account, " ", r.Address, " ", r.Map, r.Proposed))
-	}
-	want := []string{"anna *@club.example true true", "anna anna@example.org true true", "bert *@club.example true true"}
-	if !slices.Equal(got, want) {
-		t.Errorf("learned %q", got)
-	}
-	if len(l.Notes) == 0 || !strings.Contains(l.Notes[0], "pcre:/nowhere") {
-		t.Errorf("notes %q", l.Notes)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"postward/internal/host/postfix"
 )
 
 // How a file was given back.
@@ -91,7 +93,7 @@ func recall(dir string, o Options) (*vault, *Record, error) {
 // compare decides for each file how it is given back.
 func (d *Detached) compare(dir string, v *vault, rec *Record) error {
 	for _, name := range []string{mainCF, masterCF} {
-		now, err := readFile(filepath.Join(dir, name))
+		now, err := postfix.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}

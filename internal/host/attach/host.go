@@ -3,7 +3,6 @@ package attach
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,19 +67,16 @@ func valuesIn(ctx context.Context, dir string) values {
 const (
 	mainCF   = "main.cf"
 	masterCF = "master.cf"
-	maxFile  = 4 << 20 // octets of one of the two files
 )
 
 var (
 	hostNames = []string{
 		"mail_version", "queue_directory", "smtpd_milters", "non_smtpd_milters", "smtpd_sasl_auth_enable", "smtpd_milter_maps",
-		"milter_mail_macros", "milter_end_of_data_macros", "milter_protocol", "smtpd_sender_login_maps", "mynetworks",
-		"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "inet_interfaces", "maillog_file", "myhostname",
-		"myorigin",
+		"milter_end_of_data_macros", "milter_protocol", "inet_interfaces",
 	}
 	serviceNames = []string{
 		"smtpd_sasl_auth_enable", "smtpd_milters", "non_smtpd_milters", "receive_override_options", "smtpd_proxy_filter",
-		"smtpd_tls_wrappermode", "smtpd_sender_login_maps", "milter_mail_macros",
+		"smtpd_tls_wrappermode", "milter_mail_macros",
 	}
 )
 
@@ -91,11 +87,11 @@ func Inspect(ctx context.Context, configDir string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", configDir, err)
 	}
-	main, err := readFile(filepath.Join(dir, mainCF))
+	main, err := postfix.ReadFile(filepath.Join(dir, mainCF))
 	if err != nil {
 		return nil, err
 	}
-	master, err := readFile(filepath.Join(dir, masterCF))
+	master, err := postfix.ReadFile(filepath.Join(dir, masterCF))
 	if err != nil {
 		return nil, err
 	}
@@ -108,21 +104,6 @@ func Inspect(ctx context.Context, configDir string) (*Host, error) {
 	}
 	h.Instances = postfix.Instance{ConfigDir: dir}.Instances(ctx)
 	return h, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read Postfix's configuration: %w (another directory? --postfix)", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("read %s: not a file of at most %d octets", path, maxFile)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read Postfix's configuration: %w", err)
-	}
-	return b, nil
 }
 
 // inspect makes a Host of the two texts and of what the parameters are worth.
@@ -249,6 +230,11 @@ func (h *Host) checkHost() {
 			h.problem("%s names postward, but not as attach writes it; take that out by hand first", name)
 		}
 	}
+}
+
+// Filtered reports whether a content filter hands mail back to one of the services.
+func (h *Host) Filtered() bool {
+	return slices.ContainsFunc(h.Services, func(s Service) bool { return s.Direction == None })
 }
 
 // compareServices makes sure that postconf reads the same services in master.cf as we do.

@@ -53,7 +53,7 @@ func writePair(dir string, main, master []byte) (string, error) {
 
 // verify asks Postfix what the configuration in dir means now. known are the warnings it gave before.
 func (p *Plan) verify(ctx context.Context, dir string, known []string) error {
-	master, err := readFile(filepath.Join(dir, masterCF))
+	master, err := postfix.ReadFile(filepath.Join(dir, masterCF))
 	if err != nil {
 		return err
 	}
