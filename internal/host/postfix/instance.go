@@ -26,6 +26,7 @@ func (p Instance) run(ctx context.Context, stdin io.Reader, read func(io.Reader)
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, toolPath(name), p.args(args...)...)
+	cmd.Args[0] = name // which it says of itself in its complaints
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", "LC_ALL=C"}
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Stdin = stdin
