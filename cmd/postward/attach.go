@@ -14,6 +14,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/host/attach"
+	"postward/internal/host/learn"
 	"postward/internal/host/warden"
 	"postward/internal/run/config"
 	"postward/internal/run/ctl"
@@ -113,14 +114,20 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		return err
 	}
 	now := time.Now()
-	learned, err := attach.Learn(ctx, host, attach.LearnOptions{Logs: host.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now, Where: whereIs()})
+	site, err := learn.Ask(ctx, host.ConfigDir)
+	if err != nil {
+		return err
+	}
+	learned, err := learn.FromPostfix(ctx, site, learn.Options{
+		Logs: site.Logs(), Passwd: "/etc/passwd", Spool: "/var/mail", Now: now, Filtered: host.Filtered(), Where: whereIs(),
+	})
 	if err != nil {
 		return err
 	}
 	if a.json && !f.apply {
 		return a.out.json(struct {
-			Plan    *attach.Plan    `json:"plan"`
-			Learned *attach.Learned `json:"learned"`
+			Plan    *attach.Plan   `json:"plan"`
+			Learned *learn.Learned `json:"learned"`
 		}{plan, learned})
 	}
 	a.printPlan(plan)
@@ -131,7 +138,8 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		a.out.line("\nNothing was changed. To do it: postward attach --apply%s", f.again)
 		return nil
 	}
-	return a.apply(ctx, f, plan, learned, sockets, now)
+	proposal := learn.Proposal(site, learned, map[guard.Direction]string{guard.Inbound: sockets.Inbound, guard.Submission: sockets.Submission, guard.Local: sockets.Local})
+	return a.apply(ctx, f, plan, learned, proposal, now)
 }
 
 func (f *attachFlags) socketsIn(h *attach.Host) attach.Sockets {
@@ -145,11 +153,11 @@ func (f *attachFlags) socketsIn(h *attach.Host) attach.Sockets {
 	}
 }
 
-func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, learned *attach.Learned, s attach.Sockets, now time.Time) error {
+func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, learned *learn.Learned, proposal string, now time.Time) error {
 	if err := a.prepareState(f.stateDir); err != nil {
 		return err
 	}
-	wrote, err := attach.WriteProposal(a.config, attach.Proposal(plan.Host, learned, s), config.Default().Group)
+	wrote, err := learn.WriteProposal(a.config, proposal, config.Default().Group)
 	if err != nil {
 		return err
 	}
@@ -213,7 +221,7 @@ func (a *app) printPlan(p *attach.Plan) {
 // maxShown bounds what is shown of a long list; --json has all of it.
 const maxShown = 40
 
-func (a *app) printLearned(l *attach.Learned) error {
+func (a *app) printLearned(l *learn.Learned) error {
 	a.out.line("Who sends as whom, as maps, users and old logs say (%s)", guard.Count(len(l.Rows), "row"))
 	var rows [][]string
 	for _, r := range l.Rows[:min(len(l.Rows), maxShown)] {

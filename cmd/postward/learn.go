@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postward/internal/guard"
-	"postward/internal/host/attach"
+	"postward/internal/host/learn"
 	"postward/internal/run/ctl"
 	"postward/internal/wire/netinfo"
 )
@@ -34,7 +34,7 @@ func (a *app) accountLearn() *cobra.Command {
 }
 
 func (a *app) learn(ctx context.Context, logs []string) error {
-	learned, err := attach.LearnLogs(ctx, attach.LearnOptions{Logs: logs, Now: time.Now(), Where: whereIs()})
+	learned, err := learn.FromLogs(ctx, learn.Options{Logs: logs, Now: time.Now(), Where: whereIs()})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // Options are what Apply and Detach are told beside the plan.
@@ -54,7 +56,7 @@ func (p *Plan) Apply(ctx context.Context, o Options) (*Record, error) {
 		return nil, err
 	}
 	defer v.close()
-	known, err := postconfWarnings(ctx, p.Host.ConfigDir)
+	known, err := postfix.Instance{ConfigDir: p.Host.ConfigDir}.Warnings(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("attach: %w", err)
 	}
@@ -82,7 +84,7 @@ func (p *Plan) ready(ctx context.Context, o Options) error {
 		return fmt.Errorf("%w: %s", ErrProblems, strings.Join(p.Problems, "; "))
 	}
 	for _, c := range p.changes() {
-		now, err := readFile(filepath.Join(p.Host.ConfigDir, c.name))
+		now, err := postfix.ReadFile(filepath.Join(p.Host.ConfigDir, c.name))
 		if err != nil {
 			return err
 		}
@@ -153,7 +155,7 @@ func (p *Plan) rollBack(ctx context.Context, o Options, v *vault, rec *Record, c
 	ctx = context.WithoutCancel(ctx) // whoever is impatient still gets his configuration back
 	for i, c := range p.changes() {
 		path := filepath.Join(p.Host.ConfigDir, c.name)
-		if now, err := readFile(path); err == nil && bytes.Equal(now, c.before) {
+		if now, err := postfix.ReadFile(path); err == nil && bytes.Equal(now, c.before) {
 			continue
 		}
 		if err := replaceConfig(path, c.before, rec.Files[i].Before); err != nil {
@@ -170,6 +172,6 @@ func checkConfig(ctx context.Context, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	_, _, err := tool(ctx, "postfix", "-c", dir, "check")
+	_, _, err := postfix.Tool(ctx, "postfix", "-c", dir, "check")
 	return err
 }

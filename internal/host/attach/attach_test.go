@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 var update = flag.Bool("update", false, "write testdata/*/plan.want anew")
@@ -64,11 +66,11 @@ func expand(all map[string]string, value string, budget *int) string {
 // caseHost reads a case of testdata without Postfix.
 func caseHost(t testing.TB, dir string) *Host {
 	t.Helper()
-	main, err := readFile(filepath.Join(dir, mainCF))
+	main, err := postfix.ReadFile(filepath.Join(dir, mainCF))
 	if err != nil {
 		t.Fatal(err)
 	}
-	master, err := readFile(filepath.Join(dir, masterCF))
+	master, err := postfix.ReadFile(filepath.Join(dir, masterCF))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +247,14 @@ func TestAServiceAddedLaterIsNamed(t *testing.T) {
 	}
 	if _, err := q.Apply(t.Context(), Options{}); !errors.Is(err, ErrAttached) || !strings.Contains(err.Error(), "2525") {
 		t.Errorf("a new door without postward is not named: %v", err)
+	}
+}
+
+func TestAContentFiltersReturnIsSeen(t *testing.T) {
+	for name, want := range map[string]bool{"05-amavis": true, "12-auth-global-amavis": true, "02-submission-smtps": false} {
+		if got := caseHost(t, "testdata/"+name).Filtered(); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 

@@ -13,11 +13,12 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // These tests use the Postfix and Dovecot that Debian ships, with directories of their own, in a room of their own
@@ -242,7 +243,7 @@ func TestAttachAndDetachLeaveNoTrace(t *testing.T) {
 	if out, err := exec.Command("postfix", "-c", p.etc, "check").CombinedOutput(); err != nil {
 		t.Errorf("postfix check: %v\n%s", err, out)
 	}
-	if warnings, err := postconfWarnings(t.Context(), p.etc); err != nil || len(warnings) > 0 {
+	if warnings, err := (postfix.Instance{ConfigDir: p.etc}).Warnings(t.Context()); err != nil || len(warnings) > 0 {
 		t.Errorf("postconf complains: %q %v", warnings, err)
 	}
 	if _, err := p.plan(t).Apply(t.Context(), p.options(t)); !errors.Is(err, ErrAttached) {
@@ -296,29 +297,6 @@ func TestAnUnknownMeaningIsFoundInTheRehearsal(t *testing.T) {
 	}
 	if mustDigest(t, p.etc) != before {
 		t.Error("something was written")
-	}
-}
-
-func TestLearnListsTheSenderMap(t *testing.T) {
-	p := newPrivate(t)
-	h, err := Inspect(t.Context(), p.etc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Learn(t.Context(), h, LearnOptions{Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, r := range l.Rows {
-		got = append(got, fmt.Sprint(r.Account, " ", r.Address, " ", r.Map, r.Proposed))
-	}
-	want := []string{"anna *@club.example true true", "anna anna@example.org true true", "bert *@club.example true true"}
-	if !slices.Equal(got, want) {
-		t.Errorf("learned %q", got)
-	}
-	if len(l.Notes) == 0 || !strings.Contains(l.Notes[0], "pcre:/nowhere") {
-		t.Errorf("notes %q", l.Notes)
 	}
 }
 

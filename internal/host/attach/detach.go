@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"postward/internal/host/postfix"
 )
 
 // How a file was given back.
@@ -91,7 +93,7 @@ func recall(dir string, o Options) (*vault, *Record, error) {
 // compare decides for each file how it is given back.
 func (d *Detached) compare(dir string, v *vault, rec *Record) error {
 	for _, name := range []string{mainCF, masterCF} {
-		now, err := readFile(filepath.Join(dir, name))
+		now, err := postfix.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
@@ -193,7 +195,7 @@ func (d *Detached) carryOut(ctx context.Context, dir string, o Options) error {
 	if o.NoReload {
 		return nil
 	}
-	h, err := inspect(dir, d.Files[0].then, d.Files[1].then, postconfValues(ctx, dir))
+	h, err := inspect(dir, d.Files[0].then, d.Files[1].then, valuesIn(ctx, dir))
 	if err != nil {
 		return fmt.Errorf("detach, files are given back: %w", err)
 	}

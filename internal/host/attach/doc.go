@@ -1,10 +1,10 @@
 // Package attach puts postward on the Postfix that is already there, and takes it off again.
 //
-// It reads main.cf and master.cf as postconf(5) and master(5) define them, asks postconf(1) for every effective
-// value, and makes a Plan: which milter socket each smtpd service gets, as insertions into the two files. It
+// It reads main.cf and master.cf as postconf(5) and master(5) define them, asks postconf(1), by package postfix, for every
+// effective value, and makes a Plan: which milter socket each smtpd service gets, as insertions into the two files. It
 // only ever inserts, so taking off is cutting out what was inserted; nothing of the operator's is rewritten.
 //
-//	Inspect → Host → NewPlan → Plan.Apply … Detach      Learn: who sends as whom
+//	Inspect → Host → NewPlan → Plan.Apply … Detach
 //
 // # What is inserted
 //

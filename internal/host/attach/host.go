@@ -3,10 +3,11 @@ package attach
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"postward/internal/host/postfix"
 )
 
 // Direction is a kind of milter socket: Postfix does not tell port 25 from 587 in a macro.
@@ -49,22 +50,33 @@ type Host struct {
 	values       map[string]string // of the names in hostNames
 }
 
+// values answers what parameters are worth to a service with the given overrides, $names replaced.
+type values func(overrides []setting, names ...string) (map[string]string, error)
+
+// valuesIn asks the Postfix whose configuration is in dir.
+func valuesIn(ctx context.Context, dir string) values {
+	return func(overrides []setting, names ...string) (map[string]string, error) {
+		var own []string
+		for _, o := range overrides {
+			own = append(own, o.name+"="+o.value)
+		}
+		return postfix.Instance{ConfigDir: dir}.Values(ctx, own, names...)
+	}
+}
+
 const (
 	mainCF   = "main.cf"
 	masterCF = "master.cf"
-	maxFile  = 4 << 20 // octets of one of the two files
 )
 
 var (
 	hostNames = []string{
 		"mail_version", "queue_directory", "smtpd_milters", "non_smtpd_milters", "smtpd_sasl_auth_enable", "smtpd_milter_maps",
-		"milter_mail_macros", "milter_end_of_data_macros", "milter_protocol", "smtpd_sender_login_maps", "mynetworks",
-		"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "inet_interfaces", "maillog_file", "myhostname",
-		"myorigin", "multi_instance_directories",
+		"milter_end_of_data_macros", "milter_protocol", "inet_interfaces",
 	}
 	serviceNames = []string{
 		"smtpd_sasl_auth_enable", "smtpd_milters", "non_smtpd_milters", "receive_override_options", "smtpd_proxy_filter",
-		"smtpd_tls_wrappermode", "smtpd_sender_login_maps", "milter_mail_macros",
+		"smtpd_tls_wrappermode", "milter_mail_macros",
 	}
 )
 
@@ -75,43 +87,28 @@ func Inspect(ctx context.Context, configDir string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", configDir, err)
 	}
-	main, err := readFile(filepath.Join(dir, mainCF))
+	main, err := postfix.ReadFile(filepath.Join(dir, mainCF))
 	if err != nil {
 		return nil, err
 	}
-	master, err := readFile(filepath.Join(dir, masterCF))
+	master, err := postfix.ReadFile(filepath.Join(dir, masterCF))
 	if err != nil {
 		return nil, err
 	}
-	h, err := inspect(dir, main, master, postconfValues(ctx, dir))
+	h, err := inspect(dir, main, master, valuesIn(ctx, dir))
 	if err != nil {
 		return nil, err
 	}
 	if err := h.compareServices(ctx); err != nil {
 		return nil, err
 	}
-	h.findInstances(ctx)
+	h.Instances = postfix.Instance{ConfigDir: dir}.Instances(ctx)
 	return h, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read Postfix's configuration: %w (another directory? --postfix)", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("read %s: not a file of at most %d octets", path, maxFile)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read Postfix's configuration: %w", err)
-	}
-	return b, nil
 }
 
 // inspect makes a Host of the two texts and of what the parameters are worth.
 func inspect(dir string, main, master []byte, get values) (*Host, error) {
-	h := &Host{ConfigDir: dir, Instances: []string{dir}, main: main, master: master}
+	h := &Host{ConfigDir: dir, main: main, master: master}
 	var err error
 	if h.values, err = get(nil, hostNames...); err != nil {
 		return nil, err
@@ -235,9 +232,14 @@ func (h *Host) checkHost() {
 	}
 }
 
+// Filtered reports whether a content filter hands mail back to one of the services.
+func (h *Host) Filtered() bool {
+	return slices.ContainsFunc(h.Services, func(s Service) bool { return s.Direction == None })
+}
+
 // compareServices makes sure that postconf reads the same services in master.cf as we do.
 func (h *Host) compareServices(ctx context.Context) error {
-	theirs, err := postconfServices(ctx, h.ConfigDir)
+	theirs, err := postfix.Instance{ConfigDir: h.ConfigDir}.Master(ctx)
 	if err != nil {
 		return err
 	}
@@ -249,23 +251,6 @@ func (h *Host) compareServices(ctx context.Context) error {
 		h.problem("master.cf cannot be read without doubt: postconf -M finds %d services, attach %d; make its lines plain", len(theirs), len(ours))
 	}
 	return nil
-}
-
-// findInstances lists the other instances of this machine: those that this one or the default one names.
-func (h *Host) findInstances(ctx context.Context) {
-	all := h.values["multi_instance_directories"]
-	out, _, err := tool(ctx, "postconf", "-d", "-h", "config_directory")
-	root := strings.TrimSpace(out)
-	if _, missing := os.Stat(filepath.Join(root, mainCF)); err == nil && missing == nil && root != h.ConfigDir {
-		if out, _, err := tool(ctx, "postconf", "-c", root, "-xh", "multi_instance_directories"); err == nil {
-			all += " " + root + " " + out
-		}
-	}
-	for _, dir := range splitList(all) {
-		if !slices.Contains(h.Instances, dir) {
-			h.Instances = append(h.Instances, dir)
-		}
-	}
 }
 
 func (h *Host) note(format string, args ...any) {

@@ -29,6 +29,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"postward/internal/host/postfix"
 	"postward/test/rig"
 )
 
@@ -143,7 +144,7 @@ func (m *machine) start(t *testing.T) {
 
 func do(t *testing.T, name string, args ...string) {
 	t.Helper()
-	if _, errs, err := tool(context.Background(), name, args...); err != nil {
+	if _, errs, err := postfix.Tool(context.Background(), name, args...); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 }

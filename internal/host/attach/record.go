@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // Record says what attach did. It lies with the backup in the state directory, attach/INSTANCE/attach.json.
@@ -160,7 +162,7 @@ func (v *vault) read(name string, limit int64) ([]byte, error) {
 
 // before returns a file as it was before attaching, or nil when the backup is not what the record says.
 func (v *vault) before(f File) []byte {
-	b, err := v.read(beforeDir+"/"+f.Name, maxFile)
+	b, err := v.read(beforeDir+"/"+f.Name, postfix.MaxFile)
 	if err != nil || sha(b) != f.Before.SHA {
 		return nil
 	}

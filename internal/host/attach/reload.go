@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 const (
@@ -23,11 +25,11 @@ func reload(ctx context.Context, h *Host, o Options) error {
 	if o.NoReload {
 		return nil
 	}
-	if _, _, err := tool(ctx, "postfix", "-c", h.ConfigDir, "status"); err != nil {
+	if _, _, err := postfix.Tool(ctx, "postfix", "-c", h.ConfigDir, "status"); err != nil {
 		o.say("Postfix does not run; the change works from its next start")
 		return nil
 	}
-	if _, _, err := tool(ctx, "postfix", "-c", h.ConfigDir, "reload"); err != nil {
+	if _, _, err := postfix.Tool(ctx, "postfix", "-c", h.ConfigDir, "reload"); err != nil {
 		return err
 	}
 	err := greeted(ctx, h)
@@ -49,13 +51,13 @@ func reload(ctx context.Context, h *Host, o Options) error {
 // restart stops and starts Postfix, through systemd where that started it.
 func restart(ctx context.Context, dir string) error {
 	if unit := systemdUnit(ctx, dir); unit != "" {
-		_, _, err := tool(ctx, "systemctl", "restart", unit)
+		_, _, err := postfix.Tool(ctx, "systemctl", "restart", unit)
 		return err
 	}
-	if _, _, err := tool(ctx, "postfix", "-c", dir, "stop"); err != nil {
+	if _, _, err := postfix.Tool(ctx, "postfix", "-c", dir, "stop"); err != nil {
 		return err
 	}
-	_, _, err := tool(ctx, "postfix", "-c", dir, "start")
+	_, _, err := postfix.Tool(ctx, "postfix", "-c", dir, "start")
 	return err
 }
 
@@ -70,7 +72,7 @@ func systemdUnit(ctx context.Context, dir string) string {
 		units = []string{"postfix@-.service", "postfix.service"}
 	}
 	for _, unit := range units {
-		if _, _, err := tool(ctx, "systemctl", "is-active", "--quiet", unit); err == nil {
+		if _, _, err := postfix.Tool(ctx, "systemctl", "is-active", "--quiet", unit); err == nil {
 			return unit
 		}
 	}

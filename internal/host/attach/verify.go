@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postward/internal/host/postfix"
 )
 
 // Rehearse writes the planned files into a temporary directory and lets Postfix read them there: every service
@@ -27,7 +29,7 @@ func (p *Plan) Rehearse(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
-	known, err := postconfWarnings(ctx, before)
+	known, err := postfix.Instance{ConfigDir: before}.Warnings(ctx)
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
@@ -51,14 +53,14 @@ func writePair(dir string, main, master []byte) (string, error) {
 
 // verify asks Postfix what the configuration in dir means now. known are the warnings it gave before.
 func (p *Plan) verify(ctx context.Context, dir string, known []string) error {
-	master, err := readFile(filepath.Join(dir, masterCF))
+	master, err := postfix.ReadFile(filepath.Join(dir, masterCF))
 	if err != nil {
 		return err
 	}
-	if err := p.verifyMilters(master, postconfValues(ctx, dir)); err != nil {
+	if err := p.verifyMilters(master, valuesIn(ctx, dir)); err != nil {
 		return err
 	}
-	warnings, err := postconfWarnings(ctx, dir)
+	warnings, err := postfix.Instance{ConfigDir: dir}.Warnings(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,30 +14,27 @@ type Chain struct {
 
 // Chains returns the milters of every smtpd(8) and cleanup(8) that master.cf names.
 func (p Instance) Chains(ctx context.Context) ([]Chain, error) {
-	table, err := p.conf(ctx, "-M")
+	table, err := p.Master(ctx)
 	if err != nil {
 		return nil, err
 	}
-	overrides, err := p.conf(ctx, "-P", "*/inet/*", "*/pass/*", "*/unix/*")
+	overrides, err := p.overrides(ctx)
 	if err != nil {
 		return nil, err
 	}
+	parameters := map[string]string{"smtpd": "smtpd_milters", "cleanup": "non_smtpd_milters"}
 	var all []Chain
 	for _, line := range table {
 		f := strings.Fields(line)
-		if len(f) < 8 || f[7] != "smtpd" && f[7] != "cleanup" {
+		name := parameters[f[2]]
+		if name == "" {
 			continue
 		}
-		c := Chain{Service: f[0], Parameter: "smtpd_milters"}
-		if f[7] == "cleanup" {
-			c.Parameter = "non_smtpd_milters"
-		}
-		value, err := p.expand(ctx, "$"+c.Parameter, overridesOf(overrides, f[0], f[1]), maxDepth)
+		worth, err := p.Values(ctx, overrides[f[0]+"/"+f[1]], name)
 		if err != nil {
 			return nil, err
 		}
-		c.Milters = SplitList(value)
-		all = append(all, c)
+		all = append(all, Chain{Service: f[0], Parameter: name, Milters: SplitList(worth[name])})
 	}
 	return all, nil
 }

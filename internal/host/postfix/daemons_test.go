@@ -201,3 +201,30 @@ func TestAPipeInTheQueueStopsNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestMiltersAreWhatPostfixMakesOfThem: conditions, and names that a service sets for itself, at any depth.
+func TestMiltersAreWhatPostfixMakesOfThem(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.cf": "compatibility_level = 3.6\nsmtpd_milters = ${dkim?{$dkim,}}$ours\ndkim = inet:localhost:8891\nours = $inbound\n" +
+			"inbound = unix:a.sock\nsubmission = { unix:b.sock, default_action=tempfail }\nnon_smtpd_milters = $smtpd_milters\n",
+		"master.cf": "25025 inet n - n - - smtpd\n25587 inet n - n - - smtpd\n  -o ours=$submission -o smtpd_tls_wrappermode=yes\n" +
+			"cleanup unix n - n - 0 cleanup\n  -o dkim=\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := postfix.Instance{ConfigDir: dir}
+	chains, err := i.Chains(t.Context())
+	want := "[{25025 smtpd_milters [inet:localhost:8891 unix:a.sock]} " +
+		"{25587 smtpd_milters [inet:localhost:8891 { unix:b.sock, default_action=tempfail }]} {cleanup non_smtpd_milters [unix:a.sock]}]"
+	if got := fmt.Sprint(chains); err != nil || got != want {
+		t.Errorf("%s %v\nwant %s", got, err, want)
+	}
+	services, err := i.Services(t.Context())
+	want = "[{25025 localhost:25025 inet:localhost:8891,unix:a.sock} {25587  inet:localhost:8891,{ unix:b.sock, default_action=tempfail }}]"
+	if got := fmt.Sprint(services); err != nil || got != want {
+		t.Errorf("%s %v\nwant %s", got, err, want)
+	}
+}

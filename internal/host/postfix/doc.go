@@ -1,5 +1,5 @@
 // Package postfix speaks with Postfix's own tools, postqueue(1), postsuper(1), postcat(1) and postconf(1), and turns
-// their words into ours.
+// their words into ours. What a parameter is worth, to Postfix or to one of its services, only postconf says.
 //
 // Postfix uses queue IDs again, and its tools take "ALL" where an ID is meant. So an ID is checked before it
 // becomes an argument, and a mail is acted upon only while the queue shows that ID with the time

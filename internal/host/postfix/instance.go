@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"strings"
 	"time"
 )
 
@@ -26,10 +25,8 @@ type Instance struct {
 func (p Instance) run(ctx context.Context, stdin io.Reader, read func(io.Reader) error, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
-	if p.ConfigDir != "" {
-		args = append([]string{"-c", p.ConfigDir}, args...)
-	}
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, toolPath(name), p.args(args...)...)
+	cmd.Args[0] = name // which it says of itself in its complaints
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", "LC_ALL=C"}
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Stdin = stdin
@@ -55,14 +52,12 @@ func (p Instance) run(ctx context.Context, stdin io.Reader, read func(io.Reader)
 	return nil
 }
 
-// Get returns a parameter's value as it is in force: postconf -xh.
-func (p Instance) Get(ctx context.Context, parameter string) (string, error) {
-	var out []byte
-	err := p.run(ctx, nil, func(r io.Reader) (err error) {
-		out, err = io.ReadAll(io.LimitReader(r, 64<<10))
-		return err
-	}, "postconf", "-xh", parameter)
-	return strings.TrimSpace(string(out)), err
+// args puts in front of a tool's arguments which instance is meant.
+func (p Instance) args(args ...string) []string {
+	if p.ConfigDir == "" {
+		return args
+	}
+	return append([]string{"-c", p.ConfigDir}, args...)
 }
 
 // discard is for tools whose output says nothing.

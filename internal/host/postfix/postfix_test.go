@@ -109,6 +109,17 @@ func FuzzSplitList(f *testing.F) {
 	})
 }
 
+func FuzzListed(f *testing.F) {
+	f.Add("  continues nothing\n# a list\nexample.org,\n  example.net # not a comment\n\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, item := range listed(s) {
+			if item == "" || !strings.Contains(s, item) {
+				t.Fatalf("%q: item %q", s, item)
+			}
+		}
+	})
+}
+
 func TestServicesAreReachedAsPostfixListens(t *testing.T) {
 	table := []string{
 		"smtp       inet  n       -       y       -       1       postscreen",

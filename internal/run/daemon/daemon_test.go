@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"postward/internal/guard"
+	"postward/internal/host/learn"
 	"postward/internal/host/postfix"
 	"postward/internal/host/warden"
 	"postward/internal/log/follow"
@@ -271,7 +272,7 @@ func TestBadLearnedFileIsNoReasonNotToStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, learnedFile), append(good, "\n{broken\n"...), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, learn.File), append(good, "\n{broken\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := begin(t, dir)
@@ -279,7 +280,7 @@ func TestBadLearnedFileIsNoReasonNotToStart(t *testing.T) {
 	if d.state.Account("anna") == nil {
 		t.Error("the good line is lost")
 	}
-	if _, err := os.Stat(filepath.Join(dir, learnedFile+".bad")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, learn.File+".bad")); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,10 +1,8 @@
 package daemon
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +17,7 @@ import (
 	"time"
 
 	"postward/internal/guard"
+	"postward/internal/host/learn"
 	"postward/internal/host/warden"
 	"postward/internal/mail/milter"
 	"postward/internal/run/config"
@@ -29,11 +28,8 @@ import (
 	"postward/internal/wire/sock"
 )
 
-// Files in the state directory.
-const (
-	storeFile   = "postward.db"
-	learnedFile = "learned.jsonl" // written by attach, taken in and renamed by the next start
-)
+// storeFile lies in the state directory.
+const storeFile = "postward.db"
 
 // Parts is what a daemon is made of besides its store.
 type Parts struct {
@@ -174,9 +170,9 @@ func (d *Daemon) policy(ctx context.Context, delimiter func(context.Context) (st
 	return p
 }
 
-// takeLearned takes in what attach learned from maps and old logs, once.
+// takeLearned takes in what attach learned from maps and old logs, once: the file is renamed.
 func (d *Daemon) takeLearned(ctx context.Context) error {
-	path := filepath.Join(d.config.StateDir, learnedFile)
+	path := filepath.Join(d.config.StateDir, learn.File)
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -202,19 +198,17 @@ func (d *Daemon) takeLearned(ctx context.Context) error {
 
 // learn records the events of a file, one a line, and returns how many there were before the first bad one.
 func (d *Daemon) learn(f io.Reader) (n int, err error) {
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for ; lines.Scan(); n++ {
-		var e guard.Event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Kind != guard.KindLearned || e.Account == "" {
-			return n, fmt.Errorf("line %d is not what was learned of an account", n+1)
-		}
-		canonical(&e)
-		if _, err := d.record(&e); err != nil {
+	for e, err := range learn.Read(f) {
+		if err != nil {
 			return n, err
 		}
+		canonical(e)
+		if _, err := d.record(e); err != nil {
+			return n, err
+		}
+		n++
 	}
-	return n, lines.Err()
+	return n, nil
 }
 
 // serve opens the sockets and runs everything until ctx ends or a part fails.

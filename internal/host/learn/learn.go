@@ -1,8 +1,9 @@
-package attach
+package learn
 
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -22,12 +23,14 @@ const (
 	properHours  = 20  // and hours between the first time and the last: an evening and the night after it are one time
 )
 
-// LearnOptions says where to look. The zero value looks nowhere but in Postfix's own maps.
-type LearnOptions struct {
-	Logs   []string  // files in the order written, oldest first; compressed ones are unpacked; see Host.Logs
+// Options says where to look. The zero value looks nowhere but in Postfix's own maps.
+type Options struct {
+	Logs   []string  // files in the order written, oldest first; compressed ones are unpacked; see Site.Logs
 	Passwd string    // "/etc/passwd"; empty: no local users
 	Spool  string    // "/var/mail": who owns a mailbox there is a user; empty: not asked
 	Now    time.Time // its location is that of stamps without a zone
+	// Filtered: a content filter hands mail back over loopback, so that clients there are nobody's own.
+	Filtered bool
 	// Where says to which autonomous system and country an address belongs; nil: not known.
 	Where func(netip.Addr) (asn uint32, country string)
 }
@@ -60,31 +63,31 @@ type Learned struct {
 	dropped  int
 }
 
-// Learn reads sender maps, local users and old logs. What it cannot read it says in Notes; an error means that
-// Postfix itself could not be asked, or that ctx ended.
-func Learn(ctx context.Context, h *Host, o LearnOptions) (*Learned, error) {
-	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}, pasts: map[string]*guard.Past{}, where: o.Where}
-	l.domains(ctx, h)
-	l.networks(h)
-	maps, err := h.senderMaps(ctx)
-	if err != nil {
-		return nil, err
+// FromPostfix reads sender maps, local users and old logs. What it cannot read it says in Notes; an error means that
+// ctx ended.
+func FromPostfix(ctx context.Context, p *Site, o Options) (*Learned, error) {
+	l := nothing(o)
+	l.domains(ctx, p)
+	l.networks(p)
+	for _, m := range p.senderMaps {
+		l.senderMap(ctx, p.ConfigDir, m)
 	}
-	for _, m := range maps {
-		l.senderMap(ctx, h.ConfigDir, m)
-	}
-	users := l.users(o)
-	if err := l.logs(ctx, h, o, users); err != nil {
-		return nil, err
-	}
-	l.finish()
-	return l, nil
+	return l.read(ctx, o, l.users(o))
 }
 
-// LearnLogs reads old logs alone, oldest first. What it cannot read it says in Notes; an error means that ctx ended.
-func LearnLogs(ctx context.Context, o LearnOptions) (*Learned, error) {
-	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}, pasts: map[string]*guard.Past{}, where: o.Where}
-	if err := l.logs(ctx, &Host{}, o, nil); err != nil {
+// FromLogs reads old logs alone, oldest first. What it cannot read it says in Notes; an error means that ctx ended.
+func FromLogs(ctx context.Context, o Options) (*Learned, error) {
+	return nothing(o).read(ctx, o, nil)
+}
+
+// nothing is what is known before anything was read.
+func nothing(o Options) *Learned {
+	return &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}, pasts: map[string]*guard.Past{}, where: o.Where}
+}
+
+// read reads the logs, and decides what is proposed.
+func (l *Learned) read(ctx context.Context, o Options, users map[int64]string) (*Learned, error) {
+	if err := l.logs(ctx, o, users); err != nil {
 		return nil, err
 	}
 	l.finish()
@@ -201,7 +204,7 @@ func (l *Learned) Events(now time.Time) []guard.Event {
 // learnedKey is the natural key: the same thing learned twice is one fact.
 func learnedKey(account string, l *guard.Listing) string {
 	what := fmt.Sprintf("%q %d", l.Addresses, l.Messages)
-	return "learned:" + account + ":" + sha([]byte(what))[:16]
+	return fmt.Sprintf("learned:%s:%.8x", account, sha256.Sum256([]byte(what)))
 }
 
 func (l *Learned) note(format string, args ...any) {

@@ -1,7 +1,6 @@
-package attach
+package learn
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,55 +9,23 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 	"unicode/utf8"
+
+	"postward/internal/guard"
 )
 
-// LearnedFile is the name, in the state directory, of what was learned: one guard.Event in JSON a line. The
-// daemon imports it when it starts; keys are natural, so importing twice changes nothing.
-const LearnedFile = "learned.jsonl"
-
-// Write puts the events into the state directory, readable for whoever owns that directory. The directory is
-// the user postward's own, so nothing there is followed: a new file takes the old one's place.
-func (l *Learned) Write(stateDir string, now time.Time) (string, error) {
-	dir, err := os.OpenRoot(stateDir)
-	if err != nil {
-		return "", fmt.Errorf("write what was learned: %w", err)
-	}
-	defer dir.Close()
-	var text []byte
-	for _, e := range l.Events(now) {
-		b, err := json.Marshal(e)
-		if err != nil {
-			return "", fmt.Errorf("write what was learned about %s: %w", e.Account, err)
-		}
-		text = append(append(text, b...), '\n')
-	}
-	it := Item{Mode: 0o640, UID: os.Geteuid(), GID: os.Getegid(), MTime: now}
-	if info, err := dir.Stat("."); err == nil {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			it.UID, it.GID = int(st.Uid), int(st.Gid)
-		}
-	}
-	path := filepath.Join(stateDir, LearnedFile)
-	if err := replace(dir, LearnedFile, text, it, nil); err != nil {
-		return "", fmt.Errorf("write what was learned to %s: %w", path, err)
-	}
-	return path, nil
-}
-
-// Proposal returns a first postward.toml for this host: shadow mode, and what differs from the defaults.
-func Proposal(h *Host, l *Learned, s Sockets) string {
+// Proposal returns a first postward.toml for this host, with these milter sockets: shadow mode, and what differs from
+// the defaults.
+func Proposal(p *Site, l *Learned, sockets map[guard.Direction]string) string {
 	var b strings.Builder
 	b.WriteString("# Written by \"postward attach\". Every key may be left out; see: postward config example.\n")
 	b.WriteString("# shadow: everything is judged and shown, nothing is held or refused.\n")
 	b.WriteString("mode = \"shadow\"\n\n[postfix]\n")
-	fmt.Fprintf(&b, "config_dir = %s\n", toml(h.ConfigDir))
-	if log := h.Log(); log != "" {
+	fmt.Fprintf(&b, "config_dir = %s\n", toml(p.ConfigDir))
+	if log := p.Log(); log != "" {
 		fmt.Fprintf(&b, "log_file = %s\n", toml(log))
 	}
-	fmt.Fprintf(&b, "\n[milter]\ninbound = %s\nsubmission = %s\nlocal = %s\n", toml(s.Inbound), toml(s.Submission), toml(s.Local))
+	fmt.Fprintf(&b, "\n[milter]\ninbound = %s\nsubmission = %s\nlocal = %s\n", toml(sockets[guard.Inbound]), toml(sockets[guard.Submission]), toml(sockets[guard.Local]))
 	b.WriteString("\n[networks]\n# mynetworks: never banned, never locked out; mail from here without a login counts for net:ADDRESS\nown = [")
 	for _, n := range l.Networks {
 		fmt.Fprintf(&b, "\n  %s,", toml(n.String()))

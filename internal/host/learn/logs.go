@@ -1,12 +1,10 @@
-package attach
+package learn
 
 import (
 	"context"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"postward/internal/guard"
@@ -16,52 +14,10 @@ import (
 	"postward/internal/mail/message"
 )
 
-const (
-	maxPending = 100_000 // mails whose sender is known and whose reverse-path is not yet
-)
-
-// journalSocket is where journald listens, when it is there.
-var journalSocket = "/run/systemd/journal/socket"
-
-// usualLogs are where the usual syslog daemons put mail's lines.
-var usualLogs = []string{"/var/log/mail.log", "/var/log/maillog", "/var/log/mail"}
+const maxPending = 100_000 // mails whose sender is known and whose reverse-path is not yet
 
 // journalPast is how much of the journal is learned from.
 const journalPast = 90 * 24 * time.Hour
-
-// Log returns the mail log that Postfix writes, as postward is to follow it. Without maillog_file it is where the usual
-// syslog daemons put it, or journald's journal ("journal"); empty: it is not known.
-func (h *Host) Log() string {
-	if own := h.values["maillog_file"]; own != "" && !strings.HasPrefix(own, "/dev/") {
-		return own
-	}
-	for _, path := range usualLogs {
-		if files, err := oldlog.Rotations(path); err == nil && len(files) > 0 {
-			return path
-		}
-	}
-	if _, err := os.Stat(journalSocket); err == nil {
-		return "journal"
-	}
-	return ""
-}
-
-// Logs returns that log and what was rotated from it, the oldest first.
-func (h *Host) Logs() []string {
-	log := h.Log()
-	if _, is := oldlog.Journal(log); is {
-		return []string{log}
-	}
-	files, err := oldlog.Rotations(log)
-	if log == "" || err != nil {
-		return nil
-	}
-	var all []string
-	for _, f := range files {
-		all = append(all, f.Path)
-	}
-	return all
-}
 
 // oldMail is a mail whose lines are being read.
 type oldMail struct {
@@ -79,16 +35,15 @@ const maxOldRecipients = 100
 type logReader struct {
 	learned  *Learned
 	users    map[int64]string
-	returned bool                // a content filter hands mail back: loopback clients are nobody's own
+	filtered bool                // a content filter hands mail back: loopback clients are nobody's own
 	pending  map[string]*oldMail // by delivery.Key
 	line     maillog.Line
 	ref      time.Time
 }
 
-func (l *Learned) logs(ctx context.Context, h *Host, o LearnOptions, users map[int64]string) error {
-	r := &logReader{learned: l, users: users, pending: map[string]*oldMail{}}
-	r.returned = slices.ContainsFunc(h.Services, func(s Service) bool { return s.Direction == None })
-	if r.returned {
+func (l *Learned) logs(ctx context.Context, o Options, users map[int64]string) error {
+	r := &logReader{learned: l, users: users, filtered: o.Filtered, pending: map[string]*oldMail{}}
+	if r.filtered {
 		l.note("a content filter hands mail back over loopback: clients on loopback are not shown as senders of their own")
 	}
 	for _, path := range o.Logs {
@@ -164,7 +119,7 @@ func (r *logReader) client(l *maillog.Line) string {
 		return message.Account(string(l.SASLUsername))
 	}
 	addr, err := netip.ParseAddr(string(l.Client.Addr))
-	if err != nil || l.Origin.Addr != nil || !r.learned.isOwn(addr) || (r.returned && addr.IsLoopback()) {
+	if err != nil || l.Origin.Addr != nil || !r.learned.isOwn(addr) || (r.filtered && addr.IsLoopback()) {
 		return ""
 	}
 	return "net:" + guard.Network(addr).String()

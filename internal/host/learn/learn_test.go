@@ -1,11 +1,14 @@
-package attach
+package learn
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -28,16 +31,38 @@ ftp:x:1003:1003::/srv:/bin/false
 nobody:x:65534:65534:nobody:/nonexistent:/bin/sh
 `
 
-func learnHost(t *testing.T, more map[string]string) *Host {
+var testNow = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
+
+var testSockets = map[guard.Direction]string{
+	guard.Inbound:    "unix:/var/spool/postfix/postward/inbound.sock",
+	guard.Submission: "unix:/var/spool/postfix/postward/submission.sock",
+	guard.Local:      "unix:/var/spool/postfix/postward/local.sock",
+}
+
+func learnHost(t *testing.T, more map[string]string) *Site {
 	t.Helper()
-	h := caseHost(t, "testdata/02-submission-smtps")
-	h.values["mydestination"] = "mail.example.org, example.org, localhost.example.org, , localhost"
-	h.values["mynetworks"] = "127.0.0.0/8 [::1]/128 192.0.2.0/25 !192.0.2.9 hash:/nowhere"
-	h.values["smtpd_sender_login_maps"] = ""
-	for k, v := range more {
-		h.values[k] = v
+	p := &Site{ConfigDir: "/etc/postfix", values: map[string]string{
+		"mydestination": "mail.example.org, example.org, localhost.example.org, , localhost",
+		"mynetworks":    "127.0.0.0/8 [::1]/128 192.0.2.0/25 !192.0.2.9 hash:/nowhere",
+	}}
+	maps.Copy(p.values, more)
+	return p
+}
+
+func write(t *testing.T, path string, b []byte, mode fs.FileMode) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, mode)); err != nil {
+		t.Fatal(err)
 	}
-	return h
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // mailLines are the lines of one mail through smtpd with a login.
@@ -89,7 +114,7 @@ func TestLearnJoinsTheLogsOfOneMail(t *testing.T) {
 		}
 	}
 	h := learnHost(t, map[string]string{"maillog_file": log})
-	l, err := Learn(t.Context(), h, LearnOptions{Logs: h.Logs(), Passwd: filepath.Join(dir, "passwd"), Spool: spool, Now: testNow})
+	l, err := FromPostfix(t.Context(), h, Options{Logs: h.Logs(), Passwd: filepath.Join(dir, "passwd"), Spool: spool, Now: testNow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,9 +151,7 @@ func TestLearnJoinsTheLogsOfOneMail(t *testing.T) {
 }
 
 func TestWhatAFilterHandsBackIsNobodysOwn(t *testing.T) {
-	h := caseHost(t, "testdata/05-amavis")
 	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}}
-	l.networks(h)
 	l.Networks = append(l.Networks, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24"))
 	file := filepath.Join(t.TempDir(), "mail.log")
 	write(t, file, []byte(`Feb 28 04:00:01 mx postfix/smtpd[1]: 4A1B2C3D12: client=localhost[127.0.0.1]
@@ -136,7 +159,7 @@ Feb 28 04:00:01 mx postfix/qmgr[1]: 4A1B2C3D12: from=<a@example.org>, size=1, nr
 Feb 28 04:00:01 mx postfix/smtpd[1]: 4A1B2C3D14: client=localhost[127.0.0.1], orig_queue_id=4A1B2C3D13, orig_client=x[192.0.2.8]
 Feb 28 04:00:01 mx postfix/qmgr[1]: 4A1B2C3D14: from=<b@example.org>, size=1, nrcpt=1 (queue active)
 `), 0o644)
-	if err := l.logs(t.Context(), h, LearnOptions{Logs: []string{file}, Now: testNow}, nil); err != nil {
+	if err := l.logs(t.Context(), Options{Logs: []string{file}, Now: testNow, Filtered: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	l.finish()
@@ -186,7 +209,7 @@ func TestLearnIsBounded(t *testing.T) {
 	cancel()
 	file := filepath.Join(t.TempDir(), "log")
 	write(t, file, []byte("x\n"), 0o644)
-	if err := l.logs(ctx, learnHost(t, nil), LearnOptions{Logs: []string{file}, Now: testNow}, nil); !errors.Is(err, context.Canceled) {
+	if err := l.logs(ctx, Options{Logs: []string{file}, Now: testNow}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("reading goes on after the end: %v", err)
 	}
 }
@@ -231,7 +254,7 @@ func TestWithoutAMailLogTheJournalIsProposed(t *testing.T) {
 		if got := strings.Join(h.Logs(), " "); got != c.want {
 			t.Errorf("%q: %q", c.maillog, got)
 		}
-		if proposed := Proposal(h, &Learned{}, Sockets{}); c.want != "" && !strings.Contains(proposed, `log_file = "journal"`) {
+		if proposed := Proposal(h, &Learned{}, nil); c.want != "" && !strings.Contains(proposed, `log_file = "journal"`) {
 			t.Error(proposed)
 		}
 		if err := os.Remove(socket); err != nil {
@@ -250,7 +273,7 @@ func TestTheLogIsProposedAndNotARotatedOne(t *testing.T) {
 		}
 	}
 	h := learnHost(t, map[string]string{"maillog_file": log})
-	if text := Proposal(h, &Learned{}, Sockets{}); !strings.Contains(text, "log_file = "+toml(log)+"\n") {
+	if text := Proposal(h, &Learned{}, nil); !strings.Contains(text, "log_file = "+toml(log)+"\n") {
 		t.Error(text)
 	}
 	if got, want := strings.Join(h.Logs(), " "), log+".3.zst "+log+".2.xz "+log+".1 "+log; got != want {
@@ -262,7 +285,7 @@ func learnedFrom(t *testing.T, lines string) *Learned {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "mail.log")
 	write(t, file, []byte(lines), 0o644)
-	l, err := LearnLogs(t.Context(), LearnOptions{Logs: []string{file}, Now: testNow})
+	l, err := FromLogs(t.Context(), Options{Logs: []string{file}, Now: testNow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,11 +332,27 @@ func TestAnAddressIsLearnedOnceHoweverItIsWritten(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := LearnLogs(t.Context(), LearnOptions{Logs: []string{path}, Now: time.Now()})
+	l, err := FromLogs(t.Context(), Options{Logs: []string{path}, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(l.Rows) != 1 || l.Rows[0].Address != "anna@example.org" || l.Rows[0].Messages != 3 || l.Rows[0].Account != "anna@xn--bcher-kva.example" {
 		t.Errorf("%+v", l.Rows)
 	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"key":"learned:anna:1","kind":"learned","at":1,"account":"anna","listing":{"since":1}}`+"\n"), uint8(9))
+	f.Add([]byte("{}\nno event\n"), uint8(0))
+	f.Fuzz(func(t *testing.T, text []byte, most uint8) {
+		n := 0
+		for e, err := range Read(bytes.NewReader(text)) {
+			if n++; err == nil && (e.Kind != guard.KindLearned || e.Account == "") || err != nil && e != nil {
+				t.Fatalf("%+v %v", e, err)
+			}
+			if n > int(most) {
+				break
+			}
+		}
+	})
 }

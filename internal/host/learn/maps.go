@@ -1,4 +1,4 @@
-package attach
+package learn
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"postward/internal/guard"
+	"postward/internal/host/postfix"
 	"postward/internal/mail/message"
 )
 
@@ -30,7 +31,7 @@ func table(ctx context.Context, dir, name string) ([][2]string, error) {
 	if !ok || !slices.Contains(listable, kind) {
 		return nil, fmt.Errorf("%s cannot be listed, only asked", name)
 	}
-	out, _, err := tool(ctx, "postmap", "-c", dir, "-s", name)
+	out, _, err := postfix.Tool(ctx, "postmap", "-c", dir, "-s", name)
 	if err != nil {
 		return nil, err
 	}
@@ -44,24 +45,6 @@ func table(ctx context.Context, dir, name string) ([][2]string, error) {
 	return all, nil
 }
 
-// senderMaps returns the tables of smtpd_sender_login_maps, of main.cf and of every service.
-func (h *Host) senderMaps(ctx context.Context) ([]string, error) {
-	all := splitList(h.values["smtpd_sender_login_maps"])
-	get := postconfValues(ctx, h.ConfigDir)
-	for _, s := range h.Services {
-		if _, ok := lastSetting(s.entry.options, "smtpd_sender_login_maps"); !ok {
-			continue
-		}
-		v, err := get(s.entry.options, "smtpd_sender_login_maps")
-		if err != nil {
-			return nil, fmt.Errorf("learn who may send as whom: %w", err)
-		}
-		all = append(all, splitList(v["smtpd_sender_login_maps"])...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all), nil
-}
-
 // senderMap reads "address → logins" (postconf(5), smtpd_sender_login_maps).
 func (l *Learned) senderMap(ctx context.Context, dir, name string) {
 	entries, err := table(ctx, dir, name)
@@ -70,7 +53,7 @@ func (l *Learned) senderMap(ctx context.Context, dir, name string) {
 		return
 	}
 	for _, e := range entries {
-		for _, login := range splitList(e[1]) {
+		for _, login := range postfix.SplitList(e[1]) {
 			for _, address := range l.addresses(e[0]) {
 				l.row(message.Account(login), address).Map = true
 			}
@@ -98,30 +81,30 @@ func (l *Learned) atHome(name string) []string {
 }
 
 // domains reads mydestination and the virtual domains.
-func (l *Learned) domains(ctx context.Context, h *Host) {
-	for _, d := range l.domainList(ctx, h, "mydestination") {
+func (l *Learned) domains(ctx context.Context, p *Site) {
+	for _, d := range l.domainList(ctx, p, "mydestination") {
 		l.ours[d] = true
 		if d != "localhost" && !strings.HasPrefix(d, "localhost.") && !strings.HasPrefix(d, "[") {
 			l.Domains = append(l.Domains, d)
 		}
 	}
 	for _, name := range []string{"virtual_mailbox_domains", "virtual_alias_domains"} {
-		for _, d := range l.domainList(ctx, h, name) {
+		for _, d := range l.domainList(ctx, p, name) {
 			l.ours[d] = true
 		}
 	}
 }
 
-func (l *Learned) domainList(ctx context.Context, h *Host, name string) []string {
+func (l *Learned) domainList(ctx context.Context, p *Site, name string) []string {
 	var all []string
-	for _, item := range splitList(h.values[name]) {
+	for _, item := range postfix.SplitList(p.values[name]) {
 		switch {
 		case strings.HasPrefix(item, "!"):
 			l.note("%s: the exclusion %s is not understood here", name, item)
 		case strings.HasPrefix(item, "/"):
 			all = append(all, l.fileWords(name, item)...)
 		case strings.Contains(item, ":") && !strings.HasPrefix(item, "["):
-			entries, err := table(ctx, h.ConfigDir, item)
+			entries, err := table(ctx, p.ConfigDir, item)
 			if err != nil {
 				l.note("%s: %v", name, err)
 			}
@@ -146,21 +129,16 @@ func (l *Learned) domainList(ctx context.Context, h *Host, name string) []string
 
 // fileWords reads a list kept in a file of its own (postconf(5), "/file/name" in a list).
 func (l *Learned) fileWords(name, path string) []string {
-	b, err := readFile(path)
+	all, err := postfix.ListFile(path)
 	if err != nil {
 		l.note("%s: %v", name, err)
-		return nil
-	}
-	var all []string
-	for _, line := range parseLines(b) {
-		all = append(all, splitList(string(line.text))...)
 	}
 	return all
 }
 
 // networks reads mynetworks: prefixes and addresses, IPv6 in brackets.
-func (l *Learned) networks(h *Host) {
-	items := splitList(h.values["mynetworks"])
+func (l *Learned) networks(p *Site) {
+	items := postfix.SplitList(p.values["mynetworks"])
 	for i := 0; i < len(items) && len(items) < 10_000; i++ {
 		item := items[i]
 		if strings.HasPrefix(item, "/") {
@@ -188,7 +166,7 @@ func (l *Learned) isOwn(addr netip.Addr) bool {
 }
 
 // users reads the local users: people (uid 1000 and up) with a shell or a mailbox. It returns all names by uid.
-func (l *Learned) users(o LearnOptions) map[int64]string {
+func (l *Learned) users(o Options) map[int64]string {
 	names := map[int64]string{}
 	if o.Passwd == "" {
 		return names
