@@ -234,7 +234,8 @@ func (t *Tracker) get(key string, l *maillog.Line, at time.Time) *Mail {
 	if len(t.open) >= MaxOpen {
 		t.makeRoom()
 	}
-	m := &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key, by: string(instanceName(l))}}, Arrived: at}
+	by, _ := l.Instance()
+	m := &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key, by: string(by)}}, Arrived: at}
 	t.open[key] = m
 	t.old = append(t.old, key)
 	return m
