@@ -36,8 +36,8 @@ func Key(l *maillog.Line) string {
 func keyID(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 
 // instance returns which instance a line is of. A name that begins with "postfix" is Postfix's own way to name one; any
-// other is one as soon as a program has it that has no other (see maillog.Line.Instance). Until then, and of a service with a name all of its own
-// ("submission/smtpd"), it is the main one.
+// other is one as soon as a program has it that has no other (see maillog.Line.Instance). Until then, and of a service with
+// a name all of its own ("submission/smtpd"), it is the main one.
 func (t *Tracker) instance(l *maillog.Line) string {
 	name, sure := l.Instance()
 	names := t.instances[string(l.Host)]
