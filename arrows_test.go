@@ -44,7 +44,7 @@ var rooms = map[string]string{
 
 // forbidden is what the decision must not touch, and why.
 var forbidden = map[string]string{
-	"net": "guard decides, edges talk", "os": "guard has no files", "log": "edges log", "log/slog": "edges log",
+	"net": "guard decides, others talk", "os": "guard has no files", "log": "others log", "log/slog": "others log",
 	"database/sql": "store writes", "math/rand": "a replay must decide the same", "math/rand/v2": "a replay must decide the same",
 	"sync": "daemon owns the one mutex",
 }

@@ -352,8 +352,6 @@ func theirVoids(t *spf.Tree, addr netip.Addr) int {
 		case node.Skipped:
 		case node.Child != nil:
 			n += theirVoids(node.Child, addr)
-		case node.Kind == spf.PTR:
-			count(node.Outcome)
 		case addr.Is4():
 			for _, h := range node.Hosts {
 				count(h.V4)
@@ -371,15 +369,12 @@ func theirVoids(t *spf.Tree, addr netip.Addr) int {
 func compare(zone *dns.Zone, names []string, records map[string]map[string][]string) error {
 	var all []question
 	for _, name := range names {
-		tree := spf.Walk(context.Background(), zone, name, spf.Subject{})
+		tree := spf.Walk(context.Background(), zone, name)
 		for _, addr := range []string{address(name), address(append(records[name]["MX"], name)[0]), address("spf.protection.outlook.com"), "203.0.113.9", "2001:db8::9"} {
 			a := netip.MustParseAddr(addr)
-			walked := spf.Walk(context.Background(), zone, name, spf.Subject{Addr: a, Sender: "postmaster@" + name, HELO: name})
-			told := walked.Result(a)
-			if untold := tree.Result(a); untold.Result != told.Result && untold.Result != spf.Unknown {
-				fmt.Printf("without a sender %s at %s: %s, with one %s\n", name, addr, untold.Result, told.Result)
+			if ours := tree.Result(a).Result; ours != spf.Unknown { // else it depends on who sends
+				all = append(all, question{name, addr, string(ours), theirVoids(tree, a)})
 			}
-			all = append(all, question{name, addr, string(told.Result), theirVoids(walked, a)})
 		}
 	}
 	dir, err := os.MkdirTemp("", "postward-bench-check-")

@@ -202,7 +202,7 @@ func (a *app) checkOne(ctx context.Context, c check.Config, f *checkFlags, t che
 		return err
 	}
 	if f.html != "" {
-		if err := writePage(f.html, &report); err != nil {
+		if err := writePage(f.html, report.HTML); err != nil {
 			return err
 		}
 	}
@@ -222,21 +222,6 @@ func ending(r *check.Report, d *since) error {
 		return &ctl.Problem{What: fmt.Sprintf("check %s: nobody answered, so nothing is known", r.Target), Hint: "postward check --resolver ADDRESS, or a longer --timeout"}
 	case d != nil && !d.first && d.Worse(), (d == nil || d.first) && r.Grade.Worth():
 		return errFound
-	}
-	return nil
-}
-
-func writePage(path string, r *check.Report) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
-	}
-	err = r.HTML(f)
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
 }

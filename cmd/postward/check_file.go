@@ -10,11 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/term"
 
 	"postward/internal/domain/check"
 	"postward/internal/run/ctl"
@@ -30,9 +27,11 @@ type bulk struct {
 	flags  *checkFlags
 	jobs   chan *job
 
-	size, read, told atomic.Int64 // octets of the file, and of what was read; lines
-	bad, found       int          // lines that are none; targets with something worth a look
-	learned          bool
+	size       int64        // octets of the file
+	read       atomic.Int64 // and of what was read
+	told       int64        // lines
+	bad, found int          // lines that are none; targets with something worth a look
+	learned    bool
 }
 
 // job is one line.
@@ -56,8 +55,7 @@ func (a *app) checkFile(ctx context.Context, c check.Config, f *checkFlags) erro
 	defer in.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &bulk{config: c, flags: f, jobs: make(chan *job, 2*f.jobs)}
-	b.size.Store(size)
+	b := &bulk{config: c, flags: f, jobs: make(chan *job, 2*f.jobs), size: size}
 	var reading error
 	go func() { // ends when the file does, or with ctx; the close is its last act, and tell waits for it
 		defer close(b.jobs)
@@ -143,11 +141,12 @@ func (b *bulk) tell(a *app, stop func()) error {
 	if a.json {
 		write = jsonRows(a.out.w)
 	}
-	bar := newBar(a.out, b)
+	bar := b.progress(a.out)
 	failed := write(nil)
 	for j := range b.jobs {
-		bar.show()
-		b.told.Add(1)
+		bar.seen, bar.lines = b.read.Load(), b.told
+		bar.show(time.Now())
+		b.told++
 		if j.err != nil {
 			b.bad++
 			bar.wipe()
@@ -170,10 +169,21 @@ func (b *bulk) tell(a *app, stop func()) error {
 	return failed
 }
 
+// progress is how far it is; no person reads it who reads the rows.
+func (b *bulk) progress(out *output) *progress {
+	p := newProgress(b.size, func(told int64, seconds float64) string {
+		return fmt.Sprintf("%d domains, %.0f a second", told, float64(told)/seconds)
+	})
+	if out.person {
+		p.w = nil
+	}
+	return p
+}
+
 // ending is the exit status: 2 when no line could be checked, 1 when something is to be looked at, a bad line too.
 func (b *bulk) ending() error {
 	switch {
-	case b.told.Load() == 0:
+	case b.told == 0:
 		return &ctl.Problem{What: b.flags.file + " names no domain", Hint: "one domain a line; # begins a comment"}
 	case !b.learned:
 		return &ctl.Problem{What: "nothing could be learned of any line", Hint: "postward check --resolver ADDRESS, or a longer --timeout"}
@@ -208,44 +218,5 @@ func jsonRows(w io.Writer) func(*check.Report) error {
 			return nil
 		}
 		return e.Encode(r)
-	}
-}
-
-// bar says on standard error how far it is, after a second, when a person looks there and the rows go elsewhere.
-type bar struct {
-	w            io.Writer // nil: nobody looks
-	of           *bulk
-	began, shown time.Time
-}
-
-func newBar(out *output, b *bulk) *bar {
-	p := &bar{of: b, began: time.Now()}
-	if !out.person && term.IsTerminal(int(os.Stderr.Fd())) {
-		p.w = os.Stderr
-	}
-	return p
-}
-
-func (p *bar) show() {
-	now := time.Now()
-	if p.w == nil || now.Sub(p.began) < time.Second || now.Sub(p.shown) < 200*time.Millisecond {
-		return
-	}
-	p.shown = now
-	told := p.of.told.Load()
-	text := fmt.Sprintf("%d domains, %.0f a second", told, float64(told)/now.Sub(p.began).Seconds())
-	if size := p.of.size.Load(); size > 0 {
-		const width = 40
-		share := min(1, float64(p.of.read.Load())/float64(size))
-		full := int(share * width)
-		text = fmt.Sprintf("[%s%s] %3.0f %%  %s", strings.Repeat("#", full), strings.Repeat("·", width-full), 100*share, text)
-	}
-	fmt.Fprintf(p.w, "\r%s ", text)
-}
-
-func (p *bar) wipe() {
-	if p.w != nil && !p.shown.IsZero() {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.shown = time.Time{}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -118,16 +117,8 @@ func readLogs(ctx context.Context, i *investigate.Investigation, paths []string,
 
 func (a *app) report(r *investigate.Report, html string) error {
 	if html != "" {
-		f, err := os.Create(html)
-		if err != nil {
-			return fmt.Errorf("write the page: %w", err)
-		}
-		err = r.HTML(f)
-		if closing := f.Close(); err == nil {
-			err = closing
-		}
-		if err != nil {
-			return fmt.Errorf("write the page: %w", err)
+		if err := writePage(html, r.HTML); err != nil {
+			return err
 		}
 	}
 	if a.json {

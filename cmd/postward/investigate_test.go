@@ -162,7 +162,7 @@ func TestProgressIsSaidInUnitsThatFit(t *testing.T) {
 		{[]oldlog.File{{Path: "-"}}, "\r20000 lines, 10 thousand/s"},
 	} {
 		var b bytes.Buffer
-		p := newProgress(c.files)
+		p := logProgress(c.files)
 		p.w, p.began, p.lines, p.seen = &b, began, 20_000, 500
 		p.show(began.Add(900 * time.Millisecond))
 		p.show(began.Add(2 * time.Second))

@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"postward/internal/log/oldlog"
 )
@@ -16,8 +12,8 @@ import (
 // eachLine hands out the lines of some logs, each with the time of its file. What cannot be read, or not to its end, is
 // returned, and the others are read all the same. The error is ctx's.
 func eachLine(ctx context.Context, files []oldlog.File, each func(line []byte, changed time.Time)) (notRead []string, err error) {
-	p := newProgress(files)
-	defer p.done()
+	p := logProgress(files)
+	defer p.wipe()
 	for i := range files {
 		f := &files[i]
 		err := f.Lines(ctx, p.read, func(line []byte) error {
@@ -42,55 +38,19 @@ func sayNotRead(notRead []string) {
 	}
 }
 
-// progress is a line on standard error for what takes more than a second: with a bar, when it is known how much there is.
-type progress struct {
-	w            io.Writer
-	size, seen   int64 // octets; size 0: not known
-	lines        int64
-	began, shown time.Time
-}
-
-func newProgress(files []oldlog.File) *progress {
-	p := &progress{began: time.Now()}
-	for _, f := range files {
-		p.size += f.Size
-	}
+// logProgress is how far the reading of some logs is.
+func logProgress(files []oldlog.File) *progress {
+	size := int64(0)
 	for _, f := range files {
 		if f.Size == 0 { // a pipe, or a journal
-			p.size = 0
+			size = 0
+			break
 		}
+		size += f.Size
 	}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		p.w = os.Stderr
-	}
-	return p
-}
-
-// read counts octets, and line a line. A journal has no octets.
-func (p *progress) read(n int) {
-	p.seen += int64(n)
-	p.show(time.Now())
-}
-
-func (p *progress) line() {
-	if p.lines++; p.lines%1024 == 0 && p.size == 0 {
-		p.show(time.Now())
-	}
-}
-
-func (p *progress) show(now time.Time) {
-	if p.w == nil || now.Sub(p.began) < time.Second || now.Sub(p.shown) < 200*time.Millisecond {
-		return
-	}
-	p.shown = now
-	bar := ""
-	if p.size > 0 {
-		const width = 40
-		share := min(float64(p.seen)/float64(p.size), 1)
-		full := int(share * width)
-		bar = fmt.Sprintf("[%s%s] %3.0f %%  ", strings.Repeat("#", full), strings.Repeat("·", width-full), 100*share)
-	}
-	fmt.Fprintf(p.w, "\r%s%d lines, %s \x1b[K", bar, p.lines, rate(float64(p.lines)/now.Sub(p.began).Seconds()))
+	return newProgress(size, func(lines int64, seconds float64) string {
+		return fmt.Sprintf("%d lines, %s", lines, rate(float64(lines)/seconds))
+	})
 }
 
 // rate is a number of lines a second.
@@ -102,11 +62,4 @@ func rate(n float64) string {
 		return fmt.Sprintf("%.0f thousand/s", n/1e3)
 	}
 	return fmt.Sprintf("%.0f/s", n)
-}
-
-func (p *progress) done() {
-	if p.w != nil && !p.shown.IsZero() {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.shown = time.Time{}
-	}
 }

@@ -85,6 +85,22 @@ func (o *output) json(v any) error {
 	return e.Encode(v)
 }
 
+// writePage writes a report's page to a file.
+func writePage(path string, page func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	err = page(f)
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
 // printable drops what could move a terminal's cursor or forge a line.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

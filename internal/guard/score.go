@@ -189,7 +189,7 @@ func (s *Suspicion) noteNetwork(network netip.Addr, now Time) {
 // text returns what a text did in the last day.
 func (s *Suspicion) text(fingerprint uint64, now Time) SameText {
 	for _, x := range s.Texts {
-		if sameText(x.Fingerprint, fingerprint) && now.Sub(x.At) < 24*time.Hour {
+		if Alike(x.Fingerprint, fingerprint) && now.Sub(x.At) < 24*time.Hour {
 			return x
 		}
 	}
@@ -200,15 +200,18 @@ func (s *Suspicion) noteText(fingerprint uint64, recipients, fresh int, now Time
 	x := s.text(fingerprint, now)
 	x.Recipients, x.New = sum16(x.Recipients, recipients), sum16(x.New, fresh)
 	x.At = now
-	i := slices.IndexFunc(s.Texts, func(x SameText) bool { return sameText(x.Fingerprint, fingerprint) })
+	i := slices.IndexFunc(s.Texts, func(x SameText) bool { return Alike(x.Fingerprint, fingerprint) })
 	s.Texts = append(makeRoom(s.Texts, i, maxTexts), x)
 }
 
-// textDistance is in how many of 64 bits the fingerprints of one text may differ (fingerprint.Distance).
+// textDistance is the most bits in which the fingerprints (package fingerprint) of one text differ. Of 37 fraud mails, each
+// changed in eleven ways twenty times, it finds 95 to 100 % again, depending on the way; of 3486 pairs of different mails it
+// takes none for the same that are not (TestRecallOnMailOfOthers). Two numbers at random are as near as that once in four
+// million times.
 const textDistance = 12
 
-// sameText reports whether two fingerprints are of one text. Zero is of none.
-func sameText(a, b uint64) bool {
+// Alike reports whether two fingerprints are of the same text. Zero is no fingerprint, and like nothing.
+func Alike(a, b uint64) bool {
 	return a != 0 && b != 0 && bits.OnesCount64(a^b) <= textDistance
 }
 
@@ -391,7 +394,7 @@ func (s *Suspicion) takeBack(m *Mail) {
 	s.gather(m.At, -m.Gained)
 	s.Asked.giveBack(m.At, m.New) // of a long invitation more than it was: it leans to the owner
 	for i := range s.Texts {
-		if x := &s.Texts[i]; sameText(x.Fingerprint, m.Fingerprint) {
+		if x := &s.Texts[i]; Alike(x.Fingerprint, m.Fingerprint) {
 			counted := m.New
 			if m.unfamiliar() {
 				counted += m.Known

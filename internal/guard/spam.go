@@ -40,7 +40,7 @@ const (
 
 // others returns how many accounts besides one sent a text, and where it stands in Shared (-1: nowhere).
 func (s *SpamMarks) others(fingerprint, account uint64, now Time) (n, at int) {
-	at = slices.IndexFunc(s.Shared, func(x SharedText) bool { return sameText(x.Fingerprint, fingerprint) && now-x.At < sharedFor })
+	at = slices.IndexFunc(s.Shared, func(x SharedText) bool { return Alike(x.Fingerprint, fingerprint) && now-x.At < sharedFor })
 	if at < 0 {
 		return 0, at
 	}
@@ -70,7 +70,7 @@ func (s *SpamMarks) noteShared(fingerprint, account uint64, now Time) {
 func (s *Site) calledSpam(t *Transaction, account string, level Level) Points {
 	p := Points(0)
 	if t.Fingerprint != 0 && slices.ContainsFunc(s.Spam.Texts, func(x SpamText) bool {
-		return sameText(x.Fingerprint, t.Fingerprint) && t.At.Sub(x.At) < markFor
+		return Alike(x.Fingerprint, t.Fingerprint) && t.At.Sub(x.At) < markFor
 	}) {
 		p += spamPoints
 	}
@@ -87,7 +87,7 @@ func (s *Site) calledSpam(t *Transaction, account string, level Level) Points {
 }
 
 func (s *SpamMarks) noteText(fingerprint uint64, now Time) {
-	i := slices.IndexFunc(s.Texts, func(x SpamText) bool { return sameText(x.Fingerprint, fingerprint) })
+	i := slices.IndexFunc(s.Texts, func(x SpamText) bool { return Alike(x.Fingerprint, fingerprint) })
 	s.Texts = append(makeRoom(s.Texts, i, maxMarks), SpamText{fingerprint, now})
 }
 

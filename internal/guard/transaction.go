@@ -66,7 +66,6 @@ const (
 // Limits of a Transaction. What exceeds them is counted or cut, never refused for that reason alone.
 const (
 	MaxRecipients = 1000 // recipients kept by address; Postfix's own default limit a mail
-	MaxAuthors    = 16   // author addresses kept
 	MaxText       = 256  // octets kept of each text a stranger controls
 )
 

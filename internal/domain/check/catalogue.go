@@ -122,15 +122,18 @@ var catalogue = []entry{
 	{"address.helo-syntax", Fault, "the HELO name is none", "A single word, an address without brackets or localhost is refused by many receivers."},
 }
 
-// entry is the catalogue's entry of an ID.
+// entry is the catalogue's entry of an ID. One that is nowhere is a mistake of ours, and must not read as if all were well.
 func (id ID) entry() entry {
 	if n := id.place(); n < len(catalogue) {
 		return catalogue[n]
 	}
-	if id == id.Topic().unknown() {
+	switch id {
+	case id.Topic().unknown():
 		return entry{id, Unknown, "not learned", "Nothing is said about it until it can be asked."}
+	case id.Topic().fine():
+		return entry{id, Fine, "as it should be", ""}
 	}
-	return entry{id, Fine, "as it should be", ""}
+	panic("check: no finding " + string(id) + " in the catalogue")
 }
 
 // place is where an ID stands in the catalogue; behind it when it is not in there.

@@ -14,5 +14,5 @@
 // Bounds: Config.Timeout for everything; MaxHosts exchangers, MaxAddrs addresses; texts from outside are cut and made
 // printable in Finding.Seen. Run starts goroutines and waits for them. No state, no files, no printing.
 //
-// The package imports the trade (dns, dnsbl, dmarc, spf, …) and probe; never guard, store, daemon.
+// The package imports its neighbours, dnsbl, dns and netinfo; never guard, nor what runs or knows this host.
 package check

@@ -45,7 +45,7 @@ func (r *run) learn(ctx context.Context) {
 	r.services = sync.OnceValue(func() []service { return r.findServices(ctx) })
 	r.sts = sync.OnceValue(func() dns.Answer { return r.Resolver.TXT(ctx, "_mta-sts."+r.Domain) })
 	r.texts = sync.OnceValue(func() []string { return r.Resolver.TXT(ctx, r.Domain).Texts })
-	r.spf = sync.OnceValue(func() *spf.Tree { return spf.Walk(ctx, r.Resolver, r.Domain, spf.Subject{}) })
+	r.spf = sync.OnceValue(func() *spf.Tree { return spf.Walk(ctx, r.Resolver, r.Domain) })
 }
 
 // findHosts asks for the exchangers' addresses; without an MX record the domain itself is the exchanger (RFC 5321

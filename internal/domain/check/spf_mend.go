@@ -95,7 +95,7 @@ func (a amended) TXT(ctx context.Context, name string) dns.Answer {
 // walk is the policy as it would be with a record in the place of the domain's own.
 func (p *policy) walk(ctx context.Context, record string) *spf.Tree {
 	texts := slices.DeleteFunc(slices.Clone(p.texts()), spf.IsRecord)
-	return spf.Walk(ctx, amended{p.Resolver, p.Domain, append(texts, record)}, p.Domain, spf.Subject{})
+	return spf.Walk(ctx, amended{p.Resolver, p.Domain, append(texts, record)}, p.Domain)
 }
 
 // corrected is the record as it should be; empty when none can be made that is better. It is tried out before anybody

@@ -34,7 +34,7 @@ func resultOf(t *testing.T, w *domainWorld, a netip.Addr) spf.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return spf.Walk(t.Context(), zone, "example.org", spf.Subject{}).Result(a).Result
+	return spf.Walk(t.Context(), zone, "example.org").Result(a).Result
 }
 
 // TestNoMendShutsASenderOut: the record of a mend is published as it stands. What sends passes by it, what passed before

@@ -76,7 +76,7 @@ func (r *run) heloPolicy(ctx context.Context) {
 	if !slices.ContainsFunc(r.senders(), func(s netip.Addr) bool { return contains(a.Addrs, s.Unmap()) }) {
 		return // it is no name of what sends: said by another topic
 	}
-	t := spf.Walk(ctx, r.Resolver, name, spf.Subject{})
+	t := spf.Walk(ctx, r.Resolver, name)
 	if t.Outcome == dns.Answered && t.Text == "" || t.Outcome == dns.NoData {
 		r.find("spf.helo", name, "no SPF record", &Mend{Do: "Publish one for the host's name too.", Add: []Record{Text(name, "v=spf1 a -all")}})
 	}

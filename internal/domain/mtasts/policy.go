@@ -2,7 +2,7 @@
 // there is a policy, and the policy, which is fetched by HTTPS.
 //
 // Fetch makes one request, at MaxAddrs addresses at most, follows no redirect, and reads at most MaxPolicy octets; it ends with its context. What comes is
-// a stranger's text. The package imports nothing of the house.
+// a stranger's text. Of the house the package imports netinfo, to tell the addresses of the internet.
 package mtasts
 
 import (

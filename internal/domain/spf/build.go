@@ -11,7 +11,6 @@ import (
 // builder makes a tree of what is known, in the order of evaluation, and notes what it misses.
 type builder struct {
 	known   *known
-	subject Subject
 	origin  string // the domain that is asked about: the sender's
 	root    *Tree
 	wants   []want
@@ -19,12 +18,8 @@ type builder struct {
 	path    []string // the records that lead here
 }
 
-func build(k *known, domain string, s Subject) *builder {
-	s.Addr = s.Addr.Unmap().WithZone("")
-	if s.Sender == "" && s.HELO != "" {
-		s.Sender = "postmaster@" + s.HELO
-	}
-	b := &builder{known: k, subject: s, origin: strings.TrimSuffix(domain, ".")}
+func build(k *known, domain string) *builder {
+	b := &builder{known: k, origin: strings.TrimSuffix(domain, ".")}
 	b.root = b.tree(domain)
 	return b
 }
@@ -45,7 +40,7 @@ func (b *builder) tree(domain string) *Tree {
 	if !ok || !strings.Contains(strings.TrimSuffix(name, "."), ".") { // section 4.3
 		return &Tree{Domain: printable(domain, dns.MaxName), bad: true}
 	}
-	t := &Tree{Domain: shown(name), subject: b.subject}
+	t := &Tree{Domain: shown(name)}
 	a, is := b.get(name, dns.TXT)
 	if !is {
 		return t
@@ -131,7 +126,7 @@ func (b *builder) follow(t *Tree, n *Node) {
 		b.child(n, target)
 	case A:
 		if ok {
-			n.Hosts = []Host{b.host(name, n.own)}
+			n.Hosts = []Host{b.host(name)}
 		}
 	case MX:
 		if ok {
@@ -143,7 +138,7 @@ func (b *builder) follow(t *Tree, n *Node) {
 			n.Outcome = a.Outcome
 		}
 	case PTR:
-		b.names(n)
+		n.unknown = true
 	}
 	n.cover()
 }
@@ -160,18 +155,11 @@ func (b *builder) child(n *Node, target string) {
 	}
 }
 
-// host asks for the addresses of a name, of both families; one that holds for the Subject only, of that family.
-func (b *builder) host(name string, own bool) Host {
-	h := Host{Name: shown(name)}
-	if !own || b.subject.Addr.Is4() {
-		a, _ := b.get(name, dns.A)
-		h.V4, h.Addrs = a.Outcome, append(h.Addrs, a.Addrs...)
-	}
-	if !own || !b.subject.Addr.Is4() {
-		a, _ := b.get(name, dns.AAAA)
-		h.V6, h.Addrs = a.Outcome, append(h.Addrs, a.Addrs...)
-	}
-	return h
+// host asks for the addresses of a name, of both families.
+func (b *builder) host(name string) Host {
+	v4, _ := b.get(name, dns.A)
+	v6, _ := b.get(name, dns.AAAA)
+	return Host{Name: shown(name), V4: v4.Outcome, V6: v6.Outcome, Addrs: slices.Concat(v4.Addrs, v6.Addrs)}
 }
 
 func (b *builder) exchangers(n *Node, name string) {
@@ -179,25 +167,9 @@ func (b *builder) exchangers(n *Node, name string) {
 	n.Outcome, n.Exchangers = a.Outcome, len(a.Exchangers)
 	for _, x := range a.Exchangers[:min(len(a.Exchangers), MaxExchangers)] {
 		if host, ok := dns.Canonical(x.Host); ok && host != "." {
-			n.Hosts = append(n.Hosts, b.host(host, n.own))
+			n.Hosts = append(n.Hosts, b.host(host))
 		} else {
 			n.Hosts = append(n.Hosts, Host{Name: dns.Show(x.Host), V4: dns.NoName, V6: dns.NoName})
-		}
-	}
-}
-
-// names asks for the names of the Subject's address, and for theirs back (section 5.5).
-func (b *builder) names(n *Node) {
-	if !b.subject.Addr.IsValid() {
-		n.unknown = true
-		return
-	}
-	n.own = true
-	a, _ := b.get(dns.ReverseName(b.subject.Addr), dns.PTR)
-	n.Outcome = a.Outcome
-	for _, name := range a.Names[:min(len(a.Names), MaxExchangers)] {
-		if host, ok := dns.Canonical(name); ok {
-			n.Hosts = append(n.Hosts, b.host(host, true))
 		}
 	}
 }

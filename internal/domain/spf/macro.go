@@ -3,8 +3,6 @@ package spf
 import (
 	"net/netip"
 	"strings"
-
-	"postward/internal/wire/dns"
 )
 
 // piece is a part of a macro-string (RFC 7208 section 7.1): a literal, or a macro.
@@ -164,16 +162,4 @@ func (p *piece) transform(value string) string {
 		}
 	}
 	return b.String()
-}
-
-// dotted is an address as %{i} wants it: IPv6 in nibbles (section 7.3).
-func dotted(addr netip.Addr) string {
-	if addr.Is4() {
-		return addr.String()
-	}
-	nibbles := []byte(dns.Reverse(addr))
-	for i, j := 0, len(nibbles)-1; i < j; i, j = i+1, j-1 {
-		nibbles[i], nibbles[j] = nibbles[j], nibbles[i]
-	}
-	return string(nibbles)
 }

@@ -15,7 +15,7 @@ const (
 
 // Parse reads a text for which IsRecord holds. It goes on after a fault: a record has what terms it has.
 func Parse(text string) Record {
-	p := parser{text: text}
+	var p parser
 	if !IsRecord(text) {
 		p.fault(0, text, "not "+version+" and a space")
 		return p.record
@@ -41,7 +41,6 @@ func Parse(text string) Record {
 }
 
 type parser struct {
-	text   string
 	record Record
 	seen   map[Kind]bool
 }

@@ -53,9 +53,6 @@ func (m Mark) String() string {
 	return fmt.Sprintf("mark %d", uint8(m))
 }
 
-// MarshalText is String.
-func (m Mark) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
-
 // Remark is a mark and what it is about, in printable words that may be empty.
 type Remark struct {
 	Mark Mark   `json:"mark"`

@@ -54,7 +54,7 @@ func (t *Tree) countVoids() {
 		case n.Kind == A && len(n.Hosts) > 0:
 			t.Voids4 += void(n.Hosts[0].V4)
 			t.Voids6 += void(n.Hosts[0].V6)
-		case n.Kind == MX || n.Kind == Exists || n.Kind == PTR:
+		case n.Kind == MX || n.Kind == Exists:
 			t.Voids4 += void(n.Outcome)
 			t.Voids6 += void(n.Outcome)
 		}
@@ -211,7 +211,7 @@ func (n *Node) remarkAnswers() {
 		for i := range n.Hosts {
 			n.remarkHost(&n.Hosts[i])
 		}
-	case MX, Exists, PTR:
+	case MX, Exists:
 		n.remarkOutcome(n.Name, n.Outcome)
 		if n.Kind != MX {
 			return
@@ -244,7 +244,6 @@ func (n *Node) remarkHost(h *Host) {
 func (n *Node) remarkOutcome(name string, o dns.Outcome) {
 	switch {
 	case o == 0 || o == dns.Answered:
-	case o.Known() && n.own: // the policy's way to say no
 	case o.Known():
 		n.say(Void, name+": "+o.String())
 	default:

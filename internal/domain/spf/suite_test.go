@@ -34,8 +34,11 @@ var otherwise = map[string]Result{
 	"macro-mania-in-domain": Fail, // a name with a space in it is none that our DNS asks for
 }
 
+// depending is how many of the suites' cases no policy alone answers: they use ptr, or macros of the client or the sender.
+const depending = 29
+
 func TestTheSuitesAreAnsweredAsTheyWant(t *testing.T) {
-	total := 0
+	total, unknown := 0, 0
 	for _, path := range suites(t) {
 		for _, s := range scenarios(t, path) {
 			r := newAnswers(t, s.ZoneData)
@@ -49,18 +52,18 @@ func TestTheSuitesAreAnsweredAsTheyWant(t *testing.T) {
 				if at := strings.LastIndexByte(c.MailFrom, '@'); at >= 0 {
 					domain = c.MailFrom[at+1:]
 				}
-				told := Walk(t.Context(), r, domain, Subject{addr, c.MailFrom, c.HELO}).Result(addr)
-				if !slices.Contains(want, string(told.Result)) {
-					t.Errorf("%s %s: %+v, want %s", filepath.Base(path), name, told, want)
-				}
-				untold := Walk(t.Context(), r, domain, Subject{}).Result(addr)
-				if untold.Result != told.Result && untold.Result != Unknown {
-					t.Errorf("%s %s: without a subject %+v, with it %+v", filepath.Base(path), name, untold, told)
+				got := Walk(t.Context(), r, domain).Result(addr)
+				if got.Result == Unknown {
+					unknown++
+				} else if !slices.Contains(want, string(got.Result)) {
+					t.Errorf("%s %s: %+v, want %s", filepath.Base(path), name, got, want)
 				}
 			}
 		}
 	}
-	t.Logf("%d cases", total)
+	if t.Logf("%d cases", total); unknown != depending {
+		t.Errorf("%d of %d depend on who sends, want %d", unknown, total, depending)
+	}
 }
 
 // suites are those of RFC 4408 and RFC 7208, which the module of another implementation carries. Its own have domains of

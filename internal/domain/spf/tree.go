@@ -11,15 +11,8 @@ import (
 const (
 	MaxLookups    = 10 // terms that cause lookups
 	MaxVoids      = 2  // lookups without an answer
-	MaxExchangers = 10 // hosts of an mx; of ptr, the names that are looked at
+	MaxExchangers = 10 // hosts of an mx
 )
-
-// Subject is what some terms depend on besides the policy. Each field may be empty: what needs it is then unknown.
-type Subject struct {
-	Addr   netip.Addr // of the client, for ptr and the macros %{i}, %{v} and %{p}
-	Sender string     // the reverse-path's mailbox; empty is postmaster at HELO, if that is given (section 2.4)
-	HELO   string
-}
 
 // Tree is a record and what its terms lead to.
 type Tree struct {
@@ -31,7 +24,7 @@ type Tree struct {
 	Remarks []Remark    `json:"remarks,omitempty"` // about the record; each Node has its own
 
 	// Lookups, Voids4 and Voids6 are what an address that matches nothing causes from here down, without regard to the
-	// limits; Voids4 for an IPv4 address. Not counted: what depends on a Subject that was not given.
+	// limits; Voids4 for an IPv4 address. Not counted: what depends on the client, the sender or HELO.
 	Lookups int `json:"lookups"`
 	Voids4  int `json:"voids4"`
 	Voids6  int `json:"voids6"`
@@ -42,24 +35,22 @@ type Tree struct {
 	bad     bool // the domain is no name that can have a record
 	records int  // SPF records that were found
 	faults  int  // of the record
-	subject Subject
 }
 
 // Node is a term and what came of it.
 type Node struct {
 	Term
 	Name       string         `json:"name,omitempty"`       // what it asks about; empty when that is unknown or there is no question
-	Outcome    dns.Outcome    `json:"outcome,omitempty"`    // of the question of mx (MX), ptr (PTR), exists (A)
+	Outcome    dns.Outcome    `json:"outcome,omitempty"`    // of the question of mx (MX), exists (A)
 	Exchangers int            `json:"exchangers,omitempty"` // hosts of mx, all of them
-	Hosts      []Host         `json:"hosts,omitempty"`      // a: the name. mx: its hosts, the preferred first. ptr: the address's names. At most MaxExchangers
+	Hosts      []Host         `json:"hosts,omitempty"`      // a: the name. mx: its hosts, the preferred first, at most MaxExchangers
 	Networks   []netip.Prefix `json:"networks,omitempty"`   // what it covers, of ip4, ip6, a, mx
 	Child      *Tree          `json:"child,omitempty"`      // of include and redirect
 	Skipped    bool           `json:"skipped,omitempty"`    // never evaluated: after all, or redirect beside all
 	Remarks    []Remark       `json:"remarks,omitempty"`
 
-	unknown bool // its name or, of ptr, the client's names need a Subject
+	unknown bool // its name or, of ptr, the client's names depend on who sends
 	invalid bool // its name is none for DNS
-	own     bool // it holds for the Subject's address only
 	loop    bool
 	beyond  bool // not followed
 }

@@ -9,7 +9,7 @@ import (
 // Result is what a policy says of an address (RFC 7208 section 2.6).
 type Result string
 
-// The results. Unknown is none of the RFC's: it depends on a sender, a HELO or a client's names that Walk was not told.
+// The results. Unknown is none of the RFC's: it depends on a sender, a HELO or a client's names.
 const (
 	None      Result = "none"
 	Neutral   Result = "neutral"
@@ -43,7 +43,6 @@ func (t *Tree) Result(addr netip.Addr) Verdict {
 	if !e.addr.IsValid() {
 		return Verdict{Result: Unknown, Why: "no address"}
 	}
-	e.isSubject = e.addr == t.subject.Addr
 	possible := e.tree(t)
 	r, one := possible.only()
 	v := Verdict{Result: r, Why: e.why, Trail: e.trail, Lookups: e.lookups, Voids: e.voids}
@@ -87,14 +86,13 @@ func (c results) only() (Result, bool) {
 
 // evaluation is the state of check_host(). Limits are the whole evaluation's.
 type evaluation struct {
-	addr      netip.Addr
-	isSubject bool // it is the Subject's address
-	lookups   int
-	voids     int
-	doubts    int // lookups that may be void
-	why       string
-	unsure    string // the first term that is not known
-	trail     []Step // of what was decided last, for that is what ended it
+	addr    netip.Addr
+	lookups int
+	voids   int
+	doubts  int // lookups that may be void
+	why     string
+	unsure  string // the first term that is not known
+	trail   []Step // of what was decided last, for that is what ended it
 }
 
 func (e *evaluation) end(r Result, why string) results {
@@ -151,7 +149,7 @@ func (e *evaluation) term(n *Node) (ends results, on bool) {
 			return anything, false
 		}
 	}
-	if n.unknown || n.own && !e.isSubject {
+	if n.unknown {
 		return e.either(n)
 	}
 	switch n.Kind {
@@ -172,10 +170,8 @@ func (e *evaluation) term(n *Node) (ends results, on bool) {
 		return e.a(n)
 	case MX:
 		return e.mx(n)
-	case Exists:
-		return e.exists(n)
 	}
-	return e.ptr(n)
+	return e.exists(n)
 }
 
 func (e *evaluation) matched(n *Node, match bool) (results, bool) {
@@ -303,24 +299,4 @@ func (e *evaluation) exists(n *Node) (results, bool) {
 		return ends, on
 	}
 	return e.matched(n, n.Outcome == dns.Answered)
-}
-
-// ptr is section 5.5: what fails on the way to the names is no match.
-func (e *evaluation) ptr(n *Node) (results, bool) {
-	if !n.Outcome.Known() {
-		return 0, true
-	}
-	ends, on := e.asked(n, n.Outcome)
-	if !on || ends != 0 {
-		return ends, on
-	}
-	for i := range n.Hosts {
-		h := &n.Hosts[i]
-		for _, a := range h.Addrs {
-			if a == e.addr && below(h.Name, n.Name) {
-				return e.matched(n, true)
-			}
-		}
-	}
-	return 0, true
 }

@@ -16,7 +16,7 @@ const (
 	maxLookups    = 60 // lookups whose answer is followed
 	maxDepth      = 12 // records on top of each other; evaluation reaches 11
 	maxAtOnce     = 16
-	maxRounds     = maxDepth + 8 // a record a round; then addresses, hosts, names for %{p}
+	maxRounds     = maxDepth + 8 // a record a round; then hosts and their addresses
 )
 
 // question is what is asked; name is in canonical form.
@@ -33,11 +33,11 @@ type known struct {
 
 // Walk asks for the policy of a domain and for all that it leads to. It returns when the context ends at the latest;
 // what was not answered then is TempError.
-func Walk(ctx context.Context, r dns.Resolver, domain string, s Subject) *Tree {
+func Walk(ctx context.Context, r dns.Resolver, domain string) *Tree {
 	k := known{answers: make(map[question]dns.Answer), records: make(map[string]Record)}
 	var b *builder
 	for range maxRounds {
-		b = build(&k, domain, s)
+		b = build(&k, domain)
 		if wanted := b.affordable(len(k.answers)); len(wanted) > 0 {
 			k.ask(ctx, r, wanted)
 			continue

@@ -23,7 +23,7 @@ func zone(t testing.TB, text string) *dns.Zone {
 
 func walk(t testing.TB, text string) *Tree {
 	t.Helper()
-	return Walk(t.Context(), zone(t, text), "example.org", Subject{})
+	return Walk(t.Context(), zone(t, text), "example.org")
 }
 
 func result(tree *Tree, addr string) Result { return tree.Result(netip.MustParseAddr(addr)).Result }
@@ -183,7 +183,7 @@ func TestSilenceIsNoAnswer(t *testing.T) {
 		for _, o := range []dns.Outcome{dns.Refused, dns.Failure, dns.Timeout, dns.Lying} {
 			z := zone(t, company)
 			z.Fail(name, o)
-			tree := Walk(t.Context(), z, "example.org", Subject{})
+			tree := Walk(t.Context(), z, "example.org")
 			if got := result(tree, "10.0.0.1"); got != TempError || !tree.Has(Unanswered) || tree.Has(NoRecord) || tree.Has(TargetNone) || tree.Has(Void) {
 				t.Errorf("%s %s: %s, %v", name, o, got, marked(tree))
 			}
@@ -194,7 +194,7 @@ func TestSilenceIsNoAnswer(t *testing.T) {
 func TestAContextThatIsOverIsATemporaryError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := result(Walk(ctx, zone(t, company), "example.org", Subject{}), "192.0.2.1"); got != TempError {
+	if got := result(Walk(ctx, zone(t, company), "example.org"), "192.0.2.1"); got != TempError {
 		t.Error(got)
 	}
 }
@@ -210,24 +210,6 @@ func TestAnUnknownTermIsUnknownOnlyWhereItMatters(t *testing.T) {
 	for addr, want := range map[string]Result{"192.0.2.3": Pass, "192.0.2.4": Unknown} {
 		if got := result(tree, addr); got != want {
 			t.Errorf("%s: %s, want %s", addr, got, want)
-		}
-	}
-}
-
-func TestASubjectMakesItsTermsKnown(t *testing.T) {
-	z := zone(t, `
-example.org. TXT "v=spf1 ptr:example.net exists:%{ir}.%{l1r+}.%{v}.list.example.net -all"
-7.2.0.192.in-addr.arpa. PTR mail.example.net.
-mail.example.net. A 192.0.2.7
-8.2.0.192.me.in-addr.list.example.net. A 127.0.0.2`)
-	for addr, want := range map[string]Result{"192.0.2.7": Pass, "192.0.2.8": Pass, "192.0.2.9": Fail} {
-		a := netip.MustParseAddr(addr)
-		tree := Walk(t.Context(), z, "example.org", Subject{Addr: a, Sender: "me+you@example.org"})
-		if got := tree.Result(a).Result; got != want {
-			t.Errorf("%s: %s, want %s", addr, got, want)
-		}
-		if got := tree.Result(a.Next()).Result; got != Unknown {
-			t.Errorf("what was asked for %s was used for %s", a, a.Next())
 		}
 	}
 }
@@ -269,7 +251,7 @@ func TestAHostileZoneCostsLittle(t *testing.T) {
 		}
 	}
 	c := &counter{Resolver: zone(t, strings.Replace(hostile, "%s", terms.String(), 1))}
-	tree := Walk(t.Context(), c, "example.org", Subject{})
+	tree := Walk(t.Context(), c, "example.org")
 	if n := int(c.n.Load()); n > 150 || n > MaxQuestions || n != tree.Questions {
 		t.Errorf("%d questions, the tree says %d", n, tree.Questions)
 	}

@@ -11,7 +11,7 @@
 // "orig_queue_id=", and by the ID in the reply of who took it ("queued as", "forwarded as"). A filter that says none of
 // these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several hosts in one log are
 // told apart, and several instances of Postfix on one by their syslog_name: one that begins with "postfix", or under
-// which a queue manager speaks.
+// which a program speaks that has no name of its own (maillog.Line.Instance).
 //
 // Lines may be missing or out of order: what is not told stays empty, and a mail whose end is missing is handed out when
 // its ID is used again, when there is no room, or at the end. Nothing is guessed.

@@ -17,29 +17,35 @@ const mainInstance = "postfix"
 
 // key names a queue ID: a host, an instance of Postfix there, and the ID ("mx postfix-out/4AAAA1").
 func (t *Tracker) key(l *maillog.Line, id []byte) string {
-	return string(l.Host) + " " + t.instance(l) + "/" + string(id)
+	return keyOf(string(l.Host), t.instance(l), string(id))
+}
+
+func keyOf(host, instance, id string) string { return host + " " + instance + "/" + id }
+
+// Key names the mail of a line within a log in which several hosts, or instances of Postfix, write: each has queue IDs of its
+// own. Instances whose name does not begin with "postfix" are the main one here: a Tracker, which reads on, knows better.
+func Key(l *maillog.Line) string {
+	name, _ := l.Instance()
+	if !bytes.HasPrefix(name, []byte(mainInstance)) {
+		name = []byte(mainInstance)
+	}
+	return keyOf(string(l.Host), string(name), string(l.QueueID))
 }
 
 // keyID is the queue ID of a key.
 func keyID(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 
-// instanceName is the first part of syslog_name.
-func instanceName(l *maillog.Line) []byte {
-	name, _, _ := bytes.Cut(l.Program, []byte("/"))
-	return name
-}
-
 // instance returns which instance a line is of. A name that begins with "postfix" is Postfix's own way to name one; any
-// other is one as soon as a queue manager has it. Until then, and of a service with a name all of its own
-// ("submission/smtpd"), it is the main one.
+// other is one as soon as a program has it that has no other (see maillog.Line.Instance). Until then, and of a service with
+// a name all of its own ("submission/smtpd"), it is the main one.
 func (t *Tracker) instance(l *maillog.Line) string {
-	name := instanceName(l)
+	name, sure := l.Instance()
 	names := t.instances[string(l.Host)]
 	if i := slices.IndexFunc(names, func(n string) bool { return n == string(name) }); i >= 0 {
 		return names[i]
 	}
-	named, manages := bytes.HasPrefix(name, []byte(mainInstance)), manager(l.Program)
-	if t.named >= maxInstances || !named && !manages {
+	named := bytes.HasPrefix(name, []byte(mainInstance))
+	if t.named >= maxInstances || !named && !sure {
 		if named {
 			return string(name)
 		}
@@ -54,17 +60,12 @@ func (t *Tracker) instance(l *maillog.Line) string {
 	return own
 }
 
-// manager reports whether a program is one of those that an instance has one of.
-func manager(program []byte) bool {
-	return bytes.HasSuffix(program, []byte("/qmgr")) || bytes.HasSuffix(program, []byte("/pickup"))
-}
-
 // moveOut gives an instance that was not known as one the mails that began under its name.
 func (t *Tracker) moveOut(host, name string) {
 	moved := map[string]string{}
 	for key, m := range t.open {
 		if e := m.entry(key); e.by == name && strings.HasPrefix(key, host+" ") {
-			moved[key] = host + " " + name + "/" + keyID(key)
+			moved[key] = keyOf(host, name, keyID(key))
 		}
 	}
 	for from, to := range moved {
@@ -94,7 +95,7 @@ func (t *Tracker) keys(l *maillog.Line, id []byte) []string {
 		keys = append(keys, own)
 	}
 	for _, name := range t.instances[string(l.Host)] {
-		if key := string(l.Host) + " " + name + "/" + string(id); key != own && t.open[key] != nil {
+		if key := keyOf(string(l.Host), name, string(id)); key != own && t.open[key] != nil {
 			keys = append(keys, key)
 		}
 	}

@@ -103,6 +103,10 @@ func TestHostsAndInstancesAreToldApart(t *testing.T) {
 			[]string{of("mx-in", "postfix/smtpd[1]: 4AAAA1: client=unknown[203.0.113.80]"), of("mx-in", "postfix/smtpd[1]: disconnect from unknown[203.0.113.80] mail=1 commands=1"), of("mx-in", behind), of("mx-in", gone)},
 			"4AAAA1 - <>  abandoned\n4DDDD1 - <anna@example.org>  removed",
 		},
+		"an instance whose operator speaks first": {
+			[]string{anna, queued, of("mx-in", "postfix/postsuper[9]: 4AAAA1: removed"), removed},
+			"4AAAA1 - <>  deleted\n4AAAA1 anna <anna@example.org>  removed",
+		},
 		"a service with a name of its own is the main instance's": {
 			[]string{"submission/smtpd[1]: 4AAAA1: client=unknown[203.0.113.80], sasl_method=PLAIN, sasl_username=anna", queued, removed},
 			"4AAAA1 anna <anna@example.org>  removed",

@@ -14,21 +14,15 @@ type session struct {
 	from    string       // its reverse-path
 }
 
-// process names an smtpd process.
-type process struct {
-	host, program string
-	pid           int
-}
-
 // sessionOf returns what a process is doing.
 func (t *Tracker) sessionOf(l *maillog.Line) *session {
-	s := t.sessions[process{string(l.Host), string(l.Program), l.PID}]
+	s := t.sessions[l.Process()]
 	if s == nil {
 		if len(t.sessions) >= MaxOpen {
 			clear(t.sessions)
 		}
 		s = &session{}
-		t.sessions[process{string(l.Host), string(l.Program), l.PID}] = s
+		t.sessions[l.Process()] = s
 	}
 	return s
 }
@@ -41,7 +35,7 @@ func (t *Tracker) session(l *maillog.Line, at time.Time) {
 	switch l.Kind {
 	case maillog.Connect, maillog.Disconnect:
 		t.abandon(t.sessionOf(l), false, at)
-		delete(t.sessions, process{string(l.Host), string(l.Program), l.PID})
+		delete(t.sessions, l.Process())
 	case maillog.Lost:
 		t.abandon(t.sessionOf(l), string(l.Stage) == "DATA" || string(l.Stage) == "BDAT", at)
 	case maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:

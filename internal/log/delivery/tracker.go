@@ -19,11 +19,11 @@ const settle = 5 * time.Second
 // Tracker joins the lines of each mail.
 type Tracker struct {
 	out      func(*Mail)
-	began    func(*Mail)          // see OnBegin; may be nil
-	open     map[string]*Mail     // by host, instance and queue ID (see key), in the queue or just out of it
-	sessions map[process]*session // of smtpd
-	done     []ended              // out of the queue, oldest first
-	old      []string             // keys in the order in which they came, for want of room
+	began    func(*Mail)                  // see OnBegin; may be nil
+	open     map[string]*Mail             // by host, instance and queue ID (see key), in the queue or just out of it
+	sessions map[maillog.Process]*session // of smtpd
+	done     []ended                      // out of the queue, oldest first
+	old      []string                     // keys in the order in which they came, for want of room
 
 	instances map[string][]string // of Postfix, by host
 	named     int                 // how many these are
@@ -38,7 +38,7 @@ type ended struct {
 
 // New returns a Tracker that hands each mail out once, when it has ended.
 func New(out func(*Mail)) *Tracker {
-	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[process]*session{}, instances: map[string][]string{}}
+	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[maillog.Process]*session{}, instances: map[string][]string{}}
 }
 
 // OnBegin has each mail handed to f when the line is read that says who hands it in: in the order of arrival. The Mail is the
@@ -234,7 +234,8 @@ func (t *Tracker) get(key string, l *maillog.Line, at time.Time) *Mail {
 	if len(t.open) >= MaxOpen {
 		t.makeRoom()
 	}
-	m := &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key, by: string(instanceName(l))}}, Arrived: at}
+	by, _ := l.Instance()
+	m := &Mail{IDs: []string{keyID(key)}, entries: []entry{{key: key, by: string(by)}}, Arrived: at}
 	t.open[key] = m
 	t.old = append(t.old, key)
 	return m

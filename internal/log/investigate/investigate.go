@@ -5,7 +5,8 @@
 // were allowed to, and nothing were known before the first line. A person is thought of who looks at what is held after
 // some hours (see replay.go). What the log does not say (texts, client programs) is not judged: the real postward knows more.
 //
-// A Report is bounded however long the log is: see the max constants. The package must not import an edge, nor store.
+// A Report is bounded however long the log is: see the max constants. Of the house the package imports guard, message,
+// and its neighbours maillog and delivery.
 package investigate
 
 import (

@@ -16,9 +16,9 @@ const (
 
 // logins are those that failed.
 type logins struct {
-	names    map[string]int     // failures, by the name that was tried: it may be an account that sends later
-	sessions map[process]bool   // sessions of which a failure was counted
-	refused  map[string]refusal // by client: what a password database refused, and the server that asked it has not told of yet
+	names    map[string]int           // failures, by the name that was tried: it may be an account that sends later
+	sessions map[maillog.Process]bool // sessions of which a failure was counted
+	refused  map[string]refusal       // by client: what a password database refused, and the server that asked it has not told of yet
 }
 
 // refusal is how often a database refused a client's password, and when last.
@@ -31,14 +31,8 @@ type refusal struct {
 // delay is how long after a database the others tell of the same failure: PAM waits some seconds after each.
 const delay = 10 * time.Second
 
-// process names an smtpd process, which has one session at a time.
-type process struct {
-	host, program string
-	pid           int
-}
-
 func newLogins() logins {
-	return logins{names: map[string]int{}, sessions: map[process]bool{}, refused: map[string]refusal{}}
+	return logins{names: map[string]int{}, sessions: map[maillog.Process]bool{}, refused: map[string]refusal{}}
 }
 
 // of returns how often a login failed under a name.
@@ -67,12 +61,12 @@ func (s *logins) told(l *maillog.Line) {
 	if len(s.sessions) >= maxSessions {
 		clear(s.sessions)
 	}
-	s.sessions[process{string(l.Host), string(l.Program), l.PID}] = true
+	s.sessions[l.Process()] = true
 }
 
 // over ends a session, and reports whether a failure of it was counted.
 func (s *logins) over(l *maillog.Line) bool {
-	p := process{string(l.Host), string(l.Program), l.PID}
+	p := l.Process()
 	was := s.sessions[p]
 	delete(s.sessions, p)
 	return was

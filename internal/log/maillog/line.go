@@ -52,6 +52,15 @@ type Line struct {
 	Against      int64  // Statistics: misses beside hits, dropped beside retained
 }
 
+// Process is who wrote a line, of all hosts in a log. An smtpd process has one session at a time.
+type Process struct {
+	Host, Program string
+	PID           int
+}
+
+// Process returns who wrote the line. It allocates.
+func (l *Line) Process() Process { return Process{string(l.Host), string(l.Program), l.PID} }
+
 // Peer is a host as Postfix names it: name[address]:port. Name is "unknown" when the address has no confirmed
 // name, and nil where only the address is logged. Port is nil when not logged. For a Unix-domain socket, Addr is its path.
 type Peer struct {

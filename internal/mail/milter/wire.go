@@ -29,10 +29,8 @@ const (
 
 // Replies, to the MTA (SMFIR_*).
 const (
-	rspAccept     = 'a'
 	rspContinue   = 'c'
 	rspAddHeader  = 'h'
-	rspInsHeader  = 'i'
 	rspChgHeader  = 'm'
 	rspProgress   = 'p'
 	rspQuarantine = 'q'

@@ -28,33 +28,33 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/show":
 		return answering(request, d.account)
 	case "account/learn":
-		return answering(request, func(r ctl.LearnRequest) (any, error) { return d.learnMore(ctx, actor, r.Events) })
+		return answering(request, func(r ctl.LearnRequest) (ctl.Acted, error) { return d.learnMore(ctx, actor, r.Events) })
 	case "account/forget":
-		return answering(request, func(r ctl.ForgetRequest) (any, error) { return d.forget(ctx, actor, r) })
+		return answering(request, func(r ctl.ForgetRequest) (*guard.Account, error) { return d.forget(ctx, actor, r) })
 	case "account/explain":
 		return answering(request, d.explain)
 	case "account/allow", "account/deny", "account/class":
-		return answering(request, func(r ctl.AccountChange) (any, error) { return d.changeAccount(ctx, actor, verb, &r) })
+		return answering(request, func(r ctl.AccountChange) (*guard.Account, error) { return d.changeAccount(ctx, actor, verb, &r) })
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":
 		return answering(request, d.incident)
 	case "incident/release", "incident/spam", "incident/delete", "incident/close":
-		return answering(request, func(r ctl.IncidentRequest) (any, error) { return d.actOnIncident(ctx, actor, verb, &r) })
+		return answering(request, func(r ctl.IncidentRequest) (ctl.Acted, error) { return d.actOnIncident(ctx, actor, verb, &r) })
 	case "held/list":
 		if err := d.reconcile(ctx); err != nil {
 			return nil, err
 		}
 		return d.held(), nil
 	case "held/show":
-		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.look(ctx, &r) })
+		return answering(request, func(r ctl.MailsRequest) (ctl.LookAnswer, error) { return d.look(ctx, &r) })
 	case "held/release", "held/delete":
-		return answering(request, func(r ctl.MailsRequest) (any, error) { return d.actOnHeld(ctx, actor, verb, &r) })
+		return answering(request, func(r ctl.MailsRequest) (ctl.Acted, error) { return d.actOnHeld(ctx, actor, verb, &r) })
 	}
 	return nil, &ctl.Problem{What: fmt.Sprintf("no verb %q", verb), Hint: "the daemon and the command may be of different versions: systemctl restart postward"}
 }
 
-func answering[R any](request []byte, f func(R) (any, error)) (any, error) {
+func answering[R, A any](request []byte, f func(R) (A, error)) (any, error) {
 	var r R
 	if err := json.Unmarshal(request, &r); err != nil {
 		return nil, fmt.Errorf("read request: %w", err)
@@ -72,7 +72,7 @@ func (d *Daemon) accounts() []*guard.Account {
 	return list
 }
 
-func (d *Daemon) account(r ctl.Name) (any, error) {
+func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.state.Account(message.Account(r.Account))
@@ -83,28 +83,28 @@ func (d *Daemon) account(r ctl.Name) (any, error) {
 }
 
 // learnMore takes in what an operator's old logs say.
-func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Event) (any, error) {
+func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Event) (ctl.Acted, error) {
 	for i := range events {
 		e := &events[i]
 		if e.Kind != guard.KindLearned || e.Account == "" || e.Key == "" || len(e.Account) > guard.MaxText {
-			return nil, &ctl.Problem{What: "only what old logs say of an account can be learned"}
+			return ctl.Acted{}, &ctl.Problem{What: "only what old logs say of an account can be learned"}
 		}
 		e.Actor = actor
 		canonical(e)
 		if err := d.recordAndWait(ctx, e); err != nil {
-			return nil, err
+			return ctl.Acted{}, err
 		}
 	}
 	return ctl.Acted{Accounts: len(events)}, nil
 }
 
 // forget strikes out what was learned of an account.
-func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) (any, error) {
-	x, err := d.account(ctl.Name{Account: r.Account})
+func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) (*guard.Account, error) {
+	a, err := d.account(ctl.Name{Account: r.Account})
 	if err != nil {
 		return nil, err
 	}
-	name, t := x.(*guard.Account).Name, now()
+	name, t := a.Name, now()
 	e := &guard.Event{Key: fmt.Sprintf("forget:%s:%d", name, t), Kind: guard.KindForgotten, At: t, Actor: actor, Account: name, Network: guard.Network(r.Network)}
 	if err := d.recordAndWait(ctx, e); err != nil {
 		return nil, err
@@ -113,12 +113,12 @@ func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) 
 }
 
 // explain says what would become of the account's next mail.
-func (d *Daemon) explain(r ctl.ExplainRequest) (any, error) {
+func (d *Daemon) explain(r ctl.ExplainRequest) (guard.Explanation, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.state.Account(message.Account(r.Account))
 	if a == nil {
-		return nil, noAccount(r.Account)
+		return guard.Explanation{}, noAccount(r.Account)
 	}
 	t := &guard.Transaction{
 		ID: "explain", Stage: guard.StageEnd, At: now(), Direction: guard.Submission, Login: a.Name, Client: r.From,
@@ -157,7 +157,7 @@ func noAccount(name string) error {
 
 var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
 
-func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (any, error) {
+func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (*guard.Account, error) {
 	name := message.Account(r.Account)
 	if name == "" || len(name) > guard.MaxText {
 		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
@@ -198,12 +198,12 @@ func (d *Daemon) incidents() []*guard.Incident {
 	return list
 }
 
-func (d *Daemon) incident(r ctl.IncidentRequest) (any, error) {
+func (d *Daemon) incident(r ctl.IncidentRequest) (ctl.IncidentAnswer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i := d.state.Incident(r.ID)
 	if i == nil {
-		return nil, noIncident(r.ID)
+		return ctl.IncidentAnswer{}, noIncident(r.ID)
 	}
 	return ctl.IncidentAnswer{Incident: i.Clone(), Mails: d.waiting(func(m *guard.Mail) bool { return m.Incident == i.ID })}, nil
 }
@@ -229,17 +229,16 @@ var operatorKinds = map[string]guard.Kind{
 	"held/release": guard.KindRelease, "held/delete": guard.KindDelete,
 }
 
-func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.IncidentRequest) (any, error) {
+func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.IncidentRequest) (ctl.Acted, error) {
 	if err := checkListing(r.Listing); err != nil {
-		return nil, err
+		return ctl.Acted{}, err
 	}
-	x, err := d.incident(ctl.IncidentRequest{ID: r.ID})
+	shown, err := d.incident(ctl.IncidentRequest{ID: r.ID})
 	if err != nil {
-		return nil, err
+		return ctl.Acted{}, err
 	}
-	shown := x.(ctl.IncidentAnswer)
 	if shown.Incident.Status == guard.IncidentClosed && len(shown.Mails) == 0 && verb != "incident/spam" {
-		return nil, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s), and none of its mail is held", r.ID, shown.Incident.Outcome), Hint: "postward held list"}
+		return ctl.Acted{}, &ctl.Problem{What: fmt.Sprintf("incident %d is closed already (%s), and none of its mail is held", r.ID, shown.Incident.Outcome), Hint: "postward held list"}
 	}
 	t := now()
 	n, err := d.decide(ctx, &guard.Event{Key: fmt.Sprintf("%s:%d:%d", verb, r.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Incident: r.ID, Listing: r.Listing})
@@ -296,34 +295,34 @@ func (d *Daemon) ours(queueID string) (*guard.Mail, error) {
 	return nil, &ctl.Problem{What: fmt.Sprintf("postward holds no mail %q", queueID), Hint: "postward held list"}
 }
 
-func (d *Daemon) actOnHeld(ctx context.Context, actor, verb string, r *ctl.MailsRequest) (any, error) {
+func (d *Daemon) actOnHeld(ctx context.Context, actor, verb string, r *ctl.MailsRequest) (ctl.Acted, error) {
 	var words []*guard.Event
 	for _, id := range r.QueueIDs { // all or none: a wrong id must not leave half of the others done
 		m, err := d.ours(id)
 		if err != nil {
-			return nil, err
+			return ctl.Acted{}, err
 		}
 		t := now()
 		words = append(words, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, m.ID, t), Kind: operatorKinds[verb], At: t, Actor: actor, Mail: m.ID, Account: m.Account})
 	}
 	if len(words) == 0 {
-		return nil, &ctl.Problem{What: "no queue id was given", Hint: "postward held list"}
+		return ctl.Acted{}, &ctl.Problem{What: "no queue id was given", Hint: "postward held list"}
 	}
 	n, err := d.decide(ctx, words...)
 	return ctl.Acted{Mails: n}, err
 }
 
-func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (any, error) {
+func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (ctl.LookAnswer, error) {
 	if len(r.QueueIDs) != 1 {
-		return nil, &ctl.Problem{What: "one queue id is shown at a time", Hint: "postward held list"}
+		return ctl.LookAnswer{}, &ctl.Problem{What: "one queue id is shown at a time", Hint: "postward held list"}
 	}
 	m, err := d.ours(r.QueueIDs[0])
 	if err != nil {
-		return nil, err
+		return ctl.LookAnswer{}, err
 	}
 	id, err := postfix.ParseQueueID(m.QueueID)
 	if err != nil {
-		return nil, err
+		return ctl.LookAnswer{}, err
 	}
 	text, err := d.warden.Look(ctx, id)
 	return ctl.LookAnswer{Mail: m, Text: string(text)}, err

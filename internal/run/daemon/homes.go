@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"bytes"
-
 	"postward/internal/guard"
 	"postward/internal/log/maillog"
 	"postward/internal/mail/message"
@@ -43,12 +41,9 @@ func (h homes) about(m *guard.Mail, l *maillog.Line) bool {
 	return at.host == string(l.Host) && (at.instance == "" || instance == "" || at.instance == instance)
 }
 
-// instanceOf is the first part of syslog_name, of those programs that have no name of their own within an instance: a
-// transport may have one.
+// instanceOf is the instance of Postfix that a line is of; empty when the line does not say so surely.
 func instanceOf(l *maillog.Line) string {
-	name, program, _ := bytes.Cut(l.Program, []byte("/"))
-	switch string(program) {
-	case "qmgr", "pickup", "postsuper":
+	if name, sure := l.Instance(); sure {
 		return string(name)
 	}
 	return ""

@@ -23,7 +23,7 @@
 // fdatasync (the inode's time stamps are not worth a journal commit): so fdatasync it is.
 //
 // Concurrency: every method of Store and Writer may be called from any goroutine. Open starts one goroutine, the
-// writer, and Close joins it. The package must not import an edge, a trade package, or anything that reads clocks.
+// writer, and Close joins it. Of the house the package imports guard alone, and nothing that reads clocks.
 package store
 
 import (

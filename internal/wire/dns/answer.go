@@ -35,7 +35,6 @@ const (
 	TXT   = Type(mdns.TypeTXT)
 	MX    = Type(mdns.TypeMX)
 	PTR   = Type(mdns.TypePTR)
-	NS    = Type(mdns.TypeNS)
 	CNAME = Type(mdns.TypeCNAME)
 	SOA   = Type(mdns.TypeSOA)
 	CAA   = Type(mdns.TypeCAA)
