@@ -37,7 +37,8 @@ var rooms = map[string]string{
 	"host/warden":      "postfix",
 	"host/attach":      "postfix",
 	"run/store":        "",
-	"run/daemon":       "config ctl notify store",
+	"run/daemon":       "config ctl health notify store",
+	"run/health":       "ctl",
 	"wire/netinfo/gen": "netinfo",
 }
 

@@ -22,6 +22,7 @@ import (
 	"postward/internal/host/warden"
 	"postward/internal/mail/milter"
 	"postward/internal/run/config"
+	"postward/internal/run/health"
 	"postward/internal/run/notify"
 	"postward/internal/run/store"
 	"postward/internal/wire/netinfo"
@@ -56,10 +57,10 @@ type Daemon struct {
 	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
-	troubles  troubles
-	hearing   hearing
+	troubles  health.Troubles
+	mailLog   health.MailLog
+	nameless  health.Nameless
 	injectors injectors
-	nameless  nameless
 	addresses addresses
 	questions chan question // whose a connection is; answerOwners reads them
 	due       chan work

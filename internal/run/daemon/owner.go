@@ -8,11 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"postward/internal/run/health"
 	"postward/internal/wire/sock"
 )
-
-// unknownUser is the user of mail that surely is this host's and nobody knows whose: the account local:unknown.
-const unknownUser = "unknown"
 
 const (
 	ownerWait    = 200 * time.Millisecond // for the kernel to say who connected; a busy machine has other things to do first
@@ -73,16 +71,16 @@ func (d *Daemon) userOf(client, server netip.AddrPort) string {
 	uid, err := d.askOwner(client, server)
 	switch {
 	case err == nil:
-		d.nameless.kernelSays(nil)
+		d.nameless.KernelSays(nil)
 		return userName(uint64(uid))
 	case errors.Is(err, sock.ErrClosed):
-		d.nameless.kernelSays(nil)
+		d.nameless.KernelSays(nil)
 		if !client.Addr().IsLoopback() { // loopback says by itself that it is this host
-			return unknownUser
+			return health.UnknownUser
 		}
 	case errors.Is(err, sock.ErrNoSocket), errors.Is(err, errSlow): // nothing is wrong for long
 	default:
-		d.nameless.kernelSays(err)
+		d.nameless.KernelSays(err)
 	}
 	return ""
 }

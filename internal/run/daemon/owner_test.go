@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postward/internal/run/health"
 )
 
 var (
@@ -101,7 +103,7 @@ func TestWhoHungUpIsUnknownAndNotRoot(t *testing.T) {
 		hangUp()
 		want := ""
 		if !client.Addr().IsLoopback() {
-			want = unknownUser
+			want = health.UnknownUser
 		}
 		if user := d.userOf(client, server); user != want {
 			t.Errorf("who called %s and hung up is %q, want %q", address, user, want)
@@ -117,7 +119,7 @@ func TestAKernelThatDoesNotAnswerKeepsNobodyWaiting(t *testing.T) {
 	if user := d.userOf(client, server); user != "" || time.Since(start) > 20*ownerWait {
 		t.Errorf("%q after %s", user, time.Since(start))
 	}
-	d.nameless.kernelSays(errors.New("protocol not supported"))
+	d.nameless.KernelSays(errors.New("protocol not supported"))
 	if text := strings.Join(d.status().Troubles, "\n"); !strings.Contains(text, "modprobe tcp_diag") {
 		t.Errorf("status says %q", text)
 	}
@@ -129,8 +131,9 @@ func TestAConnectionThatTheMTADoesNotNameIsNobodys(t *testing.T) {
 		{netip.AddrPortFrom(loopback, 4242), {}}, {netip.AddrPortFrom(loopback, 0), netip.AddrPortFrom(loopback, 25)},
 		{netip.MustParseAddrPort("[::1]:4242"), netip.AddrPortFrom(loopback, 25)},
 	} {
-		if user := d.userOf(ends[0], ends[1]); user != "" || d.nameless.kernel != nil {
-			t.Errorf("%v: %q, %v", ends, user, d.nameless.kernel)
+		user := d.userOf(ends[0], ends[1])
+		if _, _, kernel := d.nameless.Troubles(0, time.Now()); user != "" || kernel != "" {
+			t.Errorf("%v: %q, %v", ends, user, kernel)
 		}
 	}
 }

@@ -93,11 +93,11 @@ func (d *Daemon) beginLists(ctx context.Context, resolv time.Time) *lists {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			d.troubles.set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that; what is in postward.toml wants systemctl reload postward", err))
+			d.troubles.Set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that; what is in postward.toml wants systemctl reload postward", err), time.Now())
 		}
 		return nil
 	}
-	d.troubles.set("lists", "")
+	d.troubles.Set("lists", "", time.Now())
 	l.resolv = resolv
 	return l
 }
@@ -147,11 +147,11 @@ func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Ch
 	for _, c := range l.watch.Listed() {
 		key, text := listKey(&c), listText(&c)
 		switch {
-		case d.troubles.has(key): // only the resolver is another one
+		case d.troubles.Has(key): // only the resolver is another one
 		case c.Told:
-			d.troubles.knew(key, text, len(d.notify.Channels()))
+			d.troubles.Knew(key, text, len(d.notify.Channels()), time.Now())
 		default:
-			d.troubles.anew(key, text)
+			d.troubles.Anew(key, text, time.Now())
 		}
 	}
 	return l, nil
@@ -207,7 +207,7 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 func (d *Daemon) noteTold(l *lists) (some bool) {
 	channels := len(d.notify.Channels())
 	for _, c := range l.watch.Listed() {
-		if !c.Told && d.troubles.reached(listKey(&c), channels) {
+		if !c.Told && d.troubles.Reached(listKey(&c), channels) {
 			l.watch.Told(&c)
 			some = true
 		}
@@ -221,9 +221,9 @@ func (d *Daemon) listChanged(c *standing.Change) {
 	if c.Listed {
 		e.Kind = guard.KindListed
 		e.Text += ": " + c.Said
-		d.troubles.anew(listKey(c), listText(c))
+		d.troubles.Anew(listKey(c), listText(c), time.Now())
 	} else {
-		d.troubles.setAfter(listKey(c), "", 0)
+		d.troubles.SetAfter(listKey(c), "", 0, time.Now())
 	}
 	e.Text = e.Text[:min(len(e.Text), guard.MaxText)]
 	e.Key = fmt.Sprintf("%s:%s:%s:%d", e.Kind, c.List, c.Subject, e.At)

@@ -32,6 +32,16 @@ type Result struct {
 	Err     error
 }
 
+// Took returns the numbers of the channels that took the alert.
+func Took(results []Result) (numbers []int) {
+	for _, r := range results {
+		if r.Err == nil {
+			numbers = append(numbers, r.Number)
+		}
+	}
+	return numbers
+}
+
 // deadline is the longest a channel may take.
 const deadline = 10 * time.Second
 
