@@ -299,16 +299,10 @@ func byOthers(m *guard.Mail, now guard.Time) bool {
 
 // reconcileOften compares the hold queue every ten minutes until ctx ends.
 func (d *Daemon) reconcileOften(ctx context.Context) error {
-	every := time.NewTicker(reconcileEvery)
-	defer every.Stop()
-	for {
+	return every(ctx, reconcileEvery, func() error {
 		if err := d.reconcile(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("held mail is not compared with Postfix's queue", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
+		return nil
+	})
 }

@@ -17,19 +17,13 @@ const orderEvery = 10 * time.Second
 
 // watchOrder looks at the order of milters at the start and when Postfix's configuration changed, until ctx ends.
 func (n *neighbour) watchOrder(ctx context.Context) error {
-	every := time.NewTicker(orderEvery)
-	defer every.Stop()
 	seen := ""
-	for {
+	return every(ctx, orderEvery, func() error {
 		if is := configStamp(n.configDir); is != seen && n.checkOrder(ctx) {
 			seen = is
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
+		return nil
+	})
 }
 
 // configStamp changes when one of Postfix's two files does.

@@ -236,6 +236,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("effects", d.carryOut)
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
+		part("prune", d.pruneOften)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		n := d.neighbour()

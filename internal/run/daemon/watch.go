@@ -55,22 +55,16 @@ func (d *Daemon) watchLists(ctx context.Context) error {
 	if len(d.config.Watch.Names) == 0 {
 		return nil
 	}
-	every := time.NewTicker(watchEvery)
-	defer every.Stop()
 	var l *lists
-	for {
+	return every(ctx, watchEvery, func() error {
 		if changed := changedAt(resolvConf); l == nil || !changed.Equal(l.resolv) {
 			l = d.beginLists(ctx, changed)
 		}
 		if l != nil {
 			d.askLists(ctx, l, time.Now())
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
+		return nil
+	})
 }
 
 const resolvConf = "/etc/resolv.conf"
