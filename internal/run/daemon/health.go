@@ -8,53 +8,18 @@ import (
 	"time"
 
 	"postward/internal/guard"
-	"postward/internal/run/health"
-	"postward/internal/run/notify"
 	"postward/internal/run/store"
 )
 
-const (
-	healthEvery = 2 * time.Second
-	retellEvery = 30 * time.Second // a channel that took nothing is asked again
-)
+const healthEvery = 2 * time.Second
 
-// watchHealth looks at the store and the log, and tells the owner what lasts, until ctx ends. A store that is lost for
-// good ends the daemon: the next one begins with what this one knows.
+// watchHealth looks at the store and the log until ctx ends. A store that is lost for good ends the daemon: the next one
+// begins with what this one knows. Nothing here may wait for anybody.
 func (d *Daemon) watchHealth(ctx context.Context) error {
-	every := time.NewTicker(healthEvery)
-	defer every.Stop()
-	failed := map[string]time.Time{}
-	for {
+	return every(ctx, healthEvery, func() error {
 		d.checkHealth(time.Now())
-		if err := d.rescue(); err != nil {
-			return err
-		}
-		for key, x := range d.troubles.Due(len(d.notify.Channels()), time.Now()) {
-			if time.Since(failed[key]) < retellEvery {
-				continue
-			}
-			results := d.notify.Send(ctx, troubleAlert(d.config.Node, &x, time.Now()), x.Skip()...)
-			took := notify.Took(results)
-			d.troubles.Took(key, x, took)
-			delete(failed, key)
-			if len(took) < len(results) {
-				failed[key] = time.Now()
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
-}
-
-func troubleAlert(node string, x *health.Trouble, now time.Time) notify.Alert {
-	a := notify.Alert{Stage: "trouble", Node: node, At: now, Title: node + ": postward needs you", Text: x.Text, Next: []string{"postward status"}}
-	if x.Over {
-		a.Title, a.Text = node+": postward is well again", fmt.Sprintf("Over after %s: %s", now.Sub(x.Since).Round(time.Second), x.Text)
-	}
-	return a
+		return d.rescue()
+	})
 }
 
 // checkHealth has health judge the store, the log and postward itself.

@@ -239,6 +239,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("prune", d.pruneOften)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
+		part("troubles", d.tellTroubles)
 		n := d.neighbour()
 		part("canary", func(ctx context.Context) error { return n.watch(ctx, d.config.Canary.Every) })
 		part("milter order", n.watchOrder)

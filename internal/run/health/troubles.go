@@ -29,6 +29,8 @@ type Trouble struct {
 	Over  bool      // those who were told of it must be told so
 	grace time.Duration
 	told  []int // channels that took the alert, by number
+	// An alert is on its way: who takes it will have to be told of the end.
+	telling bool
 }
 
 // lasting is how long a trouble lasts before the owner is told, if nothing else is said: a full disk may be empty a
@@ -45,7 +47,7 @@ func (t *Troubles) SetAfter(key, text string, grace time.Duration, now time.Time
 	x := t.open[key]
 	switch {
 	case text == "" && x == nil:
-	case text == "" && len(x.told) == 0:
+	case text == "" && len(x.told) == 0 && !x.telling:
 		delete(t.open, key)
 	case text == "":
 		x.Over = true
@@ -130,6 +132,15 @@ func (x *Trouble) Skip() []int {
 	return x.told
 }
 
+// Telling notes that an alert about a trouble as it was Due is on its way.
+func (t *Troubles) Telling(key string, before Trouble) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x := t.open[key]; x != nil && x.Since.Equal(before.Since) {
+		x.telling = true
+	}
+}
+
 // Took notes which channels took the alert about a trouble as it was Due. What is over needs no second try.
 func (t *Troubles) Took(key string, before Trouble, channels []int) {
 	t.mu.Lock()
@@ -138,11 +149,11 @@ func (t *Troubles) Took(key string, before Trouble, channels []int) {
 	if x == nil || !x.Since.Equal(before.Since) { // it has begun anew
 		return
 	}
-	if before.Over {
-		if x.Over {
-			delete(t.open, key)
-		}
-		return
+	x.telling = false
+	if !before.Over {
+		x.told = append(x.told, channels...)
 	}
-	x.told = append(x.told, channels...)
+	if x.Over && (before.Over || len(x.told) == 0) {
+		delete(t.open, key)
+	}
 }

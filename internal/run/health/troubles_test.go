@@ -62,3 +62,20 @@ func TestWhatWasToldBeforeARestartIsNotToldAgain(t *testing.T) {
 		t.Errorf("its end is not told: %v", due)
 	}
 }
+
+func TestTheEndOfATroubleIsToldWhoseBeginningIsOnItsWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		took []int
+		due  int
+	}{"taken": {[]int{0}, 1}, "not taken": {nil, 0}} {
+		var x Troubles
+		x.SetAfter("disk", "full", 0, noon)
+		due := x.Due(1, noon)["disk"]
+		x.Telling("disk", due)
+		x.Set("disk", "", noon)
+		x.Took("disk", due, c.took)
+		if due := x.Due(1, noon); len(due) != c.due || len(x.open) != c.due {
+			t.Errorf("%s: %+v is due, %d are open", name, due, len(x.open))
+		}
+	}
+}
