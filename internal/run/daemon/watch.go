@@ -57,7 +57,7 @@ func (d *Daemon) watchLists(ctx context.Context) error {
 	}
 	var l *lists
 	return every(ctx, watchEvery, func() error {
-		if changed := changedAt(resolvConf); l == nil || !changed.Equal(l.resolv) {
+		if changed := changedAt(dns.ResolvConf); l == nil || !changed.Equal(l.resolv) {
 			l = d.beginLists(ctx, changed)
 		}
 		if l != nil {
@@ -66,8 +66,6 @@ func (d *Daemon) watchLists(ctx context.Context) error {
 		return nil
 	})
 }
-
-const resolvConf = "/etc/resolv.conf"
 
 // changedAt is when a file was changed last; zero when that cannot be known.
 func changedAt(path string) time.Time {
@@ -98,15 +96,7 @@ func (d *Daemon) beginLists(ctx context.Context, resolv time.Time) *lists {
 
 // prepareLists finds whom to ask.
 func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
-	conf, err := dns.ReadConfig(resolvConf)
-	if err != nil {
-		return nil, err
-	}
-	resolver, err := dns.New(conf)
-	if err != nil {
-		return nil, err
-	}
-	set, err := dnsbl.Load(config.ListsDir)
+	client, err := dns.HostClient()
 	if err != nil {
 		return nil, err
 	}
@@ -114,11 +104,11 @@ func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := set.Options(resolver.Servers(), secrets, d.config.Watch.Registered)
+	set, checker, err := dnsbl.Open(client, config.ListsDir, secrets, d.config.Watch.Registered)
 	if err != nil {
 		return nil, err
 	}
-	return d.newLists(ctx, set, dnsbl.New(resolver, o))
+	return d.newLists(ctx, set, checker)
 }
 
 // newLists takes up the watch where it ended.
