@@ -131,8 +131,15 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 	return a
 }
 
-// tellTroubles tells the owner of the troubles that last, beside each other and never two alerts about one, until ctx ends.
-func (d *Daemon) tellTroubles(ctx context.Context) error {
+// teller tells the owner of the troubles that last. It knows nothing of the State.
+type teller struct {
+	node     string
+	notify   *notify.Notifier
+	troubles *health.Troubles
+}
+
+// tell tells of them beside each other, and never sends two alerts about one, until ctx ends.
+func (t *teller) tell(ctx context.Context) error {
 	var telling sync.WaitGroup
 	defer telling.Wait()
 	var mu sync.Mutex
@@ -141,14 +148,14 @@ func (d *Daemon) tellTroubles(ctx context.Context) error {
 	return every(ctx, troubleEvery, func() error {
 		mu.Lock()
 		defer mu.Unlock()
-		for key, x := range d.troubles.Due(len(d.notify.Channels()), time.Now()) {
+		for key, x := range t.troubles.Due(len(t.notify.Channels()), time.Now()) {
 			until, resting := rest[key]
 			if resting && (until.IsZero() || time.Now().Before(until)) || busy == alertsAtOnce {
 				continue
 			}
 			busy, rest[key] = busy+1, time.Time{}
 			telling.Go(func() {
-				well := d.tellTrouble(ctx, key, x)
+				well := t.send(ctx, key, x)
 				mu.Lock()
 				defer mu.Unlock()
 				if busy, rest[key] = busy-1, time.Now().Add(retellEvery); well {
@@ -160,12 +167,14 @@ func (d *Daemon) tellTroubles(ctx context.Context) error {
 	})
 }
 
-// tellTrouble sends an alert about a trouble and reports whether every channel took it.
-func (d *Daemon) tellTrouble(ctx context.Context, key string, x health.Trouble) bool {
-	d.troubles.Telling(key, x)
-	results := d.notify.Send(ctx, troubleAlert(d.config.Node, &x, time.Now()), x.Skip()...)
+// send sends an alert about a trouble and reports whether no channel has to be asked again.
+func (t *teller) send(ctx context.Context, key string, x health.Trouble) bool {
+	if !t.troubles.Telling(key, x) {
+		return true
+	}
+	results := t.notify.Send(ctx, troubleAlert(t.node, &x, time.Now()), x.Skip()...)
 	took := notify.Took(results)
-	d.troubles.Took(key, x, took)
+	t.troubles.Took(key, x, took)
 	return len(took) == len(results)
 }
 

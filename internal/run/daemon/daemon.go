@@ -61,8 +61,7 @@ type Daemon struct {
 	mailLog   health.MailLog
 	nameless  health.Nameless
 	injectors injectors
-	addresses addresses
-	questions chan question // whose a connection is; answerOwners reads them
+	owners    owners
 	due       chan work
 	alerts    chan work
 }

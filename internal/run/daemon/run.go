@@ -102,10 +102,11 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(), questions: make(chan question),
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{},
 	}
+	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
 	if err := d.restore(ctx, p.Delimiter); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -232,14 +233,14 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		cancel(err)
 	} else {
 		part("log", d.readLog)
-		part("owners", d.answerOwners)
+		part("owners", d.owners.answer)
 		part("effects", d.carryOut)
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
 		part("prune", d.pruneOften)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
-		part("troubles", d.tellTroubles)
+		part("troubles", (&teller{d.config.Node, d.notify, &d.troubles}).tell)
 		n := d.neighbour()
 		part("canary", func(ctx context.Context) error { return n.watch(ctx, d.config.Canary.Every) })
 		part("milter order", n.watchOrder)
@@ -309,7 +310,7 @@ func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Serve
 	limits.Sessions = d.config.Milter.MaxSessions
 	return &milter.Server{
 		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
-		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, User: d.userOf, Unanswered: d.unanswered,
+		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, User: d.owners.userOf, Unanswered: d.unanswered,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"postward/internal/lists/dnsbl"
 	"postward/internal/lists/standing"
 	"postward/internal/run/config"
+	"postward/internal/run/health"
 	"postward/internal/wire/dns"
 )
 
@@ -146,7 +147,7 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 	d.mu.Lock()
 	urgent := d.state.AnyOpen()
 	d.mu.Unlock()
-	told := d.noteTold(l)
+	told := l.noteTold(&d.troubles, len(d.notify.Channels()))
 	bySubject := map[dnsbl.Subject][]standing.Question{}
 	for _, q := range l.watch.Due(now, l.begun, urgent) {
 		bySubject[q.Subject] = append(bySubject[q.Subject], q)
@@ -188,10 +189,9 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 
 // noteTold notes which listings the owner was told of since, so that a start does not tell them again, nor forgets those that
 // nobody could be told of. It reports whether there were any.
-func (d *Daemon) noteTold(l *lists) (some bool) {
-	channels := len(d.notify.Channels())
+func (l *lists) noteTold(troubles *health.Troubles, channels int) (some bool) {
 	for _, c := range l.watch.Listed() {
-		if !c.Told && d.troubles.Reached(listKey(&c), channels) {
+		if !c.Told && troubles.Reached(listKey(&c), channels) {
 			l.watch.Told(&c)
 			some = true
 		}

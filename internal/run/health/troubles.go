@@ -132,13 +132,16 @@ func (x *Trouble) Skip() []int {
 	return x.told
 }
 
-// Telling notes that an alert about a trouble as it was Due is on its way.
-func (t *Troubles) Telling(key string, before Trouble) {
+// Telling notes that an alert about a trouble as it was Due is on its way. It reports whether there is still one to send.
+func (t *Troubles) Telling(key string, before Trouble) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if x := t.open[key]; x != nil && x.Since.Equal(before.Since) {
-		x.telling = true
+	x := t.open[key]
+	if x == nil || !x.Since.Equal(before.Since) || x.Over != before.Over {
+		return false
 	}
+	x.telling = true
+	return true
 }
 
 // Took notes which channels took the alert about a trouble as it was Due. What is over needs no second try.

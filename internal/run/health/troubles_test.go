@@ -71,8 +71,13 @@ func TestTheEndOfATroubleIsToldWhoseBeginningIsOnItsWay(t *testing.T) {
 		var x Troubles
 		x.SetAfter("disk", "full", 0, noon)
 		due := x.Due(1, noon)["disk"]
-		x.Telling("disk", due)
+		if !x.Telling("disk", due) {
+			t.Errorf("%s: it is not told", name)
+		}
 		x.Set("disk", "", noon)
+		if x.Telling("disk", due) {
+			t.Errorf("%s: its beginning is told though it is over", name)
+		}
 		x.Took("disk", due, c.took)
 		if due := x.Due(1, noon); len(due) != c.due || len(x.open) != c.due {
 			t.Errorf("%s: %+v is due, %d are open", name, due, len(x.open))
