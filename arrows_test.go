@@ -38,7 +38,8 @@ var rooms = map[string]string{
 	"host/attach":      "postfix",
 	"host/learn":       "postfix",
 	"run/store":        "",
-	"run/daemon":       "config ctl notify store",
+	"run/daemon":       "config ctl health notify store",
+	"run/health":       "ctl",
 	"wire/netinfo/gen": "netinfo",
 }
 

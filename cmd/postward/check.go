@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"postward/internal/domain/check"
-	"postward/internal/lists/dnsbl"
 	"postward/internal/run/config"
 	"postward/internal/run/ctl"
 	"postward/internal/wire/dns"
@@ -66,7 +63,7 @@ func (a *app) checkCommand() *cobra.Command {
 	flags.StringVar(&f.helo, "helo", "", "the `name` that the servers say in HELO; without it HELO is not looked at (without arguments: what this host says)")
 	flags.DurationVar(&f.timeout, "timeout", check.DefaultTimeout, "the longest that one check may take")
 	flags.StringVar(&f.resolver, "resolver", "", "ask this name server, an `address` or address:port (default: those of /etc/resolv.conf)")
-	flags.StringVar(&f.lists, "lists-dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a `directory` with blocklists of your own (*.yaml); it need not exist")
+	flags.StringVar(&f.lists, "lists-dir", config.ListsDir, "a `directory` with blocklists of your own (*.yaml); it need not exist")
 	flags.StringArrayVar(&f.registered, "registered", nil, "a blocklist by its `name` that knows your resolver's address; may be repeated (also: watch.registered in postward.toml)")
 	flags.BoolVar(&f.noLists, "no-lists", false, "do not ask blocklists; with --file they never are, for most have a limit a day")
 	flags.BoolVar(&f.noConnect, "no-connect", false, "do not connect to the mail exchangers; with --file they never are")
@@ -137,11 +134,7 @@ func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
 	if err != nil {
 		return check.Config{}, err
 	}
-	set, err := dnsbl.Load(f.lists)
-	if err != nil {
-		return check.Config{}, err
-	}
-	o, err := a.agreements(set, client.Servers(), f.registered)
+	set, checker, err := a.openLists(client, f.lists, f.registered)
 	if err != nil {
 		return check.Config{}, err
 	}
@@ -151,7 +144,7 @@ func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
 	}
 	c := check.Config{Resolver: client, Unchecked: unchecked, Servers: client.Servers(), Doubted: !client.Trusted(), Connect: !f.noConnect && f.file == "", Name: name, Timeout: f.timeout}
 	if !f.noLists && f.file == "" {
-		c.Lists, c.Checker = set, dnsbl.New(client, o)
+		c.Lists, c.Checker = set, checker
 	}
 	return c, nil
 }
@@ -159,15 +152,15 @@ func (a *app) checkConfig(f *checkFlags) (check.Config, error) {
 // clients ask the servers of --resolver or of resolv.conf; the second one takes answers whose signatures do not verify
 // too. A question that got lost is asked again before the time is over.
 func (f *checkFlags) clients() (checked, unchecked *dns.Client, err error) {
-	const path = "/etc/resolv.conf"
-	c, err := dns.ReadConfig(path)
+	var servers []netip.AddrPort
 	if f.resolver != "" {
-		var server netip.AddrPort
-		if server, err = parseServer(f.resolver); err == nil {
-			c, err = dns.ParseConfig(strings.NewReader(""))
-			c.Servers = []netip.AddrPort{server}
+		server, err := parseServer(f.resolver)
+		if err != nil {
+			return nil, nil, err
 		}
+		servers = append(servers, server)
 	}
+	c, err := dns.HostConfig(servers...)
 	if err != nil {
 		return nil, nil, err
 	}

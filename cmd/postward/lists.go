@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,7 @@ import (
 func (a *app) listsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "lists", Short: "blocklists and allow lists: what they are, and how one leaves them"}
 	var dir string
-	c.PersistentFlags().StringVar(&dir, "dir", filepath.Join(filepath.Dir(config.DefaultPath), "lists"), "a directory with lists of your own (*.yaml); it need not exist")
+	c.PersistentFlags().StringVar(&dir, "dir", config.ListsDir, "a directory with lists of your own (*.yaml); it need not exist")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "every list that is known, dead ones too", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.listLists(dir) }},

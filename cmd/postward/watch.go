@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -77,37 +76,33 @@ func (a *app) watchShow(names []string) error {
 	return a.printWatched(&w)
 }
 
-// agreements are what the operator agreed with blocklists: keys of the environment and of the file of keys, and where the
-// resolver is registered, by flags and by the configuration if there is one. Who may not read the keys asks without them.
-func (a *app) agreements(set *dnsbl.Set, servers []netip.AddrPort, registered []string) (dnsbl.Options, error) {
+// openLists opens blocklists with what the operator agreed with them: keys of the environment and of the file of keys, and
+// where the resolver is registered, by flags and by the configuration if there is one. Who may not read the keys asks
+// without them.
+func (a *app) openLists(client *dns.Client, dir string, registered []string) (*dnsbl.Set, *dnsbl.Checker, error) {
 	secrets, err := config.Secrets(config.KeysFile)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
-		return dnsbl.Options{}, err
+		return nil, nil, err
 	}
 	if c, err := config.Load(a.config); err == nil {
 		registered = slices.Concat(registered, c.Watch.Registered)
 	}
-	return set.Options(servers, secrets, registered)
+	return dnsbl.Open(client, dir, secrets, registered)
 }
 
 // fillWatched says who would be asked.
 func (a *app) fillWatched(w *watched, subjects []dnsbl.Subject) error {
-	conf, err := dns.ReadConfig("/etc/resolv.conf")
+	client, err := dns.HostClient()
 	if err != nil {
 		return err
 	}
-	for _, s := range conf.Servers {
+	for _, s := range client.Servers() {
 		w.Resolvers = append(w.Resolvers, s.Addr().String())
 	}
-	set, err := dnsbl.Load(config.ListsDir)
+	set, checker, err := a.openLists(client, config.ListsDir, nil)
 	if err != nil {
 		return err
 	}
-	o, err := a.agreements(set, conf.Servers, nil)
-	if err != nil {
-		return err
-	}
-	checker := dnsbl.New(nil, o)
 	everything := standing.New(set.All(), subjects, func(*dnsbl.List) bool { return true })
 	for _, q := range everything.Questions() {
 		if why := checker.Refuses(q.List); why != "" {

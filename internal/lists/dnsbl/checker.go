@@ -59,6 +59,21 @@ func New(r dns.Resolver, o Options) *Checker {
 	return &Checker{resolver: r, options: o, zones: make(map[string]*zone), operators: make(map[string]*operator)}
 }
 
+// Open returns the lists, those of a directory besides the built-in ones, and who asks them through client, as the operator
+// agreed with them: getenv and registered are those of [Set.Options]. An error is a file's, a key's, or a name's that no
+// list has.
+func Open(client *dns.Client, dir string, getenv func(string) string, registered []string) (*Set, *Checker, error) {
+	set, err := Load(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := set.Options(client.Servers(), getenv, registered)
+	if err != nil {
+		return nil, nil, err
+	}
+	return set, New(client, o), nil
+}
+
 // String names no more than what it is.
 func (c *Checker) String() string { return "DNSBL checker" }
 

@@ -6,17 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path"
 	"strings"
 	"time"
 
 	"postward/internal/guard"
 	"postward/internal/host/postfix"
+	"postward/internal/run/health"
 )
-
-// A postward that nobody asks, or that reads a log nobody writes, looks like a quiet day. So when it is quiet, it calls
-// on Postfix itself: the greeting shows that Postfix runs, the milter session that comes with it that postward is
-// attached, the log line about it that the log is the right one.
 
 const (
 	canaryAgain  = time.Minute      // after something was missing it looks again so soon
@@ -25,118 +21,93 @@ const (
 	canaryPoll   = 100 * time.Millisecond
 )
 
-// signs is what was seen of Postfix.
-type signs struct {
-	sessions map[guard.Direction]uint64 // milter sessions since the start
-	lines    uint64                     // log lines likewise
+// neighbour looks after the Postfix that postward is put on, for health to judge. It knows nothing of the State.
+type neighbour struct {
+	configDir, logFile string
+	sockets            map[guard.Direction]string
+	signs              func() health.Signs
+	troubles           *health.Troubles
 }
 
-func (d *Daemon) signsNow() signs {
-	s := signs{sessions: map[guard.Direction]uint64{}, lines: d.hearing.count()}
-	for _, m := range d.servers {
-		if m.Direction != guard.Local { // nothing comes in there without a mail
-			s.sessions[m.Direction] = m.Served()
+// neighbour is the Postfix of this daemon, once its sockets are served.
+func (d *Daemon) neighbour() neighbour {
+	return neighbour{d.config.Postfix.ConfigDir, d.config.Postfix.LogFile, sockets(d.config), func() health.Signs {
+		s := health.Signs{Sessions: map[guard.Direction]uint64{}, Lines: d.mailLog.Lines()}
+		for _, m := range d.servers {
+			if m.Direction != guard.Local { // nothing comes in there without a mail
+				s.Sessions[m.Direction] = m.Served()
+			}
 		}
-	}
-	return s
+		return s
+	}, &d.troubles}
 }
 
-// missing returns what there was no sign of since before.
-func (s signs) missing(before signs) (directions map[guard.Direction]bool, line bool) {
-	directions = map[guard.Direction]bool{}
-	for dir, n := range s.sessions {
-		if n == before.sessions[dir] {
-			directions[dir] = true
-		}
-	}
-	return directions, s.lines == before.lines
-}
-
-// watchPostfix looks for signs of Postfix every now and then until ctx ends. What is missing twice in a row is a trouble.
-func (d *Daemon) watchPostfix(ctx context.Context) error {
-	if d.config.Canary.Every == 0 {
+// watch looks for signs of Postfix every now and then (0: never) until ctx ends.
+func (n *neighbour) watch(ctx context.Context, every time.Duration) error {
+	if every == 0 {
 		return nil
 	}
-	missed := map[string]int{}
-	wait := d.config.Canary.Every
-	before := d.signsNow()
+	canary := health.Canary{}
+	wait := every
+	before := n.signs()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(wait):
 		}
-		found := d.lookFor(ctx, before)
+		found := n.look(ctx, before)
 		if ctx.Err() != nil {
 			return nil
 		}
-		wait = d.config.Canary.Every
-		for key, text := range found {
-			if text == "" {
-				missed[key] = 0
-			} else if missed[key]++; missed[key] < 2 {
-				text = ""
-				wait = min(canaryAgain, wait)
-			}
-			d.troubles.setAfter("canary "+key, text, 0)
+		wait = every
+		if canary.Judge(found, n.troubles, time.Now()) {
+			wait = min(canaryAgain, every)
 		}
-		before = d.signsNow()
+		before = n.signs()
 	}
 }
 
-// lookFor says for Postfix, the log and each direction what is wrong; empty where there was a sign of life.
-func (d *Daemon) lookFor(ctx context.Context, before signs) map[string]string {
-	found := map[string]string{"postfix": "", "log": ""}
-	for dir := range before.sessions {
-		found[string(dir)] = ""
-	}
-	quiet, noLine := d.signsNow().missing(before)
+// look finds what is wrong with Postfix, its log and each direction, and calls on Postfix where it was quiet.
+func (n *neighbour) look(ctx context.Context, before health.Signs) health.Found {
+	found := before.Well()
+	quiet, noLine := n.signs().Missing(before)
 	if len(quiet) == 0 && !noLine {
 		return found
 	}
-	services, err := (postfix.Instance{ConfigDir: d.config.Postfix.ConfigDir}).Services(ctx)
+	services, err := (postfix.Instance{ConfigDir: n.configDir}).Services(ctx)
 	if err != nil {
-		found["postfix"] = fmt.Sprintf("Postfix's configuration cannot be read (%v): postfix check", err)
+		found.Unreadable(err)
 		return found
 	}
 	called := map[guard.Direction]bool{}
 	for dir := range quiet {
-		s := serving(services, d.sockets()[dir])
-		if s == nil {
-			found[string(dir)] = fmt.Sprintf("no service of Postfix asks postward about %s mail: postward attach --dry-run", dir)
-			continue
+		if address := found.Whom(services, dir, n.sockets[dir]); address != "" {
+			err := greet(ctx, address)
+			if found.Called(dir, address, err); err == nil {
+				called[dir] = true
+			}
 		}
-		if s.Address == "" { // it is attached; whether it is well shows with the next client
-			continue
-		}
-		if err := greet(ctx, s); err != nil {
-			found["postfix"] = fmt.Sprintf("Postfix does not answer at %s (%v): postfix status", s.Address, err)
-			delete(found, string(dir)) // nothing is known of it
-			continue
-		}
-		called[dir] = true
-		found[string(dir)] = fmt.Sprintf("Postfix answers at %s and does not ask postward about %s mail: postfix reload, then postward attach --dry-run", s.Address, dir)
 	}
-	answered := len(called) > 0
-	d.awaitSigns(ctx, before, called, noLine && answered)
-	still, noLine := d.signsNow().missing(before)
+	n.awaitSigns(ctx, before, called, noLine && len(called) > 0)
+	still, noLine := n.signs().Missing(before)
 	for dir := range quiet {
 		if !still[dir] {
 			found[string(dir)] = ""
 		}
 	}
-	if noLine && answered {
-		found["log"] = fmt.Sprintf("Postfix was called on and %s says nothing about it: is postfix.log_file in postward.toml the log that Postfix writes?", d.config.Postfix.LogFile)
+	if noLine && len(called) > 0 {
+		found.Silent(n.logFile)
 	}
 	return found
 }
 
 // awaitSigns waits until what is looked for came, or canaryTrace is over.
-func (d *Daemon) awaitSigns(ctx context.Context, before signs, called map[guard.Direction]bool, line bool) {
+func (n *neighbour) awaitSigns(ctx context.Context, before health.Signs, called map[guard.Direction]bool, line bool) {
 	ctx, cancel := context.WithTimeout(ctx, canaryTrace)
 	defer cancel()
 	for {
-		still, noLine := d.signsNow().missing(before)
+		still, noLine := n.signs().Missing(before)
 		waits := line && noLine
 		for dir := range called {
 			waits = waits || still[dir]
@@ -152,31 +123,11 @@ func (d *Daemon) awaitSigns(ctx context.Context, before signs, called map[guard.
 	}
 }
 
-// serving returns a service that asks the milter at a socket, one that can be called on if there is one, or nil.
-func serving(services []postfix.Service, socket string) (found *postfix.Service) {
-	name := nameOf(socket)
-	for i := range services {
-		if s := &services[i]; strings.Contains(s.Milters, name) && (found == nil || found.Address == "") {
-			found = s
-		}
-	}
-	return found
-}
-
-// nameOf is what stands of a socket's address in the name that Postfix knows it by: a path in its queue directory.
-func nameOf(socket string) string {
-	name := strings.TrimPrefix(socket, "unix:")
-	if strings.HasPrefix(name, "/") {
-		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
-	}
-	return name
-}
-
 // greet connects to a service, reads its greeting and takes leave: RFC 5321, section 3.1.
-func greet(ctx context.Context, s *postfix.Service) error {
+func greet(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, canaryAnswer)
 	defer cancel()
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Address)
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}

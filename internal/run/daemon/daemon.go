@@ -5,9 +5,8 @@
 // critical section, so that the order of the journal is the order of the State. No SQL, no file and no network
 // is touched under the mutex. Whoever must not go on before the event is on disk waits for its ticket outside.
 //
-// Goroutines: one a milter session (package milter's), one for the log, one that asks the kernel who connected, one
-// for effects, one for alerts, one for the tick, one that compares the hold queue, one for operators. Run joins them
-// all.
+// Goroutines: one a milter session (package milter's), one for each part that serve names (the log, the effects, the
+// tick, the journal's pruning, …), a few for the alerts that are on their way, one for operators. Run joins them all.
 package daemon
 
 import (
@@ -22,6 +21,7 @@ import (
 	"postward/internal/host/warden"
 	"postward/internal/mail/milter"
 	"postward/internal/run/config"
+	"postward/internal/run/health"
 	"postward/internal/run/notify"
 	"postward/internal/run/store"
 	"postward/internal/wire/netinfo"
@@ -52,19 +52,18 @@ type Daemon struct {
 	homes    homes                   // where mails are
 	foreign  map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
 	refusals refusals
-	owed     []*guard.Event  // that mails were not taken, and the journal could not be told yet
-	inLine   map[string]bool // effects that wait in due or alerts, or are being carried out
+	owed     []*guard.Event   // that mails were not taken, and the journal could not be told yet
+	inLine   map[string]bool  // effects that wait in due or alerts, or are being carried out
+	told     map[string][]int // channels that have an undone alert already, by effect
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
-	troubles  troubles
-	hearing   hearing
+	troubles  health.Troubles
+	mailLog   health.MailLog
+	nameless  health.Nameless
 	injectors injectors
-	nameless  nameless
-	addresses addresses
-	questions chan question // whose a connection is; answerOwners reads them
+	owners    owners
 	due       chan work
 	alerts    chan work
-	told      map[string][]int // channels that have an undone alert already, by effect; the alerts' goroutine's own
 }
 
 // work is an effect that became due, and the ticket of the event that decided it: nothing is carried out before its
@@ -199,12 +198,27 @@ const (
 	pruneEvery       = 24 * time.Hour
 )
 
-// tick does what the clock makes due until ctx ends.
-func (d *Daemon) tick(ctx context.Context) error {
-	every := time.NewTicker(time.Second)
-	defer every.Stop()
-	var checked, pruned time.Time
+// every does something at once and then each time a span has gone by, until ctx ends or it fails.
+func every(ctx context.Context, span time.Duration, do func() error) error {
+	ticks := time.NewTicker(span)
+	defer ticks.Stop()
 	for {
+		if err := do(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+	}
+}
+
+// tick does what the clock makes due until ctx ends. What takes its time is a part of its own: a release that is due waits
+// for nothing.
+func (d *Daemon) tick(ctx context.Context) error {
+	var checked time.Time
+	return every(ctx, time.Second, func() error {
 		t := time.Now()
 		d.doDue()
 		d.mu.Lock()
@@ -214,16 +228,8 @@ func (d *Daemon) tick(ctx context.Context) error {
 			d.checkpoint()
 			checked = t
 		}
-		if t.Sub(pruned) >= pruneEvery {
-			d.prune(ctx)
-			pruned = t
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
+		return nil
+	})
 }
 
 // doDue records what the clock decides and offers what is due.
@@ -247,14 +253,16 @@ func (d *Daemon) doDue() {
 	}
 }
 
-func (d *Daemon) prune(ctx context.Context) {
+// pruneOften takes what is older than it is kept out of the journal, a walk over all of it once a day, until ctx ends.
+func (d *Daemon) pruneOften(ctx context.Context) error {
 	keep := time.Duration(d.config.Retention.JournalDays) * 24 * time.Hour
-	n, err := d.store.Prune(ctx, now().Add(-keep))
-	if err != nil && !errors.Is(err, context.Canceled) {
-		d.log.Error("journal not pruned", "err", err)
-		return
-	}
-	if n > 0 {
-		d.log.Info("journal pruned", "events", n)
-	}
+	return every(ctx, pruneEvery, func() error {
+		n, err := d.store.Prune(ctx, now().Add(-keep))
+		if err != nil && !errors.Is(err, context.Canceled) {
+			d.log.Error("journal not pruned", "err", err)
+		} else if n > 0 {
+			d.log.Info("journal pruned", "events", n)
+		}
+		return nil
+	})
 }

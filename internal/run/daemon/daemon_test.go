@@ -99,6 +99,16 @@ func heldMail(t *testing.T, d *Daemon) *guard.Mail {
 	return d.held().Mails[0]
 }
 
+// runs runs a part of the daemon until the test ends, or it ends by itself.
+func runs(t *testing.T, part func(context.Context) error) (ended chan error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended = make(chan error, 1)
+	var joined sync.WaitGroup
+	joined.Go(func() { ended <- part(ctx) })
+	t.Cleanup(func() { cancel(); joined.Wait() })
+	return ended
+}
+
 func TestPanicLeavesTheMutexFree(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)

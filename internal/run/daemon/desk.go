@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"postward/internal/guard"
 	"postward/internal/host/postfix"
@@ -330,13 +331,13 @@ func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (ctl.LookAnswer,
 
 // status gathers one screen.
 func (d *Daemon) status() ctl.Status {
-	d.checkHealth()
+	d.checkHealth(time.Now())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := ctl.Status{
 		Version: d.version, Node: d.config.Node, Started: d.started, Now: now(), Modes: d.state.Policy().Modes,
 		Listed: d.state.Site().Listed, Accounts: len(d.state.Accounts()), Verdicts: maps.Clone(d.verdicts),
-		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.list(), Log: d.hearing.told(),
+		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.List(), Log: d.mailLog.Log(),
 	}
 	if len(d.notify.Channels()) == 0 {
 		s.Troubles = append(s.Troubles, nobodyTold)
@@ -344,7 +345,7 @@ func (d *Daemon) status() ctl.Status {
 	if d.where != nil {
 		s.NetworksOf = guard.TimeOf(d.where.Date())
 	}
-	s.Sockets, s.Sessions = d.sockets(), map[guard.Direction]int{}
+	s.Sockets, s.Sessions = sockets(d.config), map[guard.Direction]int{}
 	for _, m := range d.servers {
 		s.Sessions[m.Direction] = m.Sessions()
 	}

@@ -8,7 +8,6 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/host/postfix"
-	"postward/internal/run/notify"
 )
 
 // effectBatch bounds the mails one call of Postfix's tools is asked about.
@@ -163,94 +162,6 @@ func (d *Daemon) ended(f *guard.Effect, o guard.Outcome, text string) {
 	}
 }
 
-// sendAlerts tells the operator, one alert after the other, until ctx ends.
-func (d *Daemon) sendAlerts(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case w := <-d.alerts:
-			if d.written(ctx, &w) == nil {
-				d.sendAlert(ctx, &w.effect)
-			}
-			d.leaveLine(w.effect.ID)
-		}
-	}
-}
-
-func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
-	d.mu.Lock()
-	i := d.state.Incident(f.Incident)
-	pending := d.state.Effects()[f.ID] != nil
-	var a notify.Alert
-	if i != nil {
-		a = alertOf(d.config.Node, i, f.Stage)
-	}
-	d.mu.Unlock()
-	if i == nil || !pending {
-		delete(d.told, f.ID)
-		return
-	}
-	text, outcome := "", guard.Done
-	if len(d.notify.Channels()) == 0 {
-		text, outcome = nobodyTold, guard.Failed
-	}
-	for _, r := range d.notify.Send(ctx, a, d.told[f.ID]...) {
-		if r.Err != nil {
-			text, outcome = fmt.Sprintf("%s: %v", r.Channel, r.Err), guard.Failed
-			continue
-		}
-		d.told[f.ID] = append(d.told[f.ID], r.Number)
-	}
-	if ctx.Err() != nil && outcome == guard.Failed {
-		return // cut short by the end of the daemon: the next one tells it
-	}
-	d.ended(f, outcome, text)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.state.Effects()[f.ID] == nil { // told, or given up
-		delete(d.told, f.ID)
-	}
-}
-
-// nobodyTold is what is wrong when no channel is configured. The alert stays undone: it goes out when there is one.
-const nobodyTold = "nobody is told of an incident: set notify.urls or notify.command, then systemctl reload postward"
-
-// alertOf says in words what an incident is, for a person who has nothing else before him.
-func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
-	a := notify.Alert{Incident: i.ID, Stage: stage, Node: node, At: now().Time(), Account: i.Account}
-	switch stage {
-	case guard.AlertOpened:
-		a.Title = fmt.Sprintf("%s: mail of %s is held", node, i.Account)
-		if i.Shadow {
-			a.Title = fmt.Sprintf("%s: mail of %s would be stopped (shadow mode: it left)", node, i.Account)
-		}
-	case guard.AlertContained:
-		a.Title = fmt.Sprintf("%s: sending from %s was stopped", node, i.Account)
-		if i.Status != guard.IncidentContained || i.Shadow {
-			a.Title = fmt.Sprintf("%s: sending from %s would be stopped (shadow mode: it goes on)", node, i.Account)
-		}
-	case guard.AlertMany:
-		a.Title = fmt.Sprintf("%s: mail of %s is refused, %s by now", node, i.Account, guard.Count(i.Refused, "mail"))
-		if i.Shadow {
-			a.Title = fmt.Sprintf("%s: mail of %s would be refused, %s by now (shadow mode: it left)", node, i.Account, guard.Count(i.Refused, "mail"))
-		}
-	case guard.AlertClosed:
-		a.Title = fmt.Sprintf("%s: incident %d of %s is closed: %s by %s", node, i.ID, i.Account, i.Outcome, i.By)
-		return a
-	}
-	if len(i.Sentences) > 0 {
-		a.Text = i.Sentences[0].Why + ". "
-	}
-	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left, "recipient"))
-	a.Next = []string{
-		fmt.Sprintf("postward incident show %d", i.ID),
-		fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID),
-		fmt.Sprintf("change the password of %s if it was not", i.Account),
-	}
-	return a
-}
-
 // foreignMail is a mail in Postfix's hold queue that is not postward's.
 type foreignMail struct {
 	queueID, sender string
@@ -304,16 +215,10 @@ func byOthers(m *guard.Mail, now guard.Time) bool {
 
 // reconcileOften compares the hold queue every ten minutes until ctx ends.
 func (d *Daemon) reconcileOften(ctx context.Context) error {
-	every := time.NewTicker(reconcileEvery)
-	defer every.Stop()
-	for {
+	return every(ctx, reconcileEvery, func() error {
 		if err := d.reconcile(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("held mail is not compared with Postfix's queue", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
+		return nil
+	})
 }

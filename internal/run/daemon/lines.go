@@ -55,7 +55,7 @@ func (d *Daemon) logTrouble(err error) {
 // memory. While the journal cannot be written the lines wait in their file.
 func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	d.takeGaps(b.Gaps, time.Now())
-	d.hearing.heard(len(b.Lines))
+	d.mailLog.Read(len(b.Lines))
 	var last *store.Ticket
 	for i, l := range b.Lines {
 		t, err := d.hear(ctx, l.Text, b.Key(i))
@@ -85,10 +85,10 @@ func (d *Daemon) takeGaps(gaps []follow.Gap, now time.Time) {
 	for _, g := range gaps {
 		if g.Reason != follow.Suppressed {
 			d.log.Warn("lines of the mail log were missed", "reason", g.Reason, "path", g.Path, "lines", g.Count)
-			d.hearing.missed(g, now)
+			d.mailLog.Missed(g, now)
 		} else if maillog.NamesMail([]byte(g.Path)) {
 			d.log.Warn("lines of the mail log were left out by journald: raise RateLimitBurst in journald.conf(5)", "lines", g.Count, "says", g.Path)
-			d.hearing.leftOut(g.Count)
+			d.mailLog.LeftOut(g.Count)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.
 		return nil, nil
 	}
 	if line.Kind == maillog.Other || line.Kind == maillog.Doubtful {
-		d.hearing.puzzled(&line)
+		d.mailLog.Puzzled(&line)
 		return nil, nil
 	}
 	for {

@@ -6,11 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"postward/internal/guard"
 	"postward/internal/run/ctl"
-	"postward/internal/run/notify"
 	"postward/internal/run/store"
 )
 
@@ -91,39 +89,3 @@ func TestStoreInUseIsSaid(t *testing.T) {
 		t.Errorf("a second postward: %v", err)
 	}
 }
-
-func TestTroubleIsToldOnceAndItsEndToo(t *testing.T) {
-	x := troubles{open: map[string]*trouble{}}
-	x.set("disk", "full")
-	if n := len(x.due(1)); n != 0 {
-		t.Error("it is told before it lasts")
-	}
-	x.open["disk"].since = time.Now().Add(-time.Minute)
-	x.set("disk", "fuller")
-	due := x.due(1)
-	if due["disk"].text != "fuller" {
-		t.Fatalf("due: %+v", due)
-	}
-	x.took("disk", due["disk"], results(0))
-	if n := len(x.due(1)); n != 0 {
-		t.Error("it is told twice")
-	}
-	x.set("disk", "")
-	if due = x.due(1); len(due) != 1 || due["disk"].is {
-		t.Errorf("its end is not told: %+v", due)
-	}
-	if len(x.list()) != 0 {
-		t.Error("status shows what is over")
-	}
-	x.took("disk", due["disk"], results(0))
-	if len(x.open) != 0 {
-		t.Error("it is not forgotten")
-	}
-	x.set("blip", "short")
-	x.set("blip", "")
-	if len(x.open) != 0 {
-		t.Error("the end of what nobody was told of is told")
-	}
-}
-
-func results(channel int) []notify.Result { return []notify.Result{{Number: channel}} }

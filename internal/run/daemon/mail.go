@@ -34,7 +34,7 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 	if t.Direction == guard.Local {
 		t.UnixUser = d.injectors.wait(ctx, t.QueueID, t.MailAt.Time())
 	}
-	d.nameless.note(t, time.Now())
+	d.nameless.Note(t, time.Now())
 	v, ticket, err := d.judge(t, func(v *guard.Verdict) bool { return true })
 	d.trace(t, &v)
 	if err != nil {

@@ -8,16 +8,21 @@ import (
 	"sync"
 	"time"
 
+	"postward/internal/run/health"
 	"postward/internal/wire/sock"
 )
-
-// unknownUser is the user of mail that surely is this host's and nobody knows whose: the account local:unknown.
-const unknownUser = "unknown"
 
 const (
 	ownerWait    = 200 * time.Millisecond // for the kernel to say who connected; a busy machine has other things to do first
 	addressesFor = 10 * time.Second       // how old the list of the host's addresses may be
 )
+
+// owners finds out which user of this host a client of Postfix is. It knows nothing of the State.
+type owners struct {
+	questions chan question // whose a connection is; answer reads them
+	addresses addresses
+	nameless  *health.Nameless
+}
 
 // question asks whose a connection is.
 type question struct {
@@ -30,14 +35,14 @@ type owner struct {
 	err error
 }
 
-// answerOwners puts the questions of milter sessions to the kernel until ctx ends, one after the other: each takes some
+// answer puts the questions of milter sessions to the kernel until ctx ends, one after the other: each takes some
 // microseconds. Where the kernel stalls, this waits and no session does.
-func (d *Daemon) answerOwners(ctx context.Context) error {
+func (o *owners) answer(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case q := <-d.questions:
+		case q := <-o.questions:
 			uid, err := sock.Owner(q.client, q.server)
 			q.answer <- owner{uid, err}
 		}
@@ -46,18 +51,18 @@ func (d *Daemon) answerOwners(ctx context.Context) error {
 
 var errSlow = errors.New("it did not say so in time")
 
-func (d *Daemon) askOwner(client, server netip.AddrPort) (uid uint32, err error) {
+func (o *owners) ask(client, server netip.AddrPort) (uid uint32, err error) {
 	late := time.NewTimer(ownerWait)
 	defer late.Stop()
 	answer := make(chan owner, 1)
 	select {
-	case d.questions <- question{client, server, answer}:
+	case o.questions <- question{client, server, answer}:
 	case <-late.C:
 		return 0, errSlow
 	}
 	select {
-	case o := <-answer:
-		return o.uid, o.err
+	case is := <-answer:
+		return is.uid, is.err
 	case <-late.C:
 		return 0, errSlow
 	}
@@ -66,23 +71,23 @@ func (d *Daemon) askOwner(client, server netip.AddrPort) (uid uint32, err error)
 // userOf names the user of this host who connected to Postfix; empty when it was not from this host, or is not known.
 // One that has hung up already was of this host; where there is no socket it may have been a container with an address
 // of ours.
-func (d *Daemon) userOf(client, server netip.AddrPort) string {
-	if !d.addresses.own(client.Addr(), server.Addr(), time.Now()) {
+func (o *owners) userOf(client, server netip.AddrPort) string {
+	if !o.addresses.own(client.Addr(), server.Addr(), time.Now()) {
 		return ""
 	}
-	uid, err := d.askOwner(client, server)
+	uid, err := o.ask(client, server)
 	switch {
 	case err == nil:
-		d.nameless.kernelSays(nil)
+		o.nameless.KernelSays(nil)
 		return userName(uint64(uid))
 	case errors.Is(err, sock.ErrClosed):
-		d.nameless.kernelSays(nil)
+		o.nameless.KernelSays(nil)
 		if !client.Addr().IsLoopback() { // loopback says by itself that it is this host
-			return unknownUser
+			return health.UnknownUser
 		}
 	case errors.Is(err, sock.ErrNoSocket), errors.Is(err, errSlow): // nothing is wrong for long
 	default:
-		d.nameless.kernelSays(err)
+		o.nameless.KernelSays(err)
 	}
 	return ""
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postward/internal/run/health"
 )
 
 var (
@@ -23,7 +25,7 @@ func asking(t *testing.T) *Daemon {
 	t.Helper()
 	d := begin(t, t.TempDir())
 	done := make(chan error, 1)
-	go func() { done <- d.answerOwners(t.Context()) }()
+	go func() { done <- d.owners.answer(t.Context()) }()
 	t.Cleanup(func() {
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -67,7 +69,7 @@ func TestWhoConnectsFromThisHostHasAUser(t *testing.T) {
 	d := asking(t)
 	for _, address := range append(ownAddresses(), "127.0.0.1", "::1", "127.9.9.9") {
 		client, server, _ := connected(t, address)
-		if user := d.userOf(client, server); user != me(t) {
+		if user := d.owners.userOf(client, server); user != me(t) {
 			t.Errorf("who called %s is %q", address, user)
 		}
 	}
@@ -88,7 +90,7 @@ func TestOfAStrangerTheKernelIsNotAsked(t *testing.T) {
 	d := begin(t, t.TempDir()) // nobody answers: a question would take its time
 	defer end(t, d)
 	start := time.Now()
-	if user := d.userOf(netip.AddrPortFrom(someone, 4242), netip.MustParseAddrPort("198.51.100.25:25")); user != "" || time.Since(start) >= ownerWait {
+	if user := d.owners.userOf(netip.AddrPortFrom(someone, 4242), netip.MustParseAddrPort("198.51.100.25:25")); user != "" || time.Since(start) >= ownerWait {
 		t.Errorf("%q after %s", user, time.Since(start))
 	}
 }
@@ -101,9 +103,9 @@ func TestWhoHungUpIsUnknownAndNotRoot(t *testing.T) {
 		hangUp()
 		want := ""
 		if !client.Addr().IsLoopback() {
-			want = unknownUser
+			want = health.UnknownUser
 		}
-		if user := d.userOf(client, server); user != want {
+		if user := d.owners.userOf(client, server); user != want {
 			t.Errorf("who called %s and hung up is %q, want %q", address, user, want)
 		}
 	}
@@ -114,10 +116,10 @@ func TestAKernelThatDoesNotAnswerKeepsNobodyWaiting(t *testing.T) {
 	defer end(t, d)
 	client, server, _ := connected(t, "127.0.0.1")
 	start := time.Now()
-	if user := d.userOf(client, server); user != "" || time.Since(start) > 20*ownerWait {
+	if user := d.owners.userOf(client, server); user != "" || time.Since(start) > 20*ownerWait {
 		t.Errorf("%q after %s", user, time.Since(start))
 	}
-	d.nameless.kernelSays(errors.New("protocol not supported"))
+	d.nameless.KernelSays(errors.New("protocol not supported"))
 	if text := strings.Join(d.status().Troubles, "\n"); !strings.Contains(text, "modprobe tcp_diag") {
 		t.Errorf("status says %q", text)
 	}
@@ -129,8 +131,9 @@ func TestAConnectionThatTheMTADoesNotNameIsNobodys(t *testing.T) {
 		{netip.AddrPortFrom(loopback, 4242), {}}, {netip.AddrPortFrom(loopback, 0), netip.AddrPortFrom(loopback, 25)},
 		{netip.MustParseAddrPort("[::1]:4242"), netip.AddrPortFrom(loopback, 25)},
 	} {
-		if user := d.userOf(ends[0], ends[1]); user != "" || d.nameless.kernel != nil {
-			t.Errorf("%v: %q, %v", ends, user, d.nameless.kernel)
+		user := d.owners.userOf(ends[0], ends[1])
+		if _, _, kernel := d.nameless.Troubles(0, time.Now()); user != "" || kernel != "" {
+			t.Errorf("%v: %q, %v", ends, user, kernel)
 		}
 	}
 }

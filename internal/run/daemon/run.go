@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"sync"
 	"time"
 
@@ -87,7 +86,7 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 	}
 	text := fmt.Sprintf("%s %s and begins anew with what it held at %s: look through postward account list and postward held list", path, lost, at.Format(time.RFC3339))
 	d.log.Error(text)
-	d.troubles.setAfter("store", text, 0)
+	d.troubles.SetAfter("store", text, 0, time.Now())
 	return d, nil
 }
 
@@ -99,10 +98,11 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(), questions: make(chan question), hearing: hearing{puzzling: map[string]*ctl.Puzzling{}},
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
-		refusals: refusals{}, inLine: map[string]bool{}, troubles: troubles{open: map[string]*trouble{}},
+		refusals: refusals{}, inLine: map[string]bool{},
 	}
+	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
 	if err := d.restore(ctx, p.Delimiter); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -227,14 +227,17 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		cancel(err)
 	} else {
 		part("log", d.readLog)
-		part("owners", d.answerOwners)
+		part("owners", d.owners.answer)
 		part("effects", d.carryOut)
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
+		part("prune", d.pruneOften)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
-		part("canary", d.watchPostfix)
-		part("milter order", d.watchOrder)
+		part("troubles", (&teller{d.config.Node, d.notify, &d.troubles}).tell)
+		n := d.neighbour()
+		part("canary", func(ctx context.Context) error { return n.watch(ctx, d.config.Canary.Every) })
+		part("milter order", n.watchOrder)
 		part("backup", d.backUpOften)
 		part("lists", d.watchLists)
 		if p.Ready != nil {
@@ -256,7 +259,7 @@ func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(con
 		return err
 	}
 	listeners := []net.Listener{}
-	for direction, address := range d.sockets() {
+	for direction, address := range sockets(d.config) {
 		l, err := milter.Listen(address)
 		if err != nil {
 			for _, l := range append(listeners, desk) {
@@ -266,7 +269,7 @@ func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(con
 		}
 		d.servers, listeners = append(d.servers, d.server(direction, p.Peers)), append(listeners, l)
 	}
-	d.nameOpenSockets()
+	d.troubles.OpenSockets(sockets(d.config), time.Now())
 	if err := d.warden.Share(ctx); err != nil {
 		for _, l := range append(listeners, desk) {
 			l.Close()
@@ -282,21 +285,10 @@ func (d *Daemon) listen(ctx context.Context, p Parts, part func(string, func(con
 	return nil
 }
 
-// nameOpenSockets notes which sockets do not say who is at their other end. The operator wanted them: he is shown it, and not
-// called for it.
-func (d *Daemon) nameOpenSockets() {
-	const never = 100 * 365 * 24 * time.Hour
-	for direction, address := range d.sockets() {
-		if strings.HasPrefix(address, "inet:") {
-			d.troubles.setAfter("open "+string(direction), fmt.Sprintf("any local user can speak as any account through %s: use a unix socket (milter.%s in postward.toml), "+
-				"restart postward, then postward detach and postward attach --apply", address, direction), never)
-		}
-	}
-}
-
-func (d *Daemon) sockets() map[guard.Direction]string {
+// sockets are where the milters listen that are on.
+func sockets(c *config.Config) map[guard.Direction]string {
 	all := map[guard.Direction]string{
-		guard.Inbound: d.config.Milter.Inbound, guard.Submission: d.config.Milter.Submission, guard.Local: d.config.Milter.Local,
+		guard.Inbound: c.Milter.Inbound, guard.Submission: c.Milter.Submission, guard.Local: c.Milter.Local,
 	}
 	for direction, address := range all {
 		if address == "" {
@@ -312,7 +304,7 @@ func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Serve
 	limits.Sessions = d.config.Milter.MaxSessions
 	return &milter.Server{
 		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
-		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, User: d.userOf, Unanswered: d.unanswered,
+		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, User: d.owners.userOf, Unanswered: d.unanswered,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"postward/internal/lists/dnsbl"
 	"postward/internal/lists/standing"
 	"postward/internal/run/config"
+	"postward/internal/run/health"
 	"postward/internal/wire/dns"
 )
 
@@ -55,25 +56,17 @@ func (d *Daemon) watchLists(ctx context.Context) error {
 	if len(d.config.Watch.Names) == 0 {
 		return nil
 	}
-	every := time.NewTicker(watchEvery)
-	defer every.Stop()
 	var l *lists
-	for {
-		if changed := changedAt(resolvConf); l == nil || !changed.Equal(l.resolv) {
+	return every(ctx, watchEvery, func() error {
+		if changed := changedAt(dns.ResolvConf); l == nil || !changed.Equal(l.resolv) {
 			l = d.beginLists(ctx, changed)
 		}
 		if l != nil {
 			d.askLists(ctx, l, time.Now())
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-	}
+		return nil
+	})
 }
-
-const resolvConf = "/etc/resolv.conf"
 
 // changedAt is when a file was changed last; zero when that cannot be known.
 func changedAt(path string) time.Time {
@@ -93,26 +86,18 @@ func (d *Daemon) beginLists(ctx context.Context, resolv time.Time) *lists {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			d.troubles.set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that; what is in postward.toml wants systemctl reload postward", err))
+			d.troubles.Set("lists", fmt.Sprintf("blocklists are not asked (%v): mend that; what is in postward.toml wants systemctl reload postward", err), time.Now())
 		}
 		return nil
 	}
-	d.troubles.set("lists", "")
+	d.troubles.Set("lists", "", time.Now())
 	l.resolv = resolv
 	return l
 }
 
 // prepareLists finds whom to ask.
 func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
-	conf, err := dns.ReadConfig(resolvConf)
-	if err != nil {
-		return nil, err
-	}
-	resolver, err := dns.New(conf)
-	if err != nil {
-		return nil, err
-	}
-	set, err := dnsbl.Load(config.ListsDir)
+	client, err := dns.HostClient()
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +105,11 @@ func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := set.Options(resolver.Servers(), secrets, d.config.Watch.Registered)
+	set, checker, err := dnsbl.Open(client, config.ListsDir, secrets, d.config.Watch.Registered)
 	if err != nil {
 		return nil, err
 	}
-	return d.newLists(ctx, set, dnsbl.New(resolver, o))
+	return d.newLists(ctx, set, checker)
 }
 
 // newLists takes up the watch where it ended.
@@ -147,11 +132,11 @@ func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Ch
 	for _, c := range l.watch.Listed() {
 		key, text := listKey(&c), listText(&c)
 		switch {
-		case d.troubles.has(key): // only the resolver is another one
+		case d.troubles.Has(key): // only the resolver is another one
 		case c.Told:
-			d.troubles.knew(key, text, len(d.notify.Channels()))
+			d.troubles.Knew(key, text, len(d.notify.Channels()), time.Now())
 		default:
-			d.troubles.anew(key, text)
+			d.troubles.Anew(key, text, time.Now())
 		}
 	}
 	return l, nil
@@ -162,7 +147,7 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 	d.mu.Lock()
 	urgent := d.state.AnyOpen()
 	d.mu.Unlock()
-	told := d.noteTold(l)
+	told := l.noteTold(&d.troubles, len(d.notify.Channels()))
 	bySubject := map[dnsbl.Subject][]standing.Question{}
 	for _, q := range l.watch.Due(now, l.begun, urgent) {
 		bySubject[q.Subject] = append(bySubject[q.Subject], q)
@@ -204,10 +189,9 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 
 // noteTold notes which listings the owner was told of since, so that a start does not tell them again, nor forgets those that
 // nobody could be told of. It reports whether there were any.
-func (d *Daemon) noteTold(l *lists) (some bool) {
-	channels := len(d.notify.Channels())
+func (l *lists) noteTold(troubles *health.Troubles, channels int) (some bool) {
 	for _, c := range l.watch.Listed() {
-		if !c.Told && d.troubles.reached(listKey(&c), channels) {
+		if !c.Told && troubles.Reached(listKey(&c), channels) {
 			l.watch.Told(&c)
 			some = true
 		}
@@ -221,9 +205,9 @@ func (d *Daemon) listChanged(c *standing.Change) {
 	if c.Listed {
 		e.Kind = guard.KindListed
 		e.Text += ": " + c.Said
-		d.troubles.anew(listKey(c), listText(c))
+		d.troubles.Anew(listKey(c), listText(c), time.Now())
 	} else {
-		d.troubles.setAfter(listKey(c), "", 0)
+		d.troubles.SetAfter(listKey(c), "", 0, time.Now())
 	}
 	e.Text = e.Text[:min(len(e.Text), guard.MaxText)]
 	e.Key = fmt.Sprintf("%s:%s:%s:%d", e.Kind, c.List, c.Subject, e.At)

@@ -3,7 +3,6 @@ package daemon
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func TestAListingIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 		at = at.Add(4 * time.Hour)
 		l.begun = at.Add(-time.Hour)
 		d.askLists(t.Context(), l, at)
-		return d.troubles.list(), len(d.troubles.due(1))
+		return d.troubles.List(), len(d.troubles.Due(1, time.Now()))
 	}
 	if troubles, _ := round(clear); len(troubles) != 0 {
 		t.Fatalf("%q", troubles)
@@ -77,26 +76,6 @@ func TestAListingIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 	}
 }
 
-func TestWhatWasToldBeforeARestartIsNotToldAgain(t *testing.T) {
-	tr := troubles{open: map[string]*trouble{}}
-	tr.knew("listed x", "x is listed", 2)
-	if due := tr.due(2); len(due) != 0 || !slices.Equal(tr.list(), []string{"x is listed"}) {
-		t.Errorf("%v %q", due, tr.list())
-	}
-	tr.anew("listed x", "x is listed for worse")
-	old := tr.due(2)["listed x"]
-	tr.anew("listed x", "x is listed for worse still")
-	tr.took("listed x", old, []notify.Result{{Number: 0}, {Number: 1}}) // the one before
-	if due := tr.due(2); len(due) != 1 {
-		t.Errorf("another reason is not told: %v", due)
-	}
-	tr.knew("listed x", "x is listed", 2)
-	tr.set("listed x", "")
-	if due := tr.due(2); len(due) != 1 {
-		t.Errorf("its end is not told: %v", due)
-	}
-}
-
 // A listing that nobody could be told of is told later, over a restart and another resolver; one that was told is not.
 func TestAListingIsToldUntilSomebodyIsReached(t *testing.T) {
 	dir, set, at := t.TempDir(), spamcopAlone(t), time.Now()
@@ -121,22 +100,22 @@ func TestAListingIsToldUntilSomebodyIsReached(t *testing.T) {
 	d.askLists(t.Context(), l, at)
 	end(t, d)
 	d, _ = start() // nobody was reached before
-	if due := d.troubles.due(1); len(due) != 1 {
+	if due := d.troubles.Due(1, time.Now()); len(due) != 1 {
 		t.Fatalf("after a restart nobody is told: %v", due)
 	}
-	if l, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.due(1)) != 1 {
+	if l, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.Due(1, time.Now())) != 1 {
 		t.Fatalf("with another resolver nobody is told: %v", err)
 	}
-	for key, x := range d.troubles.due(1) {
-		d.troubles.took(key, x, []notify.Result{{Number: 0}})
+	for key, x := range d.troubles.Due(1, time.Now()) {
+		d.troubles.Took(key, x, []int{0})
 	}
 	d.askLists(t.Context(), l, at.Add(time.Second))
-	if _, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.due(1)) != 0 {
+	if _, err = d.newLists(t.Context(), set, dnsbl.New(z, dnsbl.Options{})); err != nil || len(d.troubles.Due(1, time.Now())) != 0 {
 		t.Errorf("told twice with another resolver: %v", err)
 	}
 	end(t, d)
 	d, _ = start()
-	if due := d.troubles.due(1); len(due) != 0 || len(d.troubles.list()) != 1 {
+	if due := d.troubles.Due(1, time.Now()); len(due) != 0 || len(d.troubles.List()) != 1 {
 		t.Errorf("told twice after a restart: %v", due)
 	}
 	end(t, d)
@@ -173,11 +152,11 @@ func TestListsThatCannotBeAskedAreATrouble(t *testing.T) {
 	if l := d.beginLists(t.Context(), time.Time{}); l != nil {
 		t.Fatal("there is a watch")
 	}
-	if all := d.troubles.list(); len(all) != 1 || !strings.Contains(all[0], "blocklists are not asked") || !strings.Contains(all[0], "systemctl reload postward") {
+	if all := d.troubles.List(); len(all) != 1 || !strings.Contains(all[0], "blocklists are not asked") || !strings.Contains(all[0], "systemctl reload postward") {
 		t.Errorf("%q", all)
 	}
 	d.config.Watch.Names = []string{"example.org"}
-	if l := d.beginLists(t.Context(), time.Time{}); l == nil || len(d.troubles.list()) != 0 {
-		t.Errorf("%+v, %q", l, d.troubles.list())
+	if l := d.beginLists(t.Context(), time.Time{}); l == nil || len(d.troubles.List()) != 0 {
+		t.Errorf("%+v, %q", l, d.troubles.List())
 	}
 }

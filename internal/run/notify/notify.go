@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -32,6 +33,16 @@ type Result struct {
 	Err     error
 }
 
+// Took returns the numbers of the channels that took the alert.
+func Took(results []Result) (numbers []int) {
+	for _, r := range results {
+		if r.Err == nil {
+			numbers = append(numbers, r.Number)
+		}
+	}
+	return numbers
+}
+
 // deadline is the longest a channel may take.
 const deadline = 10 * time.Second
 
@@ -39,7 +50,7 @@ const deadline = 10 * time.Second
 type channel struct {
 	name string
 	send func(context.Context, *Alert) error
-	busy sync.Mutex // a service that never answers keeps one goroutine, not more
+	late atomic.Int32 // alerts that it did not answer in time and still has: it takes no other
 }
 
 // New checks the channels, without asking them anything, and returns every error at once.
@@ -156,18 +167,24 @@ func (n *Notifier) Send(ctx context.Context, a Alert, skip ...int) []Result {
 // try sends on one channel. A library that does not know ctx goes on in the background when time is up; until it is
 // back the channel takes nothing else.
 func (c *channel) try(ctx context.Context, a *Alert) error {
-	if !c.busy.TryLock() {
+	if c.late.Load() > 0 {
 		return errors.New("the last alert is still on its way there")
 	}
-	done := make(chan error, 1)
+	done, late := make(chan error), make(chan struct{})
 	go func() {
-		defer c.busy.Unlock()
-		done <- c.send(ctx, a)
+		err := c.send(ctx, a)
+		select {
+		case done <- err:
+		case <-late:
+			c.late.Add(-1)
+		}
 	}()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+		c.late.Add(1)
+		close(late)
 		return fmt.Errorf("no answer within %s", deadline)
 	}
 }

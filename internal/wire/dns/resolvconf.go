@@ -53,6 +53,28 @@ func ReadConfig(path string) (Config, error) {
 	return c, nil
 }
 
+// ResolvConf is where a host says whom it asks: resolv.conf(5).
+const ResolvConf = "/etc/resolv.conf"
+
+// HostConfig is how this host asks: ResolvConf. With servers these are asked, and the file is not read.
+func HostConfig(servers ...netip.AddrPort) (Config, error) {
+	if len(servers) == 0 {
+		return ReadConfig(ResolvConf)
+	}
+	c, err := ParseConfig(strings.NewReader(""))
+	c.Servers = servers
+	return c, err
+}
+
+// HostClient returns a client that asks as this host does.
+func HostClient() (*Client, error) {
+	c, err := HostConfig()
+	if err != nil {
+		return nil, err
+	}
+	return New(c)
+}
+
 // ParseConfig reads the text of resolv.conf. Like the resolver of libc it passes over what it does not understand,
 // but leaves a note. domain, search, sortlist and ndots are not for those who ask for absolute names.
 func ParseConfig(r io.Reader) (Config, error) {

@@ -1,4 +1,4 @@
-package daemon
+package health
 
 import (
 	"strings"
@@ -28,23 +28,5 @@ func TestAMilterBehindPostwardIsATrouble(t *testing.T) {
 		if c.trouble && (!strings.Contains(text, "smtpd_milters of submission: "+c.milters[len(c.milters)-1]) || !strings.HasSuffix(text, "postward attach --apply")) {
 			t.Errorf("%s: %s", name, text)
 		}
-	}
-}
-
-func TestASocketForEverybodyIsSaidInStatus(t *testing.T) {
-	d := begin(t, t.TempDir())
-	defer end(t, d)
-	d.nameOpenSockets()
-	if said := d.troubles.list(); len(said) > 0 {
-		t.Errorf("of unix sockets: %q", said)
-	}
-	d.config.Milter.Submission = "inet:127.0.0.1:9999"
-	d.nameOpenSockets()
-	said := d.troubles.list()
-	if len(said) != 1 || !strings.Contains(said[0], "any local user can speak as any account through inet:127.0.0.1:9999: use a unix socket") {
-		t.Errorf("%q", said)
-	}
-	if due := d.troubles.due(1); len(due) > 0 {
-		t.Error("the owner is called for what he wanted")
 	}
 }

@@ -1,4 +1,4 @@
-package daemon
+package health
 
 import (
 	"fmt"
@@ -8,8 +8,11 @@ import (
 	"postward/internal/guard"
 )
 
-// nameless counts the mails of this host of which nobody knows who sent them, for status.
-type nameless struct {
+// UnknownUser is the user of mail that surely is this host's and nobody knows whose: the account local:unknown.
+const UnknownUser = "unknown"
+
+// Nameless counts the mails of this host of which nobody knows who sent them, for status.
+type Nameless struct {
 	mu     sync.Mutex
 	local  unnamed // with sendmail(1): the log did not say
 	wire   unnamed // over TCP: the kernel did not
@@ -22,15 +25,15 @@ type unnamed struct {
 }
 
 func (u *unnamed) add(now time.Time) {
-	if now.Sub(u.last) >= gapTold {
+	if now.Sub(u.last) >= shownFor {
 		u.mails = 0
 	}
 	u.mails, u.last = u.mails+1, now
 }
 
-// note counts a mail if it is one.
-func (n *nameless) note(t *guard.Transaction, now time.Time) {
-	if t.Login != "" || t.UnixUser != "" && t.UnixUser != unknownUser {
+// Note counts a mail if it is one.
+func (n *Nameless) Note(t *guard.Transaction, now time.Time) {
+	if t.Login != "" || t.UnixUser != "" && t.UnixUser != UnknownUser {
 		return
 	}
 	n.mu.Lock()
@@ -38,26 +41,26 @@ func (n *nameless) note(t *guard.Transaction, now time.Time) {
 	switch {
 	case t.Direction == guard.Local:
 		n.local.add(now)
-	case t.UnixUser == unknownUser || t.Client.IsLoopback():
+	case t.UnixUser == UnknownUser || t.Client.IsLoopback():
 		n.wire.add(now)
 	}
 }
 
-// kernelSays keeps why the kernel cannot be asked who connected; nil: it can.
-func (n *nameless) kernelSays(err error) {
+// KernelSays keeps why the kernel cannot be asked who connected; nil: it can.
+func (n *Nameless) KernelSays(err error) {
 	n.mu.Lock()
 	n.kernel = err
 	n.mu.Unlock()
 }
 
-// troubles is what status says of such mails for a day, each with the next step; empty: nothing.
-func (n *nameless) troubles(late time.Duration, now time.Time) (local, wire, kernel string) {
+// Troubles is what status says of such mails for a day, each with the next step; empty: nothing.
+func (n *Nameless) Troubles(late time.Duration, now time.Time) (local, wire, kernel string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if u := n.local; u.mails > 0 && now.Sub(u.last) < gapTold {
+	if u := n.local; u.mails > 0 && now.Sub(u.last) < shownFor {
 		local = u.say(injectedAs(late))
 	}
-	if u := n.wire; u.mails > 0 && now.Sub(u.last) < gapTold {
+	if u := n.wire; u.mails > 0 && now.Sub(u.last) < shownFor {
 		wire = u.say("came over TCP from this host, and the kernel could not say from whom: the program had hung up already, or runs in another "+
 			"network namespace", "let it wait for the answers, use sendmail(1), or log in")
 	}

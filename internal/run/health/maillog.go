@@ -1,4 +1,4 @@
-package daemon
+package health
 
 import (
 	"cmp"
@@ -16,9 +16,9 @@ import (
 	"postward/internal/run/ctl"
 )
 
-// hearing is what was read of the mail log since the start, and what of it was not understood: lines of programs that
-// we know, in words that we do not. Each costs nothing but what it would have told.
-type hearing struct {
+// MailLog is what was read of the mail log since the start, what of it was missed, and what was not understood: lines of
+// programs that we know, in words that we do not. Each costs nothing but what it would have told.
+type MailLog struct {
 	mu       sync.Mutex
 	lines    uint64
 	lost     uint64 // that the journal itself says it left out
@@ -27,37 +27,37 @@ type hearing struct {
 	gapAt    time.Time // zero: nothing was
 }
 
-// gapTold is how long status says that lines were missed.
-const gapTold = 24 * time.Hour
+// shownFor is how long status says what is over and cannot be mended.
+const shownFor = 24 * time.Hour
 
 const (
 	maxPuzzling = 50  // programs
 	maxExample  = 200 // octets of a line
 )
 
-// count returns how many lines were read.
-func (h *hearing) count() uint64 {
+// Lines returns how many lines were read.
+func (h *MailLog) Lines() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.lines
 }
 
-// heard counts a batch.
-func (h *hearing) heard(lines int) {
+// Read counts a batch.
+func (h *MailLog) Read(lines int) {
 	h.mu.Lock()
 	h.lines += uint64(lines)
 	h.mu.Unlock()
 }
 
-// leftOut counts lines that the journal says it left out.
-func (h *hearing) leftOut(lines uint64) {
+// LeftOut counts lines that the journal says it left out.
+func (h *MailLog) LeftOut(lines uint64) {
 	h.mu.Lock()
 	h.lost += lines
 	h.mu.Unlock()
 }
 
-// missed notes a part of the log that could not be read.
-func (h *hearing) missed(g follow.Gap, now time.Time) {
+// Missed notes a part of the log that could not be read.
+func (h *MailLog) Missed(g follow.Gap, now time.Time) {
 	what := "lines"
 	if g.Count > 0 {
 		what = guard.Count(int(min(g.Count, math.MaxInt32)), "line")
@@ -69,18 +69,18 @@ func (h *hearing) missed(g follow.Gap, now time.Time) {
 		what, now.Format(time.DateTime), g.Reason, strings.ToValidUTF8(g.Path[:min(len(g.Path), maxExample)], "?"))
 }
 
-// missing is what status says of the last such part, for a day; empty: nothing.
-func (h *hearing) missing(now time.Time) string {
+// Missing is what status says of the last such part, for a day; empty: nothing.
+func (h *MailLog) Missing(now time.Time) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.gapAt.IsZero() || now.Sub(h.gapAt) >= gapTold {
+	if h.gapAt.IsZero() || now.Sub(h.gapAt) >= shownFor {
 		return ""
 	}
 	return h.gap
 }
 
-// puzzled notes a line that was not understood, and keeps the program's last one.
-func (h *hearing) puzzled(l *maillog.Line) {
+// Puzzled notes a line that was not understood, and keeps the program's last one.
+func (h *MailLog) Puzzled(l *maillog.Line) {
 	name := string(l.Program)
 	if slash := strings.LastIndexByte(name, '/'); slash >= 0 {
 		name = name[slash+1:]
@@ -92,6 +92,9 @@ func (h *hearing) puzzled(l *maillog.Line) {
 		if len(h.puzzling) >= maxPuzzling {
 			return
 		}
+		if h.puzzling == nil {
+			h.puzzling = map[string]*ctl.Puzzling{}
+		}
 		p = &ctl.Puzzling{Program: name}
 		h.puzzling[name] = p
 	}
@@ -99,8 +102,8 @@ func (h *hearing) puzzled(l *maillog.Line) {
 	p.Example = strings.ToValidUTF8(string(l.Text[:min(len(l.Text), maxExample)]), "?")
 }
 
-// told is what status shows, the most puzzling program first.
-func (h *hearing) told() ctl.Log {
+// Log is what status shows, the most puzzling program first.
+func (h *MailLog) Log() ctl.Log {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make([]ctl.Puzzling, 0, len(h.puzzling))
