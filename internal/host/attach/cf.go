@@ -2,8 +2,6 @@ package attach
 
 import (
 	"bytes"
-
-	"postward/internal/host/postfix"
 )
 
 // setting is `name = value`, in main.cf or behind -o in master.cf.
@@ -146,6 +144,3 @@ func wordEnd(text []byte, i int, braces bool) int {
 	}
 	return i
 }
-
-// splitList cuts a parameter's value as Postfix does with lists.
-func splitList(value string) []string { return postfix.SplitList(value) }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"postward/internal/host/postfix"
 )
 
 // edit works out the insertions. main.cf gets the default, a service whose socket differs gets an override; so
@@ -118,7 +120,7 @@ func copiesSmtpd(value string) bool { return smtpdRef.MatchString(value) }
 
 // endsWithSmtpd reports whether no milter of a list's own follows those of smtpd_milters.
 func endsWithSmtpd(value string) bool {
-	items := splitList(value)
+	items := postfix.SplitList(value)
 	return len(items) > 0 && copiesSmtpd(items[len(items)-1])
 }
 

@@ -139,12 +139,12 @@ func (h *Host) addEntry(e entry, get values) error {
 	}
 	switch program {
 	case "smtpd":
-		s.Milters = splitList(v["smtpd_milters"])
+		s.Milters = postfix.SplitList(v["smtpd_milters"])
 		s.Direction, s.Why = direction(s)
 		h.checkSmtpd(s, v)
 	case "cleanup":
 		s.Auth, s.wrapper, s.Direction, s.Why = false, false, Local, "mail that comes through no smtpd"
-		s.Milters = splitList(v["non_smtpd_milters"])
+		s.Milters = postfix.SplitList(v["non_smtpd_milters"])
 	case "pickup":
 		if hasWord(v["receive_override_options"], "no_milters") {
 			h.note("pickup (master.cf:%d) has no_milters: mail injected with sendmail passes unjudged", e.number)
@@ -286,4 +286,4 @@ func isKnownPort(name string) bool {
 	return slices.Contains(known, port)
 }
 
-func hasWord(list, word string) bool { return slices.Contains(splitList(list), word) }
+func hasWord(list, word string) bool { return slices.Contains(postfix.SplitList(list), word) }

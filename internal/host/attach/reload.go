@@ -151,7 +151,7 @@ func (h *Host) wrapped(name string) bool {
 
 // interfaceAddress is an address at which services without a host part listen.
 func (h *Host) interfaceAddress() string {
-	first := append(splitList(h.values["inet_interfaces"]), "all")[0]
+	first := append(postfix.SplitList(h.values["inet_interfaces"]), "all")[0]
 	if first == "all" || first == "loopback-only" {
 		return "127.0.0.1"
 	}

@@ -93,7 +93,7 @@ func (p *Plan) verifyMilters(master []byte, get values) error {
 		if err != nil {
 			return fmt.Errorf("check %s: %w", key, err)
 		}
-		if got := splitList(v[name]); !slices.Equal(got, want) {
+		if got := postfix.SplitList(v[name]); !slices.Equal(got, want) {
 			return fmt.Errorf("check %s (master.cf:%d): %s would be %q, meant was %q",
 				key, e.number, name, strings.Join(got, ", "), strings.Join(want, ", "))
 		}
