@@ -139,7 +139,7 @@ func (r *Row) proper() bool {
 }
 
 // past adds a mail to its account's history.
-func (l *Learned) past(m *oldMail) {
+func (l *Learned) past(m *oldMail, to []string) {
 	p := l.pasts[m.account]
 	if p == nil {
 		if l.accounts[m.account] == nil {
@@ -153,7 +153,7 @@ func (l *Learned) past(m *oldMail) {
 	if l.where != nil {
 		asn, country = l.where(m.client)
 	}
-	p.Note(m.client, asn, country, m.to, guard.TimeOf(m.at))
+	p.Note(m.client, asn, country, to, guard.TimeOf(m.at))
 }
 
 // finish decides what is proposed and puts the rows in order. An address only seen in the logs is proposed when

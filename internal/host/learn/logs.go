@@ -19,30 +19,33 @@ const maxPending = 100_000 // mails whose sender is known and whose reverse-path
 // journalPast is how much of the journal is learned from.
 const journalPast = 90 * 24 * time.Hour
 
-// oldMail is a mail whose lines are being read.
+// oldMail is a mail of an account.
 type oldMail struct {
 	account string
 	client  netip.Addr
 	at      time.Time // of its first qmgr line; zero before it
-	to      []string
 }
 
-// maxOldRecipients bounds the recipients that are gathered of one mail.
+// maxOldRecipients bounds the recipients that are learned of one mail.
 const maxOldRecipients = 100
 
-// logReader joins the lines of one mail: who handed it in (smtpd, pickup), its reverse-path (qmgr), its recipients
-// (delivery agents), its end.
+// logReader learns from each mail that package delivery finds in the lines: of what account it is from the line that
+// begins it, that it was sent when qmgr has it, and its recipients when it has ended.
 type logReader struct {
 	learned  *Learned
 	users    map[int64]string
-	filtered bool                // a content filter hands mail back: loopback clients are nobody's own
-	pending  map[string]*oldMail // by delivery.Key
+	filtered bool // a content filter hands mail back: loopback clients are nobody's own
+	tracker  *delivery.Tracker
+	pending  map[*delivery.Mail]*oldMail
 	line     maillog.Line
 	ref      time.Time
 }
 
 func (l *Learned) logs(ctx context.Context, o Options, users map[int64]string) error {
-	r := &logReader{learned: l, users: users, filtered: o.Filtered, pending: map[string]*oldMail{}}
+	r := &logReader{learned: l, users: users, filtered: o.Filtered, pending: map[*delivery.Mail]*oldMail{}}
+	r.tracker = delivery.New(r.ended)
+	r.tracker.OnBegin(r.begun)
+	r.tracker.OnQueued(r.queued)
 	if r.filtered {
 		l.note("a content filter hands mail back over loopback: clients on loopback are not shown as senders of their own")
 	}
@@ -55,6 +58,7 @@ func (l *Learned) logs(ctx context.Context, o Options, users map[int64]string) e
 			l.note("%v", err)
 		}
 	}
+	r.tracker.Flush()
 	return nil
 }
 
@@ -68,48 +72,55 @@ func (r *logReader) file(ctx context.Context, path string, now time.Time) error 
 	return f.Lines(ctx, nil, func(line []byte) error { r.read(line); return nil })
 }
 
-// read takes one line. A mail is counted once, at its first qmgr line: later ones are retries.
+// read takes one line.
 func (r *logReader) read(text []byte) {
-	l := &r.line
-	if !maillog.Parse(text, l) || l.QueueID == nil {
-		return
-	}
-	id := delivery.Key(l)
-	switch l.Kind {
-	case maillog.Client:
-		addr, _ := netip.ParseAddr(string(l.Client.Addr)) // the zero Addr: not known
-		r.wait(id, r.client(l), addr)
-	case maillog.PickedUp:
-		if l.OtherID == nil {
-			r.wait(id, "local:"+r.user(l.UID), netip.Addr{})
-		}
-	case maillog.Active:
-		if m := r.pending[id]; m != nil && m.at.IsZero() {
-			m.at = l.Stamp.Time(r.ref)
-			r.learned.sent(m.account, string(l.From), m.at)
-		}
-	case maillog.Delivery:
-		if m := r.pending[id]; m != nil && l.Status == maillog.StatusSent && len(m.to) < maxOldRecipients {
-			m.to = append(m.to, message.Canonical(string(l.To)))
-		}
-	case maillog.Removed:
-		if m := r.pending[id]; m != nil && !m.at.IsZero() {
-			r.learned.past(m)
-		}
-		delete(r.pending, id)
+	if l := &r.line; maillog.Parse(text, l) && delivery.Concerns(l) {
+		r.tracker.Line(l, l.Stamp.Time(r.ref))
 	}
 }
 
-func (r *logReader) wait(id, account string, client netip.Addr) {
-	if account == "" {
-		delete(r.pending, id) // the id is used again, by a stranger
+// begun takes a mail at the line that says who hands it in.
+func (r *logReader) begun(m *delivery.Mail) {
+	o := &oldMail{}
+	switch l := &r.line; {
+	case l.Kind == maillog.Client:
+		o.account = r.client(l)
+		o.client, _ = netip.ParseAddr(string(l.Client.Addr)) // the zero Addr: not known
+	case l.OtherID == nil: // sendmail(1)
+		o.account = "local:" + r.user(l.UID)
+	}
+	if o.account == "" {
 		return
 	}
 	if len(r.pending) >= maxPending {
 		clear(r.pending)
 		r.learned.dropped++
 	}
-	r.pending[id] = &oldMail{account: account, client: client}
+	r.pending[m] = o
+}
+
+// queued counts a mail.
+func (r *logReader) queued(m *delivery.Mail) {
+	if o := r.pending[m]; o != nil {
+		o.at = r.line.Stamp.Time(r.ref)
+		r.learned.sent(o.account, string(r.line.From), o.at)
+	}
+}
+
+// ended learns to whom a mail went that is done with.
+func (r *logReader) ended(m *delivery.Mail) {
+	o := r.pending[m]
+	delete(r.pending, m)
+	if o == nil || o.at.IsZero() || m.End != delivery.Removed && m.End != delivery.Expired {
+		return
+	}
+	var to []string
+	for _, d := range m.Deliveries {
+		if d.Status == maillog.StatusSent && len(to) < maxOldRecipients {
+			to = append(to, message.Canonical(d.To))
+		}
+	}
+	r.learned.past(o, to)
 }
 
 // client returns the account that a mail through smtpd counts for; empty for strangers and for what a content

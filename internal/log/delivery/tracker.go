@@ -20,6 +20,7 @@ const settle = 5 * time.Second
 type Tracker struct {
 	out      func(*Mail)
 	began    func(*Mail)                  // see OnBegin; may be nil
+	queued   func(*Mail)                  // see OnQueued; may be nil
 	open     map[string]*Mail             // by host, instance and queue ID (see key), in the queue or just out of it
 	sessions map[maillog.Process]*session // of smtpd
 	done     []ended                      // out of the queue, oldest first
@@ -44,6 +45,9 @@ func New(out func(*Mail)) *Tracker {
 // OnBegin has each mail handed to f when the line is read that says who hands it in: in the order of arrival. The Mail is the
 // one that is handed out when it has ended, and grows until then.
 func (t *Tracker) OnBegin(f func(*Mail)) { t.began = f }
+
+// OnQueued has each mail handed to f when the line is read that says that qmgr has it, the first time.
+func (t *Tracker) OnQueued(f func(*Mail)) { t.queued = f }
 
 // Concerns reports whether a line can mean something to a Tracker; all others may be left out.
 func Concerns(l *maillog.Line) bool {
@@ -197,6 +201,9 @@ func (t *Tracker) active(key string, l *maillog.Line, at time.Time) {
 	m := t.fresh(key, l, at)
 	if m.Count == 0 {
 		m.From, m.Size, m.Count = text(l.From), l.Size, l.Recipients
+		if t.queued != nil {
+			t.queued(m)
+		}
 	}
 	m.entry(key).sent = true
 	m.hold(key, false)
