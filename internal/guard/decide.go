@@ -49,9 +49,9 @@ var order = [...]struct {
 	rule  func(*judgement) (objection, bool)
 }{
 	{StageMail, (*judgement).notListed},
-	{StageEnd, (*judgement).unknownInjector},
 	{StageMail, (*judgement).contained},
 	{StageMail, (*judgement).foreignReversePath},
+	{StageEnd, (*judgement).unknownInjector},
 	{StageEnd, (*judgement).foreignAuthor},
 	{StageEnd, (*judgement).tooMuchHeld},
 	{StageEnd, (*judgement).suspicious},
@@ -120,9 +120,10 @@ func (s *State) learning(now Time) bool {
 }
 
 // levelOf says how familiar t's source is to a, whether that is lent by what can be copied, and whether it is strange: not
-// a familiar network by what the account itself did. The operator's own networks are as good as a familiar network. To a newcomer the site's familiar sources at home are his; to
-// others they are one level less. In a familiar country the account's own program lends one level more. A login over
-// loopback comes from a webmail host or a proxy on this machine: everybody's address.
+// a familiar network by what the account itself did. The operator's own networks are as good as a familiar network. To a
+// newcomer the site's familiar sources at home are his; to others they are one level less. In a familiar country the
+// account's own program lends one level more. A login over loopback comes from a webmail host or a proxy on this machine:
+// everybody's address.
 func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange bool) {
 	if hosted(a.Name) {
 		return LevelAddress, false, false
