@@ -76,7 +76,7 @@ func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
 		}
 	}
 	d.mu.Lock()
-	d.told[f.ID] = append(told, notify.Took(results)...)
+	d.toldChannels[f.ID] = append(told, notify.Took(results)...)
 	d.mu.Unlock()
 	if ctx.Err() != nil && outcome == guard.Failed {
 		return // cut short by the end of the daemon: the next one tells it
@@ -92,10 +92,10 @@ func (d *Daemon) pendingAlert(f *guard.Effect) (a notify.Alert, told []int, pend
 	defer d.mu.Unlock()
 	i := d.state.Incident(f.Incident)
 	if i == nil || d.state.Effects()[f.ID] == nil {
-		delete(d.told, f.ID)
+		delete(d.toldChannels, f.ID)
 		return a, nil, false
 	}
-	return alertOf(d.config.Node, i, f.Stage), d.told[f.ID], true
+	return alertOf(d.config.Node, i, f.Stage), d.toldChannels[f.ID], true
 }
 
 // nobodyTold is what is wrong when no channel is configured. The alert stays undone: it goes out when there is one.

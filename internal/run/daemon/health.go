@@ -25,10 +25,10 @@ func (d *Daemon) watchHealth(ctx context.Context) error {
 // checkHealth has health judge the store, the log and postward itself.
 func (d *Daemon) checkHealth(now time.Time) {
 	d.mu.Lock()
-	deaf := d.deaf
+	logErr := d.logErr
 	d.mu.Unlock()
 	d.troubles.Journal(d.store.Healthy(), now)
-	d.troubles.Log(deaf, &d.mailLog, now)
+	d.troubles.Log(logErr, &d.mailLog, now)
 	d.troubles.Nameless(&d.nameless, d.injectors.late(), now)
 	for _, m := range d.servers {
 		d.troubles.Panics(m.Direction, m.Panics(), now)

@@ -44,7 +44,7 @@ func (d *Daemon) readLog(ctx context.Context) error {
 // logTrouble keeps what status says about the log; nil when all is well.
 func (d *Daemon) logTrouble(err error) {
 	d.mu.Lock()
-	d.deaf = err
+	d.logErr = err
 	d.mu.Unlock()
 	if err != nil {
 		d.log.Error("the mail log cannot be read", "err", err)
@@ -136,15 +136,15 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.QueueID))
-	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) || !d.homes.about(m, l) {
+	if m == nil || !m.Tells(guard.TimeOf(l.Stamp.Time(time.Now())).Add(lineSlack)) || !d.origins.about(m, l) {
 		return nil, nil
 	}
 	if kind == "" {
-		d.homes.learn(m, l)
+		d.origins.learn(m, l)
 		return nil, nil
 	}
 	if kind == guard.KindRemoved {
-		delete(d.homes, m.ID)
+		delete(d.origins, m.ID)
 	}
 	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}
 	switch kind {
@@ -164,7 +164,7 @@ func (d *Daemon) takeRequeued(l *maillog.Line) (*store.Ticket, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.OtherID))
-	if m == nil || m.ReversePath != message.Canonical(string(l.From)) || !d.homes.about(m, l) {
+	if m == nil || m.ReversePath != message.Canonical(string(l.From)) || !d.origins.about(m, l) {
 		return nil, nil
 	}
 	id := string(l.QueueID)

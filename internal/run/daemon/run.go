@@ -98,8 +98,8 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, homes: homes{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
-		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), told: map[string][]int{},
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
+		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), toldChannels: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{},
 	}
 	d.owners = owners{questions: make(chan question), nameless: &d.nameless}

@@ -54,8 +54,8 @@ func TestLinesOfAnotherHostAreNotOurs(t *testing.T) {
 			if got := m.Status == guard.MailRemoved; got != c.removed {
 				t.Errorf("removed: %v", got)
 			}
-			if c.removed && len(d.homes) != 0 {
-				t.Errorf("%d homes are kept", len(d.homes))
+			if c.removed && len(d.origins) != 0 {
+				t.Errorf("%d origins are kept", len(d.origins))
 			}
 		})
 	}

@@ -6,18 +6,18 @@ import (
 	"postward/internal/mail/message"
 )
 
-// maxHomes bounds the mails of which it is known where they are.
-const maxHomes = 100_000
+// maxOrigins bounds the mails of which it is known where they are.
+const maxOrigins = 100_000
 
-// home is the host and the instance of Postfix that a mail's own lines are of; an empty instance is not known.
-type home struct{ host, instance string }
+// origin is the host and the instance of Postfix that a mail's own lines are of; an empty instance is not known.
+type origin struct{ host, instance string }
 
-// homes says where mails are, by their IDs. A log may be of several hosts or instances, and a queue ID is each one's own:
+// origins says where mails are, by their IDs. A log may be of several hosts or instances, and a queue ID is each one's own:
 // another one's "removed" is not about our mail. Of a mail that is not in it (postward was started since) every line counts.
-type homes map[string]home
+type origins map[string]origin
 
 // learn notes where a mail is, from a line that has its reverse-path besides its queue ID.
-func (h homes) learn(m *guard.Mail, l *maillog.Line) {
+func (h origins) learn(m *guard.Mail, l *maillog.Line) {
 	if l.Kind != maillog.Active && l.Kind != maillog.MilterHold || m.ReversePath != message.Canonical(string(l.From)) {
 		return
 	}
@@ -25,14 +25,14 @@ func (h homes) learn(m *guard.Mail, l *maillog.Line) {
 	if at.instance != "" || at.host != "" && l.Kind == maillog.MilterHold {
 		return
 	}
-	if len(h) >= maxHomes {
+	if len(h) >= maxOrigins {
 		clear(h)
 	}
-	h[m.ID] = home{string(l.Host), instanceOf(l)}
+	h[m.ID] = origin{string(l.Host), instanceOf(l)}
 }
 
 // about reports whether a line can be about a mail with its queue ID.
-func (h homes) about(m *guard.Mail, l *maillog.Line) bool {
+func (h origins) about(m *guard.Mail, l *maillog.Line) bool {
 	at, known := h[m.ID]
 	if !known {
 		return true
