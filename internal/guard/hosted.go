@@ -1,6 +1,9 @@
 package guard
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Accounts without a login: what the host itself and its own networks send. They have one source, themselves, and a
 // budget of their own until an operator declares them: what a cron job, a printer and a contact form need. A web shell
@@ -11,6 +14,9 @@ const (
 	LocalPrefix = "local:"
 	NetPrefix   = "net:"
 )
+
+// UserNumber names a Unix user who has no name on this host, wherever he is met: in a log line, or by the kernel.
+func UserNumber(uid uint64) string { return "uid" + strconv.FormatUint(uid, 10) }
 
 // Unknown is the account of mail injected on the host by nobody knows whom.
 const Unknown = LocalPrefix + "unknown"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"strconv"
 	"time"
 
 	"postward/internal/guard"
@@ -140,5 +139,5 @@ func (r *logReader) user(uid int64) string {
 	if name, ok := r.users[uid]; ok {
 		return name
 	}
-	return strconv.FormatInt(uid, 10)
+	return guard.UserNumber(uint64(uid))
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+
+	"postward/internal/guard"
 )
 
 // userName names a user of this host. A user's subordinate IDs (subuid(5)) are him: who may have 65,536 of them in a
@@ -17,7 +19,7 @@ func userName(uid uint64) string {
 	text, _ := os.ReadFile("/etc/subuid") // most hosts have no such file
 	owner := subordinateOf(text, uid)
 	if owner == "" {
-		return "uid" + number
+		return guard.UserNumber(uid)
 	}
 	if u, err := user.LookupId(owner); err == nil { // the file may name him by his number
 		return u.Username
