@@ -200,7 +200,7 @@ func fold(s string) (string, error) {
 		if !utf8.ValidString(s) {
 			return "", errUnprinted
 		}
-		s = norm.NFC.String(cases.Fold().String(norm.NFD.String(s)))
+		s = norm.NFC.String(strings.Map(cherokee, cases.Fold().String(norm.NFD.String(s))))
 	} else {
 		s = strings.ToLower(s)
 	}
@@ -208,6 +208,18 @@ func fold(s string) (string, error) {
 		return "", errUnprinted
 	}
 	return s, nil
+}
+
+// cherokee folds the letters that package cases swaps instead: Unicode folds the small ones to the capital ones
+// (CaseFolding.txt), whatever stands there.
+func cherokee(r rune) rune {
+	switch {
+	case r >= 0xab70 && r <= 0xabbf:
+		return r - 0xab70 + 0x13a0
+	case r >= 0x13f8 && r <= 0x13fd:
+		return r - 8
+	}
+	return r
 }
 
 // quote puts quotes around a local part that cannot be read without them. Dots may stand anywhere: Postfix quotes those

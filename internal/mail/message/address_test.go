@@ -135,3 +135,25 @@ func FuzzAddress(f *testing.F) {
 		}
 	})
 }
+
+// Folding twice is folding once, for every letter that there is: package cases swaps the Cherokee ones.
+func TestFoldingIsStableForEveryLetter(t *testing.T) {
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if !unicode.IsLetter(r) {
+			continue
+		}
+		once, err := fold("x" + string(r))
+		if err != nil {
+			continue
+		}
+		if twice, err := fold(once); err != nil || twice != once {
+			t.Errorf("%+q folds to %+q, and that to %+q (%v)", r, once, twice, err)
+		}
+		upper, lower := "x"+string(unicode.ToUpper(r)), "x"+string(unicode.ToLower(r))
+		if a, errA := fold(upper); errA == nil && unicode.SimpleFold(unicode.ToUpper(r)) != unicode.ToUpper(r) {
+			if b, errB := fold(lower); errB == nil && a != b && unicode.ToLower(unicode.ToUpper(r)) == unicode.ToLower(r) {
+				t.Errorf("%+q and %+q are one letter, and %+q and %+q", upper, lower, a, b)
+			}
+		}
+	}
+}
