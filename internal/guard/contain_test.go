@@ -133,3 +133,22 @@ func TestReleaseTakesWhatIsBeingStopped(t *testing.T) {
 	}
 	w.same()
 }
+
+// What can be said at the MAIL command is said there: no recipient is told of, and no message is sent.
+func TestRefusalsDoNotWaitForTheMessage(t *testing.T) {
+	w := settled(t)
+	w.state.touch("anna").Status = Contained
+	m := w.mail("anna", "203.0.113.80")
+	m.Stage, m.Recipients = StageMail, nil
+	want(t, Judge(w.state, m), Reject, ReasonContained)
+	w.state.touch("anna").Status = Normal
+	m.ReversePath = "ceo@bank.example"
+	want(t, Judge(w.state, m), Reject, ReasonReversePath)
+	last := StageMail
+	for _, r := range order {
+		if r.stage == StageMail && last == StageEnd {
+			t.Error("a rule of the MAIL command stands behind one of the end of the message")
+		}
+		last = r.stage
+	}
+}
