@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A hijacked daemon owns the state directory, in which attach writes as root.
+// A hijacked daemon owns the state directory, in which learn writes as root.
 
 const (
 	nobody     = 65534
