@@ -54,6 +54,7 @@ func (o *options) configured() error {
 	}
 	var site struct {
 		Webmail []netip.Addr `json:"webmail"`
+		Domains []string     `json:"domains"` // a recipient there is a colleague
 	}
 	if err := json.Unmarshal(text, &site); err != nil {
 		return fmt.Errorf("read what the site configured: %s: %w", filepath.Join(o.dir, "site.json"), err)
@@ -61,6 +62,7 @@ func (o *options) configured() error {
 	for _, a := range site.Webmail {
 		o.policy.Webmail = append(o.policy.Webmail, netip.PrefixFrom(a, a.BitLen()))
 	}
+	o.policy.Domains = site.Domains
 	return nil
 }
 
@@ -114,6 +116,6 @@ func (o options) with(m guard.Mode) *guard.Policy {
 	for _, s := range o.off {
 		p.Modes[s] = guard.Shadow
 	}
-	p.Domains = []string{domain}
+	p.Domains = append([]string{domain}, p.Domains...)
 	return &p
 }

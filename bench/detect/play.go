@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -89,6 +90,11 @@ func (p *play) ordinary(l *line) error {
 	switch l.Ev {
 	case "submit":
 		p.submit(l, t)
+	case "login":
+		if client, err := netip.ParseAddr(l.IP); err == nil {
+			p.site.until(t)
+			p.site.apply(guard.Event{Kind: guard.KindLogin, At: t, Account: l.Acct, Network: client, ASN: l.ASN})
+		}
 	case "inbound":
 		p.site.apply(guard.Event{Kind: guard.KindWrote, At: t, Account: l.Acct, Recipient: l.Rcpts[0]})
 	}

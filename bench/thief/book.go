@@ -28,8 +28,11 @@ func openings(r *row) []campaign {
 		of(from(spree, close), from(spree, r.ways[len(r.ways)/2]), spree),
 	}
 	all = append(all, together(trust, spree), together(friends, spree), together(drip))
+	// he reads the mail for days, and then writes from there
+	reads := move{from: close, reads: true, gap: 24 * time.Hour, count: 6}
+	all = append(all, of(reads, from(spree, close)), of(reads, from(with(drip, contacts, 40), close)))
 	if r.known {
-		all = append(all, of(with(spree, contacts, 40)), of(from(with(drip, contacts, 40), anywhere)))
+		all = append(all, of(with(spree, contacts, 40)), of(from(with(drip, contacts, 40), anywhere)), of(with(spree, staff, 40)))
 		for i := range all {
 			all[i].accounts = []int{1} // it knows most people
 		}

@@ -15,7 +15,7 @@ const (
 	collided       // strangers whose address has the hash of somebody known
 	own            // mailboxes of the thief's own
 	contacts       // whom the account wrote to before
-	staff          // other accounts of the site
+	staff          // colleagues: addresses of the site's own domain
 )
 
 // program is the mail program that a thief says he has.
@@ -41,6 +41,7 @@ const (
 type move struct {
 	wait    time.Duration // before it begins
 	inbound bool          // no mail of the account: mail to it, forged from whom
+	reads   bool          // no mail at all: he reads the account's
 	who     int           // which of the campaign's accounts; everybody: each in turn
 	from    way
 	spread  int // addresses of that way, used in turn
@@ -136,6 +137,7 @@ func (g *genes) move(rng *rand.Rand) move {
 		to: g.whom(rng), each: pick(rng, g.each), gap: pick(rng, g.gaps), count: pick(rng, g.counts),
 		wait: pick(rng, g.waits), text: text(rng.IntN(3)), ask: rng.IntN(3) > 0, stop: rng.IntN(3) == 0,
 		answers: rng.IntN(4) == 0, bounces: rng.IntN(12) == 0, tagged: rng.IntN(10) == 0, undone: rng.IntN(30) == 0, inbound: rng.IntN(10) == 0,
+		reads: rng.IntN(10) == 0,
 	}
 	if rng.IntN(4) == 0 {
 		m.who = everybody
@@ -229,7 +231,9 @@ func (g *genes) regroup(rng *rand.Rand, c *campaign) {
 // changeMove takes one gene of a move from a new one.
 func (g *genes) changeMove(rng *rand.Rand, m *move) {
 	drawn := g.move(rng)
-	switch rng.IntN(15) {
+	switch rng.IntN(16) {
+	case 15:
+		m.reads = !m.reads
 	case 0:
 		m.wait = drawn.wait
 	case 1:

@@ -38,6 +38,19 @@ const ownMailboxes = 12
 // collidedFrom numbers the strangers of field.collided.
 const collidedFrom = 1 << 24
 
+// colleaguesFrom numbers the colleagues among the people whom an account knows. There are more of them than accounts.
+const (
+	colleaguesFrom  = 1 << 20
+	colleaguesInAll = 300
+)
+
+func (s *site) colleague(n int) string {
+	if n < len(s.people) {
+		return s.people[n].address()
+	}
+	return fmt.Sprintf("colleague%d@%s", n, domain)
+}
+
 // address fills in n recipients of a move's kind, as far as there are so many, and the known people beside them.
 func (t *thief) address(m *move, account, n int) letter {
 	l := letter{whom: m.to}
@@ -87,7 +100,8 @@ func (t *thief) add(l *letter, to whom, account, i int) {
 	case contacts:
 		t.contact(l, account, i)
 	case staff:
-		l.to = append(l.to, t.field.site.people[(t.mails+i)%len(t.field.site.people)].address())
+		n := (t.mails*7 + i) % colleaguesInAll
+		l.to, l.contacts = append(l.to, t.field.site.colleague(n)), append(l.contacts, colleaguesFrom+n)
 	}
 }
 

@@ -138,6 +138,10 @@ func (t *thief) step(n, i int) bool {
 		account = i % len(t.c.accounts)
 	}
 	t.ordinary(t.now)
+	if m.reads {
+		t.read(m, i, account)
+		return true
+	}
 	if m.inbound {
 		t.forge(m, account)
 		return true
@@ -210,6 +214,21 @@ func (t *thief) outcome(m *move, k *tally, account int, out *sent, v guard.Verdi
 		t.writeBack(out.to, account)
 	}
 	return true
+}
+
+// read logs in to the account's mailbox, from the most familiar of the row's sources if from anywhere.
+func (t *thief) read(m *move, i, account int) {
+	if t.row.hosted {
+		return
+	}
+	from := m.from
+	if from == anywhere {
+		from = t.row.ways[len(t.row.ways)-1]
+	}
+	p := t.field.site.people[t.c.accounts[account]]
+	t.until(t.now)
+	t.mails++
+	t.login(p, from.place(p, i%max(m.spread, 1)), t.now)
 }
 
 func (t *thief) writeBack(from []string, account int) {

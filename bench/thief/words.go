@@ -65,6 +65,9 @@ func (m *move) words(r *row) string {
 	if m.inbound {
 		return strings.Join(append(said, fmt.Sprintf("%d times, %s apart, mail to the account in the name of %d of %s", m.count, spanWords(m.gap), m.each, whomNames[m.to])), ", ")
 	}
+	if m.reads {
+		return strings.Join(append(said, fmt.Sprintf("%d times, %s apart, he reads the account's mail, %s", m.count, spanWords(m.gap), m.sourceWords(r))), ", ")
+	}
 	said = append(said, fmt.Sprintf("%d mails, %s apart, each to %d of %s", m.count, spanWords(m.gap), m.each, whomNames[m.to]))
 	if m.with > 0 {
 		said = append(said, fmt.Sprintf("and %d known people", m.with))

@@ -170,6 +170,15 @@ func (w *world) inbound(from, to string, now guard.Time) {
 	}
 }
 
+// login is somebody who reads an account's mail.
+func (w *world) login(p *person, from place, now guard.Time) {
+	if !guard.LoginTells(w.state, p.name, from.client, from.asn, now) {
+		return
+	}
+	w.count++
+	w.apply(&guard.Event{Key: "login:" + strconv.Itoa(w.count), Kind: guard.KindLogin, At: now, Account: p.name, Network: from.client, ASN: from.asn})
+}
+
 // release is the administrator, who looks through what shadow mode would have held, once.
 func (w *world) release(now guard.Time) {
 	var open []int64

@@ -208,5 +208,6 @@ func (a *Account) Clone() *Account {
 	c.Sources.ASNs = slices.Clone(a.Sources.ASNs)
 	c.Sources.Countries = slices.Clone(a.Sources.Countries)
 	c.Sources.Programs = slices.Clone(a.Sources.Programs)
+	c.Sources.Readings = slices.Clone(a.Sources.Readings)
 	return &c
 }

@@ -34,6 +34,8 @@ func Apply(s *State, e *Event) []Effect {
 		s.heard(e)
 	case KindWrote:
 		s.wrote(e)
+	case KindLogin:
+		s.login(e)
 	case KindPolicy:
 		s.newPolicy(e)
 	case KindOutcome:
@@ -175,7 +177,7 @@ func (s *State) credit(a *Account, m *Mail, people uint8, now Time) {
 // merits returns what a mail does for its address, network and country, and for its program. A program is earned sooner:
 // it lends only where the country is familiar. But where nothing of the account is familiar, a month is asked of it too.
 func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, program merit) {
-	if m.New > 0 {
+	if m.New+m.Staff > 0 {
 		people = 0
 	}
 	by, program = merit{people, earnSettled}, merit{0, earnProgram}

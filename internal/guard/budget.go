@@ -117,14 +117,14 @@ func (j *judgement) overBudget() (objection, bool) {
 // overKnownBudget bounds mass mail to people the account knows, whom a thief finds in its Sent folder, from a
 // source that it never used itself: different ones, today and yesterday, and in ten days. How often is the score's.
 func (j *judgement) overKnownBudget() (objection, bool) {
-	if j.known == 0 || !j.strange {
+	if j.known+j.staff == 0 || !j.strange {
 		return objection{}, false
 	}
 	b, a := &j.policy.Budget, j.account
 	for _, over := range [...]struct{ days, limit int }{{1, b.KnownFromUnfamiliar}, {10, b.KnownTen}} {
 		spent := a.Known.countLately(j.t.At, over.days)
 		if spent+j.knownAfresh(over.days) > over.limit {
-			return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d in %s were used", j.known, spent, over.limit, Count(over.days, "day"))), true
+			return j.hold(ReasonKnownBudget, fmt.Sprintf("%d known recipients, %d of %d in %s were used", j.known+j.staff, spent, over.limit, Count(over.days, "day"))), true
 		}
 	}
 	return objection{}, false
@@ -134,7 +134,7 @@ func (j *judgement) overKnownBudget() (objection, bool) {
 func (j *judgement) knownAfresh(days int) int {
 	n := 0
 	for _, r := range j.t.Recipients {
-		if h := j.state.site.Secret.hash(r); j.account.knows(h, r) && !j.account.Known.lately(h, j.t.At, days) {
+		if h := j.state.site.Secret.hash(r); (j.account.knows(h, r) || j.policy.colleague(r)) && !j.account.Known.lately(h, j.t.At, days) {
 			n++
 		}
 	}

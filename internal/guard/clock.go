@@ -63,6 +63,19 @@ func (a *Account) shift(step, now Time) {
 	moveUses(a.Sources.ASNs, step, now)
 	moveUses(a.Sources.Countries, step, now)
 	moveUses(a.Sources.Programs, step, now)
+	for i := range a.Sources.Readings {
+		r := &a.Sources.Readings[i]
+		r.First, r.Last = min(r.First+wholeDays(step), int32(dayOf(now))), min(r.Last+wholeDays(step), int32(dayOf(now)))
+	}
+}
+
+// wholeDays is a step of the clock in days, those of more than a half among them: a host that sleeps for a minute each night
+// must neither have the same ten days for ever nor a month in a week.
+func wholeDays(step Time) int32 {
+	if step < 0 {
+		return int32((step - 12*hour) / (24 * hour))
+	}
+	return int32((step + 12*hour) / (24 * hour))
 }
 
 // moved returns a date after a step of the clock: as long ago as it was. Zero stays unknown.

@@ -82,8 +82,9 @@ type judgement struct {
 	strange bool // the account itself never wrote from there for long
 	tier    Tier
 	met     bool // an unfamiliar source that was used with the account's own people before
-	new     int  // recipients never seen by the account
+	new     int  // strangers: recipients never seen by the account, of other domains than the site's
 	wrote   int  // those of them that wrote to it lately
+	staff   int  // recipients never seen by the account, in the site's own domains
 	known   int
 	people  uint8 // a bit for each known recipient who vouches for the source
 }
@@ -106,11 +107,13 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 			if anybody || a.vouchedFor(h, r) {
 				j.people |= 1 << (h & 7)
 			}
+		case s.policy.colleague(r):
+			j.staff++
 		case slices.Contains(a.Writers, writer(h>>32)):
 			j.wrote++
 		}
 	}
-	j.new = t.RecipientCount() - j.known
+	j.new = t.RecipientCount() - j.known - j.staff
 	return j
 }
 
@@ -148,7 +151,7 @@ func (s *State) levelOf(a *Account, t *Transaction) (level Level, lent, strange 
 	if level == LevelCountry && copied || level <= LevelCountry && s.begins(a, t.At) {
 		return LevelNetwork, true, true
 	}
-	return level, false, own < LevelNetwork && colleagues < LevelAddress
+	return level, false, own < LevelNetwork && colleagues < LevelAddress && !a.Sources.reads(from, readLong)
 }
 
 // welcomes reports whether a newcomer writes from where the site is at home, and where he himself began.
@@ -177,7 +180,7 @@ func (j *judgement) enforced(r Reason) bool {
 
 func (j *judgement) verdict(a Action, r Reason) Verdict {
 	return Verdict{
-		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Strange: j.strange, Budget: j.tier, New: j.new, Wrote: j.wrote, Known: j.known, People: j.people,
+		Action: a, Reason: r, Account: j.account.Name, Level: j.level, Lent: j.lent, Strange: j.strange, Budget: j.tier, New: j.new, Wrote: j.wrote, Staff: j.staff, Known: j.known, People: j.people,
 		Incident: j.state.open[j.account.Name],
 	}
 }
@@ -255,7 +258,7 @@ func (j *judgement) tooMuchHeld() (objection, bool) {
 
 // suspicious: two mails were held; what is unusual waits for a person too.
 func (j *judgement) suspicious() (objection, bool) {
-	if j.account.Status != Suspicious || j.account.undeclared() || j.new == 0 && j.level > LevelCountry {
+	if j.account.Status != Suspicious || j.account.undeclared() || j.new+j.staff == 0 && j.level > LevelCountry {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonSuspicious, evidence: j.evidence(),
@@ -265,7 +268,7 @@ func (j *judgement) suspicious() (objection, bool) {
 // overScore is lock 3: no single fact suffices, and together they do. Mail to known people from a familiar
 // address is the owner's, whatever somebody else did with his account.
 func (j *judgement) overScore() (objection, bool) {
-	if j.new == 0 && j.level == LevelAddress || j.declared() || j.account.undeclared() {
+	if j.new+j.staff == 0 && j.level == LevelAddress || j.declared() || j.account.undeclared() {
 		return objection{}, false
 	}
 	score := j.score()
@@ -287,7 +290,7 @@ func (j *judgement) unusual() (objection, bool) {
 	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
 	first := j.account.newcomer(j.t.At) && j.level >= LevelNetwork
-	if j.new == 0 || j.answers() || first || (j.level > LevelCountry || j.met) && !dormant {
+	if j.new+j.staff == 0 || j.answers() || first || (j.level > LevelCountry || j.met) && !dormant {
 		return objection{}, false
 	}
 	return j.cool()

@@ -21,6 +21,7 @@ const (
 	KindClassed   Kind = "classed"   // an account's class was declared
 	KindHeard     Kind = "heard"     // the first release's: somebody wrote to the account and is no stranger to it
 	KindWrote     Kind = "wrote"     // somebody wrote to the account
+	KindLogin     Kind = "login"     // somebody read the account's mail, with its password
 	KindLearned   Kind = "learned"   // what old logs and maps say about an account
 	KindForgotten Kind = "forgotten" // an operator struck out what was learned: a network, or everything
 	KindRelease   Kind = "release"   // an operator released mail
@@ -54,7 +55,8 @@ type Event struct {
 	Verdict     *Verdict     `json:"verdict,omitempty"`     // for KindJudged
 	Times       int          `json:"times,omitempty"`       // for KindJudged: one event tells so many like refusals; 0: one
 	Past        *Past        `json:"past,omitempty"`        // for KindLearned
-	Network     netip.Addr   `json:"network,omitzero"`      // for KindForgotten; the zero Addr: everything
+	Network     netip.Addr   `json:"network,omitzero"`      // for KindForgotten (the zero Addr: everything), KindLogin
+	ASN         uint32       `json:"asn,omitempty"`         // for KindLogin: Network's autonomous system
 	Policy      *Policy      `json:"policy,omitempty"`      // for KindPolicy
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID

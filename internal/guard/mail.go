@@ -41,6 +41,7 @@ type Mail struct {
 	Strange     bool     `json:"strange,omitempty"` // likewise
 	Budget      Tier     `json:"budget,omitempty"`  // likewise
 	New         int      `json:"new,omitempty"`
+	Staff       int      `json:"staff,omitempty"` // likewise
 	Known       int      `json:"known,omitempty"`
 	Gained      Points   `json:"gained,omitempty"` // what its account gathered for it
 	Source      source   `json:"source"`
@@ -82,7 +83,7 @@ func mailOf(t *Transaction, v *Verdict) *Mail {
 		ID: t.ID, QueueID: t.QueueID, Account: v.Account, Status: MailPassed, At: t.At, MailAt: t.MailAt,
 		ReleaseAt: v.ReleaseAt, ReversePath: t.ReversePath, Subject: t.Subject, MessageID: t.MessageID,
 		Recipients: t.RecipientCount(), Reason: v.Reason, Why: v.Why,
-		Level: v.Level, Lent: v.Lent, Strange: v.Strange, Budget: v.Budget, New: v.New, Known: v.Known, Source: sourceOf(t), Fingerprint: t.Fingerprint,
+		Level: v.Level, Lent: v.Lent, Strange: v.Strange, Budget: v.Budget, New: v.New, Staff: v.Staff, Known: v.Known, Source: sourceOf(t), Fingerprint: t.Fingerprint,
 	}
 	if len(t.Recipients) > 0 {
 		m.First = t.Recipients[0]

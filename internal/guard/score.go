@@ -324,13 +324,14 @@ func (j *judgement) gains() Points {
 		habit = max(usual, int(a.Granted))
 	}
 	strangers := Points(j.new - j.wrote)
-	g := strangers*j.recipientPoints() + Points(j.wrote)*j.recipientPoints()/wroteShare
+	g := strangers*j.recipientPoints() + Points(j.wrote+j.staff)*j.recipientPoints()/wroteShare
 	g = min(min(g, maxGathered)*3/Points(3+habit), messageMost)
 	if j.t.Fingerprint == 0 {
 		return g
 	}
-	n := int(a.Suspicion.text(j.t.Fingerprint, now).Recipients) + j.sameRecipients()
-	if j.unfamiliar() && n > textFew {
+	before := int(a.Suspicion.text(j.t.Fingerprint, now).Recipients)
+	n := before + j.sameRecipients()
+	if j.unfamiliar() && before > 0 && n > textFew { // one message to many says nothing: the second with its text does
 		g += textPoints
 	}
 	if strangers > 0 && n > max(textMany, usual) && j.new <= 2 {
@@ -362,14 +363,14 @@ func (j *judgement) asked() int { return j.account.Suspicion.Asked.sum(j.t.At) +
 // everybody.
 func (j *judgement) sameRecipients() int {
 	if j.unfamiliar() {
-		return j.new + j.known
+		return j.new + j.staff + j.known
 	}
 	return j.new - j.wrote
 }
 
 // gather adds a judged mail to what its account gathered, and returns the points.
 func (s *State) gather(a *Account, t *Transaction, v *Verdict) Points {
-	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, lent: v.Lent, tier: v.tier(), new: v.New, wrote: v.Wrote, known: v.Known}
+	j := judgement{state: s, policy: s.policy, t: t, account: a, level: v.Level, lent: v.Lent, tier: v.tier(), new: v.New, wrote: v.Wrote, staff: v.Staff, known: v.Known}
 	g := j.gains()
 	if v.Action == Hold && !v.Cool || v.stops() {
 		g += heldPoints
@@ -397,7 +398,7 @@ func (s *Suspicion) takeBack(m *Mail) {
 		if x := &s.Texts[i]; Alike(x.Fingerprint, m.Fingerprint) {
 			counted := m.New
 			if m.unfamiliar() {
-				counted += m.Known
+				counted += m.Staff + m.Known
 			}
 			x.Recipients, x.New = sum16(x.Recipients, -counted), sum16(x.New, -m.New)
 		}

@@ -35,6 +35,12 @@ func (a *Account) Owns(p *Policy, address string) bool {
 	return p.localDomain(domain) && name == strings.TrimPrefix(a.Name, LocalPrefix)
 }
 
+// colleague reports whether an address is of the site's own domains: nobody else hears of mail to it.
+func (p *Policy) colleague(address string) bool {
+	_, domain, _ := cutAddress(address)
+	return p.localDomain(domain)
+}
+
 // matches reports whether pattern (exact, *@domain or *) covers address. Both are canonical.
 func matches(pattern, address string) bool {
 	if pattern == "*" {

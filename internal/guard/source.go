@@ -129,7 +129,7 @@ func (s *Uses[K]) count(limit int, what K, now Time, m merit, site map[K]int) {
 
 // drop takes a network out. Autonomous systems and countries are earned again: which of them it was in is not kept.
 func (s *Sources) drop(network netip.Addr) {
-	s.ASNs, s.Countries = nil, nil
+	s.ASNs, s.Countries, s.Readings = nil, nil, nil
 	s.Networks = slices.DeleteFunc(s.Networks, func(u Use[netip.Addr]) bool { return u.What == network })
 }
 
@@ -166,6 +166,7 @@ type Sources struct {
 	ASNs      Uses[uint32]     `json:"asns,omitempty"`
 	Countries Uses[string]     `json:"countries,omitempty"`
 	Programs  Uses[string]     `json:"programs,omitempty"`
+	Readings  []Reading        `json:"readings,omitempty"` // from where its mail was read, at most maxReadings
 }
 
 // source is where one mail came from.
@@ -206,9 +207,10 @@ func (s *Sources) level(from source, webmail bool) Level {
 	return LevelNew
 }
 
-// met reports whether a source's address or network was used with the account's own people for a day at least.
+// met reports whether a source's address or network was used with the account's own people for a day at least, or its
+// mail was read from there for longer.
 func (s *Sources) met(from source) bool {
-	return s.Networks.met(from.Network) || from.ASN != 0 && s.ASNs.met(from.ASN)
+	return s.Networks.met(from.Network) || from.ASN != 0 && (s.ASNs.met(from.ASN) || s.reads(from, readOften))
 }
 
 // Program reports whether the account is familiar with a client program.

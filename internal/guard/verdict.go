@@ -26,8 +26,9 @@ type Verdict struct {
 	Lent     bool     `json:"lent,omitempty"`     // Level is one better than what is known, for the client program
 	Strange  bool     `json:"strange,omitempty"`  // the account itself never wrote from there for long
 	Budget   Tier     `json:"budget,omitempty"`   // which budget it spends; 0 in journals of the first release: by Level
-	New      int      `json:"new,omitempty"`      // recipients never seen by the account
+	New      int      `json:"new,omitempty"`      // strangers: recipients never seen by the account
 	Wrote    int      `json:"wrote,omitempty"`    // those of New that wrote to the account lately
+	Staff    int      `json:"staff,omitempty"`    // recipients never seen by the account, in the site's own domains
 	Known    int      `json:"known,omitempty"`    // the other recipients
 	People   uint8    `json:"people,omitempty"`   // a bit for each known recipient who vouches for the source, by hash
 	Evidence Families `json:"evidence,omitempty"` // independent families of evidence against the mail

@@ -120,13 +120,9 @@ func (d *decade) sum(now Time) int {
 	return total
 }
 
-// shift moves the decade by whole days, those of more than a half among them: a host that sleeps for a minute each night
-// must not have the same ten days for ever.
+// shift moves the decade by whole days.
 func (d *decade) shift(step Time) {
-	days := int32((step + 12*hour) / (24 * hour))
-	if step < 0 {
-		days = int32((step - 12*hour) / (24 * hour))
-	}
+	days := wholeDays(step)
 	if d.Day == 0 || days == 0 {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"postward/internal/guard"
@@ -120,8 +121,11 @@ func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.
 	}
 }
 
-// takeLine makes an event of a line about a mail that is followed. Other lines are nothing to us.
+// takeLine makes an event of a line about a mail that is followed, or of a login to a mailbox. Other lines are nothing to us.
 func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error) {
+	if l.Kind == maillog.MailboxLogin {
+		return d.takeLogin(l)
+	}
 	if l.Kind == maillog.PickedUp && l.OtherID != nil {
 		return d.takeRequeued(l)
 	}
@@ -155,6 +159,22 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 		e.DSN = string(l.DSN)
 	case guard.KindForeign:
 		e.Key += ":" + key.String()
+	}
+	return d.recordLocked(e)
+}
+
+// takeLogin notes from which network an account's mail is read: once a day and network.
+func (d *Daemon) takeLogin(l *maillog.Line) (*store.Ticket, error) {
+	client, err := netip.ParseAddr(string(l.Client.Addr))
+	if err != nil || d.where == nil {
+		return nil, nil
+	}
+	e := &guard.Event{Kind: guard.KindLogin, At: now(), Account: message.Account(string(l.SASLUsername)), Network: guard.Network(client), ASN: d.where.Lookup(client).ASN}
+	e.Key = fmt.Sprintf("login:%s:%d:%s:%s", e.Account, e.ASN, e.Network, e.At.Time().UTC().Format(time.DateOnly))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !guard.LoginTells(d.state, e.Account, e.Network, e.ASN, e.At) {
+		return nil, nil
 	}
 	return d.recordLocked(e)
 }
