@@ -25,7 +25,7 @@ type mail struct {
 	left   bool
 }
 
-// later is something the world does to the State at a time.
+// later is something the world does to the State at a time; an event without a kind: it looks what is due.
 type later struct {
 	at    guard.Time
 	event guard.Event
@@ -74,7 +74,9 @@ func (s *site) until(t guard.Time) {
 		if next == t {
 			return
 		}
-		s.apply(heap.Pop(&s.later).(later).event)
+		if e := heap.Pop(&s.later).(later).event; e.Kind != "" {
+			s.apply(e)
+		}
 	}
 }
 
@@ -95,8 +97,11 @@ func (s *site) submit(l *line) (guard.Verdict, *mail) {
 		s.mails[id] = m
 	}
 	s.apply(guard.Event{Kind: guard.KindJudged, At: t.At, Transaction: t, Verdict: &v})
-	if v.Action == guard.Accept {
+	switch {
+	case v.Action == guard.Accept:
 		s.leaves(id, t.At)
+	case m.cooled:
+		s.at(v.ReleaseAt, guard.Event{})
 	}
 	return v, m
 }

@@ -53,6 +53,7 @@ type Account struct {
 	Spent   spent       `json:"spent,omitzero"`
 	Writers []writer    `json:"writers,omitempty"` // who wrote to it lately, at most maxWriters
 	Wrote   today       `json:"wrote,omitzero"`    // how many facts about who wrote to it
+	Crowded Time        `json:"crowded,omitempty"` // when one of Writers was last forgotten for a new one
 	Past    Time        `json:"past,omitempty"`    // until when its history comes from old logs
 
 	Day     int32     `json:"day,omitempty"`      // the day (since 1970, UTC) that DayNew counts
@@ -113,11 +114,12 @@ func (a *Account) noteHeld(now Time) {
 }
 
 // spend counts a mail that passes or cools; one that cools counts when it will leave.
-func (a *Account) spend(now Time, v *Verdict) {
-	now = max(now, v.ReleaseAt)
-	for tier := v.tier(); tier <= TierOwn; tier++ {
-		a.Spent.New[tier.at()].add(now, v.New)
-		a.Spent.Ten[tier.at()].add(now, v.New)
+func (a *Account) spend(now Time, v *Verdict) { a.spendOn(max(now, v.ReleaseAt), v.tier(), v.New) }
+
+func (a *Account) spendOn(now Time, tier Tier, n int) {
+	for ; tier <= TierOwn; tier++ {
+		a.Spent.New[tier.at()].add(now, n)
+		a.Spent.Ten[tier.at()].add(now, n)
 	}
 }
 

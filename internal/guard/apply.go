@@ -130,7 +130,7 @@ func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) [
 	s.touchKnown(a, t, notesOf(v.unfamiliar(), v.Strange))
 	s.cool[m.ID] = struct{}{}
 	s.spend(a, t.At, v)
-	a.Waiting++
+	s.waits(a, 1)
 	if !v.Waits {
 		return nil
 	}
@@ -141,18 +141,19 @@ func (s *State) cooling(a *Account, t *Transaction, v *Verdict, gained Points) [
 func (s *State) held(a *Account, t *Transaction, v *Verdict, gained Points) []Effect {
 	m := s.track(t, v, MailHeld, gained)
 	m.Teach = s.unknownRecipients(a, t)
-	a.Waiting++
+	s.waits(a, 1)
 	a.noteHeld(t.At)
 	return s.incidentOf(a, t, v, m)
 }
 
 func (s *State) spend(a *Account, now Time, v *Verdict) {
 	a.spend(now, v)
+	now = max(now, v.ReleaseAt)
 	if v.tier() == TierForeign {
 		s.site.Unfamiliar.add(now, v.New)
 		s.changed.Site = true
 	}
-	if a.undeclared() && strings.HasPrefix(a.Name, NetPrefix) {
+	if a.machine() {
 		s.site.Undeclared.add(now, v.New)
 		s.changed.Site = true
 	}
@@ -197,7 +198,7 @@ func (s *State) merits(a *Account, m *Mail, people uint8, now Time) (by, program
 
 // touchKnown notes that the known recipients of a mail were written to again.
 func (s *State) touchKnown(a *Account, t *Transaction, notes uint16) {
-	for _, r := range t.Recipients {
+	for _, r := range s.addressees(a, t) {
 		switch h := s.site.Secret.hash(r); {
 		case a.Known.has(h):
 			a.Known.add(h, t.At, notes)
@@ -224,7 +225,7 @@ func (s *State) writersAmong(a *Account, t *Transaction) []writer {
 
 func (s *State) unknownRecipients(a *Account, t *Transaction) []uint64 {
 	var hashes []uint64
-	for _, r := range t.Recipients {
+	for _, r := range s.addressees(a, t) {
 		if h := s.site.Secret.hash(r); !a.knows(h, r) {
 			hashes = append(hashes, h)
 		}
@@ -236,7 +237,7 @@ func (s *State) unknownRecipients(a *Account, t *Transaction) []uint64 {
 func (s *State) track(t *Transaction, v *Verdict, status MailStatus, gained Points) *Mail {
 	m := mailOf(t, v)
 	m.Status, m.Gained = status, gained
-	m.Wrote = s.writersAmong(s.accounts[v.Account], t)
+	m.Wrote, m.Crowded = s.writersAmong(s.accounts[v.Account], t), s.accounts[v.Account].crowded(t.At)
 	s.mails[m.ID] = m
 	s.noteQueueID(m)
 	s.changed.Mails[m.ID] = struct{}{}
@@ -288,12 +289,20 @@ func (s *State) drop(m *Mail) {
 	s.changed.Mails[m.ID] = struct{}{}
 }
 
+// waits counts the mails of an account in hold, and those of all machines.
+func (s *State) waits(a *Account, n int32) {
+	n = max(n, -a.Waiting)
+	a.Waiting += n
+	if strings.HasPrefix(a.Name, NetPrefix) {
+		s.machines += n
+	}
+}
+
 // stopWaiting notes that a mail of the account left the hold queue, or will.
 func (s *State) stopWaiting(m *Mail) {
 	delete(s.cool, m.ID)
 	if m.Waiting() {
-		a := s.touch(m.Account)
-		a.Waiting = max(a.Waiting-1, 0)
+		s.waits(s.touch(m.Account), -1)
 	}
 }
 

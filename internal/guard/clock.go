@@ -7,35 +7,56 @@ package guard
 // clock moves what runs by the clock along with a step of it (e.Step, positive: forward), and brings what a wrong clock
 // dated after e.At back to e.At. What identifies a mail stays: when it was judged and when it was sent.
 func (s *State) clock(e *Event) {
-	step := Time(e.Step)
-	s.site.Latest, s.site.First = e.At, moved(s.site.First, step, e.At)
-	s.site.Unfamiliar.shift(step)
-	s.site.Undeclared.shift(step)
-	s.site.Spam.shift(step)
+	by := stride{Time: Time(e.Step)}
+	by.hours = s.site.RestOfHours.take(by.Time, hour)
+	by.days = int32(s.site.RestOfDays.take(by.Time, 24*hour))
+	s.site.Latest, s.site.First = e.At, moved(s.site.First, by.Time, e.At)
+	s.site.Unfamiliar.shift(by)
+	s.site.Undeclared.shift(by)
+	s.site.MachinesTold.shift(by)
+	s.site.Spam.shift(by.Time)
 	s.changed.Site = true
 	for name := range s.accounts {
-		s.touch(name).shift(step, e.At)
+		s.touch(name).shift(by, e.At)
 	}
 	for id, m := range s.mails {
-		m.shift(step, e.At)
+		m.shift(by.Time, e.At)
 		s.changed.Mails[id] = struct{}{}
 	}
 	for id, f := range s.effects {
-		f.Since, f.Next = f.Since+step, f.Next+step
+		f.Since, f.Next = f.Since+by.Time, f.Next+by.Time
 		s.changed.Effects[id] = struct{}{}
 	}
 }
 
-// shift moves the window by whole hours, rounded to what forgets later.
-func (w *window) shift(step Time) {
-	if w.Hour == 0 {
+// stride is a step of the clock, and what it is in the units that windows count in.
+type stride struct {
+	Time
+	hours int64
+	days  int32
+}
+
+// rest is what of the steps so far no window was moved by: a host that sleeps for a minute each hour must neither have the
+// same day for ever nor a month in a week.
+type rest Time
+
+// take adds a step, and returns how many whole units are to be moved by, the nearest number.
+func (r *rest) take(step, unit Time) int64 {
+	all := Time(*r) + step
+	n := (all + unit/2) / unit
+	if (all+unit/2)%unit < 0 {
+		n--
+	}
+	*r = rest(all - n*unit)
+	return int64(n)
+}
+
+// shift moves the window by whole hours.
+func (w *window) shift(by stride) {
+	if w.Hour == 0 || by.hours == 0 {
 		return
 	}
-	hours := int64(step / hour) // of a step back this is rounded already
-	if step > 0 && step%hour != 0 {
-		hours++
-	}
-	moved := window{Hour: w.Hour + hours}
+	moved := window{Hour: w.Hour + by.hours}
 	for back := range int64(len(w.Slots)) {
 		if to, from := moved.Hour-back, w.Hour-back; to >= 0 && from >= 0 {
 			moved.Slots[to%dayOfSlots] = w.Slots[from%dayOfSlots]
@@ -44,20 +65,29 @@ func (w *window) shift(step Time) {
 	*w = moved
 }
 
-func (a *Account) shift(step, now Time) {
+func (a *Account) shift(by stride, now Time) {
+	step := by.Time
 	for i := range a.Spent.New {
-		a.Spent.New[i].shift(step)
-		a.Spent.Ten[i].shift(step)
+		a.Spent.New[i].shift(by)
+		a.Spent.Ten[i].shift(by)
 	}
 	for i := range a.Held {
 		a.Held[i] += step
 	}
-	a.Suspicion.shift(step)
-	a.First, a.Last, a.LastNo, a.Past = moved(a.First, step, now), moved(a.Last, step, now), moved(a.LastNo, step, now), moved(a.Past, step, now)
+	a.Suspicion.shift(by)
+	a.First, a.Last, a.LastNo, a.Past, a.Crowded = moved(a.First, step, now), moved(a.Last, step, now), moved(a.LastNo, step, now), moved(a.Past, step, now), moved(a.Crowded, step, now)
 	if a.Listing != nil {
 		l := *a.Listing
 		l.Since = moved(l.Since, step, now)
 		a.Listing = &l
+	}
+	a.Wrote.shift(by)
+	a.Known.shift(by, now)
+	if a.Unkeyed != nil {
+		a.Unkeyed.shift(by, now)
+	}
+	if a.Day != 0 {
+		a.Day += by.days
 	}
 	moveUses(a.Sources.Networks, step, now)
 	moveUses(a.Sources.ASNs, step, now)
@@ -65,17 +95,8 @@ func (a *Account) shift(step, now Time) {
 	moveUses(a.Sources.Programs, step, now)
 	for i := range a.Sources.Readings {
 		r := &a.Sources.Readings[i]
-		r.First, r.Last = min(r.First+wholeDays(step), int32(dayOf(now))), min(r.Last+wholeDays(step), int32(dayOf(now)))
+		r.First, r.Last = min(r.First+by.days, int32(dayOf(now))), min(r.Last+by.days, int32(dayOf(now)))
 	}
-}
-
-// wholeDays is a step of the clock in days, those of more than a half among them: a host that sleeps for a minute each night
-// must neither have the same ten days for ever nor a month in a week.
-func wholeDays(step Time) int32 {
-	if step < 0 {
-		return int32((step - 12*hour) / (24 * hour))
-	}
-	return int32((step + 12*hour) / (24 * hour))
 }
 
 // moved returns a date after a step of the clock: as long ago as it was. Zero stays unknown.
@@ -95,7 +116,8 @@ func moveUses[K comparable](uses Uses[K], step, now Time) {
 	}
 }
 
-func (s *Suspicion) shift(step Time) {
+func (s *Suspicion) shift(by stride) {
+	step := by.Time
 	if s.Points != 0 {
 		s.At += step
 	}
@@ -106,7 +128,31 @@ func (s *Suspicion) shift(step Time) {
 	for i := range s.Bouncers {
 		s.Bouncers[i].Hour += int32(step / hour)
 	}
-	s.Asked.shift(step)
+	s.Asked.shift(by)
+	s.Bounces.shift(by)
+	s.Answered.shift(by)
+	s.Abroad.Bounces.shift(by)
+	s.Abroad.Answered.shift(by)
+	s.Refusals.shift(by)
+}
+
+func (d *today) shift(by stride) {
+	if d.Day != 0 {
+		d.Day += by.days
+	}
+}
+
+// shift moves the days on which recipients were last written to. What a clock without a battery took for the past of
+// firstDay is today's when it is right again.
+func (r *Recipients) shift(by stride, now Time) {
+	days := int(by.days)
+	if days == 0 {
+		return
+	}
+	for i, note := range r.notes {
+		day := min(max(int(note&dayBits)+days, 0), int(packDay(now)))
+		r.notes[i] = note&^dayBits | uint16(day)
+	}
 }
 
 func shiftAll(list []Strange, step Time) {

@@ -24,6 +24,9 @@ func Judge(s *State, t *Transaction) Verdict {
 			continue
 		}
 		if j.enforced(o.reason) {
+			if o = j.quietly(o); o.action == Hold && t.Stage != StageEnd {
+				break
+			}
 			return j.beside(j.object(o), &v)
 		}
 		if v.Would == "" {
@@ -31,6 +34,20 @@ func Judge(s *State, t *Transaction) Verdict {
 		}
 	}
 	return v
+}
+
+// quietly has a refusal of mail that a program on the host injected wait for a person, unless its reverse-path is of this
+// site: Postfix returns what is refused there to the reverse-path, which the program names as it likes, and a refusal that
+// nobody hears (the null one) loses the mail.
+func (j *judgement) quietly(o objection) objection {
+	if o.action != Reject || j.t.Direction != Local || j.policy.colleague(j.t.ReversePath) {
+		return o
+	}
+	if full, isFull := j.tooMuchHeld(); isFull {
+		return full
+	}
+	o.action, o.evidence = Hold, j.evidence()
+	return o
 }
 
 // beside keeps what a lock in shadow would have stopped when another one only lets the mail wait.
@@ -98,8 +115,8 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 	j.level, j.lent, j.strange = s.levelOf(a, t)
 	j.tier = j.tierOf()
 	j.met = j.unfamiliar() && a.Sources.met(sourceOf(t))
-	anybody := a.Sources.cold()
-	for _, r := range t.Recipients {
+	anybody, all := a.Sources.cold(), s.addressees(a, t)
+	for _, r := range all {
 		h := s.site.Secret.hash(r)
 		switch {
 		case a.knows(h, r):
@@ -113,7 +130,7 @@ func newJudgement(s *State, t *Transaction, name string) judgement {
 			j.wrote++
 		}
 	}
-	j.new = t.RecipientCount() - j.known - j.staff
+	j.new = len(all) + t.MoreRecipients - j.known - j.staff
 	return j
 }
 
@@ -234,7 +251,7 @@ func (j *judgement) foreignAuthor() (objection, bool) {
 	if j.account.undeclared() {
 		return objection{}, false
 	}
-	if j.t.NoAuthor && (j.t.Direction != Local || len(j.t.Authors) > 0) { // or there are more than can be read
+	if j.t.NoAuthor && !(j.t.Direction == Local && j.t.Anonymous) {
 		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
 	}
 	for _, author := range j.t.Authors {
@@ -249,11 +266,14 @@ func (j *judgement) foreignAuthor() (objection, bool) {
 // What holds.
 
 func (j *judgement) tooMuchHeld() (objection, bool) {
-	if j.account.Waiting < maxHeldAnAccount {
+	waiting, whose := j.account.Waiting, j.account.Name
+	if j.account.machine() { // they have one total, as they have one budget
+		waiting, whose = j.state.machines, "machines without a login"
+	}
+	if waiting < maxHeldAnAccount {
 		return objection{}, false
 	}
-	return objection{action: Tempfail, reason: ReasonTooMuchHeld,
-		why: fmt.Sprintf("%d mails of %s are held already", j.account.Waiting, j.account.Name)}, true
+	return objection{action: Tempfail, reason: ReasonTooMuchHeld, why: fmt.Sprintf("%d mails of %s are held already", waiting, whose)}, true
 }
 
 // suspicious: two mails were held; what is unusual waits for a person too.
@@ -339,7 +359,7 @@ func (j *judgement) evidence() Families {
 			f |= FamilyContent
 		}
 	}
-	if j.account.Suspicion.refused(j.t.At) {
+	if j.account.Suspicion.refused(j.t.At, j.unfamiliar()) {
 		f |= FamilyDelivery
 	}
 	return f
@@ -354,8 +374,9 @@ func (j *judgement) facts() string {
 	if n := j.otherNetworks(); n > 0 && j.level <= LevelCountry {
 		said += fmt.Sprintf("; %s in 6 h", Count(n, "other unfamiliar network"))
 	}
-	if a := j.account; a.Suspicion.refused(j.t.At) {
-		said += fmt.Sprintf("; %d of %d were refused by their servers", a.Suspicion.Bounces.sum(j.t.At), a.Suspicion.Answered.sum(j.t.At))
+	if s := &j.account.Suspicion; s.refused(j.t.At, j.unfamiliar()) {
+		bounced, all := s.answers(j.t.At, j.unfamiliar())
+		said += fmt.Sprintf("; %d of %d were refused by their servers", bounced, all)
 	}
 	return said
 }

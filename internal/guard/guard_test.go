@@ -95,15 +95,25 @@ func (w *world) same() {
 		Apply(folded, &e)
 	}
 	if live, fold := asJSON(w.t, w.state.All()), asJSON(w.t, folded.All()); live != fold {
-		w.t.Fatalf("the live State is not the folded journal:\nlive %s\nfold %s", live, fold)
+		w.t.Fatal("the live State is not the folded journal: ", apart(live, fold))
 	}
 	var rows Rows
 	if err := json.Unmarshal([]byte(asJSON(w.t, w.state.All())), &rows); err != nil {
 		w.t.Fatal(err)
 	}
 	if live, back := asJSON(w.t, w.state.All()), asJSON(w.t, Restore(&rows).All()); live != back {
-		w.t.Fatalf("the restored State is not the saved one:\nlive %s\nback %s", live, back)
+		w.t.Fatal("the restored State is not the saved one:", apart(live, back))
 	}
+}
+
+// apart shows two texts where they differ first.
+func apart(a, b string) string {
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	cut := func(s string) string { return s[max(at-200, 0):min(at+200, len(s))] }
+	return fmt.Sprintf("\n… %s\n… %s", cut(a), cut(b))
 }
 
 func asJSON(t *testing.T, v any) string {
@@ -437,7 +447,7 @@ func TestUndeclaredHostedAccountHasABudget(t *testing.T) {
 	send := func(n int) Verdict {
 		m := w.mail("", "", rcpts(n, fmt.Sprint("php", w.mails, "-"))...)
 		m.Direction, m.UnixUser, m.ReversePath, m.Authors = Local, "www-data", "www-data@example.org", nil
-		m.NoAuthor = true
+		m.NoAuthor, m.Anonymous = true, true
 		v, _ := w.send(m)
 		return v
 	}

@@ -3,19 +3,25 @@ package guard
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Who writes to an account is less of a stranger to it. Anybody can write to it, under any name: so it counts in what is
 // unusual, and in no budget.
 
 // maxWriters bounds the addresses that an account remembers to have got mail from. The first is dropped first.
-const maxWriters = 32
+const maxWriters = 48
 
 // Bounds of what is told: facts of one mail (addresses times accounts), and of one account a day.
 const (
 	maxWritten    = 30
 	maxWrittenDay = 100
 )
+
+// crowded reports whether so many wrote to the account lately that some of them are forgotten already.
+func (a *Account) crowded(now Time) bool { return a.Crowded != 0 && now.Sub(a.Crowded) < crowdedFor }
+
+const crowdedFor = 48 * time.Hour
 
 // writer is what is kept of an address that wrote to an account: half of its hash. Taking one for another costs nothing.
 type writer uint32
@@ -110,6 +116,9 @@ func (s *State) wrote(e *Event) {
 	a := s.touch(e.Account)
 	a.Wrote.add(e.At, 1)
 	w := s.site.Secret.writer(e.Recipient)
+	if len(a.Writers) >= maxWriters && !slices.Contains(a.Writers, w) {
+		a.Crowded = e.At
+	}
 	a.Writers = append(makeRoom(a.Writers, slices.Index(a.Writers, w), maxWriters), w)
 }
 

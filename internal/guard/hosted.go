@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,7 +22,8 @@ func UserNumber(uid uint64) string { return "uid" + strconv.FormatUint(uid, 10) 
 // Unknown is the account of mail injected on the host by nobody knows whom.
 const Unknown = LocalPrefix + "unknown"
 
-// AccountOf returns the name of the account that t counts for; empty for mail from strangers. A connection over loopback
+// AccountOf returns the name of the account that t counts for; empty for mail from strangers, at whatever port: where AUTH
+// is offered on port 25, other servers come to it too, and what they may send where is Postfix's to say. A connection over loopback
 // is the Unix user's whose socket it is, as sendmail(1) is the one's who calls it.
 func AccountOf(p *Policy, t *Transaction) string {
 	switch {
@@ -33,15 +35,29 @@ func AccountOf(p *Policy, t *Transaction) string {
 		return LocalPrefix + strings.ToLower(t.UnixUser)
 	case t.Direction == Local || t.Client.Unmap().IsLoopback():
 		return Unknown
-	case p.IsOwn(t.Client) || t.Direction == Submission:
+	case p.IsOwn(t.Client):
 		return NetPrefix + Network(t.Client).String()
 	}
 	return ""
 }
 
-// accountOf is AccountOf, but for mail over loopback where an operator declared loopback itself: as he said it.
+// Nameless is the account of all Unix users together who have no name on this host and whom nobody declared: who may make
+// a user namespace has 65,536 of them.
+const Nameless = LocalPrefix + "uid"
+
+// nameless reports whether an account is a Unix user's without a name: see UserNumber.
+func nameless(account string) bool {
+	number, ok := strings.CutPrefix(account, Nameless)
+	_, err := strconv.ParseUint(number, 10, 64)
+	return ok && err == nil
+}
+
+// accountOf is AccountOf, but for undeclared users without a name, and for mail over loopback where an operator declared loopback itself: as he said it.
 func (s *State) accountOf(t *Transaction) string {
 	name := AccountOf(s.policy, t)
+	if nameless(name) && (s.accounts[name] == nil || s.accounts[name].Listing == nil) {
+		name = Nameless
+	}
 	if t.Login != "" || !t.Client.Unmap().IsLoopback() || !strings.HasPrefix(name, LocalPrefix) {
 		return name
 	}
@@ -63,6 +79,18 @@ func hosted(name string) bool {
 // undeclared reports whether a is a hosted account of which no operator said anything: it writes as whom it likes, to so
 // many as Budget.Undeclared says.
 func (a *Account) undeclared() bool { return hosted(a.Name) && a.Listing == nil }
+
+// machine reports whether a is a machine of the operator's own networks that nobody declared.
+func (a *Account) machine() bool { return a.undeclared() && strings.HasPrefix(a.Name, NetPrefix) }
+
+// addressees returns whom a mail of an account makes this server write to: its recipients and, where an undeclared account
+// names somebody elsewhere as the reverse-path, him: a notice goes there, with the whole mail in it, and passes no milter.
+func (s *State) addressees(a *Account, t *Transaction) []string {
+	if !a.undeclared() || t.ReversePath == "" || s.policy.colleague(t.ReversePath) || slices.Contains(t.Recipients, t.ReversePath) {
+		return t.Recipients
+	}
+	return append(slices.Clip(t.Recipients), t.ReversePath)
+}
 
 // unknownSpent returns what an undeclared account is charged beside its own. For a local one: whose mail the unknown one's is
 // cannot be said, so each is charged with it, and it with the most of theirs.

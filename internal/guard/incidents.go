@@ -16,11 +16,13 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 	i := s.openIncident(a.Name)
 	if i != nil && i.Shadow && v.Action != Accept {
 		s.closeShadow(i, t.At) // this one is real: it is told by itself
-		i = nil
+		i, a.Status = nil, Normal
 	}
 	if i == nil {
 		i = s.openNew(a, t, v)
-		due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertOpened}))
+		if s.worthTelling(a, t.At) {
+			due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertOpened}))
+		}
 	}
 	m.Incident = i.ID
 	switch {
@@ -49,6 +51,20 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 		due = append(due, s.contain(a, i, t.At)...)
 	}
 	return due
+}
+
+// machinesTold is of how many undeclared machines the owner is told in a day: one of them may have all the addresses of a
+// network. Status shows the rest.
+const machinesTold = 4
+
+// worthTelling reports whether an incident of the account is told, and counts it.
+func (s *State) worthTelling(a *Account, now Time) bool {
+	if !a.machine() {
+		return true
+	}
+	s.site.MachinesTold.add(now, 1)
+	s.changed.Site = true
+	return s.site.MachinesTold.sum(now) <= machinesTold
 }
 
 func (s *State) openNew(a *Account, t *Transaction, v *Verdict) *Incident {
@@ -112,7 +128,7 @@ func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool 
 	if a.undeclared() || i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
 		return false
 	}
-	if v.Level == LevelAddress && !a.Suspicion.refused(now) {
+	if v.Level == LevelAddress && !a.Suspicion.refused(now, v.unfamiliar()) {
 		return false
 	}
 	limit := p.Held
@@ -164,6 +180,15 @@ func (s *State) keep(m *Mail, i *Incident) {
 	i.noteCooled(m)
 	s.changed.Mails[m.ID] = struct{}{}
 	s.changed.Incidents[i.ID] = struct{}{}
+}
+
+// keepAll keeps what cools of an incident's account, unless the incident is only told.
+func (s *State) keepAll(i *Incident) {
+	for _, m := range s.mailsOf(i.Account) {
+		if m.Status == MailCooling && !i.Shadow {
+			s.keep(m, i)
+		}
+	}
 }
 
 // mailsOf returns an account's mails in order of time.

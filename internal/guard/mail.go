@@ -49,6 +49,7 @@ type Mail struct {
 	Teach       []uint64 `json:"teaches,omitempty"` // recipients that become known when it is let go
 	Unkeyed     []uint64 `json:"teach,omitempty"`   // the same as the first release wrote them
 	Wrote       []writer `json:"wrote,omitempty"`   // those of its recipients who had written to the account
+	Crowded     bool     `json:"crowded,omitempty"` // who had written then is not known
 	Left        []uint64 `json:"left,omitempty"`    // recipients whose servers took it
 	Bounced     []uint64 `json:"bounced,omitempty"` // recipients whose servers refused it for good
 	RemovedAt   Time     `json:"removed_at,omitempty"`

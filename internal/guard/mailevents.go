@@ -3,6 +3,7 @@ package guard
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // mailEvent applies what the log, the queue or the clock says of one mail. A mail that is not followed (any
@@ -42,7 +43,7 @@ func (s *State) untaken(m *Mail) {
 	if m.Status == MailPassed || m.Status == MailCooling {
 		a.giveBack(m)
 		if m.tier() == TierForeign && m.Status == MailCooling {
-			s.site.Unfamiliar.giveBack(m.At, m.New)
+			s.site.Unfamiliar.giveBack(m.ReleaseAt, m.New)
 			s.changed.Site = true
 		}
 	}
@@ -63,6 +64,9 @@ func (s *State) answered(m *Mail, e *Event) {
 	a := s.touch(m.Account)
 	if len(m.Left)+len(m.Bounced) == 0 {
 		a.Suspicion.Answered.add(e.At, 1)
+		if m.unfamiliar() {
+			a.Suspicion.Abroad.Answered.add(e.At, 1)
+		}
 	}
 	if e.Kind == KindBounced {
 		s.bounced(a, m, e, h)
@@ -76,15 +80,15 @@ func (s *State) answered(m *Mail, e *Event) {
 }
 
 // bounced counts a refusal against the account once a mail, and once a receiving domain and day; not from those who wrote
-// to it first: nobody outside decides what is thought of an account.
+// to it first, nor when too many wrote to tell: nobody outside decides what is thought of an account.
 func (s *State) bounced(a *Account, m *Mail, e *Event, h uint64) {
 	first := len(m.Bounced) == 0
 	m.Bounced = append(m.Bounced, h)
-	if !first || slices.Contains(m.Wrote, writer(h>>32)) {
+	if !first || m.Crowded || slices.Contains(m.Wrote, writer(h>>32)) {
 		return
 	}
 	if a.Suspicion.newBouncer(uint32(s.site.Secret.hash(domainOf(e.Recipient))), e.At) {
-		a.Suspicion.bounced(e.At, m.Level, strings.HasPrefix(e.DSN, "5.7."))
+		a.Suspicion.bounced(e.At, m.unfamiliar(), strings.HasPrefix(e.DSN, "5.7."))
 	}
 }
 
@@ -136,15 +140,20 @@ func (s *State) removeMail(m *Mail, now Time) {
 	s.removed = append(s.removed, m.ID)
 }
 
-// cooled lets a mail go whose time is over, if the account is still normal; else a person decides.
+// cooled lets a mail go whose time is over, if the account is still normal and may still send; else a person decides.
 func (s *State) cooled(m *Mail, now Time) []Effect {
 	if m.Status != MailCooling {
 		return nil
 	}
 	a := s.touch(m.Account)
 	i := s.openIncident(m.Account)
-	if i != nil && !i.Shadow {
+	switch {
+	case i != nil && !i.Shadow:
 		s.keep(m, i)
+		return nil
+	case a.Listing != nil && a.Listing.Denied: // since it waits
+		delete(s.cool, m.ID)
+		m.Status, m.ReleaseAt = MailHeld, 0
 		return nil
 	}
 	return []Effect{s.letGo(a, m, now)}
@@ -153,6 +162,9 @@ func (s *State) cooled(m *Mail, now Time) []Effect {
 // letGo releases a mail that waits. What it was held for becomes ordinary: its recipients are known now.
 func (s *State) letGo(a *Account, m *Mail, now Time) Effect {
 	s.stopWaiting(m)
+	if !m.ByHand && now.Sub(m.ReleaseAt) > time.Hour { // postward was down: it leaves on another day than it was counted on
+		a.spendOn(now, m.tier(), m.New)
+	}
 	m.Status = MailReleasing
 	if m.Unlearned && !m.ByHand {
 		m.Teach, m.Unkeyed = nil, nil

@@ -125,9 +125,10 @@ func (s *State) pardon(i *Incident, e *Event) {
 
 func (s *State) closeIncident(i *Incident, e *Event) Effect {
 	i.Status, i.Closed, i.By = IncidentClosed, e.At, e.Actor
-	i.Outcome = "closed"
-	if e.Kind == KindRelease {
-		i.Outcome = "released"
+	i.Outcome = "released"
+	if e.Kind == KindClosed {
+		i.Outcome = "closed"
+		s.keepAll(i) // nobody said that it was the owner
 	}
 	a := s.touch(i.Account)
 	a.Status, a.Held = Normal, nil
@@ -238,7 +239,7 @@ func (s *State) carried(m *Mail, f *Effect, o Outcome) {
 		m.Status = MailReleased
 	case f.Act == ActHold && m.Status == MailStopping && o == Done:
 		m.Status = MailHeld
-		s.touch(m.Account).Waiting++
+		s.waits(s.touch(m.Account), 1)
 		if i := s.incidents[m.Incident]; i != nil {
 			i.Stopped++
 			s.changed.Incidents[i.ID] = struct{}{}

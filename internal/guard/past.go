@@ -104,7 +104,11 @@ func (p *Past) roll(at Time) {
 // remember takes over what a log says, as far as the account has no history of its own.
 func (s *State) remember(a *Account, p *Past) {
 	for _, x := range p.People {
-		a.Known.add(s.site.Secret.hash(x.Address), x.Last, 0)
+		h, notes := s.site.Secret.hash(x.Address), uint16(0)
+		if a.Known.has(h) && !a.Known.vouched(h) {
+			notes = unvouched // a log has a thief's mailboxes too
+		}
+		a.Known.add(h, x.Last, notes)
 	}
 	a.rememberUnkeyed(p.Known.hashes, p.Last)
 	if a.Messages > 0 || a.Past != 0 {
@@ -113,6 +117,7 @@ func (s *State) remember(a *Account, p *Past) {
 	a.Past = p.Last
 	a.First, a.Last, a.Messages = p.First, p.Last, p.Messages
 	a.MaxDay, a.MeanDay, a.Steady, a.Usual = p.MaxDay, p.MeanDay, p.Steady, [2]uint32{p.Steady, p.Steady}
+	s.familiar.take(&a.Sources)
 	a.Sources = p.Sources
 	s.familiar.add(&a.Sources)
 }

@@ -144,12 +144,12 @@ func isLately(note, today uint16, days int) bool {
 	return note&abroad != 0 && int(today)-int(note&dayBits) <= days
 }
 
-// atHome returns the set without a note that anybody was written to from an unfamiliar source: an operator said that it was
-// the owner.
+// atHome returns the set without a note that anybody was written to from a strange source: an operator said that it was
+// the owner. Whom he released mail to vouches from then on; the others are no better known for it.
 func (r *Recipients) atHome() Recipients {
 	c := r.Clone()
 	for i := range c.notes {
-		c.notes[i] &^= abroad | unvouched
+		c.notes[i] &^= abroad
 	}
 	return c
 }

@@ -40,20 +40,19 @@ var recipientPoints = [...]Points{LevelNew: 1000, LevelCountry: 1100, LevelNetwo
 
 // What else speaks against a message.
 const (
-	metPoints      Points = 1500 // taken off an unfamiliar source where it is none of the last hours
-	strangePoints  Points = 1500 // each further unfamiliar network …
-	strangeMost    Points = 6000 // … and all of them together
-	dormantPoints  Points = 2000 // the account was never used, or not for long
-	programPoints  Points = 700  // a client program that it never used
-	replyPoints    Points = 1500 // answers go to another domain, where anybody gets an address
-	spamPoints     Points = 4000 // an operator called this text spam, and the same for this network
-	heldPoints     Points = 1000 // a message was held for a person
-	bouncePoints   Points = 1500 // a hard bounce of mail from level new or country
-	bounceFamiliar Points = 700  // the same from a familiar network or address
-	knownPoints    Points = -200 // a message to known people only
-	textPoints     Points = 800  // the same text to more than textFew at level new or country
-	textEach       Points = 500  // the same text to more than textMany never-seen recipients, one by one, from anywhere
-	messageMost    Points = 4000 // one message: an invitation is one message
+	metPoints     Points = 1500 // taken off an unfamiliar source where it is none of the last hours
+	strangePoints Points = 1500 // each further unfamiliar network …
+	strangeMost   Points = 6000 // … and all of them together
+	dormantPoints Points = 2000 // the account was never used, or not for long
+	programPoints Points = 700  // a client program that it never used
+	replyPoints   Points = 1500 // answers go to another domain, where anybody gets an address
+	spamPoints    Points = 4000 // an operator called this text spam, and the same for this network
+	heldPoints    Points = 1000 // a message was held for a person
+	bouncePoints  Points = 1500 // a hard bounce of mail from level new or country
+	knownPoints   Points = -200 // a message to known people only
+	textPoints    Points = 800  // the same text to more than textFew at level new or country
+	textEach      Points = 500  // the same text to more than textMany never-seen recipients, one by one, from anywhere
+	messageMost   Points = 4000 // one message: an invitation is one message
 )
 
 // The same text to so many.
@@ -79,8 +78,15 @@ type Suspicion struct {
 	Asked    window     `json:"asked,omitzero"`     // never-seen recipients of a rolling day, of held mail too
 	Bounces  window     `json:"bounces,omitzero"`   // hard bounces of a rolling day, see State.answered
 	Answered window     `json:"answered,omitzero"`  // mails that a receiving server answered, of a rolling day
+	Abroad   delivery   `json:"abroad,omitzero"`    // the same of mail from unfamiliar sources alone
 	Refusals today      `json:"refusals,omitzero"`  // mails from unfamiliar sources that were refused
 	Bouncers []bouncer  `json:"bouncers,omitempty"` // domains that refused mail, at most maxBouncers
+}
+
+// delivery is what receiving servers said of mails, in a day.
+type delivery struct {
+	Bounces  today `json:"bounces"`
+	Answered today `json:"answered"`
 }
 
 // Strange is an unfamiliar network that was used lately.
@@ -131,20 +137,31 @@ const (
 	maxBouncers  = 4
 )
 
-// refused reports whether receivers refused so much of the account's mail that it speaks against it.
-func (s *Suspicion) refused(now Time) bool {
-	n := s.Bounces.sum(now)
-	return n >= manyBounces && n*bounceShare >= s.Answered.sum(now)
+// refused reports whether receivers refused so much of the account's mail that it speaks against it. Against mail from an
+// unfamiliar source speaks only what was refused of such mail: whom the owner answers at home, outsiders choose.
+func (s *Suspicion) refused(now Time, unfamiliar bool) bool {
+	n, all := s.answers(now, unfamiliar)
+	return n >= manyBounces && n*bounceShare >= all
 }
 
-// bounced counts a hard bounce; one for spam weighs twice. All together weigh less than it takes to hold a mail.
-func (s *Suspicion) bounced(now Time, level Level, spam bool) {
-	n := s.Bounces.sum(now)
-	s.Bounces.add(now, 1)
-	p := bounceFamiliar
-	if level <= LevelCountry {
-		p = bouncePoints
+// answers returns how many mails were refused for good, of how many that were answered.
+func (s *Suspicion) answers(now Time, unfamiliar bool) (bounced, all int) {
+	if unfamiliar {
+		return s.Abroad.Bounces.sum(now), s.Abroad.Answered.sum(now)
 	}
+	return s.Bounces.sum(now), s.Answered.sum(now)
+}
+
+// bounced counts a hard bounce; one for spam weighs twice, of mail from where the account is at home nothing. All together
+// weigh less than it takes to hold a mail.
+func (s *Suspicion) bounced(now Time, unfamiliar, spam bool) {
+	s.Bounces.add(now, 1)
+	if !unfamiliar {
+		return
+	}
+	n := s.Abroad.Bounces.sum(now)
+	s.Abroad.Bounces.add(now, 1)
+	p := bouncePoints
 	if spam {
 		p *= 2
 	}

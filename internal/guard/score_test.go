@@ -95,7 +95,7 @@ func TestBouncesCountInNumber(t *testing.T) {
 	w.now = w.now.Add(26 * time.Hour)
 	answer(KindLeft, 30, "takes")
 	answer(KindBounced, manyBounces, "refuses")
-	if a.Suspicion.refused(w.now) {
+	if a.Suspicion.refused(w.now, false) {
 		t.Error("four of thirty-four are evidence")
 	}
 	answer(KindBounced, manyBounces, "refuses")
@@ -103,7 +103,7 @@ func TestBouncesCountInNumber(t *testing.T) {
 		t.Errorf("a domain that refuses twice counts twice: %d", n)
 	}
 	answer(KindBounced, 8, "more")
-	if !a.Suspicion.refused(w.now) {
+	if !a.Suspicion.refused(w.now, false) {
 		t.Error("twelve of forty-six are none")
 	}
 }

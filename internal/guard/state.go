@@ -21,6 +21,7 @@ type State struct {
 	familiar  familiars           // what many accounts are familiar with, derived from them
 	owners    map[string]string   // listed address → account, derived likewise
 	locals    map[string]struct{} // accounts "local:…", derived likewise
+	machines  int32               // mails in hold of accounts "net:…", derived likewise
 	site      Site
 	changed   Changes
 }
@@ -28,13 +29,16 @@ type State struct {
 // Site is what all accounts have in common.
 type Site struct {
 	LastIncident int64     `json:"last_incident"`
-	Unfamiliar   window    `json:"unfamiliar"` // never-seen recipients from level new or country, all accounts
-	Undeclared   window    `json:"undeclared"` // never-seen recipients of the undeclared "net:" accounts, all together
-	Listed       int       `json:"listed"`     // accounts on the list
-	First        Time      `json:"first"`      // of the first judgement: a site is new for a month
-	Latest       Time      `json:"latest"`     // of the last judgement: a clock that shows less was set back
-	Secret       Secret    `json:"secret"`     // of the installation
-	Spam         SpamMarks `json:"spam"`       // what operators called spam
+	Unfamiliar   window    `json:"unfamiliar"`              // never-seen recipients from level new or country, all accounts
+	Undeclared   window    `json:"undeclared"`              // never-seen recipients of the undeclared "net:" accounts, all together
+	MachinesTold today     `json:"machines_told,omitzero"`  // incidents of undeclared "net:" accounts
+	RestOfHours  rest      `json:"rest_of_hours,omitempty"` // of steps of the clock
+	RestOfDays   rest      `json:"rest_of_days,omitempty"`
+	Listed       int       `json:"listed"` // accounts on the list
+	First        Time      `json:"first"`  // of the first judgement: a site is new for a month
+	Latest       Time      `json:"latest"` // of the last judgement: a clock that shows less was set back
+	Secret       Secret    `json:"secret"` // of the installation
+	Spam         SpamMarks `json:"spam"`   // what operators called spam
 }
 
 // Bounds of the State. Beyond them the oldest passed mails and closed incidents are forgotten; held mail never is.
@@ -116,6 +120,9 @@ func Restore(rows *Rows) *State {
 		s.familiar.add(&a.Sources)
 		s.noteOwner(a)
 		s.noteLocal(a.Name)
+		if strings.HasPrefix(a.Name, NetPrefix) {
+			s.machines += a.Waiting
+		}
 	}
 	for _, m := range rows.Mails {
 		s.mails[m.ID] = m

@@ -103,6 +103,7 @@ type Transaction struct {
 
 	Authors   []string `json:"authors,omitempty"`    // addresses of every From field (RFC 5322 section 3.6.2)
 	NoAuthor  bool     `json:"no_author,omitempty"`  // no From field, or one that cannot be read
+	Anonymous bool     `json:"anonymous,omitempty"`  // no From field
 	ReplyTo   []string `json:"reply_to,omitempty"`   // addresses of the Reply-To field
 	MessageID string   `json:"message_id,omitempty"` // without angle brackets
 	Subject   string   `json:"subject,omitempty"`    // decoded, cut

@@ -121,8 +121,8 @@ func (d *decade) sum(now Time) int {
 }
 
 // shift moves the decade by whole days.
-func (d *decade) shift(step Time) {
-	days := wholeDays(step)
+func (d *decade) shift(by stride) {
+	days := by.days
 	if d.Day == 0 || days == 0 {
 		return
 	}

@@ -10,7 +10,16 @@ import (
 // use it: comments and blanks around the dots and the @ of an address). What is no address list is searched, and whole is
 // false unless everything that could be an address in it was found: what one reader passes over, another may show.
 func addresses(value string) (found []string, whole bool) {
-	value = plainList(unfold(value))
+	value, comments := plainList(unfold(value))
+	found, whole = listed(value)
+	if strings.Contains(comments, "@") { // there are readers that do not know where a comment ends
+		shown, all := search(comments)
+		found, whole = append(found, shown...), whole && all
+	}
+	return found, whole
+}
+
+func listed(value string) (found []string, whole bool) {
 	parsed, err := mail.ParseAddressList(value)
 	if err != nil {
 		return search(value)
@@ -21,9 +30,10 @@ func addresses(value string) (found []string, whole bool) {
 	return found, true
 }
 
-// plainList takes out of an address list what says nothing: comments, and the blanks around dots and @.
-func plainList(s string) string {
-	var b strings.Builder
+// plainList takes out of an address list what says nothing: comments, and the blanks around dots and @. It returns the
+// comments beside it.
+func plainList(s string) (plain, comments string) {
+	var b, aside strings.Builder
 	last, blank := byte(0), false
 	put := func(text string) {
 		if blank && b.Len() > 0 && !joins(last) && !joins(text[0]) {
@@ -39,7 +49,9 @@ func plainList(s string) string {
 			put(quoted)
 			s = rest
 		case '(':
-			blank, s = true, afterComment(s)
+			rest := afterComment(s)
+			aside.WriteString(s[:len(s)-len(rest)])
+			blank, s = true, rest
 		case ' ', '\t':
 			blank, s = true, s[1:]
 		default:
@@ -47,7 +59,7 @@ func plainList(s string) string {
 			s = s[1:]
 		}
 	}
-	return b.String()
+	return b.String(), aside.String()
 }
 
 // joins reports whether blanks beside an octet say nothing.

@@ -52,6 +52,9 @@ func New() Facts { return Facts{Zone: NoZone} }
 // NoAuthor reports whether the message names no author that can be read (RFC 5322 section 3.6.2 demands one).
 func (f *Facts) NoAuthor() bool { return f.Froms == 0 || f.Unreadable }
 
+// Anonymous reports whether the message has no From field at all, as far as anybody can say.
+func (f *Facts) Anonymous() bool { return f.Froms == 0 && !f.Unreadable }
+
 // Field takes one header field. Value may be folded.
 func (f *Facts) Field(name, value string) {
 	if f.seen += len(name) + len(value); f.seen > MaxHeader {

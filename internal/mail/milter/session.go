@@ -192,6 +192,9 @@ func (s *session) mail(data []byte) ([]byte, error) {
 	from, err := sender(path, macro, found)
 	if err != nil && !s.server.Shadow {
 		a := unread(501, "5.1.7", "sender", path, err)
+		if s.server.Direction == guard.Local { // a refusal would be returned to it
+			a.Action, a.Reply.Code, a.Reply.Enhanced = guard.Tempfail, 451, "4.1.7"
+		}
 		s.forget()
 		return a.refusal(), nil
 	} else if err != nil {
@@ -234,6 +237,10 @@ func (s *session) rcpt(data []byte) error {
 		return err
 	}
 	to, err := recipient(path, macro, found)
+	if err != nil && s.server.Direction == guard.Local { // a refusal would be returned to the sender: he is nobody's acquaintance
+		s.t.MoreRecipients++
+		return nil
+	}
 	if err != nil {
 		a := unread(550, "5.1.3", "recipient", path, err)
 		to, s.unread = message.Canonical(path), &a
@@ -288,7 +295,7 @@ func (s *session) end() error {
 	}
 	t := s.t
 	s.fill(guard.StageEnd)
-	t.Authors, t.NoAuthor, t.ReplyTo = s.facts.Authors, s.facts.NoAuthor(), s.facts.ReplyTo
+	t.Authors, t.NoAuthor, t.Anonymous, t.ReplyTo = s.facts.Authors, s.facts.NoAuthor(), s.facts.Anonymous(), s.facts.ReplyTo
 	t.MessageID, t.Subject, t.Mailer, t.Zone = s.facts.MessageID, s.facts.Subject, s.facts.Mailer, s.facts.Zone
 	t.Fingerprint = s.text.Sum()
 	a, err := s.wait(t)

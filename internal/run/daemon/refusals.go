@@ -29,12 +29,23 @@ type repeated struct {
 
 const (
 	refusalsFor = time.Minute
-	maxRefusals = 4096 // kinds counted at once; beyond them each refusal is an event of its own
+	maxRefusals = 4096 // kinds counted at once by network; beyond them by account and reason
 )
+
+// networkOf is the network that makes refusals alike. Loopback is one: a local user may bind any of its addresses.
+func networkOf(t *guard.Transaction) netip.Addr {
+	if t.Client.Unmap().IsLoopback() {
+		return netip.Addr{}
+	}
+	return guard.Network(t.Client)
+}
 
 // add records a refusal, or counts it.
 func (r refusals) add(e *guard.Event, record func(*guard.Event) (*store.Ticket, error)) error {
-	k := refusal{e.Account, e.Verdict.Reason, guard.Network(e.Transaction.Client)}
+	k := refusal{e.Account, e.Verdict.Reason, networkOf(e.Transaction)}
+	if r[k] == nil && len(r) >= maxRefusals { // whoever has so many networks is counted as one
+		k.network = netip.Addr{}
+	}
 	if c := r[k]; c != nil {
 		c.times, c.last = c.times+1, e
 		return nil
@@ -42,7 +53,7 @@ func (r refusals) add(e *guard.Event, record func(*guard.Event) (*store.Ticket, 
 	if _, err := record(e); err != nil {
 		return err
 	}
-	if len(r) < maxRefusals {
+	if len(r) < 2*maxRefusals {
 		r[k] = &repeated{since: e.At}
 	}
 	return nil
