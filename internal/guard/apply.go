@@ -116,6 +116,12 @@ const manyRefused = 10
 // passed counts a mail that goes its way.
 func (s *State) passed(a *Account, t *Transaction, v *Verdict, gained Points) {
 	m := s.track(t, v, MailPassed, gained)
+	if i := s.openIncident(a.Name); i != nil && !i.Shadow && v.unfamiliar() { // what leaves meanwhile belongs to it
+		m.Incident = i.ID
+		i.Passed++
+		i.Last = max(i.Last, t.At)
+		i.noteSource(m.Source, v.Level, t.At, 1)
+	}
 	s.spend(a, t.At, v)
 	notes := notesOf(v.unfamiliar(), v.Strange)
 	a.learn(s.unknownRecipients(a, t), t.At, notes)

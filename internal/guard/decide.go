@@ -213,11 +213,11 @@ func (j *judgement) object(o objection) Verdict {
 
 // Hard rules, before anything is counted.
 
-// notListed: the account is not on the list of those who may send. An empty list is never enforced.
+// notListed: the account is not on the list of those who may send. A list on which nobody ever was is not enforced.
 func (j *judgement) notListed() (objection, bool) {
 	a := j.account
 	denied := a.Listing != nil && a.Listing.Denied // this is enforced even if nobody is on the list
-	if !denied && (a.listed() || j.state.site.Listed == 0 || a.undeclared()) {
+	if !denied && (a.listed() || j.state.site.Listed == 0 && !j.state.site.Begun || a.undeclared()) {
 		return objection{}, false
 	}
 	return objection{action: Reject, reason: ReasonNotListed,

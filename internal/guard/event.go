@@ -88,7 +88,8 @@ const (
 	AlertOpened    = "opened"
 	AlertContained = "contained"
 	AlertClosed    = "closed"
-	AlertMany      = "many" // many mails are refused, from where nobody of the site writes
+	AlertElsewhere = "elsewhere" // what began where the account is at home comes from elsewhere too
+	AlertMany      = "many"      // many mails are refused, from where nobody of the site writes
 )
 
 // Effect is something to be done outside: idempotent, and kept in State until its outcome is known, so that a

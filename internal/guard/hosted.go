@@ -80,6 +80,11 @@ func hosted(name string) bool {
 // many as Budget.Undeclared says.
 func (a *Account) undeclared() bool { return hosted(a.Name) && a.Listing == nil }
 
+// relays reports whether a is a hosted account that an operator lets write as anybody.
+func (a *Account) relays() bool {
+	return hosted(a.Name) && a.Listing != nil && slices.Contains(a.Listing.Addresses, "*")
+}
+
 // machine reports whether a is a machine of the operator's own networks that nobody declared.
 func (a *Account) machine() bool { return a.undeclared() && strings.HasPrefix(a.Name, NetPrefix) }
 
@@ -124,9 +129,27 @@ func (j *judgement) unknownInjector() (objection, bool) {
 	if j.account.Name != Unknown || j.account.Listing != nil {
 		return objection{}, false
 	}
-	stopped := j.state.stoppedLocal()
-	return objection{action: Tempfail, reason: ReasonNotListed,
-		why: "who injected this mail is not known, and " + stopped + " may not send"}, stopped != ""
+	if stopped := j.state.stoppedLocal(); stopped != "" {
+		return objection{action: Tempfail, reason: ReasonNotListed, why: "who injected this mail is not known, and " + stopped + " may not send"}, true
+	}
+	if bound := j.boundLocal(); bound != "" {
+		return objection{action: Tempfail, reason: ReasonAuthor, why: "who injected this mail is not known, and " + bound + " may not send as whom it says"}, true
+	}
+	return objection{}, false
+}
+
+// boundLocal returns the first local account, by name, that was declared and may not use the mail's reverse-path or one of its
+// authors; empty if there is none.
+func (j *judgement) boundLocal() string {
+	first := ""
+	for name := range j.state.locals {
+		a := j.state.accounts[name]
+		foreign := func(address string) bool { return !j.state.mayUse(a, address) }
+		if a.listed() && (foreign(j.t.ReversePath) || slices.ContainsFunc(j.t.Authors, foreign)) && (first == "" || name < first) {
+			first = name
+		}
+	}
+	return first
 }
 
 // stoppedLocal returns the first local account, by name, that may not send; empty if there is none.

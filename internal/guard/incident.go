@@ -29,6 +29,7 @@ type Incident struct {
 	Opened    Time           `json:"opened"`
 	Contained Time           `json:"contained,omitempty"`
 	Many      bool           `json:"many,omitempty"`          // it was told that many mails are refused
+	Elsewhere bool           `json:"elsewhere,omitempty"`     // mail from an unfamiliar source belongs to it
 	Would     Time           `json:"would_contain,omitempty"` // the account would have been stopped, had containment been enforced
 	Closed    Time           `json:"closed,omitempty"`
 	By        string         `json:"by,omitempty"`      // who closed it
@@ -38,7 +39,7 @@ type Incident struct {
 	Last      Time           `json:"last"`  // the last one, refused ones included
 
 	Held     int `json:"held"`     // mails held, cooling ones that were kept or decided included
-	Passed   int `json:"passed"`   // mails from unfamiliar sources that had passed in the day before it was opened
+	Passed   int `json:"passed"`   // mails from unfamiliar sources that passed in the day before it was opened, or since
 	Stopped  int `json:"stopped"`  // passed mails put on hold while they were queued
 	Refused  int `json:"refused"`  // mails refused since
 	Left     int `json:"left"`     // recipients whose servers took a mail of the incident before it was released
@@ -71,6 +72,7 @@ type Sentence struct {
 
 func (i *Incident) note(t *Transaction, v *Verdict, times int) {
 	i.Evidence |= v.Evidence
+	i.Elsewhere = i.Elsewhere || v.unfamiliar()
 	i.Last = max(i.Last, t.At)
 	i.noteSource(sourceOf(t), v.Level, t.At, times)
 	if n := len(i.Sentences); n > 0 && i.Sentences[n-1].Reason == v.Reason {

@@ -33,6 +33,9 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 	default:
 		i.Held++
 	}
+	if v.unfamiliar() && !i.Elsewhere && len(i.Sources) > 0 { // the operator has seen another one
+		due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertElsewhere}))
+	}
 	i.note(t, v, 1)
 	if i.Status == IncidentContained || i.Shadow && s.policy.Enforces(Containment) {
 		return due // nothing that is only told stops anybody
@@ -122,10 +125,11 @@ func (s *State) forgetClosed() {
 // mustContain asks for many held mails in a short time, or two and a high score, and for two independent families of
 // evidence, one of which is about what was sent: who travels and writes much is held, and not stopped. From a familiar
 // address mail is refused only when the receivers refuse it too. Holding leaks nothing. Of a hosted account that nobody
-// declared only the budgets hold: what its mail says, and what is answered, outsiders decide (vacation notices).
+// declared, or that writes as anybody, only the budgets hold: what its mail says, and what is answered, outsiders decide
+// (vacation notices, redirects).
 func (s *State) mustContain(a *Account, i *Incident, v *Verdict, now Time) bool {
 	p := &s.policy.Containment
-	if a.undeclared() || i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
+	if a.undeclared() || a.relays() || i.Evidence.Count() < 2 || i.Evidence&aboutMail == 0 {
 		return false
 	}
 	if v.Level == LevelAddress && !a.Suspicion.refused(now, v.unfamiliar()) {

@@ -167,6 +167,7 @@ func (s *State) listingEvent(e *Event) {
 		}
 	}
 	s.noteOwner(a)
+	s.site.Begun = s.site.Begun || s.site.Listed > 0 || a.listed()
 	if is := a.listed(); is != was {
 		s.site.Listed += map[bool]int{true: 1, false: -1}[is]
 		s.changed.Site = true

@@ -363,3 +363,89 @@ func TestAnAuthorThatCannotBeReadIsNoneAtAll(t *testing.T) {
 		}
 	}
 }
+
+// Forged mail from domains whose servers refuse everything, to somebody on vacation.
+func TestVacationNoticesOfADeclaredUserStopNobody(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	w.apply(Event{Key: "allow", Kind: KindAllowed, Account: "local:vmail", Listing: &Listing{Class: Application, Budget: 500, Addresses: []string{"*"}}})
+	for i := range 560 {
+		w.mails++
+		id, to := fmt.Sprint("m", w.mails), fmt.Sprintf("he%d@evil%d.example", i, i%5)
+		w.send(&Transaction{ID: id, Stage: StageEnd, At: w.now, MailAt: w.now, Direction: Local, UnixUser: "vmail", Fingerprint: 0x5bd1e9955bd1e995,
+			Authors: []string{"anna@example.org"}, Recipients: []string{to}, Zone: NoZone})
+		w.apply(Event{Key: "bounced:" + id, Kind: KindBounced, Mail: id, Recipient: to, DSN: "5.1.1"})
+		w.now = w.now.Add(time.Second)
+	}
+	if a := w.state.Account("local:vmail"); a.Status == Contained {
+		t.Error("every notice and redirect of the site is put off")
+	}
+}
+
+// What the operator has seen of an incident is not all that he would release: he is told when mail from elsewhere joins it.
+func TestMailFromElsewhereInAnIncidentIsTold(t *testing.T) {
+	w := settled(t)
+	w.from("anna", home, rcpts(90, "guest")...)
+	told := 0
+	for i := range 3 {
+		m := w.mail("anna", foreign.addr, rcpts(40, fmt.Sprint("x", i))...)
+		m.ASN, m.Country = foreign.asn, foreign.country
+		_, effects := w.send(m)
+		for _, f := range effects {
+			if f.Act == ActAlert && f.Stage == AlertElsewhere {
+				told++
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	w.same()
+}
+
+// What passes while an incident is open stands in it.
+func TestWhatPassesMeanwhileStandsInTheIncident(t *testing.T) {
+	w := settled(t)
+	w.from("anna", foreign, rcpts(8, "stranger")...)
+	i := w.state.OpenIncident("anna")
+	for n := range 5 {
+		w.now = w.now.Add(24 * time.Hour)
+		if v := w.from("anna", foreign, fmt.Sprintf("friend%d@far.example", n)); v.Action != Accept {
+			t.Fatalf("%s (%s)", v.Action, v.Why)
+		}
+		w.apply(Event{Key: fmt.Sprint("left", n), Kind: KindLeft, Mail: fmt.Sprint("m", w.mails), Recipient: fmt.Sprintf("friend%d@far.example", n)})
+	}
+	if i.Passed != 5 || i.Left != 5 || i.Sources[0].Messages != 6 {
+		t.Errorf("%d passed, left for %d, %+v", i.Passed, i.Left, i.Sources)
+	}
+}
+
+// Who hangs up at once is nobody the kernel knows: he does not write as whom a declared user may not.
+func TestAnUnknownInjectorWritesAsNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	w.allow("local:www-data", "www-data@example.org")
+	unknown := func(from string) Verdict {
+		w.mails++
+		v, _ := w.send(&Transaction{ID: fmt.Sprint("m", w.mails), Stage: StageEnd, At: w.now, Direction: Submission, Client: netip.MustParseAddr("127.0.0.1"),
+			ReversePath: from, Authors: []string{from}, Recipients: []string{"friend@far.example"}, Zone: NoZone})
+		return v
+	}
+	if v := unknown("ceo@example.org"); v.Action != Tempfail {
+		t.Errorf("as somebody else: %s", v.Action)
+	}
+	if v := unknown("www-data@example.org"); v.Action != Accept {
+		t.Errorf("as itself: %s (%s)", v.Action, v.Why)
+	}
+}
+
+// A list that somebody emptied is a list.
+func TestDenyingTheLastAccountOpensNothing(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	w.apply(Event{Key: "deny", Kind: KindDenied, Account: "anna"})
+	if v, _ := w.send(w.mail("alarm", "203.0.113.80", "victim@new.example")); v.Action != Reject || v.Reason != ReasonNotListed {
+		t.Errorf("%s (%s)", v.Action, v.Why)
+	}
+	w.same()
+}

@@ -120,6 +120,8 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 		if i.Shadow {
 			a.Title = fmt.Sprintf("%s: mail of %s would be refused, %s by now (shadow mode: it left)", node, i.Account, guard.Count(i.Refused, "mail"))
 		}
+	case guard.AlertElsewhere:
+		a.Title = fmt.Sprintf("%s: more mail of %s, from elsewhere: look before you release incident %d", node, i.Account, i.ID)
 	case guard.AlertClosed:
 		a.Title = fmt.Sprintf("%s: incident %d of %s is closed: %s by %s", node, i.ID, i.Account, i.Outcome, i.By)
 		return a
