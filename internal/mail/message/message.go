@@ -63,7 +63,7 @@ func (f *Facts) Field(name, value string) {
 	}
 	whole := len(value) <= MaxField
 	value = value[:min(len(value), MaxField)]
-	switch strings.ToLower(name) {
+	switch strings.ToLower(strings.Map(printed, name)) {
 	case "from":
 		f.from(value)
 		f.Unreadable = f.Unreadable || !whole
@@ -79,6 +79,14 @@ func (f *Facts) Field(name, value string) {
 	case "date":
 		f.Zone = zone(value)
 	}
+}
+
+// printed leaves out what a receiver may leave out of a field name (message_strip_characters of postconf(5)).
+func printed(r rune) rune {
+	if r <= ' ' || r == 0x7f {
+		return -1
+	}
+	return r
 }
 
 func (f *Facts) from(value string) {

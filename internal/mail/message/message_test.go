@@ -105,6 +105,14 @@ func TestNoAuthorHidesBehindOthers(t *testing.T) {
 			t.Errorf("%s: authors %q", name, f.Authors)
 		}
 	}
+	for _, name := range []string{"\x00From", "From\x00", "Fr\x01om", "From\t", " from"} {
+		f := New()
+		f.Field(name, "ceo@bank.example")
+		f.Field("From", "anna@example.org")
+		if !slices.Contains(f.Authors, "ceo@bank.example") {
+			t.Errorf("in a field %q: authors %q", name, f.Authors)
+		}
+	}
 	f := New()
 	f.Field("From", "anna@example.org")
 	for range 20 {
