@@ -62,17 +62,17 @@ func TestAListingIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 	}
 	d := begin(t, dir)
 	defer end(t, d)
-	var told []string
+	var recorded []string
 	for r, err := range d.store.Tail(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if k := r.Event.Kind; k == guard.KindListed || k == guard.KindCleared {
-			told = append(told, string(k)+" "+r.Event.Text)
+			recorded = append(recorded, string(k)+" "+r.Event.Text)
 		}
 	}
-	if len(told) != 2 || !strings.HasPrefix(told[0], "listed 192.0.2.25 on spamcop: 127.0.0.2") || told[1] != "cleared 192.0.2.25 on spamcop" {
-		t.Errorf("the journal has %q", told)
+	if len(recorded) != 2 || !strings.HasPrefix(recorded[0], "listed 192.0.2.25 on spamcop: 127.0.0.2") || recorded[1] != "cleared 192.0.2.25 on spamcop" {
+		t.Errorf("the journal has %q", recorded)
 	}
 }
 
