@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"postward/test/rig"
 )
 
 var (
@@ -107,7 +109,7 @@ func TestWhatIsPrintedStaysAsItIs(t *testing.T) {
 	if err != nil || len(paths) < 5 {
 		t.Fatalf("%d transcripts, %v", len(paths), err)
 	}
-	dir, dns := logs(t, printedFiles(t)), nameServer(t, zone)
+	dir, dns := rig.WriteDir(t, printedFiles(t)), nameServer(t, zone)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want, err := os.ReadFile(path)

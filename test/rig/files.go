@@ -20,6 +20,16 @@ func WriteFile(t testing.TB, path string, b []byte, mode fs.FileMode) {
 	}
 }
 
+// WriteDir is a new directory with files in it, by name and text, that nobody else reads. It goes with the test.
+func WriteDir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		WriteFile(t, filepath.Join(dir, name), []byte(text), 0o600)
+	}
+	return dir
+}
+
 // ReadFile is the text of a file that must be there.
 func ReadFile(t testing.TB, path string) string {
 	t.Helper()

@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"postward/internal/lists/dnsbl"
 	"postward/internal/run/notify"
 	"postward/internal/wire/dns"
+	"postward/test/rig"
 )
 
 // A listing is told once, over a restart too, and so is its end; both stand in the journal.
@@ -134,11 +133,7 @@ func spamcopAlone(t *testing.T) *dnsbl.Set {
 			text += "  - {name: " + l.Name + ", status: {state: dead, note: not in this test}}\n"
 		}
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "lists.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	set, err := dnsbl.Load(dir)
+	set, err := dnsbl.Load(rig.WriteDir(t, map[string]string{"lists.yaml": text}))
 	if err != nil {
 		t.Fatal(err)
 	}
