@@ -29,7 +29,7 @@ type bulk struct {
 
 	size       int64        // octets of the file
 	read       atomic.Int64 // and of what was read
-	told       int64        // lines
+	printed    int64        // lines
 	bad, found int          // lines that are none; targets with something worth a look
 	learned    bool
 }
@@ -61,7 +61,7 @@ func (a *app) checkFile(ctx context.Context, c check.Config, f *checkFlags) erro
 		defer close(b.jobs)
 		reading = b.start(ctx, in)
 	}()
-	if err := b.tell(a, cancel); err != nil {
+	if err := b.print(a, cancel); err != nil {
 		return fmt.Errorf("write the table: %w", err)
 	}
 	if reading != nil {
@@ -134,9 +134,9 @@ func (b *bulk) one(ctx context.Context, slots chan struct{}, n int, text string)
 	b.jobs <- j
 }
 
-// tell writes a row for each line. A line that is none is named, and the next one told. When nobody reads the rows,
+// print writes a row for each line. A line that is none is named, and the next one told. When nobody reads the rows,
 // stop ends the checks, and what is under way is waited for.
-func (b *bulk) tell(a *app, stop func()) error {
+func (b *bulk) print(a *app, stop func()) error {
 	write := csvRows(a.out.w)
 	if a.json {
 		write = jsonRows(a.out.w)
@@ -144,9 +144,9 @@ func (b *bulk) tell(a *app, stop func()) error {
 	bar := b.progress(a.out)
 	failed := write(nil)
 	for j := range b.jobs {
-		bar.seen, bar.lines = b.read.Load(), b.told
+		bar.seen, bar.lines = b.read.Load(), b.printed
 		bar.show(time.Now())
-		b.told++
+		b.printed++
 		if j.err != nil {
 			b.bad++
 			bar.wipe()
@@ -171,8 +171,8 @@ func (b *bulk) tell(a *app, stop func()) error {
 
 // progress is how far it is; no person reads it who reads the rows.
 func (b *bulk) progress(out *output) *progress {
-	p := newProgress(b.size, func(told int64, seconds float64) string {
-		return fmt.Sprintf("%d domains, %.0f a second", told, float64(told)/seconds)
+	p := newProgress(b.size, func(printed int64, seconds float64) string {
+		return fmt.Sprintf("%d domains, %.0f a second", printed, float64(printed)/seconds)
 	})
 	if out.person {
 		p.w = nil
@@ -183,7 +183,7 @@ func (b *bulk) progress(out *output) *progress {
 // ending is the exit status: 2 when no line could be checked, 1 when something is to be looked at, a bad line too.
 func (b *bulk) ending() error {
 	switch {
-	case b.told == 0:
+	case b.printed == 0:
 		return &ctl.Problem{What: b.flags.file + " names no domain", Hint: "one domain a line; # begins a comment"}
 	case !b.learned:
 		return &ctl.Problem{What: "nothing could be learned of any line", Hint: "postward check --resolver ADDRESS, or a longer --timeout"}

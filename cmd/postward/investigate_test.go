@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postward/internal/log/oldlog"
+	"postward/test/rig"
 )
 
 // outbreak is an account that sends to 300 strangers within five minutes.
@@ -52,7 +53,7 @@ func result(t *testing.T, cmd *exec.Cmd, stdin string) (out, said string, code i
 
 func TestALineInSeveralFilesIsCountedOnce(t *testing.T) {
 	text := calmMails(20)
-	dir := logs(t, map[string]string{"mail.log": text, "mail.info": text, "syslog": text, "mail.log.1": calmMails(10), "mail.log.1.gz": zipped(t, calmMails(10))})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": text, "mail.info": text, "syslog": text, "mail.log.1": calmMails(10), "mail.log.1.gz": zipped(t, calmMails(10))})
 	if out, said, code := investigated(t, "", dir); code != exitFine || !strings.Contains(out, "150 lines, 150 of them about mail, 30 mails") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
@@ -60,7 +61,7 @@ func TestALineInSeveralFilesIsCountedOnce(t *testing.T) {
 
 func TestSilenceIsNoGoodNewsWhenSomethingWasNotRead(t *testing.T) {
 	broken := zipped(t, outbreak())
-	calmDir := logs(t, map[string]string{"mail.log.1.gz": broken[:20], "mail.log": calmMails(20)})
+	calmDir := rig.WriteDir(t, map[string]string{"mail.log.1.gz": broken[:20], "mail.log": calmMails(20)})
 	page := filepath.Join(t.TempDir(), "page.html")
 	out, said, code := investigated(t, "", "--html", page, calmDir)
 	if code != exitFailed || !strings.Contains(out, "mail.log.1.gz") || strings.Contains(out, "would have stopped none") || !strings.Contains(out, "20 mails") || !strings.Contains(said, "try:") {
@@ -77,7 +78,7 @@ func TestSilenceIsNoGoodNewsWhenSomethingWasNotRead(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitFailed || len(report.NotRead) != 1 || report.Mails != 20 {
 		t.Errorf("%d %+v %v", code, report, err)
 	}
-	badDir := logs(t, map[string]string{"mail.log.1": outbreak(), "mail.log.2.gz": broken[:20]})
+	badDir := rig.WriteDir(t, map[string]string{"mail.log.1": outbreak(), "mail.log.2.gz": broken[:20]})
 	if out, said, code := investigated(t, "", badDir); code != exitFound || !strings.Contains(out, "mail.log.2.gz") || !strings.Contains(out, "alarm sent") {
 		t.Errorf("somebody stands out: %d %s %s", code, out, said)
 	}
@@ -96,7 +97,7 @@ func TestWhatIsNoMailLogIsNotCalledHealthy(t *testing.T) {
 
 // A file that only root may read, read by nobody.
 func TestAForbiddenLogIsSaid(t *testing.T) {
-	dir := logs(t, map[string]string{"mail.log": calmMails(20), "mail.log.1": outbreak()})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": calmMails(20), "mail.log.1": outbreak()})
 	if err := os.Chmod(filepath.Join(dir, "mail.log.1"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestAForbiddenLogIsSaid(t *testing.T) {
 }
 
 func TestASampleSaysWhatItDoesNotTake(t *testing.T) {
-	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 5, "anna"), "sample": "Message-ID: <n3@x.example>\n\nspam\n"})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": mailsOf(0, 5, "anna"), "sample": "Message-ID: <n3@x.example>\n\nspam\n"})
 	sample, log := filepath.Join(dir, "sample"), filepath.Join(dir, "mail.log")
 	if out, said, code := investigated(t, "", "--sample", sample, log); code != exitFine || !strings.Contains(out, "account anna") {
 		t.Errorf("%d %s %s", code, out, said)

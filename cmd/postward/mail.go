@@ -37,9 +37,9 @@ func (a *app) mailCommand() *cobra.Command {
 }
 
 // logFiles are the logs to read: as told, or the configured one with what was rotated from it.
-func (a *app) logFiles(told []string) ([]oldlog.File, error) {
-	if len(told) > 0 {
-		return oldlog.Find(told...)
+func (a *app) logFiles(named []string) ([]oldlog.File, error) {
+	if len(named) > 0 {
+		return oldlog.Find(named...)
 	}
 	const hint = "name the log: --log /var/log/mail.log, --log /var/log or --log journal"
 	c, err := config.Load(a.config)

@@ -5,13 +5,13 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"postward/internal/log/delivery"
+	"postward/test/rig"
 )
 
 // mailOf is one mail as Postfix logs it.
@@ -44,18 +44,6 @@ func zipped(t *testing.T, text string) string {
 	return b.String()
 }
 
-// logs writes files into a new directory, by name and text.
-func logs(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 func logFile(t *testing.T, path string) (configuration string) {
 	t.Helper()
 	return file(t, fmt.Sprintf("[postfix]\nlog_file = %q\n", path))
@@ -65,7 +53,7 @@ func TestRotatedLogsAreSearchedByDefault(t *testing.T) {
 	files := map[string]string{"mail.log": mailsOf(4, 5, "anna"), "mail.log.1": mailsOf(2, 3, "anna"), "mail.log.2.gz": zipped(t, mailsOf(0, 1, "anna")), "mail.info": mailsOf(4, 5, "anna")}
 	for _, gone := range []string{"", "mail.log"} {
 		delete(files, gone)
-		dir := logs(t, files)
+		dir := rig.WriteDir(t, files)
 		configuration := logFile(t, filepath.Join(dir, "mail.log"))
 		out, said, code := postward(t, "--config", configuration, "mail", "find", "anna")
 		if n := strings.Count(out, "\n"); code != exitFine || n != len(files)-1 {
@@ -84,7 +72,7 @@ func TestWithoutALogTheNextStepIsSaid(t *testing.T) {
 			t.Errorf("%d %s", code, said)
 		}
 	}
-	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})
 	if _, said, code := postward(t, "mail", "find", "bert", "--log", dir); code != exitFailed || !strings.Contains(said, `says nothing of "bert"`) {
 		t.Errorf("%d %s", code, said)
 	}
@@ -92,7 +80,7 @@ func TestWithoutALogTheNextStepIsSaid(t *testing.T) {
 
 func TestABrokenFileDoesNotEndTheSearch(t *testing.T) {
 	broken := zipped(t, mailsOf(0, 9, "anna"))
-	dir := logs(t, map[string]string{"mail.log.2.gz": broken[:len(broken)/2], "mail.log.1": mailsOf(10, 11, "anna"), "mail.log": mailsOf(12, 13, "anna")})
+	dir := rig.WriteDir(t, map[string]string{"mail.log.2.gz": broken[:len(broken)/2], "mail.log.1": mailsOf(10, 11, "anna"), "mail.log": mailsOf(12, 13, "anna")})
 	for _, verb := range []string{"find", "trace"} {
 		out, said, code := postward(t, "mail", verb, "anna", "--log", dir)
 		if code != exitFine || !strings.Contains(out, "A000000A") || !strings.Contains(out, "A000000C") || !strings.Contains(said, "mail.log.2.gz") {
@@ -102,7 +90,7 @@ func TestABrokenFileDoesNotEndTheSearch(t *testing.T) {
 }
 
 func TestTheLastMailsAreShownAndTheOthersCounted(t *testing.T) {
-	dir := logs(t, map[string]string{"mail.log": mailsOf(0, maxFound+100, "anna")})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": mailsOf(0, maxFound+100, "anna")})
 	out, said, code := postward(t, "mail", "trace", "anna", "--log", dir)
 	if code != exitFine || !strings.Contains(out, "n599@x.example") || strings.Contains(out, "n499@x.example") || !strings.Contains(out, "597 mails before these") {
 		t.Errorf("%d %s %s", code, out, said)
@@ -124,14 +112,14 @@ func TestATraceOfHeldMailSaysWhatComesNext(t *testing.T) {
 2026-11-01T08:00:00Z mx postfix/qmgr[2]: A1B2C3D4: from=<anna@example.org>, size=900, nrcpt=3 (queue active)
 2026-11-01T08:00:01Z mx postfix/postsuper[5]: A1B2C3D4: placed on hold
 `
-	dir := logs(t, map[string]string{"mail.log": text})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": text})
 	out, said, code := postward(t, "mail", "trace", "A1B2C3D4", "--log", dir)
 	for _, want := range []string{"A1B2C3D4: in hold", "  to 3 recipients", "postward held show A1B2C3D4", "postcat -q A1B2C3D4"} {
 		if code != exitFine || !strings.Contains(out, want) {
 			t.Errorf("no %q: %d %s %s", want, code, out, said)
 		}
 	}
-	if out, _, _ := postward(t, "mail", "trace", "anna", "--log", logs(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})); strings.Contains(out, "Next") || strings.Contains(out, "  to ") {
+	if out, _, _ := postward(t, "mail", "trace", "anna", "--log", rig.WriteDir(t, map[string]string{"mail.log": mailsOf(0, 1, "anna")})); strings.Contains(out, "Next") || strings.Contains(out, "  to ") {
 		t.Error(out)
 	}
 }
@@ -148,7 +136,7 @@ func TestANoticeIsByThisServerAndNobodyIsNotNamed(t *testing.T) {
 2026-11-01T08:00:01Z mx postfix/local[7]: B1B2C3D4: to=<anna@example.org>, relay=local, delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (delivered to mailbox)
 2026-11-01T08:00:01Z mx postfix/qmgr[2]: B1B2C3D4: removed
 `
-	dir := logs(t, map[string]string{"mail.log": text})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": text})
 	out, said, _ := postward(t, "mail", "trace", "B1B2C3D4", "--log", dir)
 	if !strings.Contains(out, "from <>, a notice of this server about A1B2C3D4\n") || strings.Contains(out, "stranger") {
 		t.Error(out, said)

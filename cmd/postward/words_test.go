@@ -11,6 +11,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/run/ctl"
+	"postward/test/rig"
 )
 
 // desk answers verbs as a daemon does that knows these answers. It returns a configuration with its socket.
@@ -71,7 +72,7 @@ func TestALogThatCannotBeReadIsNotLearnedInSilence(t *testing.T) {
 	if code != exitFailed || out != "" || !strings.Contains(said, "/nonexist") || !strings.Contains(said, "nothing was learned") {
 		t.Errorf("%d %s %s", code, out, said)
 	}
-	dir := logs(t, map[string]string{"mail.log": mailsOf(0, 3, "anna")})
+	dir := rig.WriteDir(t, map[string]string{"mail.log": mailsOf(0, 3, "anna")})
 	out, said, code = postward(t, "--config", path, "account", "learn", "/nonexist", dir+"/mail.log")
 	if code != exitFailed || !strings.Contains(out, "learned of 1 account;") || !strings.Contains(said, "1 of 2 logs could not be read to the end: the others are learned") {
 		t.Errorf("%d %s %s", code, out, said)

@@ -148,13 +148,13 @@ func (m *Mail) outcomeFor(to string) Outcome {
 	return m.Outcome
 }
 
-func (l *Ledger) enter(c Copy, told Outcome, arrived, returned int, at place) {
+func (l *Ledger) enter(c Copy, outcome Outcome, arrived, returned int, at place) {
 	queued := at.held + at.queued
 	switch total := arrived + queued; {
-	case told == Unsent && total == 0:
+	case outcome == Unsent && total == 0:
 	case total > 1 || total == 1 && returned > 0:
 		l.Twice = append(l.Twice, Twice{c, arrived, queued})
-	case total == 1 && (told == Refused || told == Unsent):
+	case total == 1 && (outcome == Refused || outcome == Unsent):
 		l.Leaked = append(l.Leaked, c)
 	case arrived == 1:
 		l.AtSink = append(l.AtSink, c)
@@ -164,9 +164,9 @@ func (l *Ledger) enter(c Copy, told Outcome, arrived, returned int, at place) {
 		l.Queued = append(l.Queued, c)
 	case returned > 0:
 		l.Returned = append(l.Returned, c)
-	case told == Refused:
+	case outcome == Refused:
 		l.Refused = append(l.Refused, c)
-	case told == Unknown:
+	case outcome == Unknown:
 		l.Unknown = append(l.Unknown, c)
 	default:
 		l.Missing = append(l.Missing, c)

@@ -7,19 +7,23 @@ import (
 	"time"
 )
 
-// Main runs the tests of a package in a room of their own: os.Exit(rig.Main(m)). The room has the address Outside
-// and whatever else is given. What the machine lacks skips the package with the reason, and fails it when CI=true.
-// A process that outlives the tests fails them. m is a *testing.M, or what does something around its Run.
-func Main(m interface{ Run() int }, addresses ...string) int {
-	inside, code, err := Enter(Room{
-		Addresses: append([]string{Outside + "/32"}, addresses...),
-		Needs:     []string{"postfix", "dovecot", "swaks"},
-	})
-	var lacking *Lacking
+// Tests are what a package's tests run by: a *testing.M, or what does something around its Run.
+type Tests interface{ Run() int }
+
+// Main runs the tests of a package in a room of their own: os.Exit(rig.Main(m)). The room has the address Outside and
+// what a mail site needs.
+func Main(m Tests) int {
+	return MainIn(Room{Addresses: []string{Outside + "/32"}, Needs: []string{"postfix", "dovecot", "swaks"}}, m, Skip)
+}
+
+// MainIn runs the tests of a package in a room. On a machine that lacks something for it, lacking decides what becomes
+// of them ([Skip]: none of them runs); with CI=true they fail. A process that outlives the tests fails them.
+func MainIn(room Room, m Tests, lacking func(*Lacking) int) int {
+	inside, code, err := Enter(room)
+	var lack *Lacking
 	switch {
-	case errors.As(err, &lacking) && os.Getenv("CI") != "true":
-		fmt.Fprintln(os.Stderr, "SKIP:", err)
-		return 0
+	case errors.As(err, &lack) && os.Getenv("CI") != "true":
+		return lacking(lack)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "FAIL:", err)
 		return 1
@@ -35,4 +39,10 @@ func Main(m interface{ Run() int }, addresses ...string) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+// Skip leaves out the tests of a package, and says what the machine lacks for them.
+func Skip(lack *Lacking) int {
+	fmt.Fprintln(os.Stderr, "SKIP:", lack)
+	return 0
 }

@@ -58,11 +58,11 @@ func (f *faulty) says(t *testing.T, fault, text string) {
 		}
 		return fmt.Errorf("%q", s.Troubles)
 	})
-	f.wait(t, "the alert to say "+text, func() error { return f.told(text) })
+	f.wait(t, "the alert to say "+text, func() error { return f.alerted(text) })
 	t.Logf("fault: %s | status and alert: %s", fault, said)
 }
 
-func (f *faulty) told(text string) error {
+func (f *faulty) alerted(text string) error {
 	all, err := os.ReadFile(f.alerts)
 	if err == nil && !strings.Contains(string(all), text) {
 		err = fmt.Errorf("alerts: %.500s", all)
@@ -81,7 +81,7 @@ func (f *faulty) well(t *testing.T, text string) {
 		if strings.Contains(strings.Join(s.Troubles, "\n"), text) {
 			return fmt.Errorf("%q", s.Troubles)
 		}
-		return f.told("is well again")
+		return f.alerted("is well again")
 	})
 }
 

@@ -167,20 +167,20 @@ func handBack(addr, from string, to []string, text []byte) (string, error) {
 // headerMilter does what a field of the mail tells it.
 type headerMilter struct {
 	milter.NoOpMilter
-	told string
+	order string
 }
 
 func (h *headerMilter) Header(name, value string, _ *milter.Modifier) (milter.Response, error) {
 	if name == "X-Milter" {
-		h.told = value
+		h.order = value
 	}
 	return milter.RespContinue, nil
 }
 
 func (h *headerMilter) Body(m *milter.Modifier) (milter.Response, error) {
-	told := h.told
-	h.told = ""
-	switch told {
+	order := h.order
+	h.order = ""
+	switch order {
 	case "reject":
 		return milter.NewResponseStr(byte(milter.ActReplyCode), "550 5.7.1 not with me"), nil
 	case "tempfail":

@@ -82,7 +82,7 @@ func (j *judge) judge() {
 	j.waiting()
 	for _, m := range j.mails {
 		if j.taken[m] == "" {
-			j.complain("no mail of ours", "%s", told(m))
+			j.complain("no mail of ours", "%s", shown(m))
 		}
 	}
 	n := 0
@@ -99,7 +99,7 @@ func (j *judge) complain(kind, format string, args ...any) {
 	j.wrong[kind] = append(j.wrong[kind], fmt.Sprintf(format, args...))
 }
 
-func told(m *delivery.Mail) string {
+func shown(m *delivery.Mail) string {
 	s := fmt.Sprintf("%v account=%q client=%s from=<%s> id=%s end=%q ended=%v held=%d begun=%v %q:", m.IDs, m.Account, m.Client, m.From, m.MessageID, m.End, !m.Ended.IsZero(), m.Held, m.Begun, m.Outcome())
 	for _, d := range m.Deliveries {
 		s += fmt.Sprintf(" [%s orig=%s %s %s *%d by %s]", d.To, d.OrigTo, d.Outcome, d.DSN, d.Attempts, d.Relay)
@@ -126,7 +126,7 @@ func (j *judge) mail(i int, w *world, p *posted) {
 	found := j.find(p)
 	for _, m := range found {
 		if other := j.taken[m]; other != "" {
-			j.complain(p.kind, "%s is also %s", told(m), other)
+			j.complain(p.kind, "%s is also %s", shown(m), other)
 		}
 		j.taken[m] = p.kind + " " + p.tag
 	}
@@ -142,7 +142,7 @@ func (j *judge) mail(i int, w *world, p *posted) {
 	if len(found) != want {
 		j.complain(p.kind, "%d tracked, want %d", len(found), want)
 		for _, m := range found {
-			j.complain(p.kind, "   %s", told(m))
+			j.complain(p.kind, "   %s", shown(m))
 		}
 		return
 	}
@@ -152,7 +152,7 @@ func (j *judge) mail(i int, w *world, p *posted) {
 	m := found[0]
 	for _, objection := range []string{j.identity(i, p, m), j.state(w, p, m), j.copies(w, p, m)} {
 		if objection != "" {
-			j.complain(p.kind, "%s: %s", objection, told(m))
+			j.complain(p.kind, "%s: %s", objection, shown(m))
 		}
 	}
 }
@@ -304,7 +304,7 @@ func (j *judge) notices(i int, w *world) int {
 		for _, m := range found {
 			j.taken[m] = "notice of " + p.tag
 			if objection := j.notice(i, w, p, m); objection != "" {
-				j.complain("notices of: "+p.kind, "%s: %s", objection, told(m))
+				j.complain("notices of: "+p.kind, "%s: %s", objection, shown(m))
 			}
 		}
 	}
@@ -378,7 +378,7 @@ func (j *judge) waiting() {
 			if !slices.ContainsFunc(j.worlds, func(w *world) bool {
 				return slices.ContainsFunc(w.waits, func(q rig.Queued) bool { return q.Sender == m.From })
 			}) {
-				j.complain("the queue", "open: %s", told(m))
+				j.complain("the queue", "open: %s", shown(m))
 			}
 		}
 	}

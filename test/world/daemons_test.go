@@ -5,7 +5,6 @@ package world_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,28 +17,9 @@ import (
 	"postward/test/world"
 )
 
-func TestMain(m *testing.M) { os.Exit(inRoom(m)) }
-
-// inRoom runs the tests where no other daemon is. What this machine lacks skips them, and fails them in CI.
-func inRoom(m *testing.M) int {
-	inside, code, err := rig.Enter(rig.Room{Needs: []string{"rbldnsd", "dig", "openssl", "swaks"}})
-	var lacking *rig.Lacking
-	switch {
-	case errors.As(err, &lacking) && os.Getenv("CI") != "true":
-		fmt.Fprintln(os.Stderr, "SKIP:", err)
-		return 0
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		return 1
-	case !inside:
-		return code
-	}
-	code = m.Run()
-	if left := rig.Leftovers(2 * time.Second); len(left) > 0 {
-		fmt.Fprintln(os.Stderr, "FAIL: processes outlived the tests:", left)
-		return max(code, 1)
-	}
-	return code
+// TestMain runs these tests where no other daemon is.
+func TestMain(m *testing.M) {
+	os.Exit(rig.MainIn(rig.Room{Needs: []string{"rbldnsd", "dig", "openssl", "swaks"}}, m, rig.Skip))
 }
 
 // tool runs a program of the system and returns all that it says; its exit code is not looked at.

@@ -34,11 +34,11 @@ func TestServerMisbehavesAsItIsTold(t *testing.T) {
 		s.Behave("example.org", world.Behaviour{})
 		s.Behave("example.org", c.b)
 		m, err := ask(t, s, "mx1.example.org", mdns.TypeA)
-		if got := told(t, m, err); got != c.want {
+		if got := shown(t, m, err); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.b.Kind, got, c.want)
 		}
 		m, err = ask(t, s, "web.example.net", mdns.TypeA)
-		if got := told(t, m, err); got != "NOERROR RA A 192.0.2.80" {
+		if got := shown(t, m, err); got != "NOERROR RA A 192.0.2.80" {
 			t.Errorf("%s: another zone suffers: %s", c.b.Kind, got)
 		}
 	}
@@ -60,7 +60,7 @@ func TestServerWaits(t *testing.T) {
 	s.Behave("mx1.example.org", world.Behaviour{Wait: wait})
 	begun := time.Now()
 	m, err := ask(t, s, "mx1.example.org", mdns.TypeA)
-	if got := told(t, m, err); got != "NOERROR RA A 192.0.2.25" || time.Since(begun) < wait {
+	if got := shown(t, m, err); got != "NOERROR RA A 192.0.2.25" || time.Since(begun) < wait {
 		t.Errorf("%s after %s", got, time.Since(begun))
 	}
 }
@@ -149,7 +149,7 @@ func TestServerAnswersAFewAndThenRefuses(t *testing.T) {
 	var all []string
 	for range 4 {
 		m, err := ask(t, s, "mx1.example.org", mdns.TypeA)
-		all = append(all, told(t, m, err))
+		all = append(all, shown(t, m, err))
 	}
 	honest, limited := "NOERROR RA A 192.0.2.25", "NOERROR RA A 127.255.255.254"
 	if want := []string{honest, honest, limited, limited}; !slices.Equal(all, want) {

@@ -2,10 +2,8 @@ package world
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"sync"
 
@@ -16,11 +14,9 @@ import (
 // already asked everybody: RA, aliases followed through all zones, no such name outside of them. To one that does not
 // it answers with authority (AA), and refuses what is in no zone. Below some names it behaves as it is told.
 type Server struct {
-	addr    netip.AddrPort
-	running []*mdns.Server
-	ended   sync.WaitGroup
-	closing context.Context
-	hangUp  context.CancelFunc
+	listening *listener
+	closing   context.Context
+	hangUp    context.CancelFunc
 
 	mu          sync.Mutex
 	zones       map[string]*zone
@@ -32,62 +28,23 @@ type Server struct {
 
 // StartServer listens on an address of loopback, "127.0.0.1:0" for any free port.
 func StartServer(addr string) (*Server, error) {
-	udp, tcp, err := Pair(addr)
-	if err != nil {
-		return nil, fmt.Errorf("start a name server: %w", err)
-	}
-	s := &Server{addr: udp.LocalAddr().(*net.UDPAddr).AddrPort(), zones: make(map[string]*zone), authentic: make(map[string]bool),
-		delegations: make(map[string]netip.AddrPort), behaviours: make(map[string]map[uint16]*behaviour), asked: make(map[Question]int)}
+	s := &Server{zones: make(map[string]*zone), authentic: make(map[string]bool), delegations: make(map[string]netip.AddrPort),
+		behaviours: make(map[string]map[uint16]*behaviour), asked: make(map[Question]int)}
 	s.closing, s.hangUp = context.WithCancel(context.Background())
-	for _, d := range []*mdns.Server{{PacketConn: udp, Handler: s}, {Listener: tcp, Handler: s}} {
-		up := make(chan struct{})
-		d.NotifyStartedFunc = func() { close(up) }
-		s.ended.Go(func() { _ = d.ActivateAndServe() }) // ends with the listener
-		<-up
-		s.running = append(s.running, d)
+	var err error
+	if s.listening, err = listen(addr, s); err != nil {
+		return nil, fmt.Errorf("start a name server: %w", err)
 	}
 	return s, nil
 }
 
-// Pair opens UDP and TCP at one port. A free port of UDP may be taken in TCP: then another one is tried.
-func Pair(addr string) (*net.UDPConn, net.Listener, error) {
-	at, err := net.ResolveUDPAddr("udp", addr)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !at.IP.IsLoopback() {
-		return nil, nil, fmt.Errorf("%s is not loopback", addr)
-	}
-	for tries := 0; ; tries++ {
-		udp, err := net.ListenUDP("udp", at)
-		if err != nil {
-			return nil, nil, err
-		}
-		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-		if err == nil {
-			_ = udp.SetReadBuffer(4 << 20) // as much as the system gives: hundreds of questions come at once
-			return udp, tcp, nil
-		}
-		udp.Close()
-		if at.Port != 0 || tries == 20 {
-			return nil, nil, err
-		}
-	}
-}
-
 // Addr is where the server listens, on UDP and TCP.
-func (s *Server) Addr() netip.AddrPort { return s.addr }
+func (s *Server) Addr() netip.AddrPort { return s.listening.addr }
 
 // Close ends the server, and waits for every reply on its way.
 func (s *Server) Close() error {
 	s.hangUp()
-	var errs []error
-	for _, d := range s.running {
-		errs = append(errs, d.Shutdown())
-	}
-	s.running = nil
-	s.ended.Wait()
-	return errors.Join(errs...)
+	return s.listening.close()
 }
 
 // SetZone puts a zone in the place of the one with that apex. The text is a zone file; names in it may be relative.

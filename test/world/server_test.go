@@ -75,8 +75,8 @@ func noRec(m *mdns.Msg, _ *mdns.Client)    { m.RecursionDesired = false }
 func briefly(_ *mdns.Msg, c *mdns.Client)  { c.Timeout = 50 * time.Millisecond }
 func largeUDP(m *mdns.Msg, _ *mdns.Client) { m.SetEdns0(4096, false) }
 
-// told is a reply in one line: RCODE, flags, answers.
-func told(t *testing.T, m *mdns.Msg, err error) string {
+// shown is a reply in one line: RCODE, flags, answers.
+func shown(t *testing.T, m *mdns.Msg, err error) string {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -119,11 +119,11 @@ func TestServerAnswersLikeAResolverAndLikeTheZonesOwn(t *testing.T) {
 		{"elsewhere.example", mdns.TypeA, false, "REFUSED RA"},
 	} {
 		m, err := ask(t, s, c.name, c.kind, func(m *mdns.Msg, _ *mdns.Client) { m.RecursionDesired = c.rec })
-		if got := told(t, m, err); got != c.want {
+		if got := shown(t, m, err); got != c.want {
 			t.Errorf("%s %s: got %s, want %s", c.name, mdns.TypeToString[c.kind], got, c.want)
 		}
 		over, err := ask(t, s, c.name, c.kind, overTCP, func(m *mdns.Msg, _ *mdns.Client) { m.RecursionDesired = c.rec })
-		if got := told(t, over, err); got != c.want {
+		if got := shown(t, over, err); got != c.want {
 			t.Errorf("%s %s over TCP: got %s, want %s", c.name, mdns.TypeToString[c.kind], got, c.want)
 		}
 		if c.want == "NXDOMAIN RA" || c.want == "NOERROR RA" {
@@ -177,12 +177,12 @@ func TestServerChangesItsZonesWhileItRuns(t *testing.T) {
 	}
 	for name, want := range map[string]string{"example.org": "NOERROR RA MX 5 mx2.example.org.", "web.example.net": "NOERROR RA"} {
 		m, err := ask(t, s, name, mdns.TypeMX)
-		if got := told(t, m, err); got != want {
+		if got := shown(t, m, err); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 	m, err := ask(t, s, "mx1.example.org", mdns.TypeAAAA)
-	if got := told(t, m, err); got != "NOERROR RA" {
+	if got := shown(t, m, err); got != "NOERROR RA" {
 		t.Errorf("the AAAA is still there: %s", got)
 	}
 	for _, bad := range [][2][]string{
@@ -195,7 +195,7 @@ func TestServerChangesItsZonesWhileItRuns(t *testing.T) {
 		}
 	}
 	m, err = ask(t, s, "mx2.example.org", mdns.TypeA)
-	if got := told(t, m, err); got != "NOERROR RA A 192.0.2.26" {
+	if got := shown(t, m, err); got != "NOERROR RA A 192.0.2.26" {
 		t.Errorf("half of a change was made: %s", got)
 	}
 }
@@ -236,7 +236,7 @@ func TestServerDelegatesAndPassesOn(t *testing.T) {
 	for name, want := range map[string]string{"2.0.0.127.list.example": "NOERROR RA A 127.0.0.2", "1.0.0.127.list.example": "NXDOMAIN RA"} {
 		for _, how := range []func(*mdns.Msg, *mdns.Client){largeUDP, overTCP} {
 			m, err := ask(t, s, name, mdns.TypeA, how)
-			if got := told(t, m, err); got != want {
+			if got := shown(t, m, err); got != want {
 				t.Errorf("%s: %s, want %s", name, got, want)
 			}
 		}
@@ -246,7 +246,7 @@ func TestServerDelegatesAndPassesOn(t *testing.T) {
 	}
 	other.Behave("list.example", world.Behaviour{Kind: world.Silent})
 	m, err := ask(t, s, "2.0.0.127.list.example", mdns.TypeA)
-	if got := told(t, m, err); got != "SERVFAIL RA" {
+	if got := shown(t, m, err); got != "SERVFAIL RA" {
 		t.Errorf("of a silent server: %s", got)
 	}
 }

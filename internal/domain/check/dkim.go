@@ -25,11 +25,8 @@ func (s *selector) at(domain string) string { return s.name + "._domainkey." + d
 
 // keys looks at the DKIM keys of the selectors that were named, or of the well-known ones.
 func (r *run) keys(ctx context.Context) string {
-	if r.Domain == "" {
+	if r.absent() {
 		return ""
-	}
-	if mx := r.mx(); mx.Outcome == dns.NoName {
-		return "" // said by another topic
 	}
 	names := r.Selectors
 	if len(names) == 0 {

@@ -8,16 +8,12 @@ import (
 	"strings"
 
 	"postward/internal/domain/dmarc"
-	"postward/internal/wire/dns"
 )
 
 // alignment looks at the DMARC record that holds for the domain (RFC 9989), its own or that of a domain above.
 func (r *run) alignment(ctx context.Context) string {
-	if r.Domain == "" {
+	if r.absent() {
 		return ""
-	}
-	if mx := r.mx(); mx.Outcome == dns.NoName {
-		return "" // said by another topic
 	}
 	f := r.dmarc()
 	d := record{run: r, found: f}

@@ -48,6 +48,10 @@ func (r *run) learn(ctx context.Context) {
 	r.spf = sync.OnceValue(func() *spf.Tree { return spf.Walk(ctx, r.Resolver, r.Domain) })
 }
 
+// absent reports whether there is no domain to look at: none was named, or the DNS knows no such name, which is said where
+// the exchangers are looked at.
+func (r *run) absent() bool { return r.Domain == "" || r.mx().Outcome == dns.NoName }
+
 // findHosts asks for the exchangers' addresses; without an MX record the domain itself is the exchanger (RFC 5321
 // section 5.1).
 func (r *run) findHosts(ctx context.Context) []host {

@@ -2,14 +2,13 @@ package check
 
 import (
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"postward/internal/lists/dnsbl"
 	"postward/internal/wire/dns"
+	"postward/test/rig"
 )
 
 // someLists are a few lists, and none of those that the program knows besides.
@@ -37,11 +36,7 @@ func someLists(t *testing.T) *dnsbl.Set {
 			text = strings.Replace(text, "names.bl.example/remove}\n    terms: {access: free}", "names.bl.example/remove}\n    terms: {access: free, own_resolver: true}", 1)
 		}
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "lists.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	set, err := dnsbl.Load(dir)
+	set, err := dnsbl.Load(rig.WriteDir(t, map[string]string{"lists.yaml": text}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,9 @@ type broken struct {
 // exchangers are the clean domain's, by address.
 var exchangers = map[string]string{"192.0.2.25:25": "mx1.example.org", "192.0.2.26:25": "mx2.example.org", "[2001:db8::25]:25": "mx1.example.org"}
 
+// blackhole is where nobody answers, not even with a refusal.
+const blackhole = "203.0.113.27"
+
 var authorities = sync.OnceValues(func() (*world.CA, error) { return world.NewCA(testNow) })
 
 func authority(t *testing.T) *world.CA {
@@ -79,7 +82,7 @@ func (w *domainWorld) dial(t *testing.T) dialer {
 			t.Fatal(err)
 		}
 	}
-	if err := m.Blackhole("203.0.113.27:443"); err != nil {
+	if err := m.Blackhole(blackhole + ":443"); err != nil {
 		t.Fatal(err)
 	}
 	return wayless(m.Dial)

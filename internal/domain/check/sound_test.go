@@ -32,7 +32,7 @@ var soundThings = map[string]fault{
 
 	"a certificate of six days, on the second": at(mx2, cert(world.Leaf{From: testNow.Add(-24 * time.Hour), To: testNow.Add(5 * 24 * time.Hour)})),
 	"MTA-STS at the second address":            policyAt("", "192.0.2.28", "192.0.2.27"),
-	"MTA-STS, the first is silent":             policyAt("", "203.0.113.27", "192.0.2.27"),
+	"MTA-STS, the first is silent":             policyAt("", blackhole, "192.0.2.27"),
 	"MTA-STS, no way to the first":             policyAt("", "198.51.100.27", "192.0.2.27"),
 	"TLS-RPT with a space after v":             {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1 ; rua=mailto:tls@example.org"`}},
 	"DANE with the whole certificate": plus(pinned(cert(world.Leaf{Key: world.RSA2048})), func(w *domainWorld) {

@@ -7,16 +7,12 @@ import (
 	"strings"
 
 	"postward/internal/domain/spf"
-	"postward/internal/wire/dns"
 )
 
 // policy looks at the domain's SPF policy (RFC 7208), and at what it says of the addresses that send.
 func (r *run) policy(ctx context.Context) string {
-	if r.Domain == "" {
+	if r.absent() {
 		return ""
-	}
-	if mx := r.mx(); mx.Outcome == dns.NoName {
-		return "" // said by another topic
 	}
 	tree := r.spf()
 	p := policy{run: r, tree: tree, gone: map[*spf.Node]bool{}}

@@ -19,24 +19,11 @@ import (
 	"time"
 
 	"postward/internal/host/postfix"
+	"postward/test/rig"
 )
 
 // These tests use the Postfix and Dovecot that Debian ships, with directories of their own, in a room of their own
 // (see TestMain); nothing of the machine's own configuration is read or written.
-
-// place makes a directory that the user postfix can reach; t.TempDir's cannot be entered by others.
-func place(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "pw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 // age makes main.cf look old: Postfix waits up to two seconds for one that was written just now.
 func age(t *testing.T, dir string) {
@@ -51,9 +38,9 @@ func TestPostconfReadsEveryCaseAsWeDo(t *testing.T) {
 	needRoom(t)
 	for _, name := range cases(t) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			dir := place(t)
+			dir := rig.OpenDir(t)
 			for _, file := range []string{mainCF, masterCF} {
-				write(t, filepath.Join(dir, file), []byte(read(t, filepath.Join(name, file))), 0o644)
+				rig.WriteFile(t, filepath.Join(dir, file), []byte(rig.ReadFile(t, filepath.Join(name, file))), 0o644)
 			}
 			age(t, dir)
 			h, err := Inspect(t.Context(), dir)
@@ -69,7 +56,7 @@ func TestPostconfReadsEveryCaseAsWeDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := strings.ReplaceAll(describe(h, p), dir, "/etc/postfix")
-			if want := read(t, filepath.Join(name, "plan.want")); got != want {
+			if want := rig.ReadFile(t, filepath.Join(name, "plan.want")); got != want {
 				t.Errorf("by postconf:\n%s", strings.Join(diff([]byte(want), []byte(got)), "\n"))
 			}
 			if err := p.Rehearse(t.Context()); err != nil {
@@ -99,7 +86,7 @@ func freePort(t *testing.T) int {
 func newPrivate(t *testing.T) *private {
 	t.Helper()
 	needRoom(t)
-	root := place(t)
+	root := rig.OpenDir(t)
 	p := &private{
 		etc: root + "/etc", queue: root + "/queue", state: root + "/state",
 		smtp: freePort(t), submission: freePort(t), filter: freePort(t),
@@ -121,10 +108,10 @@ func newPrivate(t *testing.T) *private {
 	if err := os.Chown(root+"/data", uid, -1); err != nil {
 		t.Fatal(err)
 	}
-	write(t, p.etc+"/main.cf", []byte(p.mainCF(root)), 0o644)
+	rig.WriteFile(t, p.etc+"/main.cf", []byte(p.mainCF(root)), 0o644)
 	age(t, p.etc)
-	write(t, p.etc+"/master.cf", []byte(p.masterCF()), 0o640)
-	write(t, p.etc+"/sender_login", []byte("anna@example.org anna\n@club.example anna, bert\n"), 0o644)
+	rig.WriteFile(t, p.etc+"/master.cf", []byte(p.masterCF()), 0o640)
+	rig.WriteFile(t, p.etc+"/sender_login", []byte("anna@example.org anna\n@club.example anna, bert\n"), 0o644)
 	return p
 }
 
@@ -289,7 +276,7 @@ func TestAnUnknownMeaningIsFoundInTheRehearsal(t *testing.T) {
 	p := newPrivate(t)
 	// Local mail's milters come from smtpd's by a way that attach does not follow: it would be judged twice.
 	main := strings.Replace(p.mainCF(filepath.Dir(p.etc)), "non_smtpd_milters = $smtpd_milters", "detour = $smtpd_milters\nnon_smtpd_milters = $detour", 1)
-	write(t, p.etc+"/main.cf", []byte(main), 0o644)
+	rig.WriteFile(t, p.etc+"/main.cf", []byte(main), 0o644)
 	before := mustDigest(t, p.etc)
 	_, err := p.plan(t).Apply(t.Context(), p.options(t))
 	if !errors.Is(err, ErrProblems) || !strings.Contains(err.Error(), "cleanup/unix") {
@@ -308,14 +295,14 @@ func (p *private) start(t *testing.T) {
 	}
 	p.dovecot(t)
 	if out, err := exec.Command("postfix", "-c", p.etc, "start").CombinedOutput(); err != nil {
-		t.Fatalf("start postfix: %v\n%s\n%s", err, out, read(t, filepath.Dir(p.etc)+"/log/mail.log"))
+		t.Fatalf("start postfix: %v\n%s\n%s", err, out, rig.ReadFile(t, filepath.Dir(p.etc)+"/log/mail.log"))
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("postfix", "-c", p.etc, "stop").CombinedOutput(); err != nil {
 			t.Errorf("stop postfix: %v\n%s", err, out)
 		}
 		if t.Failed() {
-			t.Log(read(t, filepath.Dir(p.etc)+"/log/mail.log"))
+			t.Log(rig.ReadFile(t, filepath.Dir(p.etc)+"/log/mail.log"))
 		}
 	})
 }
@@ -323,8 +310,8 @@ func (p *private) start(t *testing.T) {
 func (p *private) dovecot(t *testing.T) {
 	t.Helper()
 	base := filepath.Dir(p.etc) + "/dovecot"
-	write(t, base+"/passwd", []byte("anna:{PLAIN}geheim\n"), 0o644)
-	write(t, base+"/dovecot.conf", []byte(fmt.Sprintf(`base_dir = %[1]s/run
+	rig.WriteFile(t, base+"/passwd", []byte("anna:{PLAIN}geheim\n"), 0o644)
+	rig.WriteFile(t, base+"/dovecot.conf", []byte(fmt.Sprintf(`base_dir = %[1]s/run
 state_dir = %[1]s/run
 log_path = %[1]s/log
 protocols =
@@ -415,7 +402,7 @@ func TestAttachedServicesUseTheirOwnSockets(t *testing.T) {
 			t.Errorf("attached, nobody at the sockets, %s: %s", name, got)
 		}
 	}
-	log := read(t, filepath.Dir(p.etc)+"/log/mail.log")
+	log := rig.ReadFile(t, filepath.Dir(p.etc)+"/log/mail.log")
 	for _, socket := range []string{"inbound", "submission"} {
 		if !strings.Contains(log, "postward/"+socket+".sock") {
 			t.Errorf("Postfix never looked for the %s socket", socket)

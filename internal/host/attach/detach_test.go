@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postward/test/rig"
 )
 
 var testNow = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -24,9 +26,9 @@ func attached(t *testing.T, name string) (dir string, o Options, p *Plan) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, file), b, mode)
+		rig.WriteFile(t, filepath.Join(dir, file), b, mode)
 	}
-	write(t, filepath.Join(dir, "sasl", "smtpd.conf"), []byte("pwcheck_method: saslauthd\n"), 0o600)
+	rig.WriteFile(t, filepath.Join(dir, "sasl", "smtpd.conf"), []byte("pwcheck_method: saslauthd\n"), 0o600)
 	if err := os.Symlink("/etc/resolv.conf", filepath.Join(dir, "resolv")); err != nil {
 		t.Fatal(err)
 	}
@@ -67,22 +69,6 @@ func attachFiles(t *testing.T, o Options, p *Plan) {
 	if err := v.save(rec); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func write(t *testing.T, path string, b []byte, mode fs.FileMode) {
-	t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, mode)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func mustDigest(t *testing.T, dir string) string {
@@ -132,9 +118,9 @@ func TestDetachNeverOverwritesTheOperatorsEdits(t *testing.T) {
 	dir, o, p := attached(t, "04-opendkim-spamass")
 	attachFiles(t, o, p)
 	path := filepath.Join(dir, mainCF)
-	edited := strings.Replace(read(t, path), "biff = no", "biff = no\n# mine\ndisable_vrfy_command = yes", 1)
-	write(t, path, []byte(edited), 0o644)
-	write(t, filepath.Join(dir, "sasl", "smtpd.conf"), []byte("pwcheck_method: auxprop\n"), 0o600)
+	edited := strings.Replace(rig.ReadFile(t, path), "biff = no", "biff = no\n# mine\ndisable_vrfy_command = yes", 1)
+	rig.WriteFile(t, path, []byte(edited), 0o644)
+	rig.WriteFile(t, filepath.Join(dir, "sasl", "smtpd.conf"), []byte("pwcheck_method: auxprop\n"), 0o600)
 
 	dry := o
 	dry.DryRun, dry.Held = true, 3
@@ -142,7 +128,7 @@ func TestDetachNeverOverwritesTheOperatorsEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read(t, path) != edited {
+	if rig.ReadFile(t, path) != edited {
 		t.Fatal("a dry run wrote main.cf")
 	}
 	if len(plan.Warnings) != 2 || !strings.Contains(plan.Warnings[0], "3 mails") {
@@ -153,10 +139,10 @@ func TestDetachNeverOverwritesTheOperatorsEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Replace(string(p.Host.main), "biff = no", "biff = no\n# mine\ndisable_vrfy_command = yes", 1)
-	if got := read(t, path); got != want {
+	if got := rig.ReadFile(t, path); got != want {
 		t.Errorf("main.cf:\n%s", strings.Join(diff([]byte(want), []byte(got)), "\n"))
 	}
-	if read(t, filepath.Join(dir, masterCF)) != string(p.Host.master) {
+	if rig.ReadFile(t, filepath.Join(dir, masterCF)) != string(p.Host.master) {
 		t.Error("master.cf, which nobody edited, is not as before")
 	}
 	if d.Files[0].How != Cleaned || d.Files[1].How != Restored || d.Identical {
@@ -255,7 +241,7 @@ func TestABackupDirectoryOfSomebodyElseIsRefused(t *testing.T) {
 
 func TestAFileChangedSinceThePlanIsNotOverwritten(t *testing.T) {
 	dir, o, p := attached(t, "02-submission-smtps")
-	write(t, filepath.Join(dir, mainCF), append(bytes.Clone(p.Host.main), "x = y\n"...), 0o644)
+	rig.WriteFile(t, filepath.Join(dir, mainCF), append(bytes.Clone(p.Host.main), "x = y\n"...), 0o644)
 	if _, err := p.Apply(t.Context(), o); !errors.Is(err, ErrProblems) || !strings.Contains(err.Error(), "plan again") {
 		t.Errorf("apply: %v", err)
 	}
@@ -268,13 +254,13 @@ func TestALinkedFileStaysALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	attachFiles(t, o, p)
-	if got := read(t, real); got != string(p.main) {
+	if got := rig.ReadFile(t, real); got != string(p.main) {
 		t.Error("the file behind the link was not written")
 	}
 	if _, err := Detach(t.Context(), dir, o); err != nil {
 		t.Fatal(err)
 	}
-	if target, err := os.Readlink(filepath.Join(dir, mainCF)); err != nil || target != real || read(t, real) != string(p.Host.main) {
+	if target, err := os.Readlink(filepath.Join(dir, mainCF)); err != nil || target != real || rig.ReadFile(t, real) != string(p.Host.main) {
 		t.Errorf("link %q, %v", target, err)
 	}
 }

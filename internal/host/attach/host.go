@@ -194,21 +194,21 @@ func returnMark(e entry) string {
 // checkSmtpd notes where postward would not see what it must judge.
 func (h *Host) checkSmtpd(s Service, v map[string]string) {
 	at := fmt.Sprintf("%s (master.cf:%d)", s.Name, s.Line)
-	tell := h.note
+	say := h.note
 	if s.Direction == Submission {
-		tell = h.problem
+		say = h.problem
 	}
 	if s.Direction == None {
 		return
 	}
 	if hasWord(v["receive_override_options"], "no_milters") {
-		tell("%s has receive_override_options=no_milters: no milter is called there; take no_milters out, or close the port", at)
+		say("%s has receive_override_options=no_milters: no milter is called there; take no_milters out, or close the port", at)
 	}
 	if v["smtpd_proxy_filter"] != "" {
-		tell("%s has smtpd_proxy_filter=%s: a milter sees no message there (SMTPD_PROXY_README); use content_filter instead", at, v["smtpd_proxy_filter"])
+		say("%s has smtpd_proxy_filter=%s: a milter sees no message there (SMTPD_PROXY_README); use content_filter instead", at, v["smtpd_proxy_filter"])
 	}
 	if !hasWord(v["milter_mail_macros"], "{auth_authen}") {
-		tell("%s: milter_mail_macros lacks {auth_authen}: postward would not know who logged in; add it", at)
+		say("%s: milter_mail_macros lacks {auth_authen}: postward would not know who logged in; add it", at)
 	}
 }
 

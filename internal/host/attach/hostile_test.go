@@ -8,48 +8,27 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"postward/test/rig"
 )
 
 // A hijacked daemon owns the state directory, in which attach writes as root.
-
-const nobody = 65534
-
-// hostileState is a state directory of the user nobody, and a file of root's beside it.
-func hostileState(t *testing.T) (state, victim string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be led astray by nobody")
-	}
-	base, err := os.MkdirTemp("", "pw") // t.TempDir's cannot be entered by others
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(base) })
-	state, victim = filepath.Join(base, "state"), filepath.Join(base, "victim")
-	if err := errors.Join(os.Chmod(base, 0o755), os.Mkdir(state, 0o750), os.Chown(state, nobody, nobody)); err != nil {
-		t.Fatal(err)
-	}
-	write(t, victim, []byte("root's alone"), 0o600)
-	past := testNow.Add(-time.Hour)
-	if err := os.Chtimes(victim, past, past); err != nil {
-		t.Fatal(err)
-	}
-	return state, victim
-}
 
 // TestTheBackupIsNotLedAstray: what the daemon puts where the backup belongs is refused, and nobody waits at a pipe.
 func TestTheBackupIsNotLedAstray(t *testing.T) {
 	for name, put := range map[string]func(at, victim string) error{
 		"a link to a directory of root's": func(at, victim string) error { return os.Symlink(filepath.Dir(victim), at) },
 		"a link within": func(at, _ string) error {
-			return errors.Join(os.Mkdir(at+"2", 0o755), os.Chown(at+"2", nobody, nobody), os.Symlink("attach2", at))
+			return errors.Join(os.Mkdir(at+"2", 0o755), os.Chown(at+"2", rig.Nobody, rig.Nobody), os.Symlink("attach2", at))
 		},
-		"a pipe":                 func(at, _ string) error { return unix.Mkfifo(at, 0o666) },
-		"a file":                 func(at, _ string) error { return os.WriteFile(at, nil, 0o666) },
-		"a directory of its own": func(at, _ string) error { return errors.Join(os.Mkdir(at, 0o755), os.Chown(at, nobody, nobody)) },
+		"a pipe": func(at, _ string) error { return unix.Mkfifo(at, 0o666) },
+		"a file": func(at, _ string) error { return os.WriteFile(at, nil, 0o666) },
+		"a directory of its own": func(at, _ string) error {
+			return errors.Join(os.Mkdir(at, 0o755), os.Chown(at, rig.Nobody, rig.Nobody))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			state, victim := hostileState(t)
+			state, victim := rig.HostileState(t, testNow.Add(-time.Hour))
 			if err := put(filepath.Join(state, vaultDir), victim); err != nil {
 				t.Fatal(err)
 			}

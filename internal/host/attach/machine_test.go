@@ -54,7 +54,7 @@ type letter struct{ token, to, when string }
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	needRoom(t)
-	m := &machine{state: place(t)}
+	m := &machine{state: rig.OpenDir(t)}
 	m.furnish(t)
 	m.configure(t)
 	var err error
@@ -100,17 +100,17 @@ func (m *machine) furnish(t *testing.T) {
 func (m *machine) configure(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{mainCF, masterCF} {
-		write(t, filepath.Join(machineEtc, name), []byte(read(t, "testdata/16-machine/"+name)), 0o644)
+		rig.WriteFile(t, filepath.Join(machineEtc, name), []byte(rig.ReadFile(t, "testdata/16-machine/"+name)), 0o644)
 	}
 	age(t, machineEtc)
-	if n := strings.Count(read(t, machineEtc+"/main.cf"), "\n"); n < 60 {
+	if n := strings.Count(rig.ReadFile(t, machineEtc+"/main.cf"), "\n"); n < 60 {
 		t.Fatalf("main.cf has %d lines", n)
 	}
 	for name, text := range map[string]string{
 		"vmailbox": "anna@example.org example.org/anna/\nbert@club.example club.example/bert/\n",
 		"virtual":  "office@example.org anna@example.org\n", "senders": "anna@example.org anna\n@club.example bert\n",
 	} {
-		write(t, filepath.Join(machineEtc, name), []byte(text), 0o644)
+		rig.WriteFile(t, filepath.Join(machineEtc, name), []byte(text), 0o644)
 		do(t, "postmap", "hash:"+filepath.Join(machineEtc, name))
 	}
 	if err := os.Symlink("virtual", machineEtc+"/aliases"); err != nil {
@@ -137,7 +137,7 @@ func (m *machine) start(t *testing.T) {
 	t.Cleanup(func() {
 		do(t, "postfix", "stop")
 		if t.Failed() {
-			t.Log(read(t, machineLog))
+			t.Log(rig.ReadFile(t, machineLog))
 		}
 	})
 }
@@ -171,8 +171,8 @@ func certificate(t *testing.T, cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
-	write(t, key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600)
+	rig.WriteFile(t, cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	rig.WriteFile(t, key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600)
 }
 
 // body is what must arrive as it was sent: a leading dot, trailing blanks, eight bits.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"postward/test/rig"
 )
 
 // TestPostwardIsTheLastMilter: after one that quarantines a mail, Postfix asks no other.
@@ -42,8 +44,8 @@ func first(t *testing.T) []string {
 func TestDetachTakesOffWhatStoodFirst(t *testing.T) {
 	for _, dir := range first(t) {
 		for _, file := range []string{mainCF, masterCF} {
-			want := read(t, filepath.Join(filepath.Dir(dir), file))
-			if got := strip([]byte(read(t, filepath.Join(dir, file)))); string(got) != want {
+			want := rig.ReadFile(t, filepath.Join(filepath.Dir(dir), file))
+			if got := strip([]byte(rig.ReadFile(t, filepath.Join(dir, file)))); string(got) != want {
 				t.Errorf("%s/%s:\n%s", dir, file, strings.Join(diff([]byte(want), got), "\n"))
 			}
 		}

@@ -9,24 +9,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postward/test/rig"
 )
 
 // TestLearnListsTheSenderMap: those of main.cf, and one that a service has for itself.
 func TestLearnListsTheSenderMap(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "main.cf"), []byte(`compatibility_level = 3.6
+	rig.WriteFile(t, filepath.Join(dir, "main.cf"), []byte(`compatibility_level = 3.6
 myhostname = mail.example.org
 mydestination = $myhostname, example.org, localhost
 mynetworks = 127.0.0.0/8
 maps = texthash:`+dir+`
 smtpd_sender_login_maps = $maps/sender_login, pcre:/nowhere
 `), 0o644)
-	write(t, filepath.Join(dir, "master.cf"), []byte(`smtp inet n - n - - smtpd
+	rig.WriteFile(t, filepath.Join(dir, "master.cf"), []byte(`smtp inet n - n - - smtpd
 smtps inet n - n - - smtpd
   -o name=own -o { smtpd_sender_login_maps = $maps/$name }
 `), 0o644)
-	write(t, filepath.Join(dir, "sender_login"), []byte("anna@example.org anna\n@club.example anna, bert\n"), 0o644)
-	write(t, filepath.Join(dir, "own"), []byte("carla@example.org carla\n"), 0o644)
+	rig.WriteFile(t, filepath.Join(dir, "sender_login"), []byte("anna@example.org anna\n@club.example anna, bert\n"), 0o644)
+	rig.WriteFile(t, filepath.Join(dir, "own"), []byte("carla@example.org carla\n"), 0o644)
 	h, err := Ask(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)

@@ -14,12 +14,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"postward/test/rig"
 )
 
 // A hijacked daemon owns the state directory, in which learn writes as root.
 
 const (
-	nobody     = 65534
 	accessList = "system.posix_acl_access"
 	swapperVar = "POSTWARD_TEST_SWAPPER" // set: this process is the daemon; the directory and what it points to
 )
@@ -33,29 +34,6 @@ func openTo(uid uint32) []byte {
 		list = binary.LittleEndian.AppendUint32(list, e[2])
 	}
 	return list
-}
-
-// hostileState is a state directory of the user nobody, and a file of root's beside it.
-func hostileState(t *testing.T) (state, victim string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be led astray by nobody")
-	}
-	base, err := os.MkdirTemp("", "pw") // t.TempDir's cannot be entered by others
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(base) })
-	state, victim = filepath.Join(base, "state"), filepath.Join(base, "victim")
-	if err := errors.Join(os.Chmod(base, 0o755), os.Mkdir(state, 0o750), os.Chown(state, nobody, nobody)); err != nil {
-		t.Fatal(err)
-	}
-	write(t, victim, []byte("root's alone"), 0o600)
-	past := testNow.Add(-time.Hour)
-	if err := os.Chtimes(victim, past, past); err != nil {
-		t.Fatal(err)
-	}
-	return state, victim
 }
 
 // marks is everything of a file that could be led astray.
@@ -78,11 +56,11 @@ func swapper(t *testing.T, state, victim string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	program := filepath.Join(filepath.Dir(state), "daemon")
-	write(t, program, self, 0o755)
+	rig.WriteFile(t, program, self, 0o755)
 	cmd := exec.Command(program, "-test.run=^TestLearnedIsWrittenPastAHostileDaemon$")
 	cmd.Env = append(os.Environ(), swapperVar+"="+state+" "+victim+" "+fmt.Sprintf(".%s.postward-%d", File, os.Getpid()))
 	cmd.Dir, cmd.Stderr = "/", os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: rig.Nobody, Gid: rig.Nobody}, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -105,11 +83,11 @@ func TestLearnedIsWrittenPastAHostileDaemon(t *testing.T) {
 	if words := strings.Fields(os.Getenv(swapperVar)); len(words) == 3 {
 		swap(words[0], words[1], words[2])
 	}
-	state, victim := hostileState(t)
+	state, victim := rig.HostileState(t, testNow.Add(-time.Hour))
 	before := marks(t, victim)
 	learned := filepath.Join(state, File)
-	write(t, learned, []byte("{}\n"), 0o640)
-	if err := errors.Join(os.Chown(learned, nobody, nobody), unix.Setxattr(learned, accessList, openTo(nobody), 0)); err != nil {
+	rig.WriteFile(t, learned, []byte("{}\n"), 0o640)
+	if err := errors.Join(os.Chown(learned, rig.Nobody, rig.Nobody), unix.Setxattr(learned, accessList, openTo(rig.Nobody), 0)); err != nil {
 		t.Skipf("no access control lists here: %v", err)
 	}
 	cmd := swapper(t, state, victim)
@@ -121,8 +99,8 @@ func TestLearnedIsWrittenPastAHostileDaemon(t *testing.T) {
 		if info, err := os.Lstat(learned); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 			swapped++
 			os.Remove(learned)
-			write(t, learned, []byte("{}\n"), 0o640)
-			if err := errors.Join(os.Chown(learned, nobody, nobody), unix.Setxattr(learned, accessList, openTo(nobody), 0)); err != nil {
+			rig.WriteFile(t, learned, []byte("{}\n"), 0o640)
+			if err := errors.Join(os.Chown(learned, rig.Nobody, rig.Nobody), unix.Setxattr(learned, accessList, openTo(rig.Nobody), 0)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/log/oldlog"
+	"postward/test/rig"
 )
 
 const passwd = `root:x:0:0:root:/root:/bin/bash
@@ -49,22 +49,6 @@ func learnHost(t *testing.T, more map[string]string) *Site {
 	return p
 }
 
-func write(t *testing.T, path string, b []byte, mode fs.FileMode) {
-	t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, mode)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // mailLines are the lines of one mail through smtpd with a login.
 func mailLines(stamp, id, user, from string) string {
 	return fmt.Sprintf(`%[1]s mx postfix/submission/smtpd[1]: %[2]s: client=host.example.net[203.0.113.9], sasl_method=PLAIN, sasl_username=%[3]s
@@ -76,8 +60,8 @@ func mailLines(stamp, id, user, from string) string {
 func TestLearnJoinsTheLogsOfOneMail(t *testing.T) {
 	dir := t.TempDir()
 	spool := filepath.Join(dir, "mail")
-	write(t, filepath.Join(spool, "bert"), nil, 0o600)
-	write(t, filepath.Join(dir, "passwd"), []byte(passwd), 0o644)
+	rig.WriteFile(t, filepath.Join(spool, "bert"), nil, 0o600)
+	rig.WriteFile(t, filepath.Join(dir, "passwd"), []byte(passwd), 0o644)
 	// The old log was written last year and packed.
 	old := mailLines("Dec 30 23:59:58", "4A1B2C3D01", "Anna", "Anna@Example.org") +
 		mailLines("Dec 31 10:00:00", "4A1B2C3D02", "Anna", "anna@club.example.net")
@@ -87,8 +71,8 @@ func TestLearnJoinsTheLogsOfOneMail(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := filepath.Join(dir, "mail.log")
-	write(t, log+".2.gz", []byte(packed.String()), 0o640)
-	write(t, log+".1", []byte(mailLines("Jan  2 08:00:00", "4A1B2C3D03", "anna", "anna@club.example.net")), 0o640)
+	rig.WriteFile(t, log+".2.gz", []byte(packed.String()), 0o640)
+	rig.WriteFile(t, log+".1", []byte(mailLines("Jan  2 08:00:00", "4A1B2C3D03", "anna", "anna@club.example.net")), 0o640)
 	var night strings.Builder
 	for i := range 20 {
 		night.WriteString(mailLines("2025-02-28T03:00:00.5+01:00", fmt.Sprintf("4A1B2C4%02dF", i), "alarm", "george@bank.example"))
@@ -103,7 +87,7 @@ func TestLearnJoinsTheLogsOfOneMail(t *testing.T) {
 2025-02-28T04:00:02+01:00 mx postfix/qmgr[1]: 4A1B2C3D13: from=<anna@example.org>, size=1, nrcpt=1 (queue active)
 2025-02-28T04:00:03+01:00 mx postfix/smtpd[1]: connect from evil.example[198.51.100.9], sasl_username=anna
 ` + strings.Repeat("x", 3*oldlog.MaxLine) + "\nno log line")
-	write(t, log, []byte(night.String()), 0o640)
+	rig.WriteFile(t, log, []byte(night.String()), 0o640)
 	for i, f := range []string{log + ".2.gz", log + ".1", log} {
 		at := time.Date(2025, 1, 1+i, 1, 0, 0, 0, time.UTC)
 		if i == 2 {
@@ -154,7 +138,7 @@ func TestWhatAFilterHandsBackIsNobodysOwn(t *testing.T) {
 	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}}
 	l.Networks = append(l.Networks, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24"))
 	file := filepath.Join(t.TempDir(), "mail.log")
-	write(t, file, []byte(`Feb 28 04:00:01 mx postfix/smtpd[1]: 4A1B2C3D12: client=localhost[127.0.0.1]
+	rig.WriteFile(t, file, []byte(`Feb 28 04:00:01 mx postfix/smtpd[1]: 4A1B2C3D12: client=localhost[127.0.0.1]
 Feb 28 04:00:01 mx postfix/qmgr[1]: 4A1B2C3D12: from=<a@example.org>, size=1, nrcpt=1 (queue active)
 Feb 28 04:00:01 mx postfix/smtpd[1]: 4A1B2C3D14: client=localhost[127.0.0.1], orig_queue_id=4A1B2C3D13, orig_client=x[192.0.2.8]
 Feb 28 04:00:01 mx postfix/qmgr[1]: 4A1B2C3D14: from=<b@example.org>, size=1, nrcpt=1 (queue active)
@@ -184,7 +168,7 @@ func TestLearnedIsWrittenAsEventsThatTheGuardTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e guard.Event
-	if err := json.Unmarshal([]byte(read(t, path)), &e); err != nil {
+	if err := json.Unmarshal([]byte(rig.ReadFile(t, path)), &e); err != nil {
 		t.Fatal(err)
 	}
 	if e.Kind != guard.KindLearned || e.Account != "anna" || e.Listing.Messages != 2 || !slices.Equal(e.Listing.Addresses, []string{"*@club.example", "anna@example.org"}) {
@@ -208,7 +192,7 @@ func TestLearnIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	file := filepath.Join(t.TempDir(), "log")
-	write(t, file, []byte("x\n"), 0o644)
+	rig.WriteFile(t, file, []byte("x\n"), 0o644)
 	if err := l.logs(ctx, Options{Logs: []string{file}, Now: testNow}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("reading goes on after the end: %v", err)
 	}
@@ -229,7 +213,7 @@ func TestProposalIsShadowAndNeverOverwrites(t *testing.T) {
 	if done, err := WriteProposal(path, text, "no-such-group"); !done || err != nil {
 		t.Fatal(done, err)
 	}
-	if done, err := WriteProposal(path, "x", "no-such-group"); done || err != nil || read(t, path) != text {
+	if done, err := WriteProposal(path, "x", "no-such-group"); done || err != nil || rig.ReadFile(t, path) != text {
 		t.Errorf("the operator's file was touched: %t %v", done, err)
 	}
 	if got := toml("a\"b\\c\x00\n\xff"); got != `"a\"b\\c"` {
@@ -250,7 +234,7 @@ func TestWithoutAMailLogTheJournalIsProposed(t *testing.T) {
 		if got := h.Logs(); got != nil {
 			t.Errorf("%q and no journald: %q", c.maillog, got)
 		}
-		write(t, socket, nil, 0o600)
+		rig.WriteFile(t, socket, nil, 0o600)
 		if got := strings.Join(h.Logs(), " "); got != c.want {
 			t.Errorf("%q: %q", c.maillog, got)
 		}
@@ -267,7 +251,7 @@ func TestWithoutAMailLogTheJournalIsProposed(t *testing.T) {
 func TestTheLogIsProposedAndNotARotatedOne(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "mail.log")
 	for i, path := range []string{log, log + ".1", log + ".2.xz", log + ".3.zst"} {
-		write(t, path, nil, 0o640)
+		rig.WriteFile(t, path, nil, 0o640)
 		if at := testNow.Add(time.Duration(i) * time.Minute); os.Chtimes(path, at, at) != nil {
 			t.Fatal("chtimes")
 		}
@@ -284,7 +268,7 @@ func TestTheLogIsProposedAndNotARotatedOne(t *testing.T) {
 func learnedFrom(t *testing.T, lines string) *Learned {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "mail.log")
-	write(t, file, []byte(lines), 0o644)
+	rig.WriteFile(t, file, []byte(lines), 0o644)
 	l, err := FromLogs(t.Context(), Options{Logs: []string{file}, Now: testNow})
 	if err != nil {
 		t.Fatal(err)

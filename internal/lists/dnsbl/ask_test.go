@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"postward/internal/wire/dns"
+	"postward/test/rig"
 )
 
 var (
@@ -361,7 +362,7 @@ func TestNoTimeForATurnIsNoSilenceOfTheList(t *testing.T) {
 }
 
 func TestTheTermsNumberOfADayIsKept(t *testing.T) {
-	s, err := Load(write(t, map[string]string{"a.yaml": "lists:\n- name: spamcop\n  terms: {per_day: 12}\n"}))
+	s, err := Load(rig.WriteDir(t, map[string]string{"a.yaml": "lists:\n- name: spamcop\n  terms: {per_day: 12}\n"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,13 @@ package dnsbl
 import (
 	"encoding/json"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"postward/internal/wire/dns"
+	"postward/test/rig"
 )
 
 func load(t testing.TB) *Set {
@@ -187,19 +187,8 @@ func TestAListIsFoundByItsZone(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 func TestAnOperatorAddsAndChanges(t *testing.T) {
-	s, err := Load(write(t, map[string]string{
+	s, err := Load(rig.WriteDir(t, map[string]string{
 		"20-mine.yaml": "lists:\n- name: mine\n  title: Ours\n  role: block\n  kinds: [ip4]\n  zones: [bl.example.org]\n  codes: {127.0.0.2: listed}\n  terms: {access: free}\n",
 		"10-change.yaml": "lists:\n- name: spamcop\n  status: {state: retired, note: not wanted here}\n" +
 			"- name: hetzner\n  terms: {access: free}\n",
@@ -254,7 +243,7 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		"lists: []\n---\nlists: []\n":                                                      `more than one document`,
 		"lists: []\n" + strings.Repeat("#", maxFile):                                       `longer than`,
 	} {
-		_, err := Load(write(t, map[string]string{"bad.yaml": text}))
+		_, err := Load(rig.WriteDir(t, map[string]string{"bad.yaml": text}))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "bad.yaml:") {
 			t.Errorf("%.80q: %v, want %s", text, err, want)
 		}

@@ -14,27 +14,10 @@ import (
 	"postward/test/world"
 )
 
-// served starts a real name server on loopback, UDP and TCP, and returns a client that asks it alone.
-func served(t testing.TB, answer mdns.HandlerFunc) *dns.Client {
+// asks is a client that asks a name server on loopback, which answers so.
+func asks(t testing.TB, answer mdns.HandlerFunc) *dns.Client {
 	t.Helper()
-	udp, tcp, err := world.Pair("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*mdns.Server{{PacketConn: udp, Handler: answer}, {Listener: tcp, Handler: answer}} {
-		up, down := make(chan struct{}), make(chan struct{})
-		s.NotifyStartedFunc = func() { close(up) }
-		go func() {
-			defer close(down)
-			_ = s.ActivateAndServe() // ends with the listener
-		}()
-		<-up
-		t.Cleanup(func() {
-			_ = s.Shutdown()
-			<-down
-		})
-	}
-	c, err := dns.New(dns.Config{Servers: []netip.AddrPort{udp.LocalAddr().(*net.UDPAddr).AddrPort()}, Timeout: time.Second, Attempts: 1})
+	c, err := dns.New(dns.Config{Servers: []netip.AddrPort{world.Serve(t, answer)}, Timeout: time.Second, Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +79,7 @@ func plain(zone string) *List {
 }
 
 func TestOverTheWire(t *testing.T) {
-	c := New(served(t, behaves), Options{})
+	c := New(asks(t, behaves), Options{})
 	cases := []struct {
 		zone   string
 		want   Outcome
@@ -132,7 +115,7 @@ func BenchmarkAHundredLists(b *testing.B) {
 		lists = append(lists, plain("good.l"+string(rune('a'+i/10))+string(rune('a'+i%10))))
 	}
 	for b.Loop() {
-		r := served(b, func(w mdns.ResponseWriter, r *mdns.Msg) {
+		r := asks(b, func(w mdns.ResponseWriter, r *mdns.Msg) {
 			m := new(mdns.Msg)
 			m.SetRcode(r, mdns.RcodeNameError)
 			if strings.HasPrefix(r.Question[0].Name, "2.0.0.127.") {

@@ -52,7 +52,7 @@ type Known struct {
 	Codes   string    `json:"codes,omitempty"` // the answers that list it, in order
 	Said    string    `json:"said,omitempty"`
 	Asked   time.Time `json:"asked,omitzero"`
-	Told    bool      `json:"told,omitempty"`   // the owner was told of the listing as it is
+	Alerted bool      `json:"told,omitempty"`   // the owner was told of the listing as it is
 	Silent  bool      `json:"silent,omitempty"` // it said nothing the last time
 	// Ending: it said that the listing has ended, once. Some lists have servers that do not agree: it is asked again first.
 	Ending bool `json:"ending,omitempty"`
@@ -148,9 +148,9 @@ func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 		if !k.Listed {
 			k.Since = now
 		}
-		k.Listed, k.Codes, k.Said, k.Told = true, codes, words(r), false
+		k.Listed, k.Codes, k.Said, k.Alerted = true, codes, words(r), false
 	case r.Outcome == dnsbl.Clear && k.Listed:
-		k.Listed, k.Since, k.Codes, k.Said, k.Told = false, time.Time{}, "", "", false
+		k.Listed, k.Since, k.Codes, k.Said, k.Alerted = false, time.Time{}, "", "", false
 	default:
 		return nil
 	}
@@ -193,10 +193,10 @@ func (w *Watch) Listed() (all []Change) {
 	return all
 }
 
-// Told notes that the owner was told of a listing.
-func (w *Watch) Told(c *Change) {
+// Alerted notes that the owner was told of a listing.
+func (w *Watch) Alerted(c *Change) {
 	if k := w.known[c.List+" "+c.Subject]; k != nil {
-		k.Told = true
+		k.Alerted = true
 	}
 }
 

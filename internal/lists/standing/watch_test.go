@@ -129,15 +129,15 @@ func TestAnotherReasonOfAListingIsTold(t *testing.T) {
 	q := w.questions[0]
 	pbl, xbl := dnsbl.Said{Answer: "127.0.0.10", Means: "PBL", Listing: true}, dnsbl.Said{Answer: "127.0.0.4", Means: "XBL", Listing: true}
 	for i, step := range []struct {
-		said []dnsbl.Said
-		told string
+		said   []dnsbl.Said
+		change string
 	}{
 		{[]dnsbl.Said{pbl}, "127.0.0.10 PBL"}, {[]dnsbl.Said{pbl}, ""}, {[]dnsbl.Said{pbl, xbl}, "127.0.0.10 PBL; 127.0.0.4 XBL"},
 		{[]dnsbl.Said{xbl, pbl}, ""}, {[]dnsbl.Said{pbl}, "127.0.0.10 PBL"},
 	} {
 		now := begin.Add(time.Duration(i) * time.Hour)
 		c := w.Take(q, &dnsbl.Result{Outcome: dnsbl.Listed, Said: step.said}, now)
-		if (c != nil) != (step.told != "") || c != nil && (c.Said != step.told || !c.Since.Equal(begin)) {
+		if (c != nil) != (step.change != "") || c != nil && (c.Said != step.change || !c.Since.Equal(begin)) {
 			t.Fatalf("step %d: %+v", i, c)
 		}
 	}

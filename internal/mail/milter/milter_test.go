@@ -260,7 +260,7 @@ func TestSlowJudgeShowsSignsOfLife(t *testing.T) {
 }
 
 func TestUnansweredMailIsTold(t *testing.T) {
-	told := make(chan string, 1)
+	unanswered := make(chan string, 1)
 	judging, gone := make(chan struct{}), make(chan struct{})
 	path, _ := started(t, &Server{
 		End: func(context.Context, *guard.Transaction) Answer {
@@ -268,7 +268,7 @@ func TestUnansweredMailIsTold(t *testing.T) {
 			<-gone
 			return Answer{Action: guard.Hold}
 		},
-		Unanswered: func(t *guard.Transaction) { told <- t.ReversePath },
+		Unanswered: func(t *guard.Transaction) { unanswered <- t.ReversePath },
 	})
 	c, err := net.Dial("unix", path)
 	if err != nil {
@@ -282,7 +282,7 @@ func TestUnansweredMailIsTold(t *testing.T) {
 	c.Close()
 	close(gone)
 	select {
-	case who := <-told:
+	case who := <-unanswered:
 		if who != "a@b.test" {
 			t.Errorf("told of %q", who)
 		}

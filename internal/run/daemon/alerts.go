@@ -14,7 +14,7 @@ import (
 const (
 	alertsAtOnce = 4                // of incidents, and as many of troubles
 	troubleEvery = 2 * time.Second  // how often it is looked what the owner must be told of
-	retellEvery  = 30 * time.Second // a channel that took nothing is asked again
+	retryEvery   = 30 * time.Second // a channel that took nothing is asked again
 )
 
 // sendAlerts tells the operator of incidents beside each other, so that a slow alert keeps no other waiting, and of each
@@ -24,7 +24,7 @@ func (d *Daemon) sendAlerts(ctx context.Context) error {
 	defer sending.Wait()
 	ended := make(chan int64, alertsAtOnce)
 	next := map[int64][]work{} // what comes next, of each incident that is being told of
-	send := func(w work) {
+	alert := func(w work) {
 		sending.Go(func() {
 			if d.written(ctx, &w) == nil {
 				d.sendAlert(ctx, &w.effect)
@@ -44,7 +44,7 @@ func (d *Daemon) sendAlerts(ctx context.Context) error {
 		case w := <-alerts:
 			behind, busy := next[w.effect.Incident]
 			if !busy {
-				send(w)
+				alert(w)
 			} else {
 				behind = append(behind, w)
 			}
@@ -54,29 +54,29 @@ func (d *Daemon) sendAlerts(ctx context.Context) error {
 				delete(next, i)
 				continue
 			}
-			send(next[i][0])
+			alert(next[i][0])
 			next[i] = next[i][1:]
 		}
 	}
 }
 
 func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
-	a, told, pending := d.pendingAlert(f)
+	a, alerted, pending := d.pendingAlert(f)
 	if !pending {
 		return
 	}
 	text, outcome := "", guard.Done
 	if len(d.notify.Channels()) == 0 {
-		text, outcome = nobodyTold, guard.Failed
+		text, outcome = noChannel, guard.Failed
 	}
-	results := d.notify.Send(ctx, a, told...)
+	results := d.notify.Send(ctx, a, alerted...)
 	for _, r := range results {
 		if r.Err != nil {
 			text, outcome = fmt.Sprintf("%s: %v", r.Channel, r.Err), guard.Failed
 		}
 	}
 	d.mu.Lock()
-	d.toldChannels[f.ID] = append(told, notify.Took(results)...)
+	d.alertedChannels[f.ID] = append(alerted, notify.Took(results)...)
 	d.mu.Unlock()
 	if ctx.Err() != nil && outcome == guard.Failed {
 		return // cut short by the end of the daemon: the next one tells it
@@ -87,19 +87,19 @@ func (d *Daemon) sendAlert(ctx context.Context, f *guard.Effect) {
 
 // pendingAlert is the alert of an effect and which channels have it already. What they have of one that is not in the State
 // any more is forgotten.
-func (d *Daemon) pendingAlert(f *guard.Effect) (a notify.Alert, told []int, pending bool) {
+func (d *Daemon) pendingAlert(f *guard.Effect) (a notify.Alert, alerted []int, pending bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i := d.state.Incident(f.Incident)
 	if i == nil || d.state.Effects()[f.ID] == nil {
-		delete(d.toldChannels, f.ID)
+		delete(d.alertedChannels, f.ID)
 		return a, nil, false
 	}
-	return alertOf(d.config.Node, i, f.Stage), d.toldChannels[f.ID], true
+	return alertOf(d.config.Node, i, f.Stage), d.alertedChannels[f.ID], true
 }
 
-// nobodyTold is what is wrong when no channel is configured. The alert stays undone: it goes out when there is one.
-const nobodyTold = "nobody is told of an incident: set notify.urls or notify.command, then systemctl reload postward"
+// noChannel is what is wrong when no channel is configured. The alert stays undone: it goes out when there is one.
+const noChannel = "nobody is told of an incident: set notify.urls or notify.command, then systemctl reload postward"
 
 // alertOf says in words what an incident is, for a person who has nothing else before him.
 func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
@@ -138,17 +138,17 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 	return a
 }
 
-// teller tells the owner of the troubles that last. It knows nothing of the State.
-type teller struct {
+// troubleAlerts tells the owner of the troubles that last. It knows nothing of the State.
+type troubleAlerts struct {
 	node     string
 	notify   *notify.Notifier
 	troubles *health.Troubles
 }
 
-// tell tells of them beside each other, and never sends two alerts about one, until ctx ends.
-func (t *teller) tell(ctx context.Context) error {
-	var telling sync.WaitGroup
-	defer telling.Wait()
+// send tells of them beside each other, and never sends two alerts about one, until ctx ends.
+func (t *troubleAlerts) send(ctx context.Context) error {
+	var sending sync.WaitGroup
+	defer sending.Wait()
 	var mu sync.Mutex
 	rest := map[string]time.Time{} // not told of before, by key; the zero time while it is being told of
 	busy := 0
@@ -161,11 +161,11 @@ func (t *teller) tell(ctx context.Context) error {
 				continue
 			}
 			busy, rest[key] = busy+1, time.Time{}
-			telling.Go(func() {
-				well := t.send(ctx, key, x)
+			sending.Go(func() {
+				well := t.alert(ctx, key, x)
 				mu.Lock()
 				defer mu.Unlock()
-				if busy, rest[key] = busy-1, time.Now().Add(retellEvery); well {
+				if busy, rest[key] = busy-1, time.Now().Add(retryEvery); well {
 					delete(rest, key)
 				}
 			})
@@ -174,9 +174,9 @@ func (t *teller) tell(ctx context.Context) error {
 	})
 }
 
-// send sends an alert about a trouble and reports whether no channel has to be asked again.
-func (t *teller) send(ctx context.Context, key string, x health.Trouble) bool {
-	if !t.troubles.Telling(key, x) {
+// alert sends an alert about a trouble and reports whether no channel has to be asked again.
+func (t *troubleAlerts) alert(ctx context.Context, key string, x health.Trouble) bool {
+	if !t.troubles.Alerting(key, x) {
 		return true
 	}
 	results := t.notify.Send(ctx, troubleAlert(t.node, &x, time.Now()), x.Skip()...)

@@ -104,7 +104,7 @@ func TestASlowAlertAboutATroubleKeepsNoOtherWaiting(t *testing.T) {
 	t.Cleanup(func() { end(t, d) })
 	c := cry(t, d, "the slow one")
 	d.troubles.SetAfter("slow", "the slow one", 0, time.Now())
-	runs(t, (&teller{d.config.Node, d.notify, &d.troubles}).tell)
+	runs(t, (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)
 	c.says("the slow one")
 	d.troubles.SetAfter("quick", "the quick one", 0, time.Now())
 	c.says("the quick one")
@@ -121,7 +121,7 @@ func TestARescueDoesNotWaitForAnAlert(t *testing.T) {
 	c := cry(t, d, "a trouble")
 	d.troubles.SetAfter("slow", "a trouble", 0, time.Now())
 	ended := runs(t, d.watchHealth)
-	runs(t, (&teller{d.config.Node, d.notify, &d.troubles}).tell)
+	runs(t, (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)
 	c.says("a trouble")
 	if err := os.Remove(filepath.Join(dir, storeFile)); err != nil {
 		t.Fatal(err)

@@ -41,20 +41,20 @@ type Daemon struct {
 	begun   time.Time // the same, by a clock that nobody sets
 	servers []*milter.Server
 
-	mu           sync.Mutex
-	state        *guard.State
-	sequence     uint64                  // of transaction ids since the start
-	since        int                     // events since the last checkpoint
-	verdicts     map[guard.Reason]uint64 // since the start
-	dirty        bool                    // something changed that must outlive the store
-	logErr       error                   // why the log cannot be read
-	clock        clockMark               // when the host's clock was last looked at
-	origins      origins                 // where mails are
-	foreign      map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
-	refusals     refusals
-	owed         []*guard.Event   // that mails were not taken, and the journal could not be told yet
-	inLine       map[string]bool  // effects that wait in due or alerts, or are being carried out
-	toldChannels map[string][]int // channels that have an undone alert already, by effect
+	mu              sync.Mutex
+	state           *guard.State
+	sequence        uint64                  // of transaction ids since the start
+	since           int                     // events since the last checkpoint
+	verdicts        map[guard.Reason]uint64 // since the start
+	dirty           bool                    // something changed that must outlive the store
+	logErr          error                   // why the log cannot be read
+	clock           clockMark               // when the host's clock was last looked at
+	origins         origins                 // where mails are
+	foreign         map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
+	refusals        refusals
+	owed            []*guard.Event   // that mails were not taken, and the journal could not be told yet
+	inLine          map[string]bool  // effects that wait in due or alerts, or are being carried out
+	alertedChannels map[string][]int // channels that have an undone alert already, by effect
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
 	troubles  health.Troubles
@@ -238,7 +238,7 @@ func (d *Daemon) doDue() {
 	defer d.mu.Unlock()
 	d.checkClockNow()
 	t := now()
-	if err := errors.Join(d.giveBack(), d.refusals.tell(t.Add(-refusalsFor), d.recordLocked)); err != nil {
+	if err := errors.Join(d.giveBack(), d.refusals.flush(t.Add(-refusalsFor), d.recordLocked)); err != nil {
 		return // the journal cannot be written; status says so
 	}
 	jobs := guard.Due(d.state, t)

@@ -55,7 +55,7 @@ func beginIn(t testing.TB, dir string, mode guard.Mode) *Daemon {
 
 func end(t testing.TB, d *Daemon) {
 	t.Helper()
-	d.tellRefusals()
+	d.flushRefusals()
 	d.checkpoint()
 	if err := d.store.Close(); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 
 // answer is the operator's desk: one case a verb.
 func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte) (any, error) {
-	d.tellRefusals()
+	d.flushRefusals()
 	switch verb {
 	case "status":
 		return d.status(), nil
@@ -340,7 +340,7 @@ func (d *Daemon) status() ctl.Status {
 		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.List(), Log: d.mailLog.Log(),
 	}
 	if len(d.notify.Channels()) == 0 {
-		s.Troubles = append(s.Troubles, nobodyTold)
+		s.Troubles = append(s.Troubles, noChannel)
 	}
 	if d.where != nil {
 		s.NetworksOf = guard.TimeOf(d.where.Date())

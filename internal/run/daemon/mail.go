@@ -47,7 +47,7 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 		d.unanswered(t)
 		return d.unwritten(err)
 	}
-	d.tell(t, &v)
+	d.logHold(t, &v)
 	return milter.Answer{Action: v.Action, Reply: v.Reply(), Quarantine: v.Why}
 }
 
@@ -143,9 +143,9 @@ func (d *Daemon) unwritten(err error) milter.Answer {
 	}}
 }
 
-// tell logs what was held. Refusals are in Postfix's own log with our words, and a flood of them must not be a flood
+// logHold logs what was held. Refusals are in Postfix's own log with our words, and a flood of them must not be a flood
 // here; what shadow mode would have done is in the incident.
-func (d *Daemon) tell(t *guard.Transaction, v *guard.Verdict) {
+func (d *Daemon) logHold(t *guard.Transaction, v *guard.Verdict) {
 	if v.Action != guard.Hold {
 		return
 	}

@@ -31,11 +31,11 @@ func TestLinesThatAreNotUnderstoodAreCountedPerProgram(t *testing.T) {
 	hear("Nov 24 01:02:03 mx postfix/submission/smtpd[1]: something new")
 	hear("Nov 24 01:02:03 mx postfix/smtpd[1]: something else \x1b[31m" + strings.Repeat("x", 500))
 	hear("Nov 24 01:02:03 mx postfix/qmgr[1]: a song")
-	told := d.mailLog.Log()
-	if len(told.Puzzling) != 2 || told.Puzzling[0].Program != "smtpd" || told.Puzzling[0].Lines != 2 || told.Puzzling[1].Program != "qmgr" {
-		t.Fatalf("%+v", told.Puzzling)
+	log := d.mailLog.Log()
+	if len(log.Puzzling) != 2 || log.Puzzling[0].Program != "smtpd" || log.Puzzling[0].Lines != 2 || log.Puzzling[1].Program != "qmgr" {
+		t.Fatalf("%+v", log.Puzzling)
 	}
-	if n := len(told.Puzzling[0].Example); n != maxExample {
+	if n := len(log.Puzzling[0].Example); n != maxExample {
 		t.Errorf("the example has %d octets", n)
 	}
 	for i := range 2 * maxPuzzling {
@@ -75,7 +75,7 @@ func TestOnlyWhatIsLeftOutOfMailCounts(t *testing.T) {
 	} {
 		d.takeGaps([]follow.Gap{{Reason: follow.Suppressed, Path: says, Count: count}}, time.Now())
 	}
-	if told := d.mailLog.Log(); told.Lost != 111 || d.mailLog.Missing(time.Now()) != "" {
-		t.Errorf("%+v", told)
+	if log := d.mailLog.Log(); log.Lost != 111 || d.mailLog.Missing(time.Now()) != "" {
+		t.Errorf("%+v", log)
 	}
 }

@@ -59,8 +59,8 @@ func (r refusals) add(e *guard.Event, record func(*guard.Event) (*store.Ticket, 
 	return nil
 }
 
-// tell records what was counted since before a time.
-func (r refusals) tell(before guard.Time, record func(*guard.Event) (*store.Ticket, error)) error {
+// flush records what was counted since before a time.
+func (r refusals) flush(before guard.Time, record func(*guard.Event) (*store.Ticket, error)) error {
 	for k, c := range r {
 		if c.since >= before {
 			continue
@@ -76,11 +76,11 @@ func (r refusals) tell(before guard.Time, record func(*guard.Event) (*store.Tick
 	return nil
 }
 
-// tellRefusals records every refusal that was counted: somebody asks, or the daemon ends.
-func (d *Daemon) tellRefusals() {
+// flushRefusals records every refusal that was counted: somebody asks, or the daemon ends.
+func (d *Daemon) flushRefusals() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.refusals.tell(now()+1, d.recordLocked); err != nil {
+	if err := d.refusals.flush(now()+1, d.recordLocked); err != nil {
 		d.log.Warn("some refusals are counted later", "err", err)
 	}
 }

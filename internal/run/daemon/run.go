@@ -56,7 +56,7 @@ func Run(ctx context.Context, p Parts) error {
 		return err
 	}
 	err = d.serve(ctx, p)
-	d.tellRefusals()
+	d.flushRefusals()
 	d.checkpoint()
 	err = errors.Join(err, d.store.Close())
 	if errors.Is(err, store.ErrCorrupt) { // and what it held is saved
@@ -99,7 +99,7 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
 		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
-		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), toldChannels: map[string][]int{},
+		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), alertedChannels: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{},
 	}
 	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
@@ -234,7 +234,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("prune", d.pruneOften)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
-		part("troubles", (&teller{d.config.Node, d.notify, &d.troubles}).tell)
+		part("troubles", (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)
 		n := d.neighbour()
 		part("canary", func(ctx context.Context) error { return n.watch(ctx, d.config.Canary.Every) })
 		part("milter order", n.watchOrder)

@@ -133,7 +133,7 @@ func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Ch
 		key, text := listKey(&c), listText(&c)
 		switch {
 		case d.troubles.Has(key): // only the resolver is another one
-		case c.Told:
+		case c.Alerted:
 			d.troubles.Knew(key, text, len(d.notify.Channels()), time.Now())
 		default:
 			d.troubles.Anew(key, text, time.Now())
@@ -147,12 +147,12 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 	d.mu.Lock()
 	urgent := d.state.AnyOpen()
 	d.mu.Unlock()
-	told := l.noteTold(&d.troubles, len(d.notify.Channels()))
+	alerted := l.noteAlerted(&d.troubles, len(d.notify.Channels()))
 	bySubject := map[dnsbl.Subject][]standing.Question{}
 	for _, q := range l.watch.Due(now, l.begun, urgent) {
 		bySubject[q.Subject] = append(bySubject[q.Subject], q)
 	}
-	if len(bySubject) == 0 && !told {
+	if len(bySubject) == 0 && !alerted {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchRound)
@@ -187,12 +187,12 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 	d.writer.SetCursor(watchName, saved)
 }
 
-// noteTold notes which listings the owner was told of since, so that a start does not tell them again, nor forgets those that
+// noteAlerted notes which listings the owner was told of since, so that a start does not tell them again, nor forgets those that
 // nobody could be told of. It reports whether there were any.
-func (l *lists) noteTold(troubles *health.Troubles, channels int) (some bool) {
+func (l *lists) noteAlerted(troubles *health.Troubles, channels int) (some bool) {
 	for _, c := range l.watch.Listed() {
-		if !c.Told && troubles.Reached(listKey(&c), channels) {
-			l.watch.Told(&c)
+		if !c.Alerted && troubles.Reached(listKey(&c), channels) {
+			l.watch.Alerted(&c)
 			some = true
 		}
 	}

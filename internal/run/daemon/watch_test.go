@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"postward/internal/lists/dnsbl"
 	"postward/internal/run/notify"
 	"postward/internal/wire/dns"
+	"postward/test/rig"
 )
 
 // A listing is told once, over a restart too, and so is its end; both stand in the journal.
@@ -62,17 +61,17 @@ func TestAListingIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 	}
 	d := begin(t, dir)
 	defer end(t, d)
-	var told []string
+	var recorded []string
 	for r, err := range d.store.Tail(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if k := r.Event.Kind; k == guard.KindListed || k == guard.KindCleared {
-			told = append(told, string(k)+" "+r.Event.Text)
+			recorded = append(recorded, string(k)+" "+r.Event.Text)
 		}
 	}
-	if len(told) != 2 || !strings.HasPrefix(told[0], "listed 192.0.2.25 on spamcop: 127.0.0.2") || told[1] != "cleared 192.0.2.25 on spamcop" {
-		t.Errorf("the journal has %q", told)
+	if len(recorded) != 2 || !strings.HasPrefix(recorded[0], "listed 192.0.2.25 on spamcop: 127.0.0.2") || recorded[1] != "cleared 192.0.2.25 on spamcop" {
+		t.Errorf("the journal has %q", recorded)
 	}
 }
 
@@ -134,11 +133,7 @@ func spamcopAlone(t *testing.T) *dnsbl.Set {
 			text += "  - {name: " + l.Name + ", status: {state: dead, note: not in this test}}\n"
 		}
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "lists.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	set, err := dnsbl.Load(dir)
+	set, err := dnsbl.Load(rig.WriteDir(t, map[string]string{"lists.yaml": text}))
 	if err != nil {
 		t.Fatal(err)
 	}

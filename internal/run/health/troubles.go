@@ -24,13 +24,13 @@ type Troubles struct {
 
 // Trouble is one thing that is wrong, or was.
 type Trouble struct {
-	Text  string    // a sentence that ends with the next step
-	Since time.Time // when it began
-	Over  bool      // those who were told of it must be told so
-	grace time.Duration
-	told  []int // channels that took the alert, by number
+	Text    string    // a sentence that ends with the next step
+	Since   time.Time // when it began
+	Over    bool      // those who were told of it must be told so
+	grace   time.Duration
+	alerted []int // channels that took the alert, by number
 	// An alert is on its way: who takes it will have to be told of the end.
-	telling bool
+	alerting bool
 }
 
 // lasting is how long a trouble lasts before the owner is told, if nothing else is said: a full disk may be empty a
@@ -47,7 +47,7 @@ func (t *Troubles) SetAfter(key, text string, grace time.Duration, now time.Time
 	x := t.open[key]
 	switch {
 	case text == "" && x == nil:
-	case text == "" && len(x.told) == 0 && !x.telling:
+	case text == "" && len(x.alerted) == 0 && !x.alerting:
 		delete(t.open, key)
 	case text == "":
 		x.Over = true
@@ -75,7 +75,7 @@ func (t *Troubles) Knew(key, text string, channels int, now time.Time) {
 	defer t.mu.Unlock()
 	x := &Trouble{Text: text, Since: now}
 	for n := range channels {
-		x.told = append(x.told, n)
+		x.alerted = append(x.alerted, n)
 	}
 	t.put(key, x)
 }
@@ -92,7 +92,7 @@ func (t *Troubles) Reached(key string, channels int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.open[key]
-	return x != nil && !x.Over && channels > 0 && len(x.told) >= channels
+	return x != nil && !x.Over && channels > 0 && len(x.alerted) >= channels
 }
 
 // List returns what is wrong now, the oldest first.
@@ -116,7 +116,7 @@ func (t *Troubles) Due(channels int, now time.Time) map[string]Trouble {
 	defer t.mu.Unlock()
 	due := map[string]Trouble{}
 	for key, x := range t.open {
-		if x.Over || now.Sub(x.Since) >= x.grace && len(x.told) < channels {
+		if x.Over || now.Sub(x.Since) >= x.grace && len(x.alerted) < channels {
 			due[key] = *x
 		}
 	}
@@ -129,18 +129,18 @@ func (x *Trouble) Skip() []int {
 	if x.Over {
 		return nil
 	}
-	return x.told
+	return x.alerted
 }
 
-// Telling notes that an alert about a trouble as it was Due is on its way. It reports whether there is still one to send.
-func (t *Troubles) Telling(key string, before Trouble) bool {
+// Alerting notes that an alert about a trouble as it was Due is on its way. It reports whether there is still one to send.
+func (t *Troubles) Alerting(key string, before Trouble) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.open[key]
 	if x == nil || !x.Since.Equal(before.Since) || x.Over != before.Over {
 		return false
 	}
-	x.telling = true
+	x.alerting = true
 	return true
 }
 
@@ -152,11 +152,11 @@ func (t *Troubles) Took(key string, before Trouble, channels []int) {
 	if x == nil || !x.Since.Equal(before.Since) { // it has begun anew
 		return
 	}
-	x.telling = false
+	x.alerting = false
 	if !before.Over {
-		x.told = append(x.told, channels...)
+		x.alerted = append(x.alerted, channels...)
 	}
-	if x.Over && (before.Over || len(x.told) == 0) {
+	if x.Over && (before.Over || len(x.alerted) == 0) {
 		delete(t.open, key)
 	}
 }

@@ -71,11 +71,11 @@ func TestTheEndOfATroubleIsToldWhoseBeginningIsOnItsWay(t *testing.T) {
 		var x Troubles
 		x.SetAfter("disk", "full", 0, noon)
 		due := x.Due(1, noon)["disk"]
-		if !x.Telling("disk", due) {
+		if !x.Alerting("disk", due) {
 			t.Errorf("%s: it is not told", name)
 		}
 		x.Set("disk", "", noon)
-		if x.Telling("disk", due) {
+		if x.Alerting("disk", due) {
 			t.Errorf("%s: its beginning is told though it is over", name)
 		}
 		x.Took("disk", due, c.took)

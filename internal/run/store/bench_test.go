@@ -143,22 +143,22 @@ func benchPerCommit(b *testing.B, mails int, lines, apart bool) {
 			b.Fatal(err)
 		}
 	}
-	var told []*guard.Event // by the log, of the mails before
+	var outcomes []*guard.Event // by the log, of the mails before
 	end := reportWritten(b)
 	for range b.N {
-		appendAll(b, s, told)
-		if len(told) > 0 {
+		appendAll(b, s, outcomes)
+		if len(outcomes) > 0 {
 			s.Writer().SetCursor("mail.log", benchCursor)
 		}
 		if apart {
 			flush()
 		}
-		told = told[:0]
+		outcomes = outcomes[:0]
 		for range mails {
 			judged, left, removed := mailEvents(w)
 			appendAll(b, s, []*guard.Event{judged})
 			if lines {
-				told = append(told, left, removed)
+				outcomes = append(outcomes, left, removed)
 			}
 		}
 		flush()

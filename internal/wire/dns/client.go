@@ -145,14 +145,14 @@ func (c *Client) fly(ctx context.Context, q question, f *flight) Answer {
 // less than the configuration gives.
 func (c *Client) ask(ctx context.Context, q question) (a Answer, cut bool) {
 	servers := c.config.Servers
-	worst, told := Answer{Outcome: Timeout}, make([]bool, len(servers))
+	worst, answered := Answer{Outcome: Timeout}, make([]bool, len(servers))
 	first := int(c.first.Load())
 	if c.config.Rotate {
 		first = int(c.first.Add(1)&0xffff) % len(servers)
 	}
 	for try, tries := 0, c.config.Attempts*len(servers); try < tries && ctx.Err() == nil; try++ {
 		n := (first + try) % len(servers)
-		if told[n] {
+		if answered[n] {
 			continue
 		}
 		patience := c.patience(ctx, tries-try)
@@ -164,7 +164,7 @@ func (c *Client) ask(ctx context.Context, q question) (a Answer, cut bool) {
 			a.Authentic = a.Authentic && c.trusted
 			return a, false
 		}
-		told[n] = a.Outcome != Timeout
+		answered[n] = a.Outcome != Timeout
 		if a.rank() > worst.rank() {
 			worst = a
 		}

@@ -13,27 +13,10 @@ import (
 	"postward/test/world"
 )
 
-// served starts a real server on loopback, UDP and TCP at one port, and returns a Config that asks it alone.
+// served is a Config that asks a name server on loopback alone, which answers so.
 func served(t *testing.T, answer mdns.HandlerFunc) Config {
 	t.Helper()
-	udp, tcp, err := world.Pair("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*mdns.Server{{PacketConn: udp, Handler: answer}, {Listener: tcp, Handler: answer}} {
-		up, down := make(chan struct{}), make(chan struct{})
-		s.NotifyStartedFunc = func() { close(up) }
-		go func() {
-			defer close(down)
-			_ = s.ActivateAndServe() // ends with the listener
-		}()
-		<-up
-		t.Cleanup(func() {
-			_ = s.Shutdown()
-			<-down
-		})
-	}
-	return Config{Servers: []netip.AddrPort{udp.LocalAddr().(*net.UDPAddr).AddrPort()}, Timeout: 300 * time.Millisecond, Attempts: 1}
+	return Config{Servers: []netip.AddrPort{world.Serve(t, answer)}, Timeout: 300 * time.Millisecond, Attempts: 1}
 }
 
 // says is a handler that sends what change makes of an empty reply; nil is silence. asked counts.
