@@ -35,7 +35,7 @@ func TestAFloodOfRefusalsFromManyNetworksIsFewRows(t *testing.T) {
 		if limit := map[string]int{"anywhere": maxRefusals + 1}[where]; rows > max(limit, 1) {
 			t.Errorf("%s: %d rows at once", where, rows)
 		}
-		if err := r.tell(1, record); err != nil {
+		if err := r.flush(1, record); err != nil {
 			t.Fatal(err)
 		}
 		if times != all {
