@@ -52,6 +52,7 @@ type Daemon struct {
 	origins         origins                 // where mails are
 	foreign         map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
 	refusals        refusals
+	ruled           ruled
 	owed            []*guard.Event   // that mails were not taken, and the journal could not be told yet
 	inLine          map[string]bool  // effects that wait in due or alerts, or are being carried out
 	alertedChannels map[string][]int // channels that have an undone alert already, by effect
@@ -240,6 +241,9 @@ func (d *Daemon) doDue() {
 	t := now()
 	if err := errors.Join(d.giveBack(), d.refusals.flush(t.Add(-refusalsFor), d.recordLocked)); err != nil {
 		return // the journal cannot be written; status says so
+	}
+	if err := d.takeRuledLocked(t); err != nil {
+		return
 	}
 	jobs := guard.Due(d.state, t)
 	for _, e := range jobs.Events {

@@ -123,8 +123,14 @@ func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.
 
 // takeLine makes an event of a line about a mail that is followed, or of a login to a mailbox. Other lines are nothing to us.
 func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error) {
-	if l.Kind == maillog.MailboxLogin {
+	switch l.Kind {
+	case maillog.MailboxLogin:
 		return d.takeLogin(l)
+	case maillog.Hold:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.ruled.note(l, time.Now())
+		return nil, nil
 	}
 	if l.Kind == maillog.PickedUp && l.OtherID != nil {
 		return d.takeRequeued(l)
