@@ -68,7 +68,7 @@ type Learned struct {
 func FromPostfix(ctx context.Context, p *Site, o Options) (*Learned, error) {
 	l := nothing(o)
 	l.domains(ctx, p)
-	l.networks(p)
+	l.networks(ctx, p)
 	for _, m := range p.senderMaps {
 		l.senderMap(ctx, p.ConfigDir, m)
 	}
