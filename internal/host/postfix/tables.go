@@ -41,7 +41,7 @@ func (p Instance) Table(ctx context.Context, name string) ([][2]string, error) {
 // Networks reads a list of networks as mynetworks is one: prefixes and addresses, IPv6 in brackets, files, and tables whose
 // keys are addresses. What cannot be read comes back as sentences; an exclusion ("!") is one.
 func (p Instance) Networks(ctx context.Context, list string) (all []netip.Prefix, unread []string) {
-	items := SplitList(list)
+	items, seen := SplitList(list), map[netip.Prefix]bool{}
 	for i := 0; i < len(items) && i < maxNetworks; i++ {
 		item := items[i]
 		if more, is, err := p.networkList(ctx, item); is {
@@ -53,8 +53,8 @@ func (p Instance) Networks(ctx context.Context, list string) (all []netip.Prefix
 		n, err := network(item)
 		if err != nil {
 			unread = append(unread, item+" is not an address or prefix; look at it yourself")
-		} else if !slices.Contains(all, n) {
-			all = append(all, n)
+		} else if !seen[n] {
+			seen[n], all = true, append(all, n)
 		}
 	}
 	return all, unread
