@@ -124,13 +124,21 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 	if err != nil {
 		return err
 	}
+	open, err := a.doorsOf(ctx, host, learned)
+	if err != nil {
+		return err
+	}
 	if a.json && !f.apply {
 		return a.out.json(struct {
 			Plan    *attach.Plan   `json:"plan"`
+			Doors   []string       `json:"doors"`
 			Learned *learn.Learned `json:"learned"`
-		}{plan, learned})
+		}{plan, open, learned})
 	}
 	a.printPlan(plan)
+	for _, text := range open {
+		a.out.line("%s %s", a.out.paint(watch, "Open:"), printable(text))
+	}
 	if err := a.printLearned(learned); err != nil {
 		return err
 	}
