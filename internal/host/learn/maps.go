@@ -108,6 +108,20 @@ func (l *Learned) fileWords(name, path string) []string {
 	return all
 }
 
+// mailboxes reads whose mail is kept here, where a table can be listed: it says who is not the account that writes as him.
+func (l *Learned) mailboxes(ctx context.Context, p *Site) {
+	l.boxes = map[string]bool{}
+	for _, name := range postfix.SplitList(p.values["virtual_mailbox_maps"]) {
+		entries, err := postfix.Instance{ConfigDir: p.ConfigDir}.Table(ctx, name)
+		if err != nil {
+			l.note("virtual_mailbox_maps: %v", err)
+		}
+		for _, e := range entries {
+			l.boxes[message.Canonical(e[0])] = true
+		}
+	}
+}
+
 // networks reads mynetworks.
 func (l *Learned) networks(ctx context.Context, p *Site) {
 	all, unread := postfix.Instance{ConfigDir: p.ConfigDir}.Networks(ctx, p.values["mynetworks"])
@@ -134,6 +148,7 @@ func (l *Learned) users(o Options) map[int64]string {
 		return names
 	}
 	defer f.Close()
+	l.names = map[string]bool{}
 	people := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		p := strings.Split(lines.Text(), ":")
@@ -147,6 +162,7 @@ func (l *Learned) users(o Options) map[int64]string {
 		if _, twice := names[uid]; !twice {
 			names[uid] = p[0]
 		}
+		l.names[message.Account(p[0])] = true
 		if uid >= 1000 && uid < 65534 && people < maxUsers && person(p[0], p[6], o.Spool) {
 			people++
 			l.user(p[0])
