@@ -36,6 +36,7 @@ var rooms = map[string]string{
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
 	"host/warden":      "postfix",
 	"host/attach":      "postfix",
+	"host/doors":       "postfix",
 	"host/learn":       "postfix",
 	"run/store":        "",
 	"run/daemon":       "config ctl health notify store",

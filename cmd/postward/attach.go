@@ -124,13 +124,21 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 	if err != nil {
 		return err
 	}
+	open, err := a.doorsOf(ctx, host, learned)
+	if err != nil {
+		return err
+	}
 	if a.json && !f.apply {
 		return a.out.json(struct {
 			Plan    *attach.Plan   `json:"plan"`
+			Doors   []string       `json:"doors"`
 			Learned *learn.Learned `json:"learned"`
-		}{plan, learned})
+		}{plan, open, learned})
 	}
 	a.printPlan(plan)
+	for _, text := range open {
+		a.out.line("%s %s", a.out.paint(watch, "Open:"), printable(text))
+	}
 	if err := a.printLearned(learned); err != nil {
 		return err
 	}
@@ -223,8 +231,8 @@ const maxShown = 40
 
 func (a *app) printLearned(l *learn.Learned) error {
 	a.out.line("Who sends as whom, as maps, users and old logs say (%s)", guard.Count(len(l.Rows), "row"))
-	var rows [][]string
-	for _, r := range l.Rows[:min(len(l.Rows), maxShown)] {
+	var own, others [][]string
+	for _, r := range l.Rows {
 		address, last := r.Address, "-"
 		if address == "" {
 			address = "<>"
@@ -232,16 +240,35 @@ func (a *app) printLearned(l *learn.Learned) error {
 		if !r.Last.IsZero() {
 			last = r.Last.Local().Format("2006-01-02")
 		}
-		rows = append(rows, []string{r.Account, address, fmt.Sprint(r.Messages), last, proposed(r.Proposed)})
+		row := []string{r.Account, address, fmt.Sprint(r.Messages), last, proposed(r.Proposed)}
+		if r.Of == "" {
+			own = append(own, row)
+		} else {
+			others = append(others, append(row, r.Of))
+		}
 	}
-	if err := a.out.table([]string{"account", "address", "mails", "last", ""}, rows); err != nil {
+	if err := a.printSome([]string{"account", "address", "mails", "last", ""}, own); err != nil {
 		return err
 	}
-	if len(l.Rows) > maxShown {
-		a.out.line("… and %d more: postward attach --dry-run --json", len(l.Rows)-maxShown)
+	if len(others) > 0 {
+		a.out.line("Who sends as somebody else: look at each")
+		if err := a.printSome([]string{"account", "address", "mails", "last", "", "whose it is"}, others); err != nil {
+			return err
+		}
 	}
 	for _, n := range l.Notes {
 		a.out.line("Note: %s", printable(n))
+	}
+	return nil
+}
+
+// printSome prints a table, as far as it is shown.
+func (a *app) printSome(head []string, rows [][]string) error {
+	if err := a.out.table(head, rows[:min(len(rows), maxShown)]); err != nil {
+		return err
+	}
+	if len(rows) > maxShown {
+		a.out.line("… and %d more: postward attach --dry-run --json", len(rows)-maxShown)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ mydestination = $myhostname, example.org, localhost
 mynetworks = 127.0.0.0/8
 maps = texthash:`+dir+`
 smtpd_sender_login_maps = $maps/sender_login, pcre:/nowhere
+virtual_mailbox_maps = $maps/boxes
 `), 0o644)
 	rig.WriteFile(t, filepath.Join(dir, "master.cf"), []byte(`smtp inet n - n - - smtpd
 smtps inet n - n - - smtpd
@@ -29,6 +30,7 @@ smtps inet n - n - - smtpd
 `), 0o644)
 	rig.WriteFile(t, filepath.Join(dir, "sender_login"), []byte("anna@example.org anna\n@club.example anna, bert\n"), 0o644)
 	rig.WriteFile(t, filepath.Join(dir, "own"), []byte("carla@example.org carla\n"), 0o644)
+	rig.WriteFile(t, filepath.Join(dir, "boxes"), []byte("Box@club.example club/box/\n"), 0o644)
 	h, err := Ask(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +46,9 @@ smtps inet n - n - - smtpd
 	want := []string{"anna *@club.example true true", "anna anna@example.org true true", "bert *@club.example true true", "carla carla@example.org true true"}
 	if !slices.Equal(got, want) {
 		t.Errorf("learned %q", got)
+	}
+	if !l.boxes["box@club.example"] {
+		t.Errorf("mailboxes %v", l.boxes)
 	}
 	if len(l.Notes) == 0 || !strings.Contains(l.Notes[0], "pcre:/nowhere") {
 		t.Errorf("notes %q", l.Notes)

@@ -19,7 +19,7 @@ const (
 	maxAccounts  = 20_000
 	maxPerPerson = 256 // addresses gathered of one account
 	maxListed    = 64  // addresses of one account that are proposed
-	properDays   = 2   // days an address outside our own domains must have been seen on to be proposed,
+	properDays   = 2   // days an address that is in no map must have been seen on to be proposed,
 	properHours  = 20  // and hours between the first time and the last: an evening and the night after it are one time
 )
 
@@ -37,10 +37,11 @@ type Options struct {
 
 // Row is one address that one account may use, or has used.
 type Row struct {
-	Account  string    `json:"account"` // login, as message.Account has it; "local:USER"; "net:ADDRESS"
-	Address  string    `json:"address"` // canonical, exact or *@domain; empty: the null reverse-path, or nothing known
-	Map      bool      `json:"map"`     // stands in smtpd_sender_login_maps
-	User     bool      `json:"user"`    // is a local user's own address
+	Account  string    `json:"account"`      // login, as message.Account has it; "local:USER"; "net:ADDRESS"
+	Address  string    `json:"address"`      // canonical, exact or *@domain; empty: the null reverse-path, or nothing known
+	Map      bool      `json:"map"`          // stands in smtpd_sender_login_maps
+	User     bool      `json:"user"`         // is a local user's own address
+	Of       string    `json:"of,omitempty"` // the other account, user or mailbox whose address it is
 	Messages int       `json:"messages"`
 	Days     int       `json:"days"` // on which it was seen in the logs
 	First    time.Time `json:"first,omitzero"`
@@ -58,6 +59,8 @@ type Learned struct {
 
 	where    func(netip.Addr) (asn uint32, country string)
 	ours     map[string]bool // Domains and the virtual ones
+	boxes    map[string]bool // addresses of virtual mailboxes
+	names    map[string]bool // of every local user
 	pasts    map[string]*guard.Past
 	accounts map[string]map[string]*Row
 	dropped  int
@@ -68,7 +71,8 @@ type Learned struct {
 func FromPostfix(ctx context.Context, p *Site, o Options) (*Learned, error) {
 	l := nothing(o)
 	l.domains(ctx, p)
-	l.networks(p)
+	l.networks(ctx, p)
+	l.mailboxes(ctx, p)
 	for _, m := range p.senderMaps {
 		l.senderMap(ctx, p.ConfigDir, m)
 	}
@@ -156,10 +160,9 @@ func (l *Learned) past(m *oldMail, to []string) {
 	p.Note(m.client, asn, country, to, guard.TimeOf(m.at))
 }
 
-// finish decides what is proposed and puts the rows in order. An address only seen in the logs is proposed when
-// it is of one of our own domains or was used on more than one day, hours apart: what a hijacked account wrote for one night
-// must not become its right.
+// finish decides what is proposed and puts the rows in order.
 func (l *Learned) finish() {
+	whose := l.owners()
 	for _, account := range slices.Sorted(maps.Keys(l.accounts)) {
 		var rows []*Row
 		for _, r := range l.accounts[account] {
@@ -168,9 +171,8 @@ func (l *Learned) finish() {
 		slices.SortFunc(rows, func(a, b *Row) int { return cmp.Or(b.Messages-a.Messages, cmp.Compare(a.Address, b.Address)) })
 		listed := 0
 		for _, r := range rows {
-			domain := message.DomainOf(r.Address)
-			r.Proposed = r.Address != "" && domain != message.Unreadable && listed < maxListed && (r.Map || r.User || l.ours[domain] || r.proper())
-			if r.Proposed {
+			r.Of = l.another(r, whose)
+			if r.Proposed = listed < maxListed && l.proposes(r); r.Proposed {
 				listed++
 			}
 			l.Rows = append(l.Rows, *r)

@@ -202,7 +202,7 @@ func TestProposalIsShadowAndNeverOverwrites(t *testing.T) {
 	h := learnHost(t, nil)
 	l := &Learned{ours: map[string]bool{}, accounts: map[string]map[string]*Row{}}
 	l.domains(t.Context(), h)
-	l.networks(h)
+	l.networks(t.Context(), h)
 	text := Proposal(h, l, testSockets)
 	for _, want := range []string{"# Written by \"postward attach\". Every key may be left out; see: postward config example.", "mode = \"shadow\"", "  \"192.0.2.0/25\",", "  \"example.org\",", "submission = \"unix:/var/spool/postfix/postward/submission.sock\""} {
 		if !strings.Contains(text, want+"\n") {

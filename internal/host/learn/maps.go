@@ -3,7 +3,6 @@ package learn
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,38 +15,11 @@ import (
 	"postward/internal/mail/message"
 )
 
-const (
-	maxTable = 200_000 // entries read of one lookup table
-	maxUsers = 5_000   // local users
-)
-
-// listable are the lookup tables whose entries `postmap -s` can list. Others are asked key by key only.
-var listable = []string{"hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash", "inline"}
-
-// table lists a lookup table ("hash:/etc/postfix/virtual"), or says why not.
-func table(ctx context.Context, dir, name string) ([][2]string, error) {
-	name = strings.TrimPrefix(name, "proxy:")
-	kind, _, ok := strings.Cut(name, ":")
-	if !ok || !slices.Contains(listable, kind) {
-		return nil, fmt.Errorf("%s cannot be listed, only asked", name)
-	}
-	out, _, err := postfix.Tool(ctx, "postmap", "-c", dir, "-s", name)
-	if err != nil {
-		return nil, err
-	}
-	var all [][2]string
-	for line := range strings.Lines(out) {
-		if key, value, ok := strings.Cut(strings.TrimRight(line, "\n"), "\t"); ok && len(all) < maxTable {
-			all = append(all, [2]string{strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value)})
-		}
-	}
-	slices.SortFunc(all, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
-	return all, nil
-}
+const maxUsers = 5_000 // local users
 
 // senderMap reads "address → logins" (postconf(5), smtpd_sender_login_maps).
 func (l *Learned) senderMap(ctx context.Context, dir, name string) {
-	entries, err := table(ctx, dir, name)
+	entries, err := postfix.Instance{ConfigDir: dir}.Table(ctx, name)
 	if err != nil {
 		l.note("smtpd_sender_login_maps: %v", err)
 		return
@@ -104,7 +76,7 @@ func (l *Learned) domainList(ctx context.Context, p *Site, name string) []string
 		case strings.HasPrefix(item, "/"):
 			all = append(all, l.fileWords(name, item)...)
 		case strings.Contains(item, ":") && !strings.HasPrefix(item, "["):
-			entries, err := table(ctx, p.ConfigDir, item)
+			entries, err := postfix.Instance{ConfigDir: p.ConfigDir}.Table(ctx, item)
 			if err != nil {
 				l.note("%s: %v", name, err)
 			}
@@ -136,27 +108,26 @@ func (l *Learned) fileWords(name, path string) []string {
 	return all
 }
 
-// networks reads mynetworks: prefixes and addresses, IPv6 in brackets.
-func (l *Learned) networks(p *Site) {
-	items := postfix.SplitList(p.values["mynetworks"])
-	for i := 0; i < len(items) && len(items) < 10_000; i++ {
-		item := items[i]
-		if strings.HasPrefix(item, "/") {
-			items = append(items, l.fileWords("mynetworks", item)...)
-			continue
-		}
-		plain := strings.NewReplacer("[", "", "]", "").Replace(item)
-		prefix, err := netip.ParsePrefix(plain)
-		if addr, err2 := netip.ParseAddr(plain); err != nil && err2 == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
+// mailboxes reads whose mail is kept here, where a table can be listed: it says who is not the account that writes as him.
+func (l *Learned) mailboxes(ctx context.Context, p *Site) {
+	l.boxes = map[string]bool{}
+	for _, name := range postfix.SplitList(p.values["virtual_mailbox_maps"]) {
+		entries, err := postfix.Instance{ConfigDir: p.ConfigDir}.Table(ctx, name)
 		if err != nil {
-			l.note("mynetworks: %s is not an address or prefix; look at it yourself", item)
-			continue
+			l.note("virtual_mailbox_maps: %v", err)
 		}
-		if prefix = prefix.Masked(); !slices.Contains(l.Networks, prefix) {
-			l.Networks = append(l.Networks, prefix)
+		for _, e := range entries {
+			l.boxes[message.Canonical(e[0])] = true
 		}
+	}
+}
+
+// networks reads mynetworks.
+func (l *Learned) networks(ctx context.Context, p *Site) {
+	all, unread := postfix.Instance{ConfigDir: p.ConfigDir}.Networks(ctx, p.values["mynetworks"])
+	l.Networks = append(l.Networks, all...)
+	for _, why := range unread {
+		l.note("mynetworks: %s", why)
 	}
 }
 
@@ -177,6 +148,7 @@ func (l *Learned) users(o Options) map[int64]string {
 		return names
 	}
 	defer f.Close()
+	l.names = map[string]bool{}
 	people := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		p := strings.Split(lines.Text(), ":")
@@ -190,6 +162,7 @@ func (l *Learned) users(o Options) map[int64]string {
 		if _, twice := names[uid]; !twice {
 			names[uid] = p[0]
 		}
+		l.names[message.Account(p[0])] = true
 		if uid >= 1000 && uid < 65534 && people < maxUsers && person(p[0], p[6], o.Spool) {
 			people++
 			l.user(p[0])

@@ -19,7 +19,7 @@ type Site struct {
 	senderMaps []string          // the tables of smtpd_sender_login_maps, of main.cf and of every service
 }
 
-var siteNames = []string{"mynetworks", "mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "maillog_file"}
+var siteNames = []string{"mynetworks", "mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "virtual_mailbox_maps", "maillog_file"}
 
 // Ask asks the Postfix whose configuration is in a directory. It changes nothing.
 func Ask(ctx context.Context, configDir string) (*Site, error) {

@@ -2,6 +2,7 @@ package postfix
 
 import (
 	"context"
+	"path"
 	"strings"
 )
 
@@ -37,6 +38,16 @@ func (p Instance) Chains(ctx context.Context) ([]Chain, error) {
 		all = append(all, Chain{Service: f[0], Parameter: name, Milters: SplitList(worth[name])})
 	}
 	return all, nil
+}
+
+// SocketName is what stands of a milter socket's address ("unix:/path", "inet:host:port") in the name that Postfix knows it
+// by: a path in its queue directory.
+func SocketName(address string) string {
+	name := strings.TrimPrefix(address, "unix:")
+	if strings.HasPrefix(name, "/") {
+		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
+	}
+	return name
 }
 
 // SplitList cuts a parameter's value at commas and white space outside braces, as Postfix does with lists.

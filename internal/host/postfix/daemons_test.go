@@ -228,3 +228,46 @@ func TestMiltersAreWhatPostfixMakesOfThem(t *testing.T) {
 		t.Errorf("%s %v\nwant %s", got, err, want)
 	}
 }
+
+// TestWhatAProgramIsWorthIsSaidForEach: of main.cf, and by its own -o; where a client finds it.
+func TestWhatAProgramIsWorthIsSaidForEach(t *testing.T) {
+	dir := configuration(t, map[string]string{
+		"main.cf": "compatibility_level = 3.6\nmynetworks = 127.0.0.0/8\nname = filter\n",
+		"master.cf": "25025 inet n - n - - smtpd\n  -o content_filter=$name:dummy\n[::1]:25587 inet n - n - - smtpd\n  -o { mynetworks = 192.0.2.0/24 }\n" +
+			"pickup unix n - n 60 1 pickup\nfilter unix - n n - 10 pipe\n  flags=Rq user=spam:spam argv=/usr/bin/spamc -e /usr/sbin/sendmail\n",
+	})
+	all, err := (postfix.Instance{ConfigDir: dir}).Programs(t.Context(), []string{"smtpd", "pipe"}, "mynetworks", "content_filter")
+	want := "[{25025 inet smtpd [-o content_filter=$name:dummy] localhost:25025 map[content_filter:filter:dummy mynetworks:127.0.0.0/8]} " +
+		"{[::1]:25587 inet smtpd [-o mynetworks=192.0.2.0/24] [::1]:25587 map[content_filter: mynetworks:192.0.2.0/24]} " +
+		"{filter unix pipe [flags=Rq user=spam:spam argv=/usr/bin/spamc -e /usr/sbin/sendmail]  map[content_filter: mynetworks:127.0.0.0/8]}]"
+	if got := fmt.Sprint(all); err != nil || got != want {
+		t.Errorf("%s %v\nwant %s", got, err, want)
+	}
+}
+
+// TestNetworksInTablesAndFilesAreRead: an address is a key of the table, whatever stands behind it.
+func TestNetworksInTablesAndFilesAreRead(t *testing.T) {
+	dir := configuration(t, map[string]string{
+		"main.cf": "compatibility_level = 3.6\n", "master.cf": "",
+		"clients": "203.0.113.5 ok\n2001:db8::5 x\n", "list": "# ours\n198.51.100.0/24\n  [::ffff:10.0.0.0]/104\n",
+	})
+	i := postfix.Instance{ConfigDir: dir}
+	all, unread := i.Networks(t.Context(), "127.0.0.0/8, texthash:"+dir+"/clients, "+dir+"/list cidr:/nets hash:/nowhere /nowhere")
+	if got := fmt.Sprint(all); got != "[127.0.0.0/8 2001:db8::5/128 203.0.113.5/32 198.51.100.0/24 10.0.0.0/8]" {
+		t.Error(got)
+	}
+	if len(unread) != 3 || !strings.HasPrefix(unread[0], "cidr:/nets") || !strings.HasPrefix(unread[1], "hash:/nowhere cannot be read") || !strings.Contains(unread[2], "/nowhere") {
+		t.Errorf("%q", unread)
+	}
+}
+
+func configuration(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}

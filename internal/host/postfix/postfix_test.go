@@ -148,3 +148,16 @@ func TestServicesAreReachedAsPostfixListens(t *testing.T) {
 		}
 	}
 }
+
+func TestANetworkIsReadAsPostfixWritesIt(t *testing.T) {
+	for item, want := range map[string]string{
+		"192.0.2.9": "192.0.2.9/32", "192.0.2.9/24": "192.0.2.0/24", "[2001:db8::1]": "2001:db8::1/128", "[2001:db8::]/32": "2001:db8::/32",
+		"[::ffff:127.0.0.0]/104": "127.0.0.0/8", "[::ffff:192.0.2.1]": "192.0.2.1/32", "[::]/0": "::/0", "0.0.0.0/0": "0.0.0.0/0",
+		"!192.0.2.9": "", "example.org": "", "cidr:/etc/postfix/nets": "", "": "",
+	} {
+		n, err := network(item)
+		if got := n.String(); err == nil && got != want || (err != nil) != (want == "") {
+			t.Errorf("%s: %s %v", item, got, err)
+		}
+	}
+}

@@ -238,6 +238,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		n := d.neighbour()
 		part("canary", func(ctx context.Context) error { return n.watch(ctx, d.config.Canary.Every) })
 		part("milter order", n.watchOrder)
+		part("doors", (&doorkeeper{daemon: d, configDir: d.config.Postfix.ConfigDir}).watch)
 		part("backup", d.backUpOften)
 		part("lists", d.watchLists)
 		if p.Ready != nil {

@@ -2,7 +2,6 @@ package health
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -93,20 +92,11 @@ func (c Canary) Judge(f Found, t *Troubles, now time.Time) (doubtful bool) {
 
 // serving returns a service that asks the milter at a socket, one that can be called on if there is one, or nil.
 func serving(services []postfix.Service, socket string) (found *postfix.Service) {
-	name := nameOf(socket)
+	name := postfix.SocketName(socket)
 	for i := range services {
 		if s := &services[i]; strings.Contains(s.Milters, name) && (found == nil || found.Address == "") {
 			found = s
 		}
 	}
 	return found
-}
-
-// nameOf is what stands of a socket's address in the name that Postfix knows it by: a path in its queue directory.
-func nameOf(socket string) string {
-	name := strings.TrimPrefix(socket, "unix:")
-	if strings.HasPrefix(name, "/") {
-		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
-	}
-	return name
 }

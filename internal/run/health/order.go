@@ -31,7 +31,7 @@ func orderTrouble(chains []postfix.Chain, sockets []string) string {
 	var all []string
 	for _, c := range chains {
 		at := slices.IndexFunc(c.Milters, func(milter string) bool {
-			return slices.ContainsFunc(sockets, func(socket string) bool { return strings.Contains(milter, nameOf(socket)) })
+			return slices.ContainsFunc(sockets, func(socket string) bool { return strings.Contains(milter, postfix.SocketName(socket)) })
 		})
 		if at >= 0 && at < len(c.Milters)-1 && len(all) < maxBehind {
 			all = append(all, fmt.Sprintf("%s of %s: %s", c.Parameter, c.Service, strings.Join(c.Milters[at+1:], ", ")))
