@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -141,10 +142,40 @@ func verdict(r *investigate.Report) error {
 		return errFound
 	case len(r.NotRead) > 0:
 		return &ctl.Problem{What: guard.Count(len(r.NotRead), "log") + " could not be read, or not to the end", Hint: "as root; what is damaged can be left out, by naming the others"}
+	case r.Strange > 0:
+		return &ctl.Problem{What: fmt.Sprintf("%s of mail programs could not be read: this log has a form that postward does not know", guard.Count(int(r.Strange), "line")), Hint: otherForm(r)}
+	case r.Blind():
+		return &ctl.Problem{What: fmt.Sprintf("%s of mail programs were not understood, and %d were", guard.Count(int(r.NotUnderstood()), "line"), r.Ours), Hint: "postward investigate --json names the programs; a newer postward may know their words"}
 	case r.Ours == 0:
 		return &ctl.Problem{What: "nothing here is about mail", Hint: "name the log that Postfix writes (postconf maillog_file), or --journal"}
 	}
 	return nil
+}
+
+// otherForm says how to get a log in a form that is read.
+func otherForm(r *investigate.Report) string {
+	first := ""
+	if len(r.Forms) > 0 {
+		first = r.Forms[0].Header
+	}
+	switch {
+	case strings.Contains(first, "| "):
+		return "docker compose logs --no-log-prefix"
+	case strings.HasPrefix(first, "{"):
+		return "the lines without the JSON around them: docker logs CONTAINER, journalctl -o short-iso, or jq -r .log"
+	}
+	return "the log as rsyslog writes it (RSYSLOG_FileFormat or RSYSLOG_TraditionalFileFormat), Postfix's own (postconf maillog_file), or --journal"
+}
+
+// sayUnread says which lines of mail programs mean nothing here.
+func (a *app) sayUnread(r *investigate.Report) {
+	if r.Strange == 0 {
+		return
+	}
+	a.out.line("%s", a.out.paint(alarm, fmt.Sprintf("%s of mail programs could not be read, for what stands before the program's name:", guard.Count(int(r.Strange), "line"))))
+	for _, f := range r.Forms[:a.out.most(6, len(r.Forms))] {
+		a.out.line("  %6d like  %s…", f.Lines, oneLine(f.Header))
+	}
 }
 
 // printHead says what was read and whether somebody stands out, and whether there is more to say.
@@ -156,13 +187,20 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 	for _, why := range r.NotRead {
 		o.line("  %s", oneLine(why))
 	}
+	a.sayUnread(r)
 	if r.Ours == 0 {
-		o.line("%d lines were read, and none is Postfix's or Dovecot's.", r.Lines)
+		what := "is Postfix's or Dovecot's"
+		if r.NotUnderstood() > 0 {
+			what = "was understood"
+		}
+		o.line("%d lines were read, and none %s.", r.Lines, what)
 		return false
 	}
 	o.line("%s to %s: %d lines, %d of them about mail, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
 	switch {
-	case out == 0 && len(r.NotRead) > 0:
+	case out == 0 && r.Blind():
+		o.line("%s", o.paint(alarm, fmt.Sprintf("The greater part was not understood (%s): whether an account stands out is not known.", guard.Count(int(r.NotUnderstood()), "line"))))
+	case out == 0 && len(r.NotRead)+int(r.Strange) > 0:
 		o.line("%s", o.paint(watch, "No account stands out in what was read."))
 	case out == 0:
 		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
@@ -219,8 +257,8 @@ func (a *app) printReport(r *investigate.Report) {
 	a.printAccounts(r)
 	a.printGuessers(r)
 	a.printReplies(r)
-	for program, n := range r.Unread {
-		o.line("not understood: %s of %s", guard.Count(int(n), "line"), printable(program))
+	for _, program := range slices.Sorted(maps.Keys(r.Unread)) {
+		o.line("not understood: %s of %s", guard.Count(int(r.Unread[program]), "line"), printable(program))
 	}
 }
 

@@ -171,3 +171,45 @@ func TestProgressIsSaidInUnitsThatFit(t *testing.T) {
 		}
 	}
 }
+
+// TestALogThatIsMostlyNotReadIsNotCalledQuiet: what mail programs wrote and nobody understood is counted, said, and the exit status.
+func TestALogThatIsMostlyNotReadIsNotCalledQuiet(t *testing.T) {
+	strange := strings.Repeat("03/05/26 10:00 mx postfix/smtpd[7]: 4A1B2C3D: client=a[192.0.2.1], sasl_method=PLAIN, sasl_username=secret\n", 12)
+	for name, text := range map[string]string{"half": calmMails(1) + strange, "whole": strange, "one line": calmMails(9) + strange[:len(strange)/12]} {
+		out, said, code := investigated(t, text, "-")
+		if code != exitFailed || !strings.Contains(out, "of mail programs could not be read") || !strings.Contains(out, "03/05/26 10:00 mx postfix/smtpd") ||
+			strings.Contains(out, "would have stopped none") || strings.Contains(out+said, "secret") {
+			t.Errorf("%s: %d\n%s\n%s", name, code, out, said)
+		}
+	}
+	songs := strings.Repeat("Nov 23 10:00:00 mx postfix/smtpd[7]: a song that nobody knows\n", 12)
+	if out, said, code := investigated(t, calmMails(1)+songs, "-"); code != exitFailed || !strings.Contains(out, "greater part was not understood") || strings.Contains(out, "would have stopped none") {
+		t.Errorf("%d\n%s\n%s", code, out, said)
+	}
+	if out, said, code := investigated(t, calmMails(9)+songs, "-"); code != exitFine || !strings.Contains(out, "not understood: 12 lines of smtpd") {
+		t.Errorf("some words are new: %d\n%s\n%s", code, out, said)
+	}
+	if out, said, code := investigated(t, outbreak()+strange, "-"); code != exitFound || !strings.Contains(out, "12 lines of mail programs") {
+		t.Errorf("somebody stands out: %d\n%s\n%s", code, out, said)
+	}
+	if out, _, code := investigated(t, strange, "--json", "-"); code != exitFailed || !strings.Contains(out, `"unread_lines": 12`) {
+		t.Errorf("%d\n%s", code, out)
+	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	investigated(t, calmMails(1)+strange, "--html", page, "-")
+	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("12 lines of mail programs")) || bytes.Contains(html, []byte(`<div class="calm">`)) {
+		t.Errorf("the page: %v", err)
+	}
+}
+
+func TestTheWayOutOfAContainerIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"?? relay-1 | 10 May postfix/smtpd[7]: connect from a[192.0.2.1]\n":               "docker compose logs --no-log-prefix",
+		`{"log":"May  3 10:00:00 mx postfix/smtpd[7]: connect from a[192.0.2.1]"}` + "\n": "docker logs CONTAINER",
+		"03/05/26 10:00 mx postfix/smtpd[7]: connect from a[192.0.2.1]\n":                 "RSYSLOG_FileFormat",
+	} {
+		if _, said, code := investigated(t, text, "-"); code != exitFailed || !strings.Contains(said, want) {
+			t.Errorf("%s: %d %s", text, code, said)
+		}
+	}
+}

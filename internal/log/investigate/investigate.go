@@ -20,6 +20,7 @@ import (
 	"postward/internal/guard"
 	"postward/internal/log/delivery"
 	"postward/internal/log/maillog"
+	"postward/internal/log/unread"
 	"postward/internal/mail/message"
 )
 
@@ -52,6 +53,8 @@ type Report struct {
 	Ours    int64            `json:"understood"`     // lines that were understood
 	Unread  map[string]int64 `json:"not_understood"` // lines of programs that we know, by program
 	NotRead []string         `json:"not_read"`       // what the caller could not read, or not to its end, and why
+	Strange int64            `json:"unread_lines"`   // lines of mail programs whose header was not read
+	Forms   []unread.Form    `json:"unread_forms"`   // those, by the form of their headers
 	Mails   int64            `json:"mails"`          // all that entered the queue
 	// Suppressed are lines that are not in the log, for journald left them out or cannot print them.
 	Suppressed uint64          `json:"suppressed,omitempty"`
@@ -145,6 +148,7 @@ type Investigation struct {
 	logins  logins
 	replay  *replay
 	line    maillog.Line
+	unread  unread.Lines
 	last    time.Time
 }
 
@@ -168,12 +172,11 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	maillog.Parse(text, l)
 	switch {
 	case l.Kind == maillog.Unknown:
+		i.unread.Note(text, l)
 		i.leftOut(l, changed)
 		return
 	case !l.Kind.Understood():
-		if len(i.report.Unread) < 100 {
-			i.report.Unread[base(l.Program)]++
-		}
+		i.report.Unread[base(l.Program)]++
 		return
 	}
 	i.report.Ours++
@@ -210,6 +213,7 @@ func (i *Investigation) Finish() *Report {
 	i.tracker.Flush()
 	i.judgeArrived(i.last)
 	r := i.report
+	r.Strange, r.Forms = i.unread.Total(), i.unread.Forms()
 	for name, a := range r.accounts {
 		a.Wrong = i.logins.of(name)
 		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(r.First) < firstDays

@@ -22,6 +22,18 @@ func (i *Investigation) leftOut(l *maillog.Line, changed time.Time) {
 	}
 }
 
+// NotUnderstood is how many lines of mail programs mean nothing here: in a form that is not read, or in words that are not known.
+func (r *Report) NotUnderstood() int64 {
+	n := r.Strange
+	for _, lines := range r.Unread {
+		n += lines
+	}
+	return n
+}
+
+// Blind reports whether less was understood than not: then nothing that the report does not show is good news.
+func (r *Report) Blind() bool { return r.NotUnderstood() > r.Ours }
+
 // LeftOut says how many lines are not in the log; empty: none that is known.
 func (r *Report) LeftOut() string {
 	if r.Suppressed == 0 {

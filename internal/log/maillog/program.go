@@ -115,11 +115,33 @@ func program(l *Line, name []byte, s scan) Kind {
 		return statistics(l, s)
 	case "master", "postfix-script":
 		return lifecycle(l, s)
-	case "flush", "postalias", "postdrop", "postlog", "postlogd", "postmap", "postmulti", "postqueue", "proxymap",
-		"sendmail", "showq", "spawn", "tlsmgr", "trivial-rewrite":
+	}
+	if postfixProgram(name) {
 		return Other
 	}
 	return Unknown
+}
+
+// postfixProgram reports whether Postfix has a program of that name: those of the table, and those that say nothing of
+// their own.
+func postfixProgram(name []byte) bool {
+	switch string(name) {
+	case "smtpd", "qmqpd", "cleanup", "qmgr", "oqmgr", "nqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error", "discard",
+		"retry", "pickup", "bounce", "postsuper", "postscreen", "tlsproxy", "dnsblog", "anvil", "scache", "verify", "master",
+		"postfix-script", "flush", "postalias", "postdrop", "postlog", "postlogd", "postmap", "postmulti", "postqueue",
+		"proxymap", "sendmail", "showq", "spawn", "tlsmgr", "trivial-rewrite":
+		return true
+	}
+	return false
+}
+
+// neighbourProgram reports whether a program around Postfix is one of those that neighbour reads.
+func neighbourProgram(name []byte) bool {
+	switch string(name) {
+	case "dovecot", "saslauthd", "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
+		return true
+	}
+	return false
 }
 
 // neighbour reads the lines of the programs around Postfix.
