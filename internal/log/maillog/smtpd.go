@@ -16,7 +16,13 @@ func smtpd(l *Line, s scan) Kind {
 		if s.lit("abort: TLS from ") {
 			return tlsFailed(l, s, &l.Client)
 		}
+		if kind := session(l, s); kind != Other { // Postfix 3.10 and newer say of which mail
+			return kind
+		}
 		return ruling(l, s)
+	case s.lit("proxy-accept: "):
+		l.Action = l.Text[:len("proxy-accept")]
+		return proxyAccepted(l, s)
 	case s.lit("proxy-reject: "):
 		l.Action = l.Text[:len("proxy-reject")]
 		return proxied(l, s)
