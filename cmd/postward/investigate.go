@@ -202,6 +202,8 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 		o.line("%s", o.paint(alarm, fmt.Sprintf("The greater part was not understood (%s): whether an account stands out is not known.", guard.Count(int(r.NotUnderstood()), "line"))))
 	case out == 0 && len(r.NotRead)+int(r.Strange) > 0:
 		o.line("%s", o.paint(watch, "No account stands out in what was read."))
+	case out == 0 && len(r.Broken()) > 0:
+		o.line("%s", o.paint(watch, "No account stands out by what it sent."))
 	case out == 0:
 		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
 	}
@@ -249,7 +251,8 @@ func (a *app) printReport(r *investigate.Report) {
 		o.line("  change the password of %s; what of its mail still waits: postqueue -p", printable(out[0].Name))
 		o.line("  postward attach   shows how postward would be put on this Postfix, to watch at first")
 	}
-	for _, text := range []string{r.ColdStart(), r.LeftOut()} {
+	a.printBroken(r)
+	for _, text := range []string{r.ColdStart(), r.LeftOut(), r.NotChecked()} {
 		if text != "" {
 			o.line("\n%s.", printable(text))
 		}
@@ -259,6 +262,16 @@ func (a *app) printReport(r *investigate.Report) {
 	a.printReplies(r)
 	for _, program := range slices.Sorted(maps.Keys(r.Unread)) {
 		o.line("not understood: %s of %s", guard.Count(int(r.Unread[program]), "line"), printable(program))
+	}
+}
+
+// printBroken says who may have guessed a password.
+func (a *app) printBroken(r *investigate.Report) {
+	broken := r.Broken()
+	for _, g := range broken[:a.out.most(6, len(broken))] {
+		for _, e := range g.Entered {
+			a.out.line("%s was refused %s, and then got in as %s on %s", a.out.paint(alarm, g.Client.String()), guard.Count(e.After, "time"), printable(e.Account), stamp(e.At))
+		}
 	}
 }
 
@@ -276,6 +289,9 @@ func (o *output) some(head []string, rows [][]string, all int) {
 		return
 	}
 	o.line("")
+	if !o.person { // several tables in one pipe
+		o.line("%s", strings.ToUpper(strings.Join(head, "\t")))
+	}
 	o.table(head, rows)
 	if left := all - len(rows); left > 0 {
 		o.line("and %d more; --json has them all", left)
@@ -300,9 +316,13 @@ func (a *app) printAccounts(r *investigate.Report) {
 func (a *app) printGuessers(r *investigate.Report) {
 	var rows [][]string
 	for _, g := range r.Guessers[:a.out.most(6, len(r.Guessers))] {
-		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
+		var names []string
+		for _, t := range g.Tried[:min(3, len(g.Tried))] {
+			names = append(names, fmt.Sprintf("%s (%d)", t.Name, t.Failed))
+		}
+		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), strings.Join(names, " "), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
 	}
-	a.out.some([]string{"guessed from", "", "failed logins", "last", "and sent as"}, rows, len(r.Guessers))
+	a.out.some([]string{"guessed from", "", "failed logins", "as", "last", "and got in as"}, rows, len(r.Guessers))
 }
 
 // maxWords bounds what is shown of a reply, in letters.

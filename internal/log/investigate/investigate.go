@@ -57,14 +57,16 @@ type Report struct {
 	Forms   []unread.Form    `json:"unread_forms"`   // those, by the form of their headers
 	Mails   int64            `json:"mails"`          // all that entered the queue
 	// Suppressed are lines that are not in the log, for journald left them out or cannot print them.
-	Suppressed uint64          `json:"suppressed,omitempty"`
-	Accounts   []*Account      `json:"accounts"`  // those that stand out first, then by recipients
-	Guessers   []*Guesser      `json:"guessers"`  // most failures first
-	Replies    []*Receiver     `json:"receivers"` // most refusals first
-	Hours      map[int64]*Hour `json:"hours"`     // by hours since 1970
-	accounts   map[string]*Account
-	guessers   map[netip.Addr]*Guesser
-	replies    map[string]*Receiver
+	Suppressed uint64 `json:"suppressed,omitempty"`
+	// Unchecked are logins that failed because the server that checks passwords was not there, or had trouble of its own.
+	Unchecked int             `json:"unchecked_logins,omitempty"`
+	Accounts  []*Account      `json:"accounts"`  // those that stand out first, then by recipients
+	Guessers  []*Guesser      `json:"guessers"`  // most failures first
+	Replies   []*Receiver     `json:"receivers"` // most refusals first
+	Hours     map[int64]*Hour `json:"hours"`     // by hours since 1970
+	accounts  map[string]*Account
+	guessers  map[netip.Addr]*Guesser
+	replies   map[string]*Receiver
 }
 
 // Account is what one account sent.
@@ -111,17 +113,6 @@ type Stop struct {
 	Source    netip.Addr `json:"source"`    // of the first one
 }
 
-// Guesser is a client that failed to log in.
-type Guesser struct {
-	Client   netip.Addr `json:"client"`
-	ASN      uint32     `json:"asn,omitempty"`
-	Country  string     `json:"country,omitempty"`
-	Failed   int        `json:"failed"`
-	LoggedIn []string   `json:"logged_in,omitempty"` // accounts that it sent mail as
-	First    time.Time  `json:"first"`
-	Last     time.Time  `json:"last"`
-}
-
 // Receiver is what one domain's servers answered.
 type Receiver struct {
 	Domain   string `json:"domain"`
@@ -149,6 +140,7 @@ type Investigation struct {
 	replay  *replay
 	line    maillog.Line
 	unread  unread.Lines
+	before  []byte // see remember
 	last    time.Time
 }
 
@@ -171,7 +163,11 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	l := &i.line
 	maillog.Parse(text, l)
 	switch {
+	case l.Kind == maillog.Repeats:
+		i.again(l.Count, i.last)
+		return
 	case l.Kind == maillog.Unknown:
+		i.before = i.before[:0]
 		i.unread.Note(text, l)
 		i.leftOut(l, changed)
 		return
@@ -180,6 +176,7 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 		return
 	}
 	i.report.Ours++
+	i.remember(text)
 	at := l.Stamp.Next(i.last, changed)
 	i.last = at
 	if at.Before(i.options.Since) {
@@ -214,6 +211,9 @@ func (i *Investigation) Finish() *Report {
 	i.judgeArrived(i.last)
 	r := i.report
 	r.Strange, r.Forms = i.unread.Total(), i.unread.Forms()
+	for _, g := range r.guessers {
+		g.settle()
+	}
 	for name, a := range r.accounts {
 		a.Wrong = i.logins.of(name)
 		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(r.First) < firstDays
@@ -287,9 +287,6 @@ func (i *Investigation) mailArrived(m *delivery.Mail) {
 	a := i.account(m)
 	if a == nil {
 		return
-	}
-	if g := i.report.guessers[m.Client]; g != nil && !slices.Contains(g.LoggedIn, m.Account) && len(g.LoggedIn) < 10 {
-		g.LoggedIn = append(g.LoggedIn, m.Account)
 	}
 	n := max(len(m.Deliveries)+m.More, int(m.Count))
 	a.add(m, n)

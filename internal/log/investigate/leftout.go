@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/log/maillog"
 )
 
@@ -20,6 +21,14 @@ func (i *Investigation) leftOut(l *maillog.Line, changed time.Time) {
 	if at := l.Stamp.Next(i.last, changed); !at.Before(i.options.Since) {
 		i.report.Suppressed += n
 	}
+}
+
+// NotChecked says how many logins failed for a trouble of the server's; empty: none.
+func (r *Report) NotChecked() string {
+	if r.Unchecked == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s could not be checked, for the server that checks passwords did not answer: nobody's guesses", guard.Count(r.Unchecked, "login"))
 }
 
 // NotUnderstood is how many lines of mail programs mean nothing here: in a form that is not read, or in words that are not known.
