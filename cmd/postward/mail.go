@@ -117,6 +117,8 @@ func (a *app) mailFind(ctx context.Context, key string, logs []string) error {
 		to := ""
 		if len(m.Deliveries) > 0 {
 			to = m.Deliveries[0].To + more(len(m.Deliveries)+m.More-1)
+		} else if len(m.Named) > 0 {
+			to = m.Named[0] + more(max(int(m.Count), len(m.Named))-1)
 		}
 		rows = append(rows, []string{m.IDs[0], stamp(m.Arrived), m.Account, m.From, to, m.Outcome()})
 	}
@@ -144,9 +146,20 @@ func (a *app) mailTrace(ctx context.Context, key string, logs []string) error {
 func (a *app) printMail(m *delivery.Mail) {
 	o := a.out
 	o.line("%s: %s", strings.Join(m.IDs, ", "), m.Outcome())
-	o.line("  from <%s>, %s", printable(m.From), printable(by(m)))
+	from := "from <" + printable(m.From) + ">, "
+	if m.From == "" && m.Count == 0 && m.NoticeOf == "" { // the log does not tell
+		from = ""
+	}
+	o.line("  %s%s", from, printable(by(m)))
 	o.line("  arrived %s%s", stamp(m.Arrived), messageID(m))
-	if len(m.Deliveries) == 0 && m.Count > 0 {
+	if m.Why != "" {
+		o.line("  %s", oneLine(m.Why))
+	}
+	switch {
+	case len(m.Deliveries) > 0:
+	case len(m.Named) > 0:
+		o.line("  to %s%s", printable(strings.Join(m.Named, ", ")), more(int(m.Count)-len(m.Named)))
+	case m.Count > 0:
 		o.line("  to %s", guard.Count(int(m.Count), "recipient"))
 	}
 	for i := range m.Deliveries[:min(len(m.Deliveries), 20)] {

@@ -24,6 +24,7 @@ package delivery
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"postward/internal/log/maillog"
@@ -59,6 +60,8 @@ type Mail struct {
 
 	Deliveries []Delivery `json:"deliveries,omitempty"`     // one a recipient: the last attempt
 	More       int        `json:"more,omitempty"`           // further recipients, of whom nothing is kept
+	Named      []string   `json:"named,omitempty"`          // recipients whom a line names that is not about an attempt: of a mail on hold none else does
+	Why        string     `json:"why,omitempty"`            // what was said when it was put on hold, refused or thrown away, or its client broke off
 	Unclear    int        `json:"unclear,omitempty"`        // attempts that the log tells of in words that can be read in two ways
 	MoreIDs    int        `json:"more_queue_ids,omitempty"` // further queue IDs, between the first and the others
 
@@ -155,6 +158,28 @@ func (m *Mail) sender(l *maillog.Line) {
 	if m.From == "" {
 		m.From = text(l.From)
 	}
+}
+
+// maxNamed bounds the recipients of Mail.Named.
+const maxNamed = 8
+
+// because keeps whom a line names that decides about a mail, and what it says.
+func (m *Mail) because(l *maillog.Line) {
+	if to := text(l.To); to != "" && len(m.Named) < maxNamed && !slices.Contains(m.Named, to) {
+		m.Named = append(m.Named, to)
+	}
+	words := strings.Join(slices.DeleteFunc([]string{string(l.Code), string(l.DSN), text(l.Reply)}, func(s string) bool { return s == "" }), " ")
+	switch l.Kind {
+	case maillog.Lost:
+		words = "after " + string(l.Stage)
+	case maillog.QueueTrouble:
+		m.Why = words
+		return
+	}
+	if len(l.Rule) > 0 {
+		words = text(l.Rule)
+	}
+	m.Why = text([]byte(string(l.Action) + ": " + words))
 }
 
 // hold notes that it was put on hold, or taken off.

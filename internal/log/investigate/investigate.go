@@ -76,6 +76,7 @@ type Account struct {
 	Recipients int       `json:"recipients"`
 	Delivered  int       `json:"delivered"` // recipients
 	Bounced    int       `json:"bounced"`
+	Discarded  int       `json:"discarded,omitempty"` // taken, and thrown away by this server or a filter of it
 	First      time.Time `json:"first"`
 	Last       time.Time `json:"last"`
 	Busiest    int       `json:"busiest_hour"` // recipients of its busiest hour
@@ -346,6 +347,10 @@ func (a *Account) source(m *delivery.Mail, recipients int, where Where) {
 }
 
 func (i *Investigation) receiver(a *Account, d *delivery.Delivery) {
+	if d.Status == maillog.StatusDiscarded { // nobody got it, so nobody said anything
+		a.Discarded++
+		return
+	}
 	domain := message.DomainOf(message.Canonical(d.To))
 	r := i.report.replies[domain]
 	if r == nil {
