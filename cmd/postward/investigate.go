@@ -104,6 +104,9 @@ func parseSince(text string, o *investigate.Options) error {
 	return &ctl.Problem{What: fmt.Sprintf("--since %q is no time", text), Hint: "48h, or 2026-11-20, or 2026-11-20T10:00:00+01:00"}
 }
 
+// known is how much of a journal before --since is read, for what is usual.
+const known = 60 * 24 * time.Hour
+
 // readLogs reads what paths name, and says what of it could not be read.
 func readLogs(ctx context.Context, i *investigate.Investigation, paths []string, since time.Time) (notRead []string, err error) {
 	files, err := oldlog.Find(paths...)
@@ -111,7 +114,9 @@ func readLogs(ctx context.Context, i *investigate.Investigation, paths []string,
 		return nil, err
 	}
 	for k := range files {
-		files[k].Since = since
+		if !since.IsZero() {
+			files[k].Since = since.Add(-known)
+		}
 	}
 	return eachLine(ctx, files, i.Line)
 }
@@ -138,7 +143,7 @@ func (a *app) report(r *investigate.Report, html string) error {
 // verdict is the exit status: silence is only good news when everything was read.
 func verdict(r *investigate.Report) error {
 	switch {
-	case len(r.StandsOut()) > 0:
+	case len(r.StandsOut()) > 0 || len(r.Relays) > 0:
 		return errFound
 	case len(r.NotRead) > 0:
 		return &ctl.Problem{What: guard.Count(len(r.NotRead), "log") + " could not be read, or not to the end", Hint: "as root; what is damaged can be left out, by naming the others"}
@@ -202,6 +207,8 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 		o.line("%s", o.paint(alarm, fmt.Sprintf("The greater part was not understood (%s): whether an account stands out is not known.", guard.Count(int(r.NotUnderstood()), "line"))))
 	case out == 0 && len(r.NotRead)+int(r.Strange) > 0:
 		o.line("%s", o.paint(watch, "No account stands out in what was read."))
+	case out == 0 && len(r.Relays) > 0:
+		o.line("%s", o.paint(watch, "No account stands out, but mail left without one:"))
 	case out == 0 && len(r.Broken()) > 0:
 		o.line("%s", o.paint(watch, "No account stands out by what it sent."))
 	case out == 0:
@@ -229,8 +236,16 @@ func (a *app) printOutbreak(x *investigate.Account) {
 	if s.Passed > 0 {
 		o.line("  meanwhile mail to %s would have left", guard.Count(s.Passed, "recipient"))
 	}
-	for _, f := range x.Sources[:min(4, len(x.Sources))] {
-		o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
+	sources := x.Outbreak()
+	for _, f := range sources[:o.most(8, len(sources))] {
+		kept := ""
+		if f.Kept > 0 {
+			kept = fmt.Sprintf(", %d would be kept", f.Kept)
+		}
+		o.line("  from %-24s %-18s %11s%s, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), guard.Count(f.Mails, "mail"), kept, stamp(f.First), stamp(f.Last))
+	}
+	if n := len(sources) - o.most(8, len(sources)) + x.MoreSources; n > 0 {
+		o.line("  and from %s with fewer", guard.Count(n, "further network"))
 	}
 	for _, text := range x.Subjects {
 		o.line("  subject: %s", printable(text))
@@ -246,9 +261,10 @@ func (a *app) printReport(r *investigate.Report) {
 	for _, x := range out {
 		a.printOutbreak(x)
 	}
+	a.printRelays(r)
 	if len(out) > 0 {
 		o.line("\nNext")
-		o.line("  change the password of %s; what of its mail still waits: postqueue -p", printable(out[0].Name))
+		o.line("  %s; what of its mail still waits: postqueue -p", printable(next(r)))
 		o.line("  postward attach   shows how postward would be put on this Postfix, to watch at first")
 	}
 	a.printBroken(r)
@@ -262,6 +278,32 @@ func (a *app) printReport(r *investigate.Report) {
 	a.printReplies(r)
 	for _, program := range slices.Sorted(maps.Keys(r.Unread)) {
 		o.line("not understood: %s of %s", guard.Count(int(r.Unread[program]), "line"), printable(program))
+	}
+}
+
+// maxNext bounds the accounts that are named under Next.
+const maxNext = 5
+
+// next says of which accounts the password is to be changed. Who only writes much is to be asked.
+func next(r *investigate.Report) string {
+	names, doing := []string{}, "change the password of "
+	accounts := r.Hijacked()
+	if len(accounts) == 0 {
+		accounts, doing = r.StandsOut(), "ask whose mail that is, or change the password of "
+	}
+	for _, x := range accounts[:min(maxNext, len(accounts))] {
+		names = append(names, x.Name)
+	}
+	return doing + strings.Join(names, ", ") + more(len(accounts)-len(names))
+}
+
+// printRelays says who sent through this server without a login.
+func (a *app) printRelays(r *investigate.Report) {
+	for _, x := range r.Relays[:a.out.most(6, len(r.Relays))] {
+		a.out.line("")
+		a.out.line("%s relayed %s to %s without a login, %s to %s", a.out.paint(alarm, x.Client.String()), guard.Count(x.Mails, "mail"), guard.Count(x.Recipients, "recipient"), stamp(x.First), stamp(x.Last))
+		a.out.line("  from %s; as far as the log shows, neither that nor the recipients' domains are this server's", printable(strings.Join(x.From, ", ")))
+		a.out.line("  Next: is it in mynetworks, and must it be? postconf mynetworks smtpd_relay_restrictions (a container's gateway stands for the whole world)")
 	}
 }
 
@@ -329,7 +371,7 @@ func (a *app) printGuessers(r *investigate.Report) {
 const maxWords = 80
 
 func (a *app) printReplies(r *investigate.Report) {
-	refusing := slices.DeleteFunc(slices.Clone(r.Replies), func(x *investigate.Receiver) bool { return x.Refused == 0 })
+	refusing := slices.DeleteFunc(slices.Clone(r.Replies), func(x *investigate.Receiver) bool { return x.Refused == 0 && len(r.Relays) == 0 })
 	var rows [][]string
 	for _, x := range refusing[:a.out.most(6, len(refusing))] {
 		rows = append(rows, []string{x.Domain, fmt.Sprint(x.Refused), fmt.Sprint(x.Policy), fmt.Sprint(x.Taken), clip(x.Sample, maxWords)})

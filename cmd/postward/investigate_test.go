@@ -213,3 +213,62 @@ func TestTheWayOutOfAContainerIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOrderOfFilesIsThatOfTheirLines, whichever was changed or named last.
+func TestTheOrderOfFilesIsThatOfTheirLines(t *testing.T) {
+	dir := t.TempDir()
+	later, earlier := filepath.Join(dir, "a-night.log"), filepath.Join(dir, "z-weeks.log")
+	var weeks strings.Builder
+	for day := range 8 {
+		for n := range 3 {
+			weeks.WriteString(strings.ReplaceAll(mailOf(10*n, "alarm", "friend@far.example"), "Nov 23", fmt.Sprintf("Nov %2d", 10+day)))
+		}
+	}
+	for path, text := range map[string]string{earlier: weeks.String(), later: outbreak()} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := ""
+	for _, newest := range []string{earlier, later} {
+		for n, path := range []string{earlier, later} {
+			at := time.Now().Add(time.Duration(-n) * time.Hour)
+			if path == newest {
+				at = time.Now()
+			}
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, args := range [][]string{{earlier, later}, {later, earlier}} {
+			out, said, code := investigated(t, "", args...)
+			if first == "" {
+				first = out
+			}
+			if code != exitFound || out != first || !strings.Contains(out, "324 mails") {
+				t.Errorf("%v: %d %s\n%s\nbefore:\n%s", args, code, said, out, first)
+			}
+		}
+	}
+}
+
+func TestARelayWithoutALoginIsFound(t *testing.T) {
+	var b strings.Builder
+	for n := range 4 {
+		id := fmt.Sprintf("4BBBB%d", n)
+		fmt.Fprintf(&b, "Nov 23 10:0%d:00 mx postfix/smtpd[7]: %s: client=unknown[172.19.0.1]\n", n, id)
+		fmt.Fprintf(&b, "Nov 23 10:0%d:00 mx postfix/qmgr[2]: %s: from=<win@lottery.example>, size=9, nrcpt=4 (queue active)\n", n, id)
+		for k := range 4 {
+			fmt.Fprintf(&b, "Nov 23 10:0%d:01 mx postfix/smtp[3]: %s: to=<v%d@d%d.example>, relay=mx.far.example[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n", n, id, n, k)
+		}
+		fmt.Fprintf(&b, "Nov 23 10:0%d:01 mx postfix/qmgr[2]: %s: removed\n", n, id)
+	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	out, said, code := investigated(t, b.String(), "--html", page, "-")
+	if code != exitFound || !strings.Contains(out, "172.19.0.1 relayed 4 mails to 16 recipients without a login") || !strings.Contains(out, "mynetworks") || !strings.Contains(out, "d3.example") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("16 recipients without a login")) || bytes.Contains(html, []byte(`<div class="calm">`)) {
+		t.Errorf("the page: %v", err)
+	}
+}

@@ -6,29 +6,28 @@ import (
 	"os"
 	"time"
 
+	"postward/internal/log/maillog"
 	"postward/internal/log/oldlog"
 )
 
-// eachLine hands out the lines of some logs, each with the time of its file. What cannot be read, or not to its end, is
-// returned, and the others are read all the same. The error is ctx's.
+// eachLine hands out the lines of some logs in the order of their stamps, each with the time of its file. What cannot be read, or
+// not to its end, is returned, and the others are read all the same. The error is ctx's.
 func eachLine(ctx context.Context, files []oldlog.File, each func(line []byte, changed time.Time)) (notRead []string, err error) {
 	p := logProgress(files)
 	defer p.wipe()
-	for i := range files {
-		f := &files[i]
-		err := f.Lines(ctx, p.read, func(line []byte) error {
-			p.line()
-			each(line, f.Changed)
-			return nil
-		})
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
-			notRead = append(notRead, err.Error())
-		}
+	return oldlog.Merge(ctx, files, p.read, written, func(f *oldlog.File, line []byte) {
+		p.line()
+		each(line, f.Changed)
+	})
+}
+
+// written is when a line of a log was.
+func written(f *oldlog.File, line []byte, last time.Time) (time.Time, bool) {
+	var s maillog.Stamp
+	if !maillog.When(line, &s) {
+		return time.Time{}, false
 	}
-	return notRead, nil
+	return s.Next(last, f.Changed), true
 }
 
 // sayNotRead tells what eachLine could not read.

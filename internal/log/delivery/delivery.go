@@ -90,6 +90,7 @@ type Delivery struct {
 	To       string         `json:"to"`                // as it was expanded
 	OrigTo   string         `json:"orig_to,omitempty"` // as it was given, if that differs
 	Relay    string         `json:"relay,omitempty"`   // name and address of who took or refused it
+	Agent    string         `json:"agent,omitempty"`   // the program that tried: smtp, lmtp, local, …
 	DSN      string         `json:"dsn,omitempty"`     // enhanced status code, RFC 3463
 	Status   maillog.Status `json:"-"`
 	Outcome  string         `json:"status"` // "sent", "deferred", "bounced", …
@@ -97,6 +98,19 @@ type Delivery struct {
 	Delay    string         `json:"delay,omitempty"` // seconds since it arrived
 	At       time.Time      `json:"at"`
 	Attempts int            `json:"attempts"`
+}
+
+// Reached reports whether a server was, that is none of this host's: what it answered is its own.
+func (d *Delivery) Reached() bool {
+	_, addr, found := strings.Cut(d.Relay, "[")
+	return found && !strings.Contains(addr, "/") && d.Agent != "lmtp"
+}
+
+// Near reports whether the server that was reached is this host or of a private network.
+func (d *Delivery) Near() bool {
+	_, addr, _ := strings.Cut(d.Relay, "[")
+	a := address([]byte(strings.TrimSuffix(addr, "]")))
+	return a.IsValid() && near(a)
 }
 
 // entry is one queue ID of a mail.

@@ -344,7 +344,7 @@ func (t *Tracker) inherit(m, other *Mail) {
 // delivered takes the line of one attempt.
 func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) {
 	d := Delivery{
-		To: text(l.To), OrigTo: text(l.OrigTo), Relay: text(l.Relay.Name), DSN: text(l.DSN), Status: l.Status, Outcome: l.Status.String(),
+		To: text(l.To), OrigTo: text(l.OrigTo), Relay: text(l.Relay.Name), Agent: agentOf(l), DSN: text(l.DSN), Status: l.Status, Outcome: l.Status.String(),
 		Reply: text(l.Reply), Delay: text(l.Delay), At: at, Attempts: 1,
 	}
 	if l.Thrown() || len(l.Relay.Addr) > 0 && mayBeOurs(l) && l.SaysThrown() {
@@ -369,6 +369,9 @@ func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) 
 		t.end(key, m, "", at)
 	}
 }
+
+// agentOf is the program that tried to deliver.
+func agentOf(l *maillog.Line) string { return text(l.Program[bytes.LastIndexByte(l.Program, '/')+1:]) }
 
 // end notes that a queue ID is out of the queue, and how; empty: as it was going to.
 func (t *Tracker) end(key string, m *Mail, how End, at time.Time) {
