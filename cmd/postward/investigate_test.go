@@ -218,13 +218,14 @@ func TestTheWayOutOfAContainerIsNamed(t *testing.T) {
 func TestTheOrderOfFilesIsThatOfTheirLines(t *testing.T) {
 	dir := t.TempDir()
 	later, earlier := filepath.Join(dir, "a-night.log"), filepath.Join(dir, "z-weeks.log")
-	var weeks strings.Builder
-	for day := range 8 {
-		for n := range 3 {
-			weeks.WriteString(strings.ReplaceAll(mailOf(10*n, "alarm", "friend@far.example"), "Nov 23", fmt.Sprintf("Nov %2d", 10+day)))
-		}
+	var weeks, night strings.Builder
+	for n := range 24 {
+		weeks.WriteString(mailOf(480*n, "alarm", "friend@far.example"))
 	}
-	for path, text := range map[string]string{earlier: weeks.String(), later: outbreak()} {
+	for n := range 300 {
+		night.WriteString(mailOf(20_000+n, "alarm", fmt.Sprintf("v%d@victim.example", n)))
+	}
+	for path, text := range map[string]string{earlier: weeks.String(), later: night.String()} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

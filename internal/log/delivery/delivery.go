@@ -73,6 +73,9 @@ type Mail struct {
 	thin    bool     // nothing more is kept of recipients
 }
 
+// NoQueue stands where a mail has no queue ID.
+const NoQueue = "NOQUEUE"
+
 // End is how a mail left the queue.
 type End string
 

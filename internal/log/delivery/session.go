@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"postward/internal/log/maillog"
+	"postward/internal/mail/message"
 )
 
 // session is what an smtpd process is doing: it has one client at a time, and one mail of it.
@@ -56,6 +57,8 @@ func (t *Tracker) session(l *maillog.Line, at time.Time) {
 		t.loggedIn(l)
 	case maillog.ProxyAccepted:
 		t.proxyAccepted(l)
+	case maillog.Reject, maillog.MilterReject:
+		t.refusal(l, at)
 	case maillog.Lost:
 		t.abandon(t.sessionOf(l), string(l.Stage) == "DATA" || string(l.Stage) == "BDAT", at)
 	case maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
@@ -63,6 +66,20 @@ func (t *Tracker) session(l *maillog.Line, at time.Time) {
 		s.pending, s.from = l.Kind, text(l.From)
 		s.why = maillog.Line{Kind: l.Kind, Action: bytes.Clone(l.Action), Reply: bytes.Clone(l.Reply), Rule: bytes.Clone(l.Rule), To: bytes.Clone(l.To)}
 	}
+}
+
+// refusal takes what was refused before it had a queue ID.
+func (t *Tracker) refusal(l *maillog.Line, at time.Time) {
+	if t.refused == nil {
+		return
+	}
+	m := &Mail{IDs: []string{NoQueue}, Account: message.Account(text(l.SASLUsername)), Client: address(l.Client.Addr), HostName: text(l.Client.Name),
+		From: text(l.From), Arrived: at, Ended: at, End: Refused, Begun: true}
+	if s := t.sessions[l.Process()]; s != nil && m.Account == "" {
+		m.Account = s.login.account
+	}
+	m.because(l)
+	t.refused(m)
 }
 
 // transaction notes which mail a process begins. The one before it is over.

@@ -21,6 +21,7 @@ type Tracker struct {
 	out      func(*Mail)
 	began    func(*Mail)                  // see OnBegin; may be nil
 	queued   func(*Mail)                  // see OnQueued; may be nil
+	refused  func(*Mail)                  // see OnRefused; may be nil
 	open     map[string]*Mail             // by host, instance and queue ID (see key), in the queue or just out of it
 	sessions map[maillog.Process]*session // of smtpd
 	logins   map[string][]*session        // those with a login and no queue ID, by host and client (see proxy.go)
@@ -50,10 +51,13 @@ func (t *Tracker) OnBegin(f func(*Mail)) { t.began = f }
 // OnQueued has each mail handed to f when the line is read that says that qmgr has it, the first time.
 func (t *Tracker) OnQueued(f func(*Mail)) { t.queued = f }
 
+// OnRefused has what was refused before it had a queue ID handed to f: a recipient, or a whole mail. Its ID is NoQueue.
+func (t *Tracker) OnRefused(f func(*Mail)) { t.refused = f }
+
 // Concerns reports whether a line can mean something to a Tracker; all others may be left out.
 func Concerns(l *maillog.Line) bool {
 	switch l.Kind {
-	case maillog.Connect, maillog.Disconnect, maillog.Lost, maillog.Client, maillog.ProxyAccepted, maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
+	case maillog.Connect, maillog.Disconnect, maillog.Lost, maillog.Client, maillog.ProxyAccepted, maillog.Reject, maillog.MilterReject, maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
 		return true
 	}
 	return len(l.QueueID) > 0

@@ -38,6 +38,9 @@ func refused(l *Line, s scan) Kind {
 		l.Database = nil
 		return Other
 	}
+	if nextAsked(s.rest) {
+		return Noted
+	}
 	if !verdict(s.rest) {
 		l.Database, l.SASLUsername, l.Client, l.Session = nil, nil, Peer{}, nil
 		return Other
@@ -75,6 +78,16 @@ func (s *scan) subject(l *Line) bool {
 			return false
 		} else {
 			i += next
+		}
+	}
+	return false
+}
+
+// nextAsked reports whether a database's no is not the last word: another one is asked.
+func nextAsked(text []byte) bool {
+	for _, words := range [...]string{"unknown user - trying the next ", "Password mismatch - trying the next ", "Password mismatch (continuing"} {
+		if bytes.HasPrefix(text, []byte(words)) {
+			return true
 		}
 	}
 	return false

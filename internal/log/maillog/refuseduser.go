@@ -36,7 +36,11 @@ func refusedBy(l *Line, s, whole scan) Kind {
 		}
 	}
 	var ok bool
-	if l.Database, ok = s.take(word); !ok || !s.lit(": ") || !verdict(s.rest) {
+	l.Database, ok = s.take(word)
+	if ok = ok && s.lit(": "); ok && nextAsked(s.rest) {
+		return Noted
+	}
+	if !ok || !verdict(s.rest) {
 		*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Times: l.Times}
 		return Other
 	}
