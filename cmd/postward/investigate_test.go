@@ -273,3 +273,28 @@ func TestARelayWithoutALoginIsFound(t *testing.T) {
 		t.Errorf("the page: %v", err)
 	}
 }
+
+// TestALogOfTwoNovembersHasTwoYears: stamps without a year, over more than one.
+func TestALogOfTwoNovembersHasTwoYears(t *testing.T) {
+	var b strings.Builder
+	begin := time.Date(2025, 10, 20, 12, 0, 0, 0, time.Local)
+	for n := range 14 {
+		at := begin.AddDate(0, n, 0)
+		b.WriteString(strings.ReplaceAll(mailOf(n, "anna", "friend@far.example"), time.Date(2026, 11, 1, 8, n, 0, 0, time.UTC).Format(time.RFC3339), at.Format(time.Stamp)))
+	}
+	dir := logs(t, map[string]string{"mail.log": b.String()})
+	changed := begin.AddDate(0, 13, 1)
+	if err := os.Chtimes(filepath.Join(dir, "mail.log"), changed, changed); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "mail.log")} {
+		out, said, code := investigated(t, "", path)
+		if code != exitFine || !strings.Contains(out, "2025-10-20") || !strings.Contains(out, "2026-11-20") || !strings.Contains(out, "14 mails") {
+			t.Errorf("%d %s %s", code, out, said)
+		}
+	}
+	out, _, _ := result(t, exec.Command(os.Args[0], "mail", "find", "anna", "--log", dir), "")
+	if first, _, _ := strings.Cut(out, "\n"); !strings.Contains(first, "2025-10-20") {
+		t.Error(out)
+	}
+}

@@ -6,28 +6,23 @@ import (
 	"os"
 	"time"
 
-	"postward/internal/log/maillog"
 	"postward/internal/log/oldlog"
 )
 
-// eachLine hands out the lines of some logs in the order of their stamps, each with the time of its file. What cannot be read, or
-// not to its end, is returned, and the others are read all the same. The error is ctx's.
+// eachLine hands out the lines of some logs in the order of their stamps, each with a time by which its year can be told: its
+// own, or that of its file. What cannot be read, or not to its end, is returned, and the others are read all the same. The
+// error is ctx's.
 func eachLine(ctx context.Context, files []oldlog.File, each func(line []byte, changed time.Time)) (notRead []string, err error) {
 	p := logProgress(files)
 	defer p.wipe()
-	return oldlog.Merge(ctx, files, p.read, written, func(f *oldlog.File, line []byte) {
+	years := yearsOf(ctx, files)
+	return oldlog.Merge(ctx, files, p.read, years.written, func(f *oldlog.File, line []byte, at time.Time) {
 		p.line()
-		each(line, f.Changed)
+		if at.IsZero() {
+			at = f.Changed
+		}
+		each(line, at)
 	})
-}
-
-// written is when a line of a log was.
-func written(f *oldlog.File, line []byte, last time.Time) (time.Time, bool) {
-	var s maillog.Stamp
-	if !maillog.When(line, &s) {
-		return time.Time{}, false
-	}
-	return s.Next(last, f.Changed), true
 }
 
 // sayNotRead tells what eachLine could not read.

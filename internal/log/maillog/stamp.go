@@ -96,3 +96,11 @@ func (s Stamp) in(year int, loc *time.Location) time.Time {
 }
 
 func leap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
+
+// InYear is a stamp without a year, in one: by the clock of the place.
+func (s Stamp) InYear(year int) Stamp {
+	if s.Year == 0 {
+		s.Year, s.zone = int16(year), [6]byte{here}
+	}
+	return s
+}

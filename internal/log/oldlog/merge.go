@@ -19,9 +19,10 @@ const (
 type Timed func(f *File, line []byte, last time.Time) (time.Time, bool)
 
 // Merge reads files in the order of the stamps of their lines, whatever they are called and whenever they were changed: each from
-// its beginning, several at once where their times overlap. A line without a stamp comes behind the one before it. What
+// its beginning, several at once where their times overlap. A line without a stamp comes behind the one before it. The
+// time is told of each line of a File that is Timed, and of others where it was needed. What
 // could not be read, or not to its end, is returned, and the others are read all the same; the error is ctx's.
-func Merge(ctx context.Context, files []File, packed func(int), timed Timed, each func(f *File, line []byte)) (notRead []string, err error) {
+func Merge(ctx context.Context, files []File, packed func(int), timed Timed, each func(f *File, line []byte, at time.Time)) (notRead []string, err error) {
 	m := merger{ctx: ctx, packed: packed, timed: timed}
 	for i := range files {
 		m.waiting = append(m.waiting, m.probe(&files[i], len(files) == 1))
@@ -44,7 +45,7 @@ type merger struct {
 	ctx           context.Context
 	packed        func(int)
 	timed         Timed
-	each          func(f *File, line []byte)
+	each          func(f *File, line []byte, at time.Time)
 	waiting, open []*stream // open are those that are read beside the one that leads
 	notRead       []string
 }
@@ -83,13 +84,13 @@ func (m *merger) lead() {
 	s := m.waiting[0]
 	m.waiting = m.waiting[1:]
 	m.said(s.file.Lines(m.ctx, m.packed, func(line []byte) error {
-		if len(m.waiting)+len(m.open) > 0 {
+		if s.file.Timed || len(m.waiting)+len(m.open) > 0 {
 			if at, known := m.timed(s.file, line, s.at); known {
 				s.at = at
 			}
 			m.before(s.at)
 		}
-		m.each(s.file, line)
+		m.each(s.file, line, s.at)
 		return nil
 	}))
 }
@@ -124,7 +125,7 @@ func (m *merger) emit(s *stream) {
 		m.begin()
 		return
 	}
-	m.each(s.file, s.line)
+	m.each(s.file, s.line, s.at)
 	m.advance(s)
 }
 

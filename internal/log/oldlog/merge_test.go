@@ -34,7 +34,7 @@ func merged(t *testing.T, texts map[string]string, order ...string) (lines, notR
 		}
 		files = append(files, File{Path: path})
 	}
-	notRead, err := Merge(t.Context(), files, nil, clock, func(f *File, line []byte) { lines = append(lines, filepath.Base(f.Path)+":"+string(line)) })
+	notRead, err := Merge(t.Context(), files, nil, clock, func(f *File, line []byte, _ time.Time) { lines = append(lines, filepath.Base(f.Path)+":"+string(line)) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestAMergeEndsWhenItIsTold(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	_, err := Merge(ctx, slices.Repeat([]File{{Path: path}}, 2), nil, clock, func(*File, []byte) {
+	_, err := Merge(ctx, slices.Repeat([]File{{Path: path}}, 2), nil, clock, func(*File, []byte, time.Time) {
 		if n++; n == 10 {
 			cancel()
 		}
