@@ -29,6 +29,7 @@ type session struct {
 // refusal is how often a database refused a client's password, and when last.
 type refusal struct {
 	database string
+	session  string
 	times    int
 	last     time.Time
 }
@@ -168,13 +169,14 @@ func (s *logins) refuse(l *maillog.Line, at time.Time) bool {
 		s.mailbox[string(l.Session)]++
 	}
 	r := s.refused[client]
-	if r.times > 0 && r.database != string(l.Database) && at.Sub(r.last) <= delay {
+	other := r.session != "" && len(l.Session) > 0 && r.session != string(l.Session)
+	if r.times > 0 && r.database != string(l.Database) && !other && at.Sub(r.last) <= delay {
 		return false
 	}
 	if len(s.refused) >= maxSessions {
 		clear(s.refused)
 	}
-	s.refused[client] = refusal{string(l.Database), r.times + 1, at}
+	s.refused[client] = refusal{string(l.Database), string(l.Session), r.times + 1, at}
 	return true
 }
 

@@ -131,14 +131,17 @@ func TestAFailureOfADovecotSessionIsCountedOnce(t *testing.T) {
 	auth(0, "rita", "203.0.113.1", "s1")
 	auth(5*time.Second, "rita", "203.0.113.1", "s1")
 	end(7*time.Minute, "rita", "203.0.113.1", "s1", 2)
-	end(8*time.Minute, "rita", "203.0.113.1", "s2", 3) // whose refusals are not in the log
+	end(8*time.Minute, "rita", "203.0.113.1", "s2", 3)                                           // whose refusals are not in the log
+	w.line(monday.Add(9*time.Minute), "dovecot: auth: sql(rita,203.0.113.1,<s3>): unknown user") // one login, asked of two databases
+	w.line(monday.Add(9*time.Minute), "dovecot: auth: passwd-file(rita,203.0.113.1,<s3>): Password mismatch")
+	w.line(monday.Add(9*time.Minute), "dovecot: auth: sql(rita,203.0.113.1,<s4>): unknown user")
 	auth(0, "paul", "203.0.113.2", "")
 	w.line(monday.Add(2*time.Second), "postfix/smtpd[7]: warning: unknown[203.0.113.2]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=paul")
 	auth(time.Minute, "paul", "203.0.113.2", "")
 	w.line(monday.Add(time.Minute+2*time.Second), "postfix/smtpd[7]: warning: unknown[203.0.113.2]: SASL PLAIN authentication failed: Connection lost to authentication server, sasl_username=paul")
 	w.line(monday.Add(time.Minute+2*time.Second), "postfix/smtpd[7]: disconnect from unknown[203.0.113.2] ehlo=1 auth=0/2 commands=1/3")
 	r := investigated(Options{}, w.lines)
-	if got := failures(r); got != "203.0.113.1:5 rita=5\n203.0.113.2:2 paul=2\n" || r.Unchecked != 0 {
+	if got := failures(r); got != "203.0.113.1:7 rita=7\n203.0.113.2:2 paul=2\n" || r.Unchecked != 0 {
 		t.Errorf("%s%d not checked", got, r.Unchecked)
 	}
 }

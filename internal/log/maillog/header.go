@@ -82,11 +82,19 @@ func (l *Line) named(word []byte) bool {
 		name = word[:open]
 	}
 	known := Line{Program: name}
-	if !known.known() || !clean(name) {
+	if !known.known() || !clean(name) || usersProcess(name) {
 		return false
 	}
 	l.Program, l.PID = name, int(pid)
 	return true
+}
+
+// usersProcess reports whether what looks like a tag may be a process of Dovecot's with the beginning of a user's name, which is
+// called anything: "imap(x/smtpd[1]:".
+func usersProcess(name []byte) bool {
+	s := scan{name}
+	_, ok := s.take(word)
+	return ok && s.byte('(') && !bytes.HasPrefix(name, []byte("postfix"))
 }
 
 // unusual reads a line whose beginning is none of the common ones: in whatever else a line is wrapped, however its time is
@@ -158,6 +166,11 @@ func (s *scan) origin(into *Line) bool {
 			return true
 		}
 		after := *s
+		if zoneLike(first) && s.dovecotHeader(into) { // log_timestamp with a %Z
+			into.Host = nil
+			return true
+		}
+		*s, into.Program = after, nil
 		if second, ok := s.bareWord(); ok && facility(second) && s.mailTag(into) {
 			return true
 		}
@@ -165,6 +178,16 @@ func (s *scan) origin(into *Line) bool {
 	}
 	*s, into.Host, into.Program = whole, nil, nil
 	return false
+}
+
+// zoneLike reports whether a word can be the letters of a zone.
+func zoneLike(b []byte) bool {
+	for _, c := range b {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return len(b) >= 3 && len(b) <= 5
 }
 
 // bareWord takes a word and the blanks behind it.

@@ -53,12 +53,12 @@ func refusedBy(l *Line, s, whole scan) Kind {
 
 // public is what may be shown of a verdict.
 func public(verdict []byte) []byte {
-	for _, secret := range [...]string{" (given password: ", " (SHA1 of given password: ", " (username: "} {
+	for _, secret := range [...]string{"(given password", "(SHA1 of given password", "(username: "} {
 		if i := bytes.Index(verdict, []byte(secret)); i >= 0 {
 			verdict = verdict[:i]
 		}
 	}
-	return verdict
+	return bytes.TrimRight(verdict, " ")
 }
 
 // userSubject reads "user,address,sasl:mech)<pid><session>: " behind the bracket. Address, mechanism and what is in angle
