@@ -22,8 +22,10 @@ func (a *app) investigateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "investigate PATH…", Short: "what happened here? reads mail logs, needs no daemon and no configuration",
 		Long: "Read mail logs (files, directories, packed or not, - for standard input) and say who sent how much and from where,\n" +
 			"which accounts stand out and why, who guesses passwords, what the receivers said, and what postward would have held,\n" +
-			"at which mail. Exit status 1: an account stands out; 2: none does, and something could not be read, or\n" +
-			"nothing of it is about mail.",
+			"at which mail. The lines are taken in the order of their times, in whatever order the files are. Of a container:\n" +
+			"docker logs NAME | postward investigate -, or docker compose logs --no-log-prefix.\n" +
+			"Exit status 1: an account stands out, or a client relays without one; 2: none does, and something could not be\n" +
+			"read or was mostly not understood, or nothing of it is about mail.",
 		Example: "  postward investigate /var/log\n  postward investigate --html what-happened.html /var/log/mail.log*\n  postward investigate --journal --since 168h",
 		RunE: func(c *cobra.Command, args []string) error {
 			if journal {
