@@ -252,6 +252,13 @@ func level(b []byte) bool {
 	if len(b) > 2 && (b[0] == '[' && b[len(b)-1] == ']' || b[0] == '<' && b[len(b)-1] == '>') {
 		b = b[1 : len(b)-1]
 	}
+	if len(b) < 3 || len(b) > len("CRITICAL") {
+		return false
+	}
+	return severities(b)
+}
+
+func severities(b []byte) bool {
 	switch string(b) {
 	case "EMERG", "PANIC", "ALERT", "CRIT", "CRITICAL", "ERR", "ERROR", "WARN", "WARNING", "NOTICE", "INFO", "DEBUG",
 		"emerg", "panic", "alert", "crit", "critical", "err", "error", "warn", "warning", "notice", "info", "debug":

@@ -9,6 +9,9 @@ const maxTimes = 1_000_000
 // syslog-ng's "Last message 'TEXT' repeated 7 times, suppressed by syslog-ng on HOST" hold the text; others only count.
 // No program that is read lets a stranger begin its words, so these are the daemon's.
 func (l *Line) repeated() {
+	if len(l.Text) == 0 || l.Text[0]|0x20 != 'l' && l.Text[0] != 'm' && classes[l.Text[0]]&digits == 0 {
+		return // nearly all
+	}
 	s := scan{l.Text}
 	switch {
 	case string(l.Program) == lastRepeated, l.known() && s.lit(lastRepeated+" "):

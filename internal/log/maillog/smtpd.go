@@ -16,10 +16,10 @@ func smtpd(l *Line, s scan) Kind {
 		if s.lit("abort: TLS from ") {
 			return tlsFailed(l, s, &l.Client)
 		}
-		if kind := session(l, s); kind != Other { // Postfix 3.10 and newer say of which mail
+		if kind := ruling(l, s); kind != Other {
 			return kind
 		}
-		return ruling(l, s)
+		return session(l, s) // Postfix 3.10 and newer say of which mail
 	case s.lit("proxy-accept: "):
 		l.Action = l.Text[:len("proxy-accept")]
 		return proxyAccepted(l, s)
