@@ -25,7 +25,7 @@ type MailLog struct {
 	lost     uint64 // that the journal itself says it left out
 	puzzling map[string]*ctl.Puzzling
 	unread   unread.Lines
-	inARow   int64     // lines that were not understood, one after the other
+	inARow   int64     // lines of mail programs that were not read, one after the other
 	gap      string    // what was missed last
 	gapAt    time.Time // zero: nothing was
 }
@@ -91,14 +91,14 @@ func (h *MailLog) Strange(text []byte, l *maillog.Line) {
 	}
 }
 
-// Understood notes that a line was.
+// Understood notes that a line was read and understood.
 func (h *MailLog) Understood() {
 	h.mu.Lock()
 	h.inARow = 0
 	h.mu.Unlock()
 }
 
-// changed is after how many lines in a row that are not understood the log has another form than it had.
+// changed is after how many lines in a row that are not read the log has another form than it had.
 const changed = 20
 
 // Blind is what status says when the log says nothing to us any more; empty: it does.
@@ -112,7 +112,7 @@ func (h *MailLog) Blind() string {
 	if forms := h.unread.Forms(); len(forms) > 0 {
 		like = fmt.Sprintf(" (like %q)", forms[0].Header)
 	}
-	return fmt.Sprintf("the last %d lines of the mail log were not understood%s: what leaves and bounces is not known; postward investigate LOG says more", h.inARow, like)
+	return fmt.Sprintf("the last %d lines of the mail log could not be read%s: what leaves and bounces is not known; postward investigate LOG says more", h.inARow, like)
 }
 
 // Puzzled notes a line that was not understood, and keeps the program's last one.
@@ -123,7 +123,7 @@ func (h *MailLog) Puzzled(l *maillog.Line) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.inARow++
+	h.inARow = 0 // its form is read
 	p := h.puzzling[name]
 	if p == nil {
 		if len(h.puzzling) >= maxPuzzling {
