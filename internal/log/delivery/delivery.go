@@ -7,7 +7,7 @@
 // tell (the next mail, or the end of the session, and no Message-ID was logged).
 //
 // One mail may have several IDs: postsuper -r gives it another, a content filter hands it back as another, local(8)
-// forwards it as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
+// forwards it as another, MailScanner takes it out of hold as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
 // "orig_queue_id=", and by the ID in the reply of who took it ("queued as", "forwarded as"). A filter that says none of
 // these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several hosts in one log are
 // told apart, and several instances of Postfix on one by their syslog_name: one that begins with "postfix", or under

@@ -3,10 +3,10 @@
 //
 // It is the same decision over old lines: each mail that an account sent is judged by guard as if every account that sent
 // were allowed to, and nothing were known before the first line. A person is thought of who looks at what is held after
-// some hours (see replay.go). What the log does not say (texts, client programs) is not judged: the real postward knows more.
+// some hours (see replay.go), and what receivers answered is told to the decision (answers.go). What the log does not say (texts, client programs) is not judged: the real postward knows more.
 //
 // A Report is bounded however long the log is: see the max constants. Of the house the package imports guard, message,
-// and its neighbours maillog and delivery.
+// and its neighbours maillog, delivery and unread.
 package investigate
 
 import (
