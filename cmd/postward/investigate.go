@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +22,10 @@ func (a *app) investigateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "investigate PATH…", Short: "what happened here? reads mail logs, needs no daemon and no configuration",
 		Long: "Read mail logs (files, directories, packed or not, - for standard input) and say who sent how much and from where,\n" +
 			"which accounts stand out and why, who guesses passwords, what the receivers said, and what postward would have held,\n" +
-			"at which mail. Exit status 1: an account stands out; 2: none does, and something could not be read, or\n" +
-			"nothing of it is about mail.",
+			"at which mail. The lines are taken in the order of their times, in whatever order the files are. Of a container:\n" +
+			"docker logs NAME | postward investigate -, or docker compose logs --no-log-prefix.\n" +
+			"Exit status 1: an account stands out, or a client relays without one; 2: none does, and something could not be\n" +
+			"read or was mostly not understood, or nothing of it is about mail.",
 		Example: "  postward investigate /var/log\n  postward investigate --html what-happened.html /var/log/mail.log*\n  postward investigate --journal --since 168h",
 		RunE: func(c *cobra.Command, args []string) error {
 			if journal {
@@ -103,6 +106,9 @@ func parseSince(text string, o *investigate.Options) error {
 	return &ctl.Problem{What: fmt.Sprintf("--since %q is no time", text), Hint: "48h, or 2026-11-20, or 2026-11-20T10:00:00+01:00"}
 }
 
+// known is how much of a journal before --since is read, for what is usual.
+const known = 60 * 24 * time.Hour
+
 // readLogs reads what paths name, and says what of it could not be read.
 func readLogs(ctx context.Context, i *investigate.Investigation, paths []string, since time.Time) (notRead []string, err error) {
 	files, err := oldlog.Find(paths...)
@@ -110,7 +116,9 @@ func readLogs(ctx context.Context, i *investigate.Investigation, paths []string,
 		return nil, err
 	}
 	for k := range files {
-		files[k].Since = since
+		if !since.IsZero() {
+			files[k].Since = since.Add(-known)
+		}
 	}
 	return eachLine(ctx, files, i.Line)
 }
@@ -137,14 +145,44 @@ func (a *app) report(r *investigate.Report, html string) error {
 // verdict is the exit status: silence is only good news when everything was read.
 func verdict(r *investigate.Report) error {
 	switch {
-	case len(r.StandsOut()) > 0:
+	case len(r.StandsOut()) > 0 || len(r.Relays) > 0:
 		return errFound
 	case len(r.NotRead) > 0:
 		return &ctl.Problem{What: guard.Count(len(r.NotRead), "log") + " could not be read, or not to the end", Hint: "as root; what is damaged can be left out, by naming the others"}
+	case r.Strange > 0:
+		return &ctl.Problem{What: fmt.Sprintf("%s of mail programs could not be read: this log has a form that postward does not know", guard.Count(int(r.Strange), "line")), Hint: otherForm(r)}
+	case r.Blind():
+		return &ctl.Problem{What: fmt.Sprintf("%s of mail programs were not understood, and %d were", guard.Count(int(r.NotUnderstood()), "line"), r.Ours), Hint: "postward investigate --json names the programs; a newer postward may know their words"}
 	case r.Ours == 0:
 		return &ctl.Problem{What: "nothing here is about mail", Hint: "name the log that Postfix writes (postconf maillog_file), or --journal"}
 	}
 	return nil
+}
+
+// otherForm says how to get a log in a form that is read.
+func otherForm(r *investigate.Report) string {
+	first := ""
+	if len(r.Forms) > 0 {
+		first = r.Forms[0].Header
+	}
+	switch {
+	case strings.Contains(first, "| "):
+		return "docker compose logs --no-log-prefix"
+	case strings.HasPrefix(first, "{"):
+		return "the lines without the JSON around them: docker logs CONTAINER, journalctl -o short-iso, or jq -r .log"
+	}
+	return "the log as rsyslog writes it (RSYSLOG_FileFormat or RSYSLOG_TraditionalFileFormat), Postfix's own (postconf maillog_file), or --journal"
+}
+
+// sayUnread says which lines of mail programs mean nothing here.
+func (a *app) sayUnread(r *investigate.Report) {
+	if r.Strange == 0 {
+		return
+	}
+	a.out.line("%s", a.out.paint(alarm, fmt.Sprintf("%s of mail programs could not be read, for what stands before the program's name:", guard.Count(int(r.Strange), "line"))))
+	for _, f := range r.Forms[:a.out.most(6, len(r.Forms))] {
+		a.out.line("  %6d like  %s…", f.Lines, oneLine(f.Header))
+	}
 }
 
 // printHead says what was read and whether somebody stands out, and whether there is more to say.
@@ -156,14 +194,25 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 	for _, why := range r.NotRead {
 		o.line("  %s", oneLine(why))
 	}
+	a.sayUnread(r)
 	if r.Ours == 0 {
-		o.line("%d lines were read, and none is Postfix's or Dovecot's.", r.Lines)
+		what := "is Postfix's or Dovecot's"
+		if r.NotUnderstood() > 0 {
+			what = "was understood"
+		}
+		o.line("%d lines were read, and none %s.", r.Lines, what)
 		return false
 	}
 	o.line("%s to %s: %d lines, %d of them about mail, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
 	switch {
-	case out == 0 && len(r.NotRead) > 0:
+	case out == 0 && r.Blind():
+		o.line("%s", o.paint(alarm, fmt.Sprintf("The greater part was not understood (%s): whether an account stands out is not known.", guard.Count(int(r.NotUnderstood()), "line"))))
+	case out == 0 && len(r.NotRead)+int(r.Strange) > 0:
 		o.line("%s", o.paint(watch, "No account stands out in what was read."))
+	case out == 0 && len(r.Relays) > 0:
+		o.line("%s", o.paint(watch, "No account stands out, but mail left without one:"))
+	case out == 0 && len(r.Broken()) > 0:
+		o.line("%s", o.paint(watch, "No account stands out by what it sent."))
 	case out == 0:
 		o.line("%s", o.paint(calm, "No account stands out: postward would have stopped none, and held little."))
 	}
@@ -189,8 +238,16 @@ func (a *app) printOutbreak(x *investigate.Account) {
 	if s.Passed > 0 {
 		o.line("  meanwhile mail to %s would have left", guard.Count(s.Passed, "recipient"))
 	}
-	for _, f := range x.Sources[:min(4, len(x.Sources))] {
-		o.line("  from %-24s %-18s %5d mails, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), f.Mails, stamp(f.First), stamp(f.Last))
+	sources := x.Outbreak()
+	for _, f := range sources[:o.most(8, len(sources))] {
+		kept := ""
+		if f.Kept > 0 {
+			kept = fmt.Sprintf(", %d would be kept", f.Kept)
+		}
+		o.line("  from %-24s %-18s %11s%s, %s to %s", f.Network, investigate.Place(f.ASN, f.Country), guard.Count(f.Mails, "mail"), kept, stamp(f.First), stamp(f.Last))
+	}
+	if n := len(sources) - o.most(8, len(sources)) + x.MoreSources; n > 0 {
+		o.line("  and from %s with fewer", guard.Count(n, "further network"))
 	}
 	for _, text := range x.Subjects {
 		o.line("  subject: %s", printable(text))
@@ -206,12 +263,14 @@ func (a *app) printReport(r *investigate.Report) {
 	for _, x := range out {
 		a.printOutbreak(x)
 	}
+	a.printRelays(r)
 	if len(out) > 0 {
 		o.line("\nNext")
-		o.line("  change the password of %s; what of its mail still waits: postqueue -p", printable(out[0].Name))
+		o.line("  %s; what of its mail still waits: postqueue -p", printable(next(r)))
 		o.line("  postward attach   shows how postward would be put on this Postfix, to watch at first")
 	}
-	for _, text := range []string{r.ColdStart(), r.LeftOut()} {
+	a.printBroken(r)
+	for _, text := range []string{r.ColdStart(), r.LeftOut(), r.NotChecked()} {
 		if text != "" {
 			o.line("\n%s.", printable(text))
 		}
@@ -219,8 +278,44 @@ func (a *app) printReport(r *investigate.Report) {
 	a.printAccounts(r)
 	a.printGuessers(r)
 	a.printReplies(r)
-	for program, n := range r.Unread {
-		o.line("not understood: %s of %s", guard.Count(int(n), "line"), printable(program))
+	for _, program := range slices.Sorted(maps.Keys(r.Unread)) {
+		o.line("not understood: %s of %s", guard.Count(int(r.Unread[program]), "line"), printable(program))
+	}
+}
+
+// maxNext bounds the accounts that are named under Next.
+const maxNext = 5
+
+// next says of which accounts the password is to be changed. Who only writes much is to be asked.
+func next(r *investigate.Report) string {
+	names, doing := []string{}, "change the password of "
+	accounts := r.Hijacked()
+	if len(accounts) == 0 {
+		accounts, doing = r.StandsOut(), "ask whose mail that is, or change the password of "
+	}
+	for _, x := range accounts[:min(maxNext, len(accounts))] {
+		names = append(names, x.Name)
+	}
+	return doing + strings.Join(names, ", ") + more(len(accounts)-len(names))
+}
+
+// printRelays says who sent through this server without a login.
+func (a *app) printRelays(r *investigate.Report) {
+	for _, x := range r.Relays[:a.out.most(6, len(r.Relays))] {
+		a.out.line("")
+		a.out.line("%s relayed %s to %s without a login, %s to %s", a.out.paint(alarm, x.Client.String()), guard.Count(x.Mails, "mail"), guard.Count(x.Recipients, "recipient"), stamp(x.First), stamp(x.Last))
+		a.out.line("  from %s; as far as the log shows, neither that nor the recipients' domains are this server's", printable(strings.Join(x.From, ", ")))
+		a.out.line("  Next: is it in mynetworks, and must it be? postconf mynetworks smtpd_relay_restrictions (a container's gateway stands for the whole world)")
+	}
+}
+
+// printBroken says who may have guessed a password.
+func (a *app) printBroken(r *investigate.Report) {
+	broken := r.Broken()
+	for _, g := range broken[:a.out.most(6, len(broken))] {
+		for _, e := range g.Entered {
+			a.out.line("%s was refused %s, and then got in as %s on %s", a.out.paint(alarm, g.Client.String()), guard.Count(e.After, "time"), printable(e.Account), stamp(e.At))
+		}
 	}
 }
 
@@ -238,6 +333,9 @@ func (o *output) some(head []string, rows [][]string, all int) {
 		return
 	}
 	o.line("")
+	if !o.person { // several tables in one pipe
+		o.line("%s", strings.ToUpper(strings.Join(head, "\t")))
+	}
 	o.table(head, rows)
 	if left := all - len(rows); left > 0 {
 		o.line("and %d more; --json has them all", left)
@@ -262,16 +360,20 @@ func (a *app) printAccounts(r *investigate.Report) {
 func (a *app) printGuessers(r *investigate.Report) {
 	var rows [][]string
 	for _, g := range r.Guessers[:a.out.most(6, len(r.Guessers))] {
-		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
+		var names []string
+		for _, t := range g.Tried[:min(3, len(g.Tried))] {
+			names = append(names, fmt.Sprintf("%s (%d)", t.Name, t.Failed))
+		}
+		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), strings.Join(names, " "), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
 	}
-	a.out.some([]string{"guessed from", "", "failed logins", "last", "and sent as"}, rows, len(r.Guessers))
+	a.out.some([]string{"guessed from", "", "failed logins", "as", "last", "and got in as"}, rows, len(r.Guessers))
 }
 
 // maxWords bounds what is shown of a reply, in letters.
 const maxWords = 80
 
 func (a *app) printReplies(r *investigate.Report) {
-	refusing := slices.DeleteFunc(slices.Clone(r.Replies), func(x *investigate.Receiver) bool { return x.Refused == 0 })
+	refusing := slices.DeleteFunc(slices.Clone(r.Replies), func(x *investigate.Receiver) bool { return x.Refused == 0 && len(r.Relays) == 0 })
 	var rows [][]string
 	for _, x := range refusing[:a.out.most(6, len(refusing))] {
 		rows = append(rows, []string{x.Domain, fmt.Sprint(x.Refused), fmt.Sprint(x.Policy), fmt.Sprint(x.Taken), clip(x.Sample, maxWords)})

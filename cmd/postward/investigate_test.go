@@ -172,3 +172,130 @@ func TestProgressIsSaidInUnitsThatFit(t *testing.T) {
 		}
 	}
 }
+
+// TestALogThatIsMostlyNotReadIsNotCalledQuiet: what mail programs wrote and nobody understood is counted, said, and the exit status.
+func TestALogThatIsMostlyNotReadIsNotCalledQuiet(t *testing.T) {
+	strange := strings.Repeat("03/05/26 10:00 mx postfix/smtpd[7]: 4A1B2C3D: client=a[192.0.2.1], sasl_method=PLAIN, sasl_username=secret\n", 12)
+	for name, text := range map[string]string{"half": calmMails(1) + strange, "whole": strange, "one line": calmMails(9) + strange[:len(strange)/12]} {
+		out, said, code := investigated(t, text, "-")
+		if code != exitFailed || !strings.Contains(out, "of mail programs could not be read") || !strings.Contains(out, "03/05/26 10:00 mx postfix/smtpd") ||
+			strings.Contains(out, "would have stopped none") || strings.Contains(out+said, "secret") {
+			t.Errorf("%s: %d\n%s\n%s", name, code, out, said)
+		}
+	}
+	songs := strings.Repeat("Nov 23 10:00:00 mx postfix/smtpd[7]: a song that nobody knows\n", 12)
+	if out, said, code := investigated(t, calmMails(1)+songs, "-"); code != exitFailed || !strings.Contains(out, "greater part was not understood") || strings.Contains(out, "would have stopped none") {
+		t.Errorf("%d\n%s\n%s", code, out, said)
+	}
+	if out, said, code := investigated(t, calmMails(9)+songs, "-"); code != exitFine || !strings.Contains(out, "not understood: 12 lines of smtpd") {
+		t.Errorf("some words are new: %d\n%s\n%s", code, out, said)
+	}
+	if out, said, code := investigated(t, outbreak()+strange, "-"); code != exitFound || !strings.Contains(out, "12 lines of mail programs") {
+		t.Errorf("somebody stands out: %d\n%s\n%s", code, out, said)
+	}
+	if out, _, code := investigated(t, strange, "--json", "-"); code != exitFailed || !strings.Contains(out, `"unread_lines": 12`) {
+		t.Errorf("%d\n%s", code, out)
+	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	investigated(t, calmMails(1)+strange, "--html", page, "-")
+	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("12 lines of mail programs")) || bytes.Contains(html, []byte(`<div class="calm">`)) {
+		t.Errorf("the page: %v", err)
+	}
+}
+
+func TestTheWayOutOfAContainerIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"?? relay-1 | 10 May postfix/smtpd[7]: connect from a[192.0.2.1]\n":               "docker compose logs --no-log-prefix",
+		`{"log":"May  3 10:00:00 mx postfix/smtpd[7]: connect from a[192.0.2.1]"}` + "\n": "docker logs CONTAINER",
+		"03/05/26 10:00 mx postfix/smtpd[7]: connect from a[192.0.2.1]\n":                 "RSYSLOG_FileFormat",
+	} {
+		if _, said, code := investigated(t, text, "-"); code != exitFailed || !strings.Contains(said, want) {
+			t.Errorf("%s: %d %s", text, code, said)
+		}
+	}
+}
+
+// TestTheOrderOfFilesIsThatOfTheirLines, whichever was changed or named last.
+func TestTheOrderOfFilesIsThatOfTheirLines(t *testing.T) {
+	dir := t.TempDir()
+	later, earlier := filepath.Join(dir, "a-night.log"), filepath.Join(dir, "z-weeks.log")
+	var weeks, night strings.Builder
+	for n := range 24 {
+		weeks.WriteString(mailOf(480*n, "alarm", "friend@far.example"))
+	}
+	for n := range 300 {
+		night.WriteString(mailOf(20_000+n, "alarm", fmt.Sprintf("v%d@victim.example", n)))
+	}
+	for path, text := range map[string]string{earlier: weeks.String(), later: night.String()} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := ""
+	for _, newest := range []string{earlier, later} {
+		for n, path := range []string{earlier, later} {
+			at := time.Now().Add(time.Duration(-n) * time.Hour)
+			if path == newest {
+				at = time.Now()
+			}
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, args := range [][]string{{earlier, later}, {later, earlier}} {
+			out, said, code := investigated(t, "", args...)
+			if first == "" {
+				first = out
+			}
+			if code != exitFound || out != first || !strings.Contains(out, "324 mails") {
+				t.Errorf("%v: %d %s\n%s\nbefore:\n%s", args, code, said, out, first)
+			}
+		}
+	}
+}
+
+func TestARelayWithoutALoginIsFound(t *testing.T) {
+	var b strings.Builder
+	for n := range 4 {
+		id := fmt.Sprintf("4BBBB%d", n)
+		fmt.Fprintf(&b, "Nov 23 10:0%d:00 mx postfix/smtpd[7]: %s: client=unknown[172.19.0.1]\n", n, id)
+		fmt.Fprintf(&b, "Nov 23 10:0%d:00 mx postfix/qmgr[2]: %s: from=<win@lottery.example>, size=9, nrcpt=4 (queue active)\n", n, id)
+		for k := range 4 {
+			fmt.Fprintf(&b, "Nov 23 10:0%d:01 mx postfix/smtp[3]: %s: to=<v%d@d%d.example>, relay=mx.far.example[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n", n, id, n, k)
+		}
+		fmt.Fprintf(&b, "Nov 23 10:0%d:01 mx postfix/qmgr[2]: %s: removed\n", n, id)
+	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	out, said, code := investigated(t, b.String(), "--html", page, "-")
+	if code != exitFound || !strings.Contains(out, "172.19.0.1 relayed 4 mails to 16 recipients without a login") || !strings.Contains(out, "mynetworks") || !strings.Contains(out, "d3.example") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+	if html, err := os.ReadFile(page); err != nil || !bytes.Contains(html, []byte("16 recipients without a login")) || bytes.Contains(html, []byte(`<div class="calm">`)) {
+		t.Errorf("the page: %v", err)
+	}
+}
+
+// TestALogOfTwoNovembersHasTwoYears: stamps without a year, over more than one.
+func TestALogOfTwoNovembersHasTwoYears(t *testing.T) {
+	var b strings.Builder
+	begin := time.Date(2025, 10, 20, 12, 0, 0, 0, time.Local)
+	for n := range 14 {
+		at := begin.AddDate(0, n, 0)
+		b.WriteString(strings.ReplaceAll(mailOf(n, "anna", "friend@far.example"), time.Date(2026, 11, 1, 8, n, 0, 0, time.UTC).Format(time.RFC3339), at.Format(time.Stamp)))
+	}
+	dir := rig.WriteDir(t, map[string]string{"mail.log": b.String()})
+	changed := begin.AddDate(0, 13, 1)
+	if err := os.Chtimes(filepath.Join(dir, "mail.log"), changed, changed); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "mail.log")} {
+		out, said, code := investigated(t, "", path)
+		if code != exitFine || !strings.Contains(out, "2025-10-20") || !strings.Contains(out, "2026-11-20") || !strings.Contains(out, "14 mails") {
+			t.Errorf("%d %s %s", code, out, said)
+		}
+	}
+	out, _, _ := result(t, exec.Command(os.Args[0], "mail", "find", "anna", "--log", dir), "")
+	if first, _, _ := strings.Cut(out, "\n"); !strings.Contains(first, "2025-10-20") {
+		t.Error(out)
+	}
+}

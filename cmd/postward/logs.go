@@ -9,26 +9,20 @@ import (
 	"postward/internal/log/oldlog"
 )
 
-// eachLine hands out the lines of some logs, each with the time of its file. What cannot be read, or not to its end, is
-// returned, and the others are read all the same. The error is ctx's.
+// eachLine hands out the lines of some logs in the order of their stamps, each with a time by which its year can be told: its
+// own, or that of its file. What cannot be read, or not to its end, is returned, and the others are read all the same. The
+// error is ctx's.
 func eachLine(ctx context.Context, files []oldlog.File, each func(line []byte, changed time.Time)) (notRead []string, err error) {
 	p := logProgress(files)
 	defer p.wipe()
-	for i := range files {
-		f := &files[i]
-		err := f.Lines(ctx, p.read, func(line []byte) error {
-			p.line()
-			each(line, f.Changed)
-			return nil
-		})
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	years := yearsOf(ctx, files)
+	return oldlog.Merge(ctx, files, p.read, years.written, func(f *oldlog.File, line []byte, at time.Time) {
+		p.line()
+		if at.IsZero() {
+			at = f.Changed
 		}
-		if err != nil {
-			notRead = append(notRead, err.Error())
-		}
-	}
-	return notRead, nil
+		each(line, at)
+	})
 }
 
 // sayNotRead tells what eachLine could not read.

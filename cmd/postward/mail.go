@@ -22,6 +22,9 @@ import (
 // maxFound bounds the mails that are listed.
 const maxFound = 500
 
+// maxRefused bounds those that are only kept because they never had a queue ID.
+const maxRefused = 20
+
 func (a *app) mailCommand() *cobra.Command {
 	c := &cobra.Command{Use: "mail", Short: "where is my mail? reads the mail log, needs no daemon"}
 	var logs []string
@@ -63,6 +66,7 @@ func (a *app) logFiles(named []string) ([]oldlog.File, error) {
 // eachMail follows every mail of some logs, and says what of these could not be read.
 func eachMail(ctx context.Context, files []oldlog.File, out func(*delivery.Mail)) (notRead []string, err error) {
 	t := delivery.New(out)
+	t.OnRefused(out)
 	var l maillog.Line
 	var last time.Time
 	notRead, err = eachLine(ctx, files, func(line []byte, changed time.Time) {
@@ -77,14 +81,19 @@ func eachMail(ctx context.Context, files []oldlog.File, out func(*delivery.Mail)
 	return notRead, err
 }
 
-// found returns the last mails that a key names, and how many before them are left out.
+// found returns the last mails that a key names, or else what of them was refused before it was one, and how many before them are left out.
 func (a *app) found(ctx context.Context, key string, logs []string) (mails []*delivery.Mail, left int, err error) {
 	files, err := a.logFiles(logs)
 	if err != nil {
 		return nil, 0, err
 	}
+	var refused []*delivery.Mail
 	notRead, err := eachMail(ctx, files, func(m *delivery.Mail) {
 		if !m.Is(key) {
+			return
+		}
+		if m.IDs[0] == delivery.NoQueue {
+			refused = append(refused[max(len(refused)-maxRefused+1, 0):], m)
 			return
 		}
 		if len(mails) == maxFound {
@@ -93,6 +102,9 @@ func (a *app) found(ctx context.Context, key string, logs []string) (mails []*de
 		mails = append(mails, m)
 	})
 	sayNotRead(notRead)
+	if len(mails) == 0 { // else they would bury them: everybody is sent spam
+		mails = refused
+	}
 	if err == nil && len(mails) == 0 {
 		err = &ctl.Problem{What: fmt.Sprintf("the log says nothing of %q", key), Hint: "postward mail find a@b.example --log /var/log   (older logs too)"}
 	}
@@ -117,6 +129,8 @@ func (a *app) mailFind(ctx context.Context, key string, logs []string) error {
 		to := ""
 		if len(m.Deliveries) > 0 {
 			to = m.Deliveries[0].To + more(len(m.Deliveries)+m.More-1)
+		} else if len(m.Named) > 0 {
+			to = m.Named[0] + more(max(int(m.Count), len(m.Named))-1)
 		}
 		rows = append(rows, []string{m.IDs[0], stamp(m.Arrived), m.Account, m.From, to, m.Outcome()})
 	}
@@ -144,9 +158,20 @@ func (a *app) mailTrace(ctx context.Context, key string, logs []string) error {
 func (a *app) printMail(m *delivery.Mail) {
 	o := a.out
 	o.line("%s: %s", strings.Join(m.IDs, ", "), m.Outcome())
-	o.line("  from <%s>, %s", printable(m.From), printable(by(m)))
+	from := "from <" + printable(m.From) + ">, "
+	if m.From == "" && m.Count == 0 && m.NoticeOf == "" { // the log does not tell
+		from = ""
+	}
+	o.line("  %s%s", from, printable(by(m)))
 	o.line("  arrived %s%s", stamp(m.Arrived), messageID(m))
-	if len(m.Deliveries) == 0 && m.Count > 0 {
+	if m.Why != "" {
+		o.line("  %s", oneLine(m.Why))
+	}
+	switch {
+	case len(m.Deliveries) > 0:
+	case len(m.Named) > 0:
+		o.line("  to %s%s", printable(strings.Join(m.Named, ", ")), more(int(m.Count)-len(m.Named)))
+	case m.Count > 0:
 		o.line("  to %s", guard.Count(int(m.Count), "recipient"))
 	}
 	for i := range m.Deliveries[:min(len(m.Deliveries), 20)] {

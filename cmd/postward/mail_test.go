@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,5 +146,33 @@ func TestANoticeIsByThisServerAndNobodyIsNotNamed(t *testing.T) {
 	out, _, _ = postward(t, "mail", "trace", "A1B2C3D4", "--log", dir)
 	if !strings.Contains(out, "after 0.09 s\n") || strings.Contains(out, "none") {
 		t.Error(out)
+	}
+}
+
+// TestWhatWasRefusedIsFoundWithItsReason: a mail that was refused at its end, one that never had a queue ID, and one on hold.
+func TestWhatWasRefusedIsFoundWithItsReason(t *testing.T) {
+	const smtpd, cleanup = "2026-11-01T08:00:00Z mx postfix/submission/smtpd[9]: ", "2026-11-01T08:00:00Z mx postfix/cleanup[4]: "
+	const envelope = "; from=<rita@example.org> to=<%s@far.example> proto=ESMTP helo=<x>\n"
+	log := smtpd + "4AAAA1: client=unknown[203.0.113.9], sasl_method=PLAIN, sasl_username=rita\n" +
+		cleanup + "4AAAA1: milter-reject: END-OF-MESSAGE from unknown[203.0.113.9]: 5.7.1 too many strangers" + fmt.Sprintf(envelope, "one") +
+		smtpd + "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <two@far.example>: Relay access denied" + fmt.Sprintf(envelope, "two") +
+		smtpd + "4CCCC1: client=unknown[203.0.113.9], sasl_method=PLAIN, sasl_username=rita\n" +
+		cleanup + "4CCCC1: milter-hold: END-OF-MESSAGE from unknown[203.0.113.9]: milter triggers HOLD action" + fmt.Sprintf(envelope, "three")
+	dir := rig.WriteDir(t, map[string]string{"mail.log": log})
+	for key, want := range map[string][]string{
+		"4AAAA1":            {"4AAAA1: refused", "5.7.1 too many strangers", "to one@far.example"},
+		"one@far.example":   {"4AAAA1: refused", "5.7.1 too many strangers"},
+		"two@far.example":   {"NOQUEUE: refused", "554 5.7.1 <two@far.example>: Relay access denied", "at 203.0.113.9"},
+		"three@far.example": {"4CCCC1: in hold", "milter-hold: milter triggers HOLD action"},
+	} {
+		out, said, code := result(t, exec.Command(os.Args[0], "mail", "trace", key, "--log", dir), "")
+		for _, w := range want {
+			if code != exitFine || !strings.Contains(out, w) {
+				t.Errorf("%s: no %q: %d %s %s", key, w, code, out, said)
+			}
+		}
+		if out, _, code := result(t, exec.Command(os.Args[0], "mail", "find", key, "--log", dir), ""); code != exitFine || !strings.Contains(out, "@far.example") {
+			t.Errorf("find %s: %d %s", key, code, out)
+		}
 	}
 }

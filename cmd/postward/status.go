@@ -102,6 +102,12 @@ func logRead(l *ctl.Log) string {
 	if l.Lost > 0 {
 		text += fmt.Sprintf(", %d left out by the journal itself", l.Lost)
 	}
+	if l.Unread > 0 {
+		text += fmt.Sprintf(", %d of mail programs in a form that is not read", l.Unread)
+	}
+	for _, f := range l.Forms[:min(len(l.Forms), 1)] {
+		text += fmt.Sprintf(" (%s…)", oneLine(f.Header))
+	}
 	var parts []string
 	for _, p := range l.Puzzling {
 		parts = append(parts, fmt.Sprintf("%s %d", printable(p.Program), p.Lines))

@@ -82,6 +82,8 @@ func (r *logReader) read(text []byte) {
 func (r *logReader) begun(m *delivery.Mail) {
 	o := &oldMail{}
 	switch l := &r.line; {
+	case l.Kind == maillog.ProxyAccepted, l.Kind == maillog.Client && l.Origin.Addr != nil && m.Account != "":
+		o.account, o.client = m.Account, m.Client
 	case l.Kind == maillog.Client:
 		o.account = r.client(l)
 		o.client, _ = netip.ParseAddr(string(l.Client.Addr)) // the zero Addr: not known

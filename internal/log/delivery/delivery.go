@@ -7,7 +7,7 @@
 // tell (the next mail, or the end of the session, and no Message-ID was logged).
 //
 // One mail may have several IDs: postsuper -r gives it another, a content filter hands it back as another, local(8)
-// forwards it as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
+// forwards it as another, MailScanner takes it out of hold as another. These are one Mail here, and count once: they are known by "orig_id=", by the filter's
 // "orig_queue_id=", and by the ID in the reply of who took it ("queued as", "forwarded as"). A filter that says none of
 // these (one behind pipe(8), one that answers first and hands back later) makes two mails. Several hosts in one log are
 // told apart, and several instances of Postfix on one by their syslog_name: one that begins with "postfix", or under
@@ -24,6 +24,7 @@ package delivery
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"postward/internal/log/maillog"
@@ -59,6 +60,8 @@ type Mail struct {
 
 	Deliveries []Delivery `json:"deliveries,omitempty"`     // one a recipient: the last attempt
 	More       int        `json:"more,omitempty"`           // further recipients, of whom nothing is kept
+	Named      []string   `json:"named,omitempty"`          // recipients whom a line names that is not about an attempt: of a mail on hold none else does
+	Why        string     `json:"why,omitempty"`            // what was said when it was put on hold, refused or thrown away, or its client broke off
 	Unclear    int        `json:"unclear,omitempty"`        // attempts that the log tells of in words that can be read in two ways
 	MoreIDs    int        `json:"more_queue_ids,omitempty"` // further queue IDs, between the first and the others
 
@@ -69,6 +72,9 @@ type Mail struct {
 	counted []uint64 // of More: who they are, sorted (see count.go)
 	thin    bool     // nothing more is kept of recipients
 }
+
+// NoQueue stands where a mail has no queue ID.
+const NoQueue = "NOQUEUE"
 
 // End is how a mail left the queue.
 type End string
@@ -87,6 +93,7 @@ type Delivery struct {
 	To       string         `json:"to"`                // as it was expanded
 	OrigTo   string         `json:"orig_to,omitempty"` // as it was given, if that differs
 	Relay    string         `json:"relay,omitempty"`   // name and address of who took or refused it
+	Agent    string         `json:"agent,omitempty"`   // the program that tried: smtp, lmtp, local, …
 	DSN      string         `json:"dsn,omitempty"`     // enhanced status code, RFC 3463
 	Status   maillog.Status `json:"-"`
 	Outcome  string         `json:"status"` // "sent", "deferred", "bounced", …
@@ -94,6 +101,19 @@ type Delivery struct {
 	Delay    string         `json:"delay,omitempty"` // seconds since it arrived
 	At       time.Time      `json:"at"`
 	Attempts int            `json:"attempts"`
+}
+
+// Reached reports whether a server was, that is none of this host's: what it answered is its own.
+func (d *Delivery) Reached() bool {
+	_, addr, found := strings.Cut(d.Relay, "[")
+	return found && !strings.Contains(addr, "/") && d.Agent != "lmtp"
+}
+
+// Near reports whether the server that was reached is this host or of a private network.
+func (d *Delivery) Near() bool {
+	_, addr, _ := strings.Cut(d.Relay, "[")
+	a := address([]byte(strings.TrimSuffix(addr, "]")))
+	return a.IsValid() && near(a)
 }
 
 // entry is one queue ID of a mail.
@@ -155,6 +175,28 @@ func (m *Mail) sender(l *maillog.Line) {
 	if m.From == "" {
 		m.From = text(l.From)
 	}
+}
+
+// maxNamed bounds the recipients of Mail.Named.
+const maxNamed = 8
+
+// because keeps whom a line names that decides about a mail, and what it says.
+func (m *Mail) because(l *maillog.Line) {
+	if to := text(l.To); to != "" && len(m.Named) < maxNamed && !slices.Contains(m.Named, to) {
+		m.Named = append(m.Named, to)
+	}
+	words := strings.Join(slices.DeleteFunc([]string{string(l.Code), string(l.DSN), text(l.Reply)}, func(s string) bool { return s == "" }), " ")
+	switch l.Kind {
+	case maillog.Lost:
+		words = "after " + string(l.Stage)
+	case maillog.QueueTrouble:
+		m.Why = words
+		return
+	}
+	if len(l.Rule) > 0 {
+		words = text(l.Rule)
+	}
+	m.Why = text([]byte(string(l.Action) + ": " + words))
 }
 
 // hold notes that it was put on hold, or taken off.

@@ -153,6 +153,8 @@ func FuzzTracker(f *testing.F) {
 	f.Add(anna + "\npostfix/pickup[6]: 4CCCC1: uid=105 from=<> orig_id=4AAAA1\npostfix/pickup[6]: 4AAAA1: uid=105 from=<> orig_id=4CCCC1\n" + removed)
 	f.Add(queued + "\n" + sent("4AAAA1", "a@b", "127.0.0.1[127.0.0.1]:10024", "250 queued as 4AAAA1") + "\n" + sent("4AAAA1", "a@b", "127.0.0.1[127.0.0.1]:10024", "250 queued as 4BBBB1"))
 	f.Add("postfix/submission/smtpd[1]: NOQUEUE: hold: RCPT from a[192.0.2.1]: x\n" + anna + "\npostfix/submission/smtpd[1]: lost connection after DATA from a[192.0.2.1]\n" + queued + "\npostfix/smtpd[1]: 4DDDD1: client=a[127.0.0.1], orig_queue_id=4AAAA1\n" + removed + "\n" + anna)
+	f.Add(anna + "\nMailScanner[9]: Requeue: 4AAAA1.A to 4DDDD1\nMailScanner[9]: Requeue: 4DDDD1.A to 4AAAA1\n" + queued + "\npostfix/cleanup[4]: 4DDDD1: removed (canceled)\npostfix/smtpd[1]: 4AAAA1: lost connection after DATA from a[192.0.2.1]")
+	f.Add("postfix/smtpd[1]: NOQUEUE: client=a[192.0.2.1], sasl_method=PLAIN, sasl_username=rita\npostfix/smtpd[2]: 4AAAA1: client=b[127.0.0.1], orig_client=a[192.0.2.1]\npostfix/smtpd[1]: proxy-accept: END-OF-MESSAGE: 250 queued as 4AAAA1; from=<> to=<>\n" + removed)
 	f.Fuzz(func(t *testing.T, log string) {
 		seen := map[*Mail]bool{}
 		for _, m := range follow(strings.Split(log, "\n")...) {

@@ -39,6 +39,12 @@ func takenAs(l *maillog.Line) []byte {
 // near reports whether an address is this host's or of a private network.
 func near(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
+// mayBeOurs reports whether who took a mail can be a filter of this site's: not a server elsewhere, whose words are its own.
+func mayBeOurs(l *maillog.Line) bool {
+	relay := address(l.Relay.Addr)
+	return !relay.IsValid() || near(relay)
+}
+
 func address(b []byte) netip.Addr {
 	a, err := netip.ParseAddr(string(b))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // Is reports whether a mail is what a key names: one of its queue IDs, its Message-ID (with or without angle brackets),
-// its account, its reverse-path, or a recipient as given or as expanded, however these are written. Case does not matter but for queue IDs. Of long ones,
+// its account, its reverse-path, or a recipient as given, as expanded, or as named when it was put on hold, however these are written. Case does not matter but for queue IDs. Of long ones,
 // what a Mail keeps counts.
 func (m *Mail) Is(key string) bool {
 	if slices.Contains(m.IDs, key) {
@@ -22,6 +22,9 @@ func (m *Mail) Is(key string) bool {
 	canonical := message.Canonical(cut)
 	named := func(s string) bool { return s != "" && message.Canonical(s) == canonical }
 	if same(m.MessageID) || strings.EqualFold(m.MessageID, inBrackets) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || named(m.From) {
+		return true
+	}
+	if slices.ContainsFunc(m.Named, named) {
 		return true
 	}
 	return slices.ContainsFunc(m.Deliveries, func(d Delivery) bool { return named(d.To) || named(d.OrigTo) })
@@ -62,7 +65,7 @@ func (m *Mail) Outcome() string {
 
 // rank is where an outcome is named, among several.
 func rank(outcome string) int {
-	first := []string{maillog.StatusSent.String(), maillog.StatusDeferred.String(), maillog.StatusBounced.String()}
+	first := []string{maillog.StatusSent.String(), maillog.StatusDeferred.String(), maillog.StatusBounced.String(), maillog.StatusDiscarded.String()}
 	if i := slices.Index(first, outcome); i >= 0 {
 		return i
 	}

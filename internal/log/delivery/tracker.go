@@ -21,8 +21,10 @@ type Tracker struct {
 	out      func(*Mail)
 	began    func(*Mail)                  // see OnBegin; may be nil
 	queued   func(*Mail)                  // see OnQueued; may be nil
+	refused  func(*Mail)                  // see OnRefused; may be nil
 	open     map[string]*Mail             // by host, instance and queue ID (see key), in the queue or just out of it
 	sessions map[maillog.Process]*session // of smtpd
+	logins   map[string][]*session        // those with a login and no queue ID, by host and client (see proxy.go)
 	done     []ended                      // out of the queue, oldest first
 	old      []string                     // keys in the order in which they came, for want of room
 
@@ -39,7 +41,7 @@ type ended struct {
 
 // New returns a Tracker that hands each mail out once, when it has ended.
 func New(out func(*Mail)) *Tracker {
-	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[maillog.Process]*session{}, instances: map[string][]string{}}
+	return &Tracker{out: out, open: map[string]*Mail{}, sessions: map[maillog.Process]*session{}, logins: map[string][]*session{}, instances: map[string][]string{}}
 }
 
 // OnBegin has each mail handed to f when the line is read that says who hands it in: in the order of arrival. The Mail is the
@@ -49,10 +51,13 @@ func (t *Tracker) OnBegin(f func(*Mail)) { t.began = f }
 // OnQueued has each mail handed to f when the line is read that says that qmgr has it, the first time.
 func (t *Tracker) OnQueued(f func(*Mail)) { t.queued = f }
 
+// OnRefused has what was refused before it had a queue ID handed to f: a recipient, or a whole mail. Its ID is NoQueue.
+func (t *Tracker) OnRefused(f func(*Mail)) { t.refused = f }
+
 // Concerns reports whether a line can mean something to a Tracker; all others may be left out.
 func Concerns(l *maillog.Line) bool {
 	switch l.Kind {
-	case maillog.Connect, maillog.Disconnect, maillog.Lost, maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
+	case maillog.Connect, maillog.Disconnect, maillog.Lost, maillog.Client, maillog.ProxyAccepted, maillog.Reject, maillog.MilterReject, maillog.Hold, maillog.MilterHold, maillog.Discard, maillog.MilterDiscard:
 		return true
 	}
 	return len(l.QueueID) > 0
@@ -92,6 +97,15 @@ func (t *Tracker) Line(l *maillog.Line, at time.Time) {
 		t.end(key, t.get(key, l, at), Deleted, at)
 	case maillog.Removed:
 		t.end(key, t.get(key, l, at), "", at)
+	case maillog.Lost, maillog.Canceled:
+		t.brokenOff(key, l, at)
+	case maillog.HandedOn:
+		t.handedOn(key, l, at)
+	case maillog.ThrownAway:
+		if m := t.open[key]; m != nil {
+			m.because(l)
+			t.end(key, m, Discarded, at)
+		}
 	case maillog.Doubtful:
 		if m := t.open[key]; m != nil && attempted(l) {
 			m.Unclear++
@@ -114,6 +128,7 @@ func (t *Tracker) ruled(key string, l *maillog.Line, at time.Time) {
 		t.revive(key, Abandoned)
 		m := t.get(key, l, at)
 		m.sender(l)
+		m.because(l)
 		m.hold(key, true)
 		return
 	case maillog.Discard, maillog.MilterDiscard:
@@ -134,7 +149,39 @@ func (t *Tracker) ruled(key string, l *maillog.Line, at time.Time) {
 	}
 	if e := m.entry(key); e.handed && !e.sent && !e.left {
 		m.sender(l)
+		m.because(l)
 		t.end(key, m, how, at)
+	}
+}
+
+// brokenOff takes a line of Postfix 3.10 and newer that says of which mail a client was lost, or that cleanup(8) gave one up.
+func (t *Tracker) brokenOff(key string, l *maillog.Line, at time.Time) {
+	m := t.open[key]
+	if m == nil {
+		return
+	}
+	if e := m.entry(key); !e.sent && !e.left {
+		if l.Kind == maillog.Lost {
+			m.because(l)
+		}
+		t.end(key, m, Abandoned, at)
+	}
+}
+
+// handedOn takes MailScanner's word that a mail, on hold till then, is in the queue again under another ID.
+func (t *Tracker) handedOn(key string, l *maillog.Line, at time.Time) {
+	if keys := t.keys(l, l.QueueID); len(keys) > 0 {
+		key = keys[0]
+	}
+	m, next := t.open[key], strings.TrimSuffix(key, string(l.QueueID))+string(l.OtherID)
+	if m == nil || t.open[next] == m {
+		return
+	}
+	if other := t.open[next]; other != nil && (other.Begun || !other.inQueue() && other.Arrived.Before(m.Arrived)) { // the ID is used again
+		t.free(next)
+	}
+	if t.join(next, m) {
+		t.leave(key, m, at)
 	}
 }
 
@@ -146,6 +193,7 @@ func (t *Tracker) Flush() {
 	}
 	t.old, t.done = nil, nil
 	clear(t.sessions)
+	clear(t.logins)
 }
 
 // Open returns the mails that are in the queue, in no order.
@@ -191,6 +239,9 @@ func (t *Tracker) begin(key string, l *maillog.Line, at time.Time) {
 	m.Client = address(l.Client.Addr)
 	if l.Origin.Addr != nil { // a filter says for whom it hands the mail back
 		m.Client, m.HostName = address(l.Origin.Addr), text(l.Origin.Name)
+	}
+	if m.Account == "" {
+		t.proxied(m, l)
 	}
 	t.transaction(key, m, l, at)
 }
@@ -284,6 +335,7 @@ func (t *Tracker) inherit(m, other *Mail) {
 			m.countAs(who, room)
 		}
 	})
+	m.From, m.Size, m.Count = cmp.Or(m.From, other.From), cmp.Or(m.Size, other.Size), cmp.Or(m.Count, other.Count)
 	m.Held, m.Unclear = m.Held+other.Held, m.Unclear+other.Unclear
 	m.last = later(m.last, other.last)
 	m.MessageID, m.Subject = cmp.Or(m.MessageID, other.MessageID), cmp.Or(m.Subject, other.Subject)
@@ -296,8 +348,12 @@ func (t *Tracker) inherit(m, other *Mail) {
 // delivered takes the line of one attempt.
 func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) {
 	d := Delivery{
-		To: text(l.To), OrigTo: text(l.OrigTo), Relay: text(l.Relay.Name), DSN: text(l.DSN), Status: l.Status, Outcome: l.Status.String(),
+		To: text(l.To), OrigTo: text(l.OrigTo), Relay: text(l.Relay.Name), Agent: agentOf(l), DSN: text(l.DSN), Status: l.Status, Outcome: l.Status.String(),
 		Reply: text(l.Reply), Delay: text(l.Delay), At: at, Attempts: 1,
+	}
+	if l.Thrown() || len(l.Relay.Addr) > 0 && mayBeOurs(l) && l.SaysThrown() {
+		d.Status = maillog.StatusDiscarded
+		d.Outcome = d.Status.String()
 	}
 	if len(l.Relay.Addr) > 0 {
 		d.Relay += "[" + text(l.Relay.Addr) + "]"
@@ -317,6 +373,9 @@ func (t *Tracker) delivered(key string, m *Mail, l *maillog.Line, at time.Time) 
 		t.end(key, m, "", at)
 	}
 }
+
+// agentOf is the program that tried to deliver.
+func agentOf(l *maillog.Line) string { return text(l.Program[bytes.LastIndexByte(l.Program, '/')+1:]) }
 
 // end notes that a queue ID is out of the queue, and how; empty: as it was going to.
 func (t *Tracker) end(key string, m *Mail, how End, at time.Time) {

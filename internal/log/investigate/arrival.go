@@ -83,7 +83,7 @@ func (a *arrivals) next(now time.Time) *delivery.Mail {
 
 // began takes a mail that an account hands in.
 func (i *Investigation) began(m *delivery.Mail) {
-	if i.asked(m) {
+	if i.asked(m) && i.arrived.open[m] == nil {
 		i.arrived.add(m)
 	}
 }

@@ -2,6 +2,7 @@ package investigate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,6 +30,11 @@ func (r *Report) StandsOut() []*Account {
 		}
 	}
 	return out
+}
+
+// Hijacked returns those of them that would have been stopped: the others are only busy.
+func (r *Report) Hijacked() []*Account {
+	return slices.DeleteFunc(r.StandsOut(), func(a *Account) bool { return a.Stopped.Contained.IsZero() })
 }
 
 // maxNamed bounds the accounts that ColdStart names.

@@ -37,7 +37,7 @@ func TestTheFirstDaysStandOutFromNothing(t *testing.T) {
 func TestOnlyTheFirstDaysAreCold(t *testing.T) {
 	held := func(after time.Duration, contained time.Time) *Account {
 		i := New(Options{})
-		i.report.First = monday
+		i.start = monday
 		i.report.accounts["anna"] = &Account{Name: "anna", Stopped: &Stop{Held: many, Last: monday.Add(after), Contained: contained}}
 		return i.Finish().Accounts[0]
 	}

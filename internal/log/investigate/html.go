@@ -44,6 +44,8 @@ func head(n int, list any) any {
 		return l[:min(n, len(l))]
 	case []*Source:
 		return l[:min(n, len(l))]
+	case []Tried:
+		return l[:min(n, len(l))]
 	}
 	return list
 }

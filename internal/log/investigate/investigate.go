@@ -3,10 +3,10 @@
 //
 // It is the same decision over old lines: each mail that an account sent is judged by guard as if every account that sent
 // were allowed to, and nothing were known before the first line. A person is thought of who looks at what is held after
-// some hours (see replay.go). What the log does not say (texts, client programs) is not judged: the real postward knows more.
+// some hours (see replay.go), and what receivers answered is told to the decision (answers.go). What the log does not say (texts, client programs) is not judged: the real postward knows more.
 //
 // A Report is bounded however long the log is: see the max constants. Of the house the package imports guard, message,
-// and its neighbours maillog and delivery.
+// and its neighbours maillog, delivery and unread.
 package investigate
 
 import (
@@ -17,16 +17,14 @@ import (
 	"strings"
 	"time"
 
-	"postward/internal/guard"
 	"postward/internal/log/delivery"
 	"postward/internal/log/maillog"
-	"postward/internal/mail/message"
+	"postward/internal/log/unread"
 )
 
 // Bounds of what is remembered; beyond them only the totals count.
 const (
 	maxAccounts  = 20_000
-	maxSources   = 32 // an account
 	maxGuessers  = 20_000
 	maxReceivers = 2000
 	maxSubjects  = 5
@@ -39,7 +37,7 @@ type Where func(netip.Addr) (asn uint32, country string)
 // Options say what to look at.
 type Options struct {
 	Now     time.Time // of the investigation: stamps without a year lie before it
-	Since   time.Time // earlier lines are read over; zero: none
+	Since   time.Time // what came before is known to the decision, and not reported; zero: nothing
 	Account string    // only this one's mail; empty: all
 	Where   Where     // may be nil
 }
@@ -52,47 +50,44 @@ type Report struct {
 	Ours    int64            `json:"understood"`     // lines that were understood
 	Unread  map[string]int64 `json:"not_understood"` // lines of programs that we know, by program
 	NotRead []string         `json:"not_read"`       // what the caller could not read, or not to its end, and why
+	Strange int64            `json:"unread_lines"`   // lines of mail programs whose header was not read
+	Forms   []unread.Form    `json:"unread_forms"`   // those, by the form of their headers
 	Mails   int64            `json:"mails"`          // all that entered the queue
 	// Suppressed are lines that are not in the log, for journald left them out or cannot print them.
-	Suppressed uint64          `json:"suppressed,omitempty"`
-	Accounts   []*Account      `json:"accounts"`  // those that stand out first, then by recipients
-	Guessers   []*Guesser      `json:"guessers"`  // most failures first
-	Replies    []*Receiver     `json:"receivers"` // most refusals first
-	Hours      map[int64]*Hour `json:"hours"`     // by hours since 1970
-	accounts   map[string]*Account
-	guessers   map[netip.Addr]*Guesser
-	replies    map[string]*Receiver
+	Suppressed uint64 `json:"suppressed,omitempty"`
+	// Unchecked are logins that failed because the server that checks passwords was not there, or had trouble of its own.
+	Unchecked int             `json:"unchecked_logins,omitempty"`
+	Accounts  []*Account      `json:"accounts"`                        // those that stand out first, then by recipients
+	Guessers  []*Guesser      `json:"guessers"`                        // most failures first
+	Replies   []*Receiver     `json:"receivers"`                       // most refusals first
+	Relays    []*Relay        `json:"relayed_without_login,omitempty"` // most recipients first
+	Hours     map[int64]*Hour `json:"hours"`                           // by hours since 1970
+	accounts  map[string]*Account
+	guessers  map[netip.Addr]*Guesser
+	replies   map[string]*Receiver
 }
 
 // Account is what one account sent.
 type Account struct {
-	Name       string    `json:"name"`
-	Mails      int       `json:"mails"`
-	Recipients int       `json:"recipients"`
-	Delivered  int       `json:"delivered"` // recipients
-	Bounced    int       `json:"bounced"`
-	First      time.Time `json:"first"`
-	Last       time.Time `json:"last"`
-	Busiest    int       `json:"busiest_hour"` // recipients of its busiest hour
-	Sources    []*Source `json:"sources"`
-	Wrong      int       `json:"failed_logins"`
-	Stopped    *Stop     `json:"would_have_stopped,omitempty"`
-	Cold       bool      `json:"cold,omitempty"`     // only held, and only on the log's first days, when nobody was known
-	Subjects   []string  `json:"subjects,omitempty"` // some of what would have been stopped, when the log has them
+	Name        string    `json:"name"`
+	Mails       int       `json:"mails"`
+	Recipients  int       `json:"recipients"`
+	Delivered   int       `json:"delivered"` // recipients
+	Bounced     int       `json:"bounced"`
+	Discarded   int       `json:"discarded,omitempty"` // taken, and thrown away by this server or a filter of it
+	First       time.Time `json:"first"`
+	Last        time.Time `json:"last"`
+	Busiest     int       `json:"busiest_hour"` // recipients of its busiest hour
+	Sources     []*Source `json:"sources"`      // those that sent most, the greatest first
+	MoreSources int       `json:"more_sources,omitempty"`
+	Wrong       int       `json:"failed_logins"`
+	Stopped     *Stop     `json:"would_have_stopped,omitempty"`
+	Cold        bool      `json:"cold,omitempty"`     // only held, and only on the log's first days, when nobody was known
+	Subjects    []string  `json:"subjects,omitempty"` // some of what would have been stopped, when the log has them
 
-	hour  int64
-	count int
-}
-
-// Source is a network that an account sent from.
-type Source struct {
-	Network    netip.Addr `json:"network"`
-	ASN        uint32     `json:"asn,omitempty"`
-	Country    string     `json:"country,omitempty"`
-	Mails      int        `json:"mails"`
-	Recipients int        `json:"recipients"`
-	First      time.Time  `json:"first"`
-	Last       time.Time  `json:"last"`
+	hour    int64
+	count   int
+	sources map[netip.Addr]*Source
 }
 
 // Stop is what postward would have done about an account.
@@ -108,27 +103,6 @@ type Stop struct {
 	Source    netip.Addr `json:"source"`    // of the first one
 }
 
-// Guesser is a client that failed to log in.
-type Guesser struct {
-	Client   netip.Addr `json:"client"`
-	ASN      uint32     `json:"asn,omitempty"`
-	Country  string     `json:"country,omitempty"`
-	Failed   int        `json:"failed"`
-	LoggedIn []string   `json:"logged_in,omitempty"` // accounts that it sent mail as
-	First    time.Time  `json:"first"`
-	Last     time.Time  `json:"last"`
-}
-
-// Receiver is what one domain's servers answered.
-type Receiver struct {
-	Domain   string `json:"domain"`
-	Taken    int    `json:"taken"`
-	Deferred int    `json:"deferred"`
-	Refused  int    `json:"refused"`
-	Policy   int    `json:"refused_by_policy"` // with an enhanced status code of 5.7.x
-	Sample   string `json:"sample,omitempty"`  // the last words of a refusal
-}
-
 // Hour is a slot of the timeline.
 type Hour struct {
 	Sent    int `json:"sent"`    // recipients of mail of accounts
@@ -142,15 +116,20 @@ type Investigation struct {
 	report  *Report
 	tracker *delivery.Tracker
 	arrived arrivals
+	relays  relays
+	sources int       // of all accounts
+	start   time.Time // the first line of all, reported or not
 	logins  logins
 	replay  *replay
 	line    maillog.Line
+	unread  unread.Lines
+	before  []byte // see remember
 	last    time.Time
 }
 
 // New begins an investigation.
 func New(o Options) *Investigation {
-	i := &Investigation{options: o, replay: newReplay(), logins: newLogins(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
+	i := &Investigation{options: o, replay: newReplay(), logins: newLogins(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
 		Unread: map[string]int64{}, Hours: map[int64]*Hour{}, accounts: map[string]*Account{}, guessers: map[netip.Addr]*Guesser{}, replies: map[string]*Receiver{},
 	}}
 	if i.options.Where == nil {
@@ -167,30 +146,41 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	l := &i.line
 	maillog.Parse(text, l)
 	switch {
+	case l.Kind == maillog.Repeats:
+		i.again(l.Count, i.last)
+		return
 	case l.Kind == maillog.Unknown:
+		i.before = i.before[:0]
+		i.unread.Note(text, l)
 		i.leftOut(l, changed)
 		return
 	case !l.Kind.Understood():
-		if len(i.report.Unread) < 100 {
-			i.report.Unread[base(l.Program)]++
-		}
+		i.report.Unread[base(l.Program)]++
 		return
 	}
 	i.report.Ours++
+	i.remember(text)
 	at := l.Stamp.Next(i.last, changed)
 	i.last = at
-	if at.Before(i.options.Since) {
-		return
+	if i.start.IsZero() || at.Before(i.start) {
+		i.start = at
 	}
+	if !at.Before(i.options.Since) {
+		i.looked(at)
+		i.login(l, at)
+	}
+	i.tracker.Line(l, at)
+	i.judgeArrived(at)
+}
+
+// looked notes that a line is in the report.
+func (i *Investigation) looked(at time.Time) {
 	if i.report.First.IsZero() || at.Before(i.report.First) {
 		i.report.First = at
 	}
 	if at.After(i.report.Last) {
 		i.report.Last = at
 	}
-	i.login(l, at)
-	i.tracker.Line(l, at)
-	i.judgeArrived(at)
 }
 
 // judgeArrived judges the mails that can be by now.
@@ -210,9 +200,17 @@ func (i *Investigation) Finish() *Report {
 	i.tracker.Flush()
 	i.judgeArrived(i.last)
 	r := i.report
+	r.Strange, r.Forms = i.unread.Total(), i.unread.Forms()
+	for _, g := range r.guessers {
+		g.settle()
+	}
 	for name, a := range r.accounts {
 		a.Wrong = i.logins.of(name)
-		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(r.First) < firstDays
+		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(i.start) < firstDays
+		a.settleSources()
+	}
+	if i.options.Account == "" {
+		r.Relays = i.relays.settle(i.options.Where, i.relayed)
 	}
 	r.Accounts = slices.SortedFunc(maps.Values(r.accounts), func(a, b *Account) int {
 		return cmp.Or(cmp.Compare(b.suspect(), a.suspect()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
@@ -248,14 +246,17 @@ func (i *Investigation) hour(at time.Time) *Hour {
 
 // mail takes a mail that has ended.
 func (i *Investigation) mail(m *delivery.Mail) {
-	if m.Queued() {
+	past := m.Arrived.Before(i.options.Since)
+	if m.Queued() && !past {
 		i.report.Mails++
+		i.relays.note(m)
 	}
 	if !i.asked(m) {
 		return
 	}
 	i.arrived.ended(m)
-	if !m.Queued() {
+	i.replay.ended(m)
+	if !m.Queued() || past {
 		return
 	}
 	if a := i.account(m); a != nil {
@@ -280,19 +281,21 @@ func (i *Investigation) mailArrived(m *delivery.Mail) {
 	if !m.Queued() {
 		return
 	}
+	if m.Arrived.Before(i.options.Since) { // known from then on, and not reported
+		i.replayed(m)
+		return
+	}
 	a := i.account(m)
 	if a == nil {
 		return
 	}
-	if g := i.report.guessers[m.Client]; g != nil && !slices.Contains(g.LoggedIn, m.Account) && len(g.LoggedIn) < 10 {
-		g.LoggedIn = append(g.LoggedIn, m.Account)
-	}
 	n := max(len(m.Deliveries)+m.More, int(m.Count))
 	a.add(m, n)
-	a.source(m, n, i.options.Where)
 	h := i.hour(m.Arrived)
 	h.Sent += n
-	if i.judge(a, m, n) {
+	kept := i.judge(a, m, n)
+	i.source(a, m, n, kept)
+	if kept {
 		h.Stopped += n
 		a.subject(m.Subject)
 	}
@@ -318,54 +321,4 @@ func (a *Account) add(m *delivery.Mail, recipients int) {
 	}
 	a.count += recipients
 	a.Busiest = max(a.Busiest, a.count)
-}
-
-func (a *Account) source(m *delivery.Mail, recipients int, where Where) {
-	if !m.Client.IsValid() {
-		return
-	}
-	network := guard.Network(m.Client)
-	k := slices.IndexFunc(a.Sources, func(s *Source) bool { return s.Network == network })
-	if k < 0 {
-		if len(a.Sources) >= maxSources {
-			return
-		}
-		s := &Source{Network: network, First: m.Arrived}
-		s.ASN, s.Country = where(m.Client)
-		k, a.Sources = len(a.Sources), append(a.Sources, s)
-	}
-	s := a.Sources[k]
-	s.Mails, s.Recipients = s.Mails+1, s.Recipients+recipients
-	if m.Arrived.Before(s.First) {
-		s.First = m.Arrived
-	}
-	if m.Arrived.After(s.Last) {
-		s.Last = m.Arrived
-	}
-}
-
-func (i *Investigation) receiver(a *Account, d *delivery.Delivery) {
-	domain := message.DomainOf(message.Canonical(d.To))
-	r := i.report.replies[domain]
-	if r == nil {
-		r = &Receiver{Domain: domain}
-		if len(i.report.replies) < maxReceivers {
-			i.report.replies[domain] = r
-		}
-	}
-	switch d.Status {
-	case maillog.StatusSent:
-		a.Delivered++
-		r.Taken++
-	case maillog.StatusDeferred:
-		r.Deferred++
-		r.Sample = d.Reply
-	case maillog.StatusBounced:
-		a.Bounced++
-		r.Refused++
-		r.Sample = d.Reply
-		if strings.HasPrefix(d.DSN, "5.7.") {
-			r.Policy++
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/log/maillog"
 )
 
@@ -21,6 +22,26 @@ func (i *Investigation) leftOut(l *maillog.Line, changed time.Time) {
 		i.report.Suppressed += n
 	}
 }
+
+// NotChecked says how many logins failed for a trouble of the server's; empty: none.
+func (r *Report) NotChecked() string {
+	if r.Unchecked == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s could not be checked, for the server that checks passwords did not answer: nobody's guesses", guard.Count(r.Unchecked, "login"))
+}
+
+// NotUnderstood is how many lines of mail programs mean nothing here: in a form that is not read, or in words that are not known.
+func (r *Report) NotUnderstood() int64 {
+	n := r.Strange
+	for _, lines := range r.Unread {
+		n += lines
+	}
+	return n
+}
+
+// Blind reports whether less was understood than not: then nothing that the report does not show is good news.
+func (r *Report) Blind() bool { return r.NotUnderstood() > r.Ours }
 
 // LeftOut says how many lines are not in the log; empty: none that is known.
 func (r *Report) LeftOut() string {

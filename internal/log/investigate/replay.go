@@ -11,9 +11,13 @@ import (
 
 // replay is postward over old mail.
 type replay struct {
-	state *guard.State
-	mails int
-	tick  guard.Time // when it was looked what is due
+	state    *guard.State
+	mails    int
+	tick     guard.Time // when it was looked what is due
+	agenda   agenda
+	planned  int
+	followed map[string]*followed         // by the decision's name of the mail
+	ids      map[*delivery.Mail]*followed // those that the tracker has not handed out
 }
 
 func newReplay() *replay {
@@ -21,16 +25,14 @@ func newReplay() *replay {
 	for _, s := range guard.Subjects {
 		p.Modes[s] = guard.Enforce
 	}
-	r := &replay{state: guard.New()}
+	r := &replay{state: guard.New(), followed: map[string]*followed{}, ids: map[*delivery.Mail]*followed{}}
 	guard.Apply(r.state, &guard.Event{Key: "policy", Kind: guard.KindPolicy, Policy: p})
 	return r
 }
 
 // judge says whether postward would have kept a mail from leaving, and notes it on the account.
 func (i *Investigation) judge(a *Account, m *delivery.Mail, recipients int) (stopped bool) {
-	t := transaction(m)
-	t.ASN, t.Country = i.options.Where(m.Client)
-	v, contained := i.replay.judge(a.Name, t)
+	v, contained := i.replayed(m)
 	switch {
 	case v.Action == guard.Accept || v.Cool:
 		if a.Stopped != nil {
@@ -55,11 +57,23 @@ func (i *Investigation) judge(a *Account, m *delivery.Mail, recipients int) (sto
 	return true
 }
 
+// replayed judges a mail.
+func (i *Investigation) replayed(m *delivery.Mail) (v guard.Verdict, contained bool) {
+	t := transaction(m)
+	t.ASN, t.Country = i.options.Where(m.Client)
+	return i.replay.judge(m.Account, t, m)
+}
+
 func transaction(m *delivery.Mail) *guard.Transaction {
 	at := guard.TimeOf(m.Arrived)
 	t := &guard.Transaction{
 		Stage: guard.StageEnd, At: at, MailAt: at, Direction: guard.Submission, QueueID: m.IDs[0], Login: m.Account, Client: m.Client,
 		ReversePath: message.Canonical(m.From), MessageID: m.MessageID, Size: m.Size, Zone: guard.NoZone,
+	}
+	if len(m.Deliveries) == 0 {
+		for _, to := range m.Named {
+			t.Recipients = append(t.Recipients, message.Canonical(to))
+		}
 	}
 	for k := range m.Deliveries {
 		d := &m.Deliveries[k]
@@ -75,26 +89,36 @@ func transaction(m *delivery.Mail) *guard.Transaction {
 }
 
 // judge judges a mail as the daemon does, and does at once what becomes due: nobody is there to release what is held.
-func (r *replay) judge(account string, t *guard.Transaction) (v guard.Verdict, contained bool) {
+func (r *replay) judge(account string, t *guard.Transaction, m *delivery.Mail) (v guard.Verdict, contained bool) {
 	if r.state.Account(account) == nil {
 		r.apply(&guard.Event{Key: "allow:" + account, Kind: guard.KindAllowed, At: t.At, Account: account, Listing: &guard.Listing{Addresses: []string{"*"}}})
 	}
+	r.until(t.At)
 	if t.At.Sub(r.tick) >= time.Second { // as the daemon does
-		r.tick = t.At
-		for _, e := range guard.Due(r.state, t.At).Events {
-			r.apply(&e)
-		}
+		r.due(t.At)
 	}
 	r.person(account, t.At)
 	r.mails++
 	t.ID = strconv.Itoa(r.mails)
 	v = guard.Judge(r.state, t)
 	r.apply(&guard.Event{Key: "judged:" + t.ID, Kind: guard.KindJudged, At: t.At, Account: v.Account, Transaction: t, Verdict: &v})
-	if v.Action == guard.Accept {
-		r.apply(&guard.Event{Key: "removed:" + t.ID, Kind: guard.KindRemoved, At: t.At, Mail: t.ID})
+	r.follow(t.ID, m)
+	switch {
+	case v.Action == guard.Accept:
+		r.let(t.ID, t.At)
+	case v.Cool:
+		r.plan(v.ReleaseAt, nil)
 	}
 	a := r.state.Account(account)
 	return v, a != nil && a.Status == guard.Contained
+}
+
+// due does what is due at a time.
+func (r *replay) due(now guard.Time) {
+	r.tick = now
+	for _, e := range guard.Due(r.state, now).Events {
+		r.apply(&e)
+	}
 }
 
 // looksAfter is how long the person in the replay takes to look at an incident: what was only held is the owner's own, and
@@ -119,7 +143,7 @@ func (r *replay) apply(e *guard.Event) {
 	for _, f := range guard.Apply(r.state, e) {
 		guard.Apply(r.state, &guard.Event{Key: "outcome:" + f.ID, Kind: guard.KindOutcome, At: e.At, Effect: f.ID, Mail: f.Mail, Outcome: guard.Done})
 		if f.Act == guard.ActRelease {
-			guard.Apply(r.state, &guard.Event{Key: "removed:" + f.Mail, Kind: guard.KindRemoved, At: e.At, Mail: f.Mail})
+			r.let(f.Mail, e.At)
 		}
 	}
 }

@@ -8,6 +8,8 @@ func cleanup(l *Line, s scan) Kind {
 		return Other
 	}
 	switch {
+	case s.lit("removed (canceled)"): // Postfix 3.10 and newer
+		return sure(Canceled, s.end())
 	case s.lit("message-id="):
 		l.MessageID = s.all()
 		return MessageID

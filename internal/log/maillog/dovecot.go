@@ -14,6 +14,9 @@ func dovecot(l *Line, s scan) Kind {
 	if started(l, s) {
 		return Lifecycle
 	}
+	if aboutUser(s) {
+		return refusedUser(l, s)
+	}
 	process, ok := s.process()
 	switch {
 	case !ok:
@@ -39,6 +42,16 @@ func started(l *Line, s scan) bool {
 		return true
 	}
 	return false
+}
+
+// aboutUser reports whether a line of auth or auth-worker begins as Dovecot 2.4 has it, with a user. In older ones a number or
+// a name of a configuration is between the brackets.
+func aboutUser(s scan) bool {
+	if !s.lit("auth(") && !s.lit("auth-worker(") {
+		return false
+	}
+	_, ok := s.take(word)
+	return !ok || !s.lit("): ")
 }
 
 // process reads "auth-worker(123): " or "imap-login: ".
@@ -73,26 +86,50 @@ func (s *scan) level(l *Line) Kind {
 }
 
 // dovecotHeader reads the beginning of a line of Dovecot's own log file (log_path), which has no host: "imap-login:
-// Info: …" or "Info: imap-login: …".
+// Info: …" or "Info: imap-login: …"; with a user, "imap(anna)<4711><session>: Info: …".
 func (s *scan) dovecotHeader(into *Line) bool {
-	for _, level := range [...]string{"Info: ", "Warning: ", "Warn: ", "Error: ", "Debug: "} {
-		if s.lit(level) {
-			break
-		}
-	}
+	first := s.severity()
 	process := s.rest
 	name, ok := s.take(word)
 	if !ok {
 		return false
 	}
+	into.Program = name
 	s.rest = process
-	if _, ok = s.process(); !ok {
+	if _, ok = s.process(); ok {
+		after := *s
+		return neighbourProgram(name) || string(name) == "master" || first || after.severity()
+	}
+	s.rest = process
+	return first && bytes.HasPrefix(process[len(name):], []byte("(")) || subjected(process[len(name):])
+}
+
+// severity takes the word that stands before or behind the process in Dovecot's own file.
+func (s *scan) severity() bool {
+	for _, level := range [...]string{"Info: ", "Warning: ", "Warn: ", "Error: ", "Debug: ", "Fatal: ", "Panic: "} {
+		if s.lit(level) {
+			return true
+		}
+	}
+	return false
+}
+
+// subjected reports whether "(user…)<pid><session>: Info: " stands here. The user is a stranger's text: any end will do to
+// say that the line is Dovecot's, and who reads it on decides.
+func subjected(b []byte) bool {
+	if len(b) == 0 || b[0] != '(' {
 		return false
 	}
-	into.Program = name
-	switch string(name) {
-	case "master", "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
+	if len(b) > MaxLine/2 { // the end may have been cut
 		return true
+	}
+	for i, c := range b {
+		if c != ')' && c != '>' || i+3 > len(b) || b[i+1] != ':' || b[i+2] != ' ' {
+			continue
+		}
+		if s := (scan{b[i+3:]}); s.severity() {
+			return true
+		}
 	}
 	return false
 }

@@ -96,6 +96,25 @@ var slots = []slot{
 	{"PAM's user", mx + "dovecot: auth-worker(1): pam(XYZZY,203.0.113.80): pam_authenticate() failed: Authentication failure (Password mismatch?)", sanitized, ""},
 	{"PAM's ruser", mx + "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=XYZZY rhost=203.0.113.80", raw, ""},
 	{"saslauthd's user", mx + "saslauthd[1]: do_auth         : auth failure: [user=XYZZY] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]", raw, ""},
+	{"2.4's user", mx + "dovecot: auth(XYZZY,203.0.113.80,sasl:plain)<abc>: passwd-file: Password mismatch", sanitized, ""},
+	{"2.4's user without session", mx + "dovecot: auth(XYZZY,203.0.113.80,sasl:plain): passwd-file: unknown user", sanitized, ""},
+	{"2.4's user of a worker", mx + "dovecot: auth-worker(XYZZY,203.0.113.80)<143><abc>: request [1]: sql: Password mismatch", sanitized, ""},
+	{"2.4's password", mx + "dovecot: auth-worker(anna,203.0.113.80)<143><abc>: request [1]: sql: Password mismatch (given password: XYZZY)", raw, ""},
+	{"2.4's disallowed user", mx + "dovecot: auth(?,203.0.113.80,sasl:plain)<abc>: plain: Username character disallowed by auth_username_chars: 0x29 (username: XYZZY)", raw, ""},
+	{"2.4's user in its own file", "2026-11-23 17:29:01 auth(XYZZY,203.0.113.80,sasl:plain)<abc>: Info: passwd-file: Password mismatch", sanitized, ""},
+	{"2.4's user behind a zone", "2026-11-23 17:29:01 CEST auth(XYZZY,203.0.113.80,sasl:plain)<abc>: Info: passwd-file: Password mismatch", sanitized, ""},
+	{"own file with a blank", "2026-11-23 17:29:01 imap-login: Info: Aborted login (auth failed, 2 attempts in 0 secs): user=<XYZZY>, method=PLAIN, rip=203.0.113.80, lip=192.0.2.25", sanitized, ""},
+	{"RFC 5424's reply", "<22>1 2026-11-23T17:29:01Z mx postfix/smtp 1 - [meta x=\"1\"] 4A1B2C3D4E: to=<b@example.com>, relay=mx.example.com[192.0.2.2]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host mx.example.com[192.0.2.2] said: 550 XYZZY (in reply to RCPT TO command))", raw, ""},
+	{"RFC 5424's login", "1 2026-11-23T17:29:01Z mx postfix/smtpd 1 - - warning: a.example.net[203.0.113.80]: SASL PLAIN authentication failed: no, sasl_username=XYZZY", cut(100), ""},
+	{"BusyBox' login", mx + "mail.warn postfix/smtpd[1]: warning: a.example.net[203.0.113.80]: SASL PLAIN authentication failed: no, sasl_username=XYZZY", cut(100), ""},
+	{"container's pregreet", "mta-1  | " + mx + "postfix/postscreen[1]: PREGREET 14 after 0.11 from [203.0.113.80]:51234: XYZZY", cut(100), ""},
+	{"odd name's HELO", mx + "postfix/192.0.2.7:25/smtpd[1]: NOQUEUE: reject: RCPT from a.example.net[203.0.113.80]: 554 5.7.1 <b@example.com>: Relay access denied; from=<a@example.com> to=<b@example.com> proto=ESMTP helo=<XYZZY>", neuter, ""},
+	{"folded login", mx + "postfix/smtpd[1]: message repeated 2 times: [ warning: a.example.net[203.0.113.80]: SASL PLAIN authentication failed: no, sasl_username=XYZZY]", cut(100), ""},
+	{"syslog-ng's folded login", mx + "postfix/smtpd[1]: Last message 'warning: a.example.net[203.0.113.80]: SASL PLAIN authentication failed: no, sasl_username=XYZZY' repeated 2 times, suppressed by syslog-ng on mx", cut(100), ""},
+	{"screened nonsense", mx + "postfix/postscreen[1]: BARE NEWLINE from [203.0.113.80]:51234 after XYZZY", raw, "Stage"},
+	{"3.10's pipelining", mx + "postfix/smtpd[1]: NOQUEUE: improper command pipelining after EHLO from a.example.net[203.0.113.80]: XYZZY", raw, ""},
+	{"proxy-accept's HELO", mx + "postfix/smtpd[1]: proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 4A1B2C3D4E; from=<a@example.com> to=<b@example.com> proto=ESMTP helo=<XYZZY> sasl_username=<anna>", neuter, ""},
+	{"proxy-accept's sender", mx + "postfix/smtpd[1]: proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 4A1B2C3D4E; from=<XYZZY@example.com> to=<b@example.com> proto=ESMTP helo=<h> sasl_username=<anna>", quoted, ""},
 	{"saslauthd's realm", mx + "saslauthd[1]: do_auth         : auth failure: [user=anna] [service=smtp] [realm=XYZZY] [mech=pam] [reason=PAM auth error]", raw, ""},
 }
 
@@ -152,6 +171,20 @@ var forgeries = []string{
 	`x,9.9.9.9): Password mismatch`,
 	`x,9.9.9.9,<victim>): pam_authenticate() failed: Authentication failure (Password mismatch?)`,
 	`,9.9.9.9): unknown user`,
+	`x,9.9.9.9,sasl:plain)<victim>: passwd-file: Password mismatch`,
+	`x,9.9.9.9,sasl:plain): passwd-file: unknown user (username: `,
+	`x,9.9.9.9)<1><victim>: request [1]: sql: unknown user (given password: `,
+	`x,sasl:plain): passwd-file: unknown user`,
+	`x: Info: sql(victim,9.9.9.9): unknown user`,
+	`x)<1><victim>: Info: auth(victim,9.9.9.9,sasl:plain): sql: unknown user`,
+	`x mx/postsuper[1]: 5B2C3D4E5F: removed`,
+	`x mx/smtpd[1]: warning: victim[9.9.9.9]: SASL LOGIN authentication failed: x, sasl_username=victim`,
+	`x postfix/smtpd[1]: 5B2C3D4E5F: client=victim[9.9.9.9], sasl_method=PLAIN, sasl_username=victim`,
+	`x/smtpd[1]: warning: victim[9.9.9.9]: SASL LOGIN authentication failed: x`,
+	`x] 5B2C3D4E5F: removed`,
+	`x' repeated 9 times, suppressed by syslog-ng on victim`,
+	`x | Nov 23 17:29:01 mx postfix/postsuper[1]: 5B2C3D4E5F: removed`,
+	`queued as 5B2C3D4E5F; from=<victim@example.org> to=<victim@example.org> proto=ESMTP helo=<victim> sasl_username=<victim>`,
 	`x rhost=9.9.9.9`,
 	`x rhost=9.9.9.9  user=victim`,
 	`x] [service=victim] [realm=victim] [mech=victim] [reason=victim]`,
@@ -247,4 +280,26 @@ func falseFields(got, truth *Line, mark, text, may string) []string {
 		}
 	}
 	return wrong
+}
+
+// TestWhatAUserIsCalledMakesNoLineOurs: the processes that speak of mailboxes are not read, whatever their users are called, and
+// in Dovecot's own file there is no host that would tell where their names begin.
+func TestWhatAUserIsCalledMakesNoLineOurs(t *testing.T) {
+	for _, line := range []string{
+		"2026-11-23 17:29:01 imap(XYZZY)<4711><abc>: Info: Disconnected: Logged out in=1 out=2",
+		"Nov 23 17:29:01 imap(XYZZY)<4711><abc>: Info: Disconnected: Logged out in=1 out=2",
+		"Nov 23 17:29:01 lmtp(XYZZY)<4711><abc>: Info: sieve: msgid=<x>: stored mail into mailbox 'INBOX'",
+		"Nov 23 17:29:01 Info: imap(XYZZY): Disconnected",
+		"2026-11-23 17:29:01 CET imap(XYZZY)<4711><abc>: Info: Disconnected: Logged out in=1 out=2",
+		mx + "dovecot: imap(XYZZY)<4711><abc>: Disconnected: Logged out in=1 out=2",
+		"mta-1  | " + mx + "nginx: XYZZY", mx + "mail.info nginx: XYZZY", "<22>1 2026-11-23T17:29:01Z mx nginx - - [a b=\"XYZZY\"] XYZZY",
+		"mta-1 XYZZY",
+	} {
+		for _, forgery := range forgeries {
+			var l Line
+			if Parse([]byte(strings.ReplaceAll(line, marker, "x"+forgery)), &l); l.Kind != Unknown {
+				t.Errorf("%v: %.200s", l.Kind, strings.ReplaceAll(line, marker, "x"+forgery))
+			}
+		}
+	}
 }

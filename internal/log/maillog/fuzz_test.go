@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"bytes"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,6 +17,15 @@ func FuzzParse(f *testing.F) {
 		f.Add(line)
 	}
 	f.Add([]byte(`Nov 23 17:29:01 mx postfix/smtp[1]: 4A1B2C3D: to=<"a>, relay=x"@example.org>, orig_to=<b>, relay=none, delay=0, delays=0/0/0/0, dsn=4.4.1, status=deferred (x)`))
+	for _, path := range []string{"testdata/16-forms.log", "testdata/17-versions.log"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			f.Add(bytes.TrimRight(line, "\n"))
+		}
+	}
 	for _, s := range slots {
 		f.Add([]byte(s.line))
 		f.Add([]byte(strings.ReplaceAll(s.line, marker, forgeries[len(s.name)])))
@@ -28,6 +38,19 @@ func FuzzParse(f *testing.F) {
 		again := Line{Kind: Held, QueueID: []byte("x"), UID: 7}
 		if Parse(line, &again) != understood || !reflect.DeepEqual(l, again) {
 			t.Fatalf("read twice, differently: %+v %+v", l, again)
+		}
+		if header, is := Strange(line, &l); is && (l.Kind != Unknown || !bytes.HasPrefix(line, header)) || len(Form(header)) > 60 {
+			t.Fatalf("%q is strange: %q", line, header)
+		}
+		var when Stamp
+		if When(line, &when) && understood && when != l.Stamp {
+			t.Fatalf("two stamps: %+v %+v", when, l.Stamp)
+		}
+		if l.Times < 0 || l.Times > maxTimes || l.Kind == Repeats && (l.Count < 0 || l.Count > maxTimes) {
+			t.Fatalf("repeated %d times", l.Times)
+		}
+		if bytes.Contains(l.Reply, []byte("(given password: ")) && l.Kind == PasswordRefused {
+			t.Fatalf("a password: %q", l.Reply)
 		}
 		if !understood {
 			return

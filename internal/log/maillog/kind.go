@@ -70,6 +70,13 @@ const (
 	MailboxLoginFailed // Dovecot's *-login: a session ended after Count refused logins; as MailboxLogin, and Delay
 	MailboxClosed      // Dovecot's *-login: a session ended without a login, and none was refused; as MailboxLogin
 	PasswordRefused    // Dovecot's auth, pam_unix: a database said no; Database, SASLUsername, Client, Session, Reply
+	Repeats            // the line before, of whatever program, came Count times more
+	LoginUnchecked     // smtpd: the SASL server could not be asked, or had trouble of its own; Client, SASLMethod, Reply
+	LoginUnasked       // smtpd: nothing was checked, for the client asked for what is not offered or broke the rules; as LoginUnchecked
+	Canceled           // cleanup: smtpd gave the mail up before it was queued, for its client did
+	ProxyAccepted      // smtpd: the filter before the queue took the mail; as Reject, OtherID is the queue ID that it names
+	HandedOn           // MailScanner: the held mail is in the queue again as OtherID
+	ThrownAway         // MailScanner: the held mail goes to nobody; Action
 	kinds
 )
 
@@ -81,7 +88,8 @@ var kindNames = [kinds]string{"unknown", "other", "doubtful", "picked-up", "acti
 	"screen-disconnect", "screened", "pregreet", "dnsbl-rank", "hangup", "listed", "tls-up", "tls-failed",
 	"connect-failed", "relay-said", "relay-lost", "statistics", "lifecycle", "milter-trouble", "queue-trouble",
 	"table-trouble", "auth-trouble", "warning", "failure", "fatal", "panic", "noted", "mailbox-login",
-	"mailbox-login-failed", "mailbox-closed", "password-refused"}
+	"mailbox-login-failed", "mailbox-closed", "password-refused", "repeats", "login-unchecked", "login-unasked", "canceled",
+	"proxy-accepted", "handed-on", "thrown-away"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {

@@ -8,7 +8,8 @@ type Line struct {
 	Host    []byte
 	Program []byte // the whole tag: "postfix/submission/smtpd", "dovecot"; the last path element decides
 	PID     int    // 0 when the tag has none
-	Text    []byte // all that follows "program[pid]: "
+	Text    []byte // all that follows "program[pid]: "; of Dovecot's own file, where a user stands before the colon, with the process
+	Times   int64  // how many more lines this one stands for, as a syslog daemon says that folded them; 0: for itself alone
 
 	Kind    Kind
 	Action  []byte // the sentence's own word, where a kind has several: "milter-header-redirect", "PASS NEW", "warning"
@@ -48,7 +49,7 @@ type Line struct {
 	Database     []byte // PasswordRefused: Dovecot's database or PAM: "pam", "sql", "passwd-file", "pam_unix"
 	Session      []byte // Mailbox*, PasswordRefused: Dovecot's session, without its brackets
 	Commands     []byte // Disconnect: "ehlo=1 auth=0/1 quit=1 commands=2/3"; see Command
-	Count        int64  // Statistics, RateLimit, Pregreet (bytes), DNSBLRank (score), Mailbox* (attempts to log in)
+	Count        int64  // Repeats, Statistics, RateLimit, Pregreet (bytes), DNSBLRank (score), Mailbox* (attempts to log in)
 	Against      int64  // Statistics: misses beside hits, dropped beside retained
 }
 

@@ -73,6 +73,10 @@ func loginKind(l *Line, head scan) Kind {
 		}
 		l.Count = 0
 	}
+	if bytes.HasSuffix(head.rest, []byte("(proxy dest auth failed)")) { // the server behind refused
+		l.Count = 1
+		return MailboxLoginFailed
+	}
 	if head.lit("Disconnected") || head.lit("Aborted login") || head.lit("Login aborted") || head.lit("Maximum number of connections") ||
 		head.lit("Connection closed") {
 		return MailboxClosed
@@ -81,13 +85,24 @@ func loginKind(l *Line, head scan) Kind {
 	return Other
 }
 
+// loginName reads a name up to the only ">, " that follows; where there are more, one with a bracket in it could imitate the
+// elements behind it, and is refused.
+func (s *scan) loginName() ([]byte, bool) {
+	if n := bytes.Index(s.rest, []byte(">, ")); n >= 0 && bytes.LastIndex(s.rest, []byte(">, ")) == n {
+		b := s.rest[:n]
+		s.rest = s.rest[n+1:]
+		return b, true
+	}
+	return s.bracketed()
+}
+
 // element reads one element and the comma behind it. An unknown one is passed over; one that is there twice is refused.
 func (s *scan) element(l *Line) bool {
 	ok, once := true, true
 	switch {
 	case s.lit("user=<"):
 		once = l.SASLUsername == nil
-		l.SASLUsername, ok = s.bracketed()
+		l.SASLUsername, ok = s.loginName()
 	case s.lit("method="):
 		once = l.SASLMethod == nil
 		l.SASLMethod, ok = s.take(word)

@@ -97,9 +97,12 @@ func TestALineWithoutAHeaderIsNotOurs(t *testing.T) {
 		"", " ", "hello", "Nov 23 17:29:01", "Nov 23 17:29:01 ", "Nov 23 17:29:01 mx", "Nov 23 17:29:01 mx postfix/smtpd",
 		"Nov 31 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "Nov 2A 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
 		"Nov  A 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "Foo 23 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
-		"Nov 23 24:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "2024-11-23T17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
+		"Nov 23 24:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "2024-11-31T17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed",
 		"2023-02-29T17:29:01Z mx postfix/qmgr[1]: ABCDEF1: removed", "2024-11-23T17:29:01.Z mx postfix/qmgr[1]: ABCDEF1: removed",
-		"2024-11-23T17:29:01+25:00 mx postfix/qmgr[1]: ABCDEF1: removed", "Nov 23 17:29:01 mx last message repeated 2 times",
+		"2024-11-23T17:29:01+25:00 mx postfix/qmgr[1]: ABCDEF1: removed", "Nov 23 17:29:01 mx GET postfix/qmgr[1]: ABCDEF1: removed",
+		"Nov 23 17:29:01 two words postfix/qmgr[1]: ABCDEF1: removed", "Nov 23 17:29:01 user INFO postfix/qmgr[1]: ABCDEF1: removed",
+		"11/23/2026 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "<22>1 2026-11-23T17:29:01Z mx postfix/qmgr 1 - [a ABCDEF1: removed",
+		"x y | Nov 23 17:29:01 mx postfix/qmgr[1]: ABCDEF1: removed", "Nov 23 17:29:01 imap(x mx/postsuper[1]: ABCDEF1: removed",
 		"Nov 23 17:29:01 mx postfix/qmgr[x]: ABCDEF1: removed", "Nov 23 17:29:01 mx postfix/qmgr[1] ABCDEF1: removed",
 	} {
 		l := Line{Kind: Removed}

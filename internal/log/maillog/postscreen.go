@@ -115,19 +115,21 @@ func screenViolation(l *Line, s scan) Kind {
 		return Violation
 	}
 	// Behind some commands stand the client's words, in BARE NEWLINE without a colon.
-	ok := s.lit(" after ")
-	if stage := s.rest; ok && !s.byte('.') {
-		l.Stage, ok = s.take(word)
-	} else if ok {
+	if !s.lit(" after ") {
+		return Doubtful
+	}
+	if stage := s.rest; s.byte('.') {
 		l.Stage = stage[:1]
+	} else if command, ok := s.take(word); ok && (s.end() || s.byte(' ') || s.lit(": ")) {
+		l.Stage = command
+	} else { // no command at all: "\026\003\001"
+		s.rest = stage
 	}
-	if ok && !s.end() && !s.lit(": ") {
-		ok = s.byte(' ')
-	}
-	if ok && !s.end() {
+	if !s.end() {
+		_ = s.lit(": ") || s.byte(' ')
 		l.Reply = s.all()
 	}
-	return sure(Violation, ok)
+	return Violation
 }
 
 // screenReject: "RCPT from [addr]:port: 550 5.7.1 text; from=<a>, to=<b>, proto=SMTP, helo=<c>", and "CONNECT from

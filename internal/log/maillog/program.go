@@ -15,10 +15,19 @@ const MaxLine = 64 << 10
 // and what lies behind MaxLine is not looked at.
 func Parse(b []byte, into *Line) bool {
 	*into = Line{}
-	s := scan{b[:min(len(b), MaxLine)]}
-	if !s.stamp(&into.Stamp) || !s.header(into) {
-		*into = Line{}
-		return false
+	whole := scan{b[:min(len(b), MaxLine)]}
+	s := whole
+	if !s.stamp(&into.Stamp) || !s.header(into) || into.halved() {
+		was, after := *into, s
+		s, *into = whole, Line{}
+		switch {
+		case s.unusual(into):
+		case was.halved():
+			s, *into = after, was
+		default:
+			*into = Line{}
+			return false
+		}
 	}
 	into.Text = s.rest
 	into.read()
@@ -28,33 +37,17 @@ func Parse(b []byte, into *Line) bool {
 	return true
 }
 
-// header reads "host program[pid]: ". The space after the colon may be missing at the end of a line. Where the host
-// should be, Dovecot's own log file has a process.
-func (s *scan) header(into *Line) bool {
-	n := bytes.IndexByte(s.rest, ' ')
-	if n <= 0 {
-		return false
-	}
-	if s.rest[n-1] == ':' {
-		return s.dovecotHeader(into)
-	}
-	into.Host, s.rest = s.rest[:n], s.rest[n+1:]
-	var ok bool
-	if into.Program, ok = s.take(tag); !ok {
-		return false
-	}
-	if s.byte('[') {
-		pid, ok := s.number()
-		if !ok || !s.byte(']') {
-			return false
-		}
-		into.PID = int(pid)
-	}
-	return s.byte(':') && (s.byte(' ') || s.end())
+// halved reports whether a tag may have been cut at a colon within it: a daemon of another instance of Postfix than all that
+// are known has a process ID.
+func (l *Line) halved() bool {
+	return l.PID == 0 && bytes.HasPrefix(l.Program, []byte("postfix")) && !l.known()
 }
 
 // read understands Text, with Program known.
 func (l *Line) read() {
+	if l.repeated(); l.Kind == Repeats {
+		return
+	}
 	if slash := bytes.LastIndexByte(l.Program, '/'); slash >= 0 {
 		l.Kind = postfix(l, l.Program[slash+1:], scan{l.Text})
 	} else {
@@ -67,7 +60,7 @@ func (l *Line) read() {
 
 // forget makes a line doubtful, and keeps of it what stands left of the doubt.
 func (l *Line) forget() {
-	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Kind: Doubtful, QueueID: l.QueueID}
+	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Times: l.Times, Kind: Doubtful, QueueID: l.QueueID}
 }
 
 // postfix reads what all of Postfix's programs say in the same words, and else what this one says.
@@ -77,7 +70,7 @@ func postfix(l *Line, name []byte, s scan) Kind {
 		return k
 	}
 	id := l.QueueID
-	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text}
+	*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Times: l.Times}
 	if k = levelled(l, s); k == Other {
 		k = everyday(s)
 	}
@@ -115,11 +108,33 @@ func program(l *Line, name []byte, s scan) Kind {
 		return statistics(l, s)
 	case "master", "postfix-script":
 		return lifecycle(l, s)
-	case "flush", "postalias", "postdrop", "postlog", "postlogd", "postmap", "postmulti", "postqueue", "proxymap",
-		"sendmail", "showq", "spawn", "tlsmgr", "trivial-rewrite":
+	}
+	if postfixProgram(name) {
 		return Other
 	}
 	return Unknown
+}
+
+// postfixProgram reports whether Postfix has a program of that name: those of the table, and those that say nothing of
+// their own.
+func postfixProgram(name []byte) bool {
+	switch string(name) {
+	case "smtpd", "qmqpd", "cleanup", "qmgr", "oqmgr", "nqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error", "discard",
+		"retry", "pickup", "bounce", "postsuper", "postscreen", "tlsproxy", "dnsblog", "anvil", "scache", "verify", "master",
+		"postfix-script", "flush", "postalias", "postdrop", "postlog", "postlogd", "postmap", "postmulti", "postqueue",
+		"proxymap", "sendmail", "showq", "spawn", "tlsmgr", "trivial-rewrite":
+		return true
+	}
+	return false
+}
+
+// neighbourProgram reports whether a program around Postfix is one of those that neighbour reads.
+func neighbourProgram(name []byte) bool {
+	switch string(name) {
+	case "dovecot", "saslauthd", "MailScanner", "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
+		return true
+	}
+	return false
 }
 
 // neighbour reads the lines of the programs around Postfix.
@@ -129,6 +144,8 @@ func neighbour(l *Line, s scan) Kind {
 		return dovecot(l, s)
 	case "saslauthd":
 		return saslauthd(l, s)
+	case "MailScanner":
+		return mailScanner(l, s)
 	case "auth", "auth-worker":
 		return refused(l, s)
 	case "imap-login", "pop3-login", "submission-login", "managesieve-login":

@@ -13,6 +13,9 @@ func refused(l *Line, s scan) Kind {
 	if s.lit("pam_unix(") {
 		return pamFailure(l, scan{l.Text})
 	}
+	if aboutUser(s) {
+		return refusedUser(l, s)
+	}
 	if kind := s.level(l); kind != Noted {
 		return kind
 	}
@@ -35,6 +38,9 @@ func refused(l *Line, s scan) Kind {
 		l.Database = nil
 		return Other
 	}
+	if nextAsked(s.rest) {
+		return Noted
+	}
 	if !verdict(s.rest) {
 		l.Database, l.SASLUsername, l.Client, l.Session = nil, nil, Peer{}, nil
 		return Other
@@ -42,12 +48,7 @@ func refused(l *Line, s scan) Kind {
 	if string(l.SASLUsername) == "?" { // what Dovecot writes for none
 		l.SASLUsername = nil
 	}
-	l.Reply = s.rest
-	for _, secret := range [...]string{" (given password: ", " (SHA1 of given password: ", " (username: "} {
-		if i := bytes.Index(l.Reply, []byte(secret)); i >= 0 {
-			l.Reply = l.Reply[:i]
-		}
-	}
+	l.Reply = public(s.rest)
 	return sure(PasswordRefused, !bytes.Contains(s.rest, []byte("): ")))
 }
 
@@ -64,6 +65,8 @@ func (s *scan) subject(l *Line) bool {
 			}
 			if ok && rest.lit(",<") {
 				session, ok = rest.bracketed()
+			} else if ok && rest.lit(",)") { // a session that is missing
+				rest.rest = b[i+len(",")+len(addr)+len(","):]
 			}
 		}
 		if ok && rest.lit("): ") {
@@ -75,6 +78,16 @@ func (s *scan) subject(l *Line) bool {
 			return false
 		} else {
 			i += next
+		}
+	}
+	return false
+}
+
+// nextAsked reports whether a database's no is not the last word: another one is asked.
+func nextAsked(text []byte) bool {
+	for _, words := range [...]string{"unknown user - trying the next ", "Password mismatch - trying the next ", "Password mismatch (continuing"} {
+		if bytes.HasPrefix(text, []byte(words)) {
+			return true
 		}
 	}
 	return false

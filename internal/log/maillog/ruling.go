@@ -82,6 +82,20 @@ func proxied(l *Line, s scan) Kind {
 	return Reject
 }
 
+// proxyAccepted: a before-queue content filter took a mail: "STAGE: 250 2.0.0 Ok: queued as ID; from=<> …". The ID is the
+// filter's word, and of the queue that it hands the mail on to; it stands left of what the client said.
+func proxyAccepted(l *Line, s scan) Kind {
+	if proxied(l, s) == Doubtful {
+		return Doubtful
+	}
+	filter, _, _ := bytes.Cut(l.Reply, []byte("; from=<"))
+	if _, id, found := bytes.Cut(filter, []byte("queued as ")); found {
+		s = scan{id}
+		l.OtherID, _ = s.queueID()
+	}
+	return ProxyAccepted
+}
+
 // context splits "text; from=<> to=<> proto= helo=<>" when that can be done in exactly one way. Fields are separated
 // by a space, or by ", " in postscreen.
 func (l *Line) context(separator string) {

@@ -4,17 +4,23 @@ import "bytes"
 
 // session: how an SMTP session went, told without a queue ID.
 func session(l *Line, s scan) Kind {
+	words := s.rest
 	switch {
 	case s.lit("lost connection"), s.lit("timeout"), s.lit("too many errors"):
+		l.Action = words[:len(words)-len(s.rest)]
 		return lost(l, s)
 	case s.lit("improper command pipelining after "):
-		l.Action = l.Text[:len("improper command pipelining")]
+		l.Action = words[:len("improper command pipelining")]
 		var ok bool
-		if l.Stage, ok = s.take(word); !ok || !s.lit(" from ") || !s.peer(&l.Client) || !s.lit(": ") {
+		if l.Stage, ok = s.take(word); !ok || !s.lit(" from ") || !s.peer(&l.Client) {
 			return Doubtful
 		}
+		if s.end() { // before Postfix 2.10 the commands are not told
+			return Violation
+		}
+		ok = s.lit(": ")
 		l.Reply = s.all()
-		return Violation
+		return sure(Violation, ok)
 	case s.lit("reject: ETRN "):
 		return etrn(l, s)
 	case s.lit("Refusing STARTTLS request from "), s.lit("Refusing TLS service request from "),
@@ -27,14 +33,15 @@ func session(l *Line, s scan) Kind {
 // lost: "lost connection after AUTH from PEER", "timeout after DATA (7774180 bytes) from PEER".
 func lost(l *Line, s scan) Kind {
 	var ok bool
-	l.Action = l.Text[:len(l.Text)-len(s.rest)]
 	if !s.lit(" after ") {
+		l.Action = nil
 		return Other
 	}
 	if l.Stage, ok = s.take(word); !ok {
 		return Doubtful
 	}
 	if s.lit(" (") {
+		s.lit("approximately ")
 		if l.Size, ok = s.number(); !ok || !s.lit(" bytes)") {
 			return Doubtful
 		}

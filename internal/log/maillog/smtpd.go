@@ -16,7 +16,13 @@ func smtpd(l *Line, s scan) Kind {
 		if s.lit("abort: TLS from ") {
 			return tlsFailed(l, s, &l.Client)
 		}
-		return ruling(l, s)
+		if kind := ruling(l, s); kind != Other {
+			return kind
+		}
+		return session(l, s) // Postfix 3.10 and newer say of which mail
+	case s.lit("proxy-accept: "):
+		l.Action = l.Text[:len("proxy-accept")]
+		return proxyAccepted(l, s)
 	case s.lit("proxy-reject: "):
 		l.Action = l.Text[:len("proxy-reject")]
 		return proxied(l, s)

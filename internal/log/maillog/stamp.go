@@ -9,7 +9,7 @@ type Stamp struct {
 	Hour, Minute, Second uint8 // Second is 0..60
 	Nanosecond           int32
 	Offset               int32   // seconds east of UTC, with Year and without zone only
-	zone                 [6]byte // with Year: the letters of a local zone, as journalctl -o short-full writes them
+	zone                 [6]byte // with Year: the letters of a local zone, as journalctl -o short-full writes them, or here
 }
 
 // slack is how far the clock of the line's host may be ahead of ours.
@@ -38,6 +38,9 @@ func (s Stamp) Next(last, now time.Time) time.Time {
 	}
 	if s.Year != 0 {
 		early, late := s.readings(int(s.Year), now.Location())
+		if s.zone[0] == here {
+			return which(early, late, last, now)
+		}
 		if name, _ := late.Zone(); name == s.letters() {
 			return late
 		}
@@ -50,14 +53,16 @@ func (s Stamp) Next(last, now time.Time) time.Time {
 		if leapless || early.After(limit) {
 			continue
 		}
-		if early.Equal(late) || late.After(now.Add(slack)) {
-			return early
-		}
-		if !last.IsZero() && !early.Before(last.Add(-slack)) {
-			return early
-		}
-		return late
+		return which(early, late, last, now)
 	}
+}
+
+// which of two readings is meant, behind a line of which the moment is known, by the clock that is now.
+func which(early, late, last, now time.Time) time.Time {
+	if early.Equal(late) || late.After(now.Add(slack)) || !last.IsZero() && !early.Before(last.Add(-slack)) {
+		return early
+	}
+	return late
 }
 
 // readings are the two moments at which the clocks of a place showed the stamp, in a year; mostly they are one.
@@ -91,3 +96,11 @@ func (s Stamp) in(year int, loc *time.Location) time.Time {
 }
 
 func leap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
+
+// InYear is a stamp without a year, in one: by the clock of the place.
+func (s Stamp) InYear(year int) Stamp {
+	if s.Year == 0 {
+		s.Year, s.zone = int16(year), [6]byte{here}
+	}
+	return s
+}

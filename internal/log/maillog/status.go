@@ -11,9 +11,10 @@ const (
 	StatusSoftBounced                 // refused for good, kept because of soft_bounce=yes
 	StatusDeliverable                 // an address probe (verify), no mail
 	StatusUndeliverable               // an address probe (verify), no mail
+	StatusDiscarded                   // not a word of the log: sent, to where nobody gets it (see Thrown)
 )
 
-var statusNames = [...]string{"other", "sent", "deferred", "bounced", "SOFTBOUNCE", "deliverable", "undeliverable"}
+var statusNames = [...]string{"other", "sent", "deferred", "bounced", "SOFTBOUNCE", "deliverable", "undeliverable", "discarded"}
 
 func (s Status) String() string {
 	if int(s) < len(statusNames) {

@@ -38,7 +38,7 @@ func saslWarning(l *Line, s scan) Kind {
 		l.SASLMethod = nil
 		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed)))
 	}
-	if s.lit(" authentication aborted") {
+	if s.lit(" authentication aborted") || s.lit(" authentication cancelled") {
 		l.Reply = nil
 		return sure(LoginAborted, s.end())
 	}
@@ -52,6 +52,29 @@ func saslWarning(l *Line, s scan) Kind {
 		l.Reply = l.Reply[:i]
 		if string(l.SASLUsername) == "(unavailable)" {
 			l.SASLUsername = nil
+		}
+	}
+	kind := checked(l.Reply)
+	if kind == LoginUnasked { // the name is that of a try before
+		l.SASLUsername = nil
+	}
+	return kind
+}
+
+// checked says what kind of failure a reason is of: that of Dovecot's or Cyrus' client in Postfix (xsasl_dovecot_server.c,
+// xsasl_cyrus_strerror), or what the server said.
+func checked(reason []byte) Kind {
+	for _, words := range [...]string{"Connection lost to authentication server", "Can't connect to authentication server", "Temporary ",
+		"temporary ", "Internal authentication failure", "internal ", "Internal ", "generic failure", "remote authentication server unavailable",
+		"authentication server unavailable", "Authentication server", "authentication service", "Authentication service", "no memory available", "out of memory", "transient failure", "cannot connect to saslauthd"} {
+		if bytes.HasPrefix(reason, []byte(words)) {
+			return LoginUnchecked
+		}
+	}
+	for _, words := range [...]string{"Invalid authentication mechanism", "Unsupported authentication mechanism", "no mechanism available", "Invalid base64 data", "malformed ",
+		"bad protocol", "encryption needed", "authentication cancelled", "authentication aborted", "Unencrypted authentication"} {
+		if bytes.HasPrefix(reason, []byte(words)) {
+			return LoginUnasked
 		}
 	}
 	return LoginFailed

@@ -28,6 +28,7 @@ type File struct {
 	Path    string
 	Changed time.Time // the time of its last line, about: stamps without a year are placed by it
 	Size    int64     // octets on disk
+	Timed   bool      // see Merge
 	Since   time.Time // of a journal: what is older is left out; zero: nothing
 
 	log, suffix string    // see Rotated

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"postward/internal/guard"
+	"postward/internal/log/unread"
 )
 
 // The requests and answers of the verbs: what the CLI shows as JSON is these types.
@@ -38,6 +39,9 @@ type Log struct {
 	Lines    uint64     `json:"lines"`
 	Lost     uint64     `json:"lost,omitempty"` // lines that the log itself says it left out
 	Puzzling []Puzzling `json:"not_understood"`
+	// Unread are lines of mail programs with a header that is not read, and Forms these by its form.
+	Unread int64         `json:"unread_lines,omitempty"`
+	Forms  []unread.Form `json:"unread_forms,omitempty"`
 }
 
 // Puzzling counts the lines of a program that we know, in words that we do not.

@@ -101,13 +101,15 @@ const manyLines = 200
 // hear reads a line and takes it, as often as the journal refuses what it tells.
 func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.Ticket, error) {
 	var line maillog.Line
-	if !maillog.Parse(text, &line) {
+	if !maillog.Parse(text, &line) || line.Kind == maillog.Unknown {
+		d.mailLog.Strange(text, &line)
 		return nil, nil
 	}
 	if line.Kind == maillog.Other || line.Kind == maillog.Doubtful {
 		d.mailLog.Puzzled(&line)
 		return nil, nil
 	}
+	d.mailLog.Understood()
 	for {
 		t, err := d.takeLine(&line, key)
 		if !errors.Is(err, store.ErrUnavailable) {

@@ -79,3 +79,45 @@ func TestOnlyWhatIsLeftOutOfMailCounts(t *testing.T) {
 		t.Errorf("%+v", log)
 	}
 }
+
+// TestALogThatChangedItsFormIsSaid: what is read no more is no silence.
+func TestALogThatChangedItsFormIsSaid(t *testing.T) {
+	d := &Daemon{log: slog.New(slog.DiscardHandler)}
+	hear := func(text string) {
+		if _, err := d.hear(t.Context(), []byte(text), follow.Key{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const good = "Nov 24 01:02:03 mx postfix/smtpd[1]: connect from unknown[203.0.113.80]"
+	troubles := func() []string { d.troubles.Log(nil, &d.mailLog, time.Now()); return d.troubles.List() }
+	hear(good)
+	for n := range 20 {
+		if all := troubles(); len(all) != 0 {
+			t.Fatalf("after %d lines: %q", n, all)
+		}
+		hear("24/11/26 01:02 mx postfix/qmgr[1]: 4A1B2C3D: removed")
+		hear("Nov 24 01:02:03 mx cron[1]: nothing of mail")
+	}
+	if all := troubles(); len(all) != 1 || !strings.Contains(all[0], `20 lines`) || !strings.Contains(all[0], `24/11/26 01:02 mx postfix/qmgr`) {
+		t.Errorf("%q", all)
+	}
+	if told := d.mailLog.Log(); told.Unread != 20 || len(told.Forms) != 1 {
+		t.Errorf("%+v", told)
+	}
+	hear(good)
+	if all := troubles(); len(all) != 0 {
+		t.Errorf("it is read again: %q", all)
+	}
+}
+
+func TestAnExampleOfStatusHoldsNoPassword(t *testing.T) {
+	d := &Daemon{}
+	for _, text := range []string{"auth: passwd-file(anna,192.0.2.1): a new word (given password: secret)", "auth-worker(anna,192.0.2.1)<7>: new: word (given password: secret)"} {
+		if _, err := d.hear(t.Context(), []byte("Nov 24 01:02:03 mx dovecot: "+text), follow.Key{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := fmt.Sprintf("%+v", d.mailLog.Log()); strings.Contains(told, "secret") || !strings.Contains(told, "dovecot") {
+		t.Error(told)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"postward/internal/guard"
 	"postward/internal/log/follow"
 	"postward/internal/log/maillog"
+	"postward/internal/log/unread"
 	"postward/internal/run/ctl"
 )
 
@@ -23,6 +24,8 @@ type MailLog struct {
 	lines    uint64
 	lost     uint64 // that the journal itself says it left out
 	puzzling map[string]*ctl.Puzzling
+	unread   unread.Lines
+	inARow   int64     // lines of mail programs that were not read, one after the other
 	gap      string    // what was missed last
 	gapAt    time.Time // zero: nothing was
 }
@@ -79,6 +82,39 @@ func (h *MailLog) Missing(now time.Time) string {
 	return h.gap
 }
 
+// Strange takes a line that is of no mail program, or in a form that is not read: the latter are counted.
+func (h *MailLog) Strange(text []byte, l *maillog.Line) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.unread.Note(text, l) {
+		h.inARow++
+	}
+}
+
+// Understood notes that a line was read and understood.
+func (h *MailLog) Understood() {
+	h.mu.Lock()
+	h.inARow = 0
+	h.mu.Unlock()
+}
+
+// changed is after how many lines in a row that are not read the log has another form than it had.
+const changed = 20
+
+// Blind is what status says when the log says nothing to us any more; empty: it does.
+func (h *MailLog) Blind() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inARow < changed {
+		return ""
+	}
+	like := ""
+	if forms := h.unread.Forms(); len(forms) > 0 {
+		like = fmt.Sprintf(" (like %q)", forms[0].Header)
+	}
+	return fmt.Sprintf("the last %d lines of the mail log could not be read%s: what leaves and bounces is not known; postward investigate LOG says more", h.inARow, like)
+}
+
 // Puzzled notes a line that was not understood, and keeps the program's last one.
 func (h *MailLog) Puzzled(l *maillog.Line) {
 	name := string(l.Program)
@@ -87,6 +123,7 @@ func (h *MailLog) Puzzled(l *maillog.Line) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.inARow = 0 // its form is read
 	p := h.puzzling[name]
 	if p == nil {
 		if len(h.puzzling) >= maxPuzzling {
@@ -99,7 +136,7 @@ func (h *MailLog) Puzzled(l *maillog.Line) {
 		h.puzzling[name] = p
 	}
 	p.Lines++
-	p.Example = strings.ToValidUTF8(string(l.Text[:min(len(l.Text), maxExample)]), "?")
+	p.Example = strings.ToValidUTF8(string(l.Example(maxExample)), "?")
 }
 
 // Log is what status shows, the most puzzling program first.
@@ -113,5 +150,5 @@ func (h *MailLog) Log() ctl.Log {
 	slices.SortFunc(all, func(a, b ctl.Puzzling) int {
 		return cmp.Or(cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Program, b.Program))
 	})
-	return ctl.Log{Lines: h.lines, Lost: h.lost, Puzzling: all}
+	return ctl.Log{Lines: h.lines, Lost: h.lost, Puzzling: all, Unread: h.unread.Total(), Forms: h.unread.Forms()}
 }

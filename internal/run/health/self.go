@@ -38,6 +38,7 @@ func (t *Troubles) Log(err error, m *MailLog, now time.Time) {
 	}
 	t.Set("log", text, now)
 	t.SetAfter("missed", m.Missing(now), notCalled, now)
+	t.Set("blind", m.Blind(), now)
 }
 
 // Nameless notes that it is not known who of this host sent mails; late is how late the log last was to say so. That the
