@@ -69,6 +69,7 @@ var catalogue = []entry{
 	{"tls.weak", Warning, "the certificate is weak", "A short key or SHA-1 can be forged, and newer senders do not take it."},
 	{"smtp.auth", Warning, "passwords are asked for in the clear", "A login before STARTTLS shows the password to everybody on the way."},
 	{"dane.broken", Warning, "a TLSA record that senders skip", "RFC 7672 section 3.1: it is no record that SMTP can use; when no other is there, the promise is lost."},
+	{"spf.voids-family", Warning, "some who may send are never come to", "RFC 7208 section 4.6.4: after two lookups without an answer receivers stop with a permanent error. A client of IPv6 asks for AAAA, one of IPv4 for A: a name with addresses of one family is an answer to the one and none to the other."},
 	{"tls-rpt.broken", Warning, "the TLS-RPT record cannot be read", "RFC 8460 section 3: nobody is told of TLS that fails."},
 	{"caa.critical", Warning, "a CAA record that authorities must not pass", "RFC 8659 section 4.1: with the critical flag on what they do not know, they make no certificate; renewals fail."},
 	{"smtp.banner", Warning, "the greeting has no name", "RFC 5321 section 4.3.1: the greeting names the host; some receivers look whether it does."},

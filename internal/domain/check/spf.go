@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -36,9 +37,11 @@ type policy struct {
 	tree  *spf.Tree
 	found []found
 	gone  map[*spf.Node]bool // terms that the corrected record has no more
+	ahead map[*spf.Node]bool // terms that come first in it, for else nobody reaches them
 	added []string           // and those that it has besides
 	end   string             // what it ends with; empty: as before
 	lost  bool               // somebody who passes, or was meant to, may not pass by it
+	today []netip.Prefix     // what passes by the record that is published
 	all   bool               // everybody passes
 }
 
@@ -54,10 +57,12 @@ func (p *policy) look(ctx context.Context) {
 	case p.tree.Has(spf.SeveralRecords) && p.tree.Text != "" && len(p.records()) > 1:
 		p.several(ctx)
 	case p.tree.Text == "":
-		p.none()
+		p.none(ctx)
 	default:
+		p.today = passingNow(p.tree)
 		p.parts()
 		p.senderAddrs()
+		p.respell(ctx, p.records()[0])
 	}
 }
 
@@ -69,44 +74,56 @@ func (p *policy) parts() {
 	p.whole()
 }
 
-func (p *policy) none() {
+func (p *policy) none(ctx context.Context) {
 	saw := "no TXT record begins with v=spf1"
-	for _, remark := range p.tree.Remarks {
-		if remark.Mark == spf.AlmostRecord {
-			saw = "almost one, but not for any receiver: " + remark.Text
-		}
+	almost := p.almost()
+	if len(almost) > 0 {
+		saw = "almost one, but not for any receiver: " + strings.Join(almost, " | ")
 	}
 	p.say("spf.none", saw, "Say which addresses send the domain's mail, and end the record with -all when every sender is in it. "+
 		"Whoever else sends it, a newsletter service perhaps, belongs in there too. A domain that never sends says v=spf1 -all.")
+	if len(almost) > 0 {
+		p.respell(ctx, almost[0])
+	}
 }
 
-// several makes one record of many. What is wrong in that one is mended with it, and not said: nobody published it.
+// several makes one record of many.
 func (p *policy) several(ctx context.Context) {
 	p.say("spf.several", fmt.Sprintf("%d records: %s", len(p.records()), strings.Join(p.records(), " | ")), "Make one record of them.")
+	text, lost := merged(p.records())
+	p.insteadOf(ctx, text, lost)
+}
+
+// insteadOf lets another record be the one that is mended. What is wrong in that one is mended with it, and not said: nobody
+// published it.
+func (p *policy) insteadOf(ctx context.Context, text string, lost []string) {
 	said := p.found
-	p.tree = p.walk(ctx, merged(p.records()))
-	p.retype()
+	p.tree, p.end = p.walk(ctx, text), ""
+	p.gone, p.ahead, p.added = map[*spf.Node]bool{}, nil, p.bareNames(ctx, lost)
+	p.lost = len(lost) > len(p.added)
 	p.parts()
 	p.found = said
 }
 
 // record says what is so about the record as a whole.
 func (p *policy) record() {
-	if p.tree.Has(spf.SyntaxError) || p.tree.Has(spf.WrongFamily) {
-		p.retype()
-	}
 	for _, remark := range p.tree.Remarks {
 		switch remark.Mark {
 		case spf.SyntaxError, spf.WrongFamily:
-			p.say("spf.syntax", remark.Text, "Correct the term, or leave it out.")
+			p.say("spf.syntax", remark.Text, "Write what was meant.")
 		case spf.NoAll:
 			p.end = "~all"
+			if p.unreadable() {
+				continue // it may stand in what cannot be read
+			}
 			p.say("spf.open-end", "neither all nor redirect", "End the record with ~all, and with -all when every sender is in it.")
 		case spf.LongRecord, spf.LongAnswer:
 			p.say("spf.long", remark.Text, "")
 		}
 	}
 }
+
+func (p *policy) unreadable() bool { return p.tree.Has(spf.SyntaxError) || p.tree.Has(spf.WrongFamily) }
 
 // terms says what is so about each term of the domain's own record, and about what it leads to.
 func (p *policy) terms() {
@@ -147,9 +164,11 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 		} // else it comes to stand before all, as it was meant
 		p.say("spf.ignored", saw, "Put it before all, or take it out.")
 	case spf.UnknownModifier:
-		p.drop(n)
-		p.lost = p.lost || remark.Text != "" // a term was meant by it
-		p.say("spf.ignored", saw, "Take it out, or write what was meant.")
+		do := "" // it may mean something to somebody
+		if remark.Text != "" {
+			do = "Write what was meant."
+		}
+		p.say("spf.ignored", saw, do)
 	case spf.Void, spf.BadName, spf.NullExchanger:
 		p.void(n, saw)
 	case spf.TooManyExchangers:
@@ -176,7 +195,7 @@ func (p *policy) void(n *spf.Node, saw string) {
 		return
 	}
 	p.gone[n] = true // nobody passed by it; but where three of them made the policy count for nothing, nobody was refused either
-	p.lost = p.lost || p.tree.Has(spf.TooManyVoids)
+	p.lost = p.lost || spent(p.tree)
 	p.say("spf.void", saw, "Take it out: nobody sends from there.")
 }
 
@@ -211,7 +230,7 @@ func (p *policy) whole() {
 			p.flatten()
 			p.say("spf.lookups", remark.Text, "Take out what nobody sends with any more, or name networks in the place of the costliest terms; look now and then whether they still are the same.")
 		case spf.TooManyVoids:
-			p.say("spf.voids", remark.Text, "Take out what leads to nothing.")
+			p.voids(remark.Text)
 		}
 	}
 }
@@ -257,6 +276,11 @@ func (p *policy) records() []string {
 	return all
 }
 
+// almost are the texts of the domain that mean to be SPF records and are none.
+func (p *policy) almost() []string {
+	return slices.DeleteFunc(slices.Clone(p.texts()), func(text string) bool { return !spf.Almost(text) })
+}
+
 // tell emits what was found. The record that mends all of it stands with the most urgent finding, once; when there is none,
 // the words have to do.
 func (p *policy) tell(ctx context.Context) {
@@ -287,7 +311,7 @@ func (p *policy) replacement(do, record string) *Mend {
 		do += " The record ends with ~all: make it -all when every sender is in it."
 	}
 	mend := &Mend{Do: do, Add: []Record{Text(p.Domain, record)}}
-	for _, text := range p.records() {
+	for _, text := range append(p.records(), p.almost()...) {
 		mend.Remove = append(mend.Remove, Text(p.Domain, text))
 	}
 	return mend
