@@ -220,11 +220,11 @@ func usable(texts []string) (all []dane.Record) {
 // unnamed are the records for keys that an exchanger shows and none of some records names.
 func (r *run) unnamed(host string, records []dane.Record) (keys []string) {
 	for _, s := range r.services() {
-		if s.host != host || s.TLS == nil || len(s.TLS.Chain) == 0 || len(records) == 0 || named(s.TLS.Chain, records) {
-			continue
-		}
-		if key := dane.For(s.TLS.Chain[0].SPKI); !slices.Contains(keys, key) {
-			keys = append(keys, key)
+		for _, shown := range s.shown() {
+			key := dane.For(shown.Chain[0].SPKI)
+			if s.host == host && len(records) > 0 && !named(shown.Chain, records) && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
 		}
 	}
 	return keys
