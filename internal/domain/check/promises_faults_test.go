@@ -47,7 +47,10 @@ var promiseFaults = map[string]fault{
 	"MTA-STS without an ID":                {take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv1; id=2026-11"`}, want: []ID{"mta-sts.record"}},
 	"MTA-STS and no policy":                policyHost(world.PolicyMissing, "mta-sts.policy"),
 	"MTA-STS that leads elsewhere":         policyHost(world.PolicyRedirected, "mta-sts.policy"),
-	"MTA-STS as a page":                    policyHost(world.PolicyHTML, "mta-sts.policy"),
+	"MTA-STS as a page":                    policyHost(world.PolicyHTML, "mta-sts.type"),
+	"MTA-STS as a page for others":         policyHost(world.PolicyHTMLWrongMX, "mta-sts.type", "mta-sts.mx"),
+	"MTA-STS with blanks":                  {take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv1; id = 20261124"`}, want: []ID{"mta-sts.record"}},
+	"MTA-STS of another version":           kept(fault{take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv10; id=20261124"`}, want: []ID{"mta-sts.none"}}),
 	"MTA-STS without an end":               policyHost(world.PolicyEndless, "mta-sts.policy"),
 	"MTA-STS with an old certificate":      policyHost(world.PolicyExpired, "mta-sts.policy"),
 	"MTA-STS with another's certificate":   policyHost(world.PolicyWrongName, "mta-sts.policy"),
@@ -64,6 +67,11 @@ var promiseFaults = map[string]fault{
 	"DANE as PKIX":               {put: []string{tlsa + "1 1 1 " + zeros}, want: []ID{"dane.broken"}},
 	"DANE cut short":             {put: []string{tlsa + "3 1 1 0000"}, want: []ID{"dane.broken"}},
 	"DANE without DNSSEC":        kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, want: []ID{"dane.unsigned"}}),
+
+	"DANE that is not answered for":       kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Failure }, want: []ID{"dane.unanswered"}}),
+	"DANE that nobody answers for":        kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Timeout }, want: []ID{"dane.unknown"}}),
+	"DANE at a host that is not signed":   kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("mx1.") }, want: []ID{"dane.unsigned"}}),
+	"DANE of an exchanger that is signed": plus(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.mismatch", "dnssec.none"}}), func(w *domainWorld) { w.wrap = unsigned("example.org") }, "dnssec.none"),
 
 	"DANE for another key, not validated": plus(kept(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.unknown", "resolver.plain"}})), func(w *domainWorld) { w.wrap = unsigned("") }, "dane.unknown", "resolver.plain"),
 
@@ -103,6 +111,12 @@ type plainly struct {
 
 func (p plainly) Lookup(ctx context.Context, name string, t dns.Type) dns.Answer {
 	a := p.Resolver.Lookup(ctx, name, t)
+	a.Authentic = a.Authentic && !strings.HasPrefix(name, p.begin)
+	return a
+}
+
+func (p plainly) Addresses(ctx context.Context, name string) dns.Answer {
+	a := p.Resolver.Addresses(ctx, name)
 	a.Authentic = a.Authentic && !strings.HasPrefix(name, p.begin)
 	return a
 }

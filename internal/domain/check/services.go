@@ -18,7 +18,8 @@ type service struct {
 	host string // as the MX record names it
 	addr netip.Addr
 	probe.Report
-	tlsa dns.Answer // the host's TLSA records
+	tlsa   dns.Answer // the host's TLSA records
+	signed bool       // its addresses are: else nobody asks for those
 }
 
 // String is the service in words.
@@ -33,7 +34,7 @@ func (r *run) findServices(ctx context.Context) []service {
 	for _, h := range r.hosts() {
 		for _, a := range h.addrs.Addrs {
 			if !local(a) && len(all) < MaxServices {
-				all = append(all, service{host: h.name, addr: a.Unmap()})
+				all = append(all, service{host: h.name, addr: a.Unmap(), signed: h.addrs.Authentic})
 			}
 		}
 	}

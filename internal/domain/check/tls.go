@@ -60,10 +60,16 @@ func (r *run) secret(s *service) string {
 	return fmt.Sprintf("%s: %s, certificate until %s", s, s.TLS.Version, own.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// promised reports whether the domain has a record of MTA-STS: then an authority has to vouch for the certificates.
+// promised reports whether the domain has a record of MTA-STS that senders go by: then an authority has to vouch for the
+// certificates.
 func (r *run) promised() bool {
 	sts := r.sts()
-	return slices.ContainsFunc(sts.Texts, mtasts.IsRecord)
+	texts := mtastsTexts(&sts)
+	if len(texts) != 1 {
+		return false
+	}
+	_, err := mtasts.ParseRecord(texts[0])
+	return err == nil
 }
 
 // shown is every certificate that a client may be shown: of a host with two kinds of keys each sender sees the one that it
@@ -77,7 +83,7 @@ func (s *service) shown() []*probe.TLS {
 
 // anchored reports whether a signed DANE-EE record names a certificate of the host's own: for DANE nothing else has to vouch for it.
 func (s *service) anchored(own probe.Certificate) bool {
-	return s.tlsa.Authentic && slices.ContainsFunc(usable(s.tlsa.Others), func(record dane.Record) bool {
+	return s.signed && s.tlsa.Authentic && slices.ContainsFunc(usable(s.tlsa.Others), func(record dane.Record) bool {
 		return record.Usage == dane.EndEntity && record.Matches(own.DER, own.SPKI)
 	})
 }
