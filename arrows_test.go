@@ -34,6 +34,8 @@ var rooms = map[string]string{
 	"log/investigate":  "delivery maillog",
 	"lists/standing":   "dnsbl",
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
+	"domain/dmarc":     "uri",
+	"domain/tlsrpt":    "uri",
 	"host/warden":      "postfix",
 	"host/attach":      "postfix",
 	"host/learn":       "postfix",

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,21 +34,22 @@ func (r *run) reports(ctx context.Context) string {
 	if r.unanswered("tls-rpt", at, &a, "TXT of "+at) {
 		return ""
 	}
-	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !tlsrpt.Is(text) })
-	mend := &Mend{Do: "Publish one record that says who wants the reports.", Add: []Record{Text(at, "v=TLSRPTv1; rua=mailto:postmaster@"+r.Domain)}}
+	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !tlsrpt.Is(text) && !tlsrpt.Almost(text) })
+	sound := slices.DeleteFunc(slices.Clone(texts), tlsrpt.Almost)
+	record, err := tlsrpt.Record{}, error(nil)
+	if len(sound) == 1 {
+		record, err = tlsrpt.Parse(sound[0])
+	}
+	mend := &Mend{Do: "Publish one record that says who wants the reports.", Add: []Record{Text(at, cmp.Or(tlsrpt.Mended(texts...), "v=TLSRPTv1; rua=mailto:postmaster@"+r.Domain))}, Remove: removeTexts(at, texts)}
 	switch {
 	case len(texts) == 0:
 		r.find("tls-rpt.none", at, "no record", mend)
 		return ""
-	case len(texts) > 1:
-		mend.Remove = removeTexts(at, texts)
-		r.find("tls-rpt.broken", at, strings.Join(texts, " | "), mend)
-		return ""
-	}
-	record, err := tlsrpt.Parse(texts[0])
-	if err != nil {
-		mend.Remove = removeTexts(at, texts)
+	case err != nil:
 		r.find("tls-rpt.broken", at, texts[0]+": "+err.Error(), mend)
+		return ""
+	case len(sound) != 1:
+		r.find("tls-rpt.broken", at, strings.Join(texts, " | "), mend)
 		return ""
 	}
 	return "reports go to " + strings.Join(record.To, ", ")

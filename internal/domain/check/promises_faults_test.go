@@ -40,6 +40,8 @@ var promiseFaults = map[string]fault{
 	"no TLS-RPT":                 {take: []string{"_smtp."}, want: []ID{"tls-rpt.none"}},
 	"several TLS-RPT":            {put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=mailto:b@example.org"`}, want: []ID{"tls-rpt.broken"}},
 	"TLS-RPT to nobody":          {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=b@example.org"`}, want: []ID{"tls-rpt.broken"}},
+	"TLS-RPT in small letters":   {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=tlsrptv1; rua=mailto:b@example.org"`}, want: []ID{"tls-rpt.broken"}},
+	"TLS-RPT to a blank":         {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=mailto: b@example.org"`}, want: []ID{"tls-rpt.broken"}},
 	"nobody answers for TLS-RPT": kept(fault{also: func(w *domainWorld) { w.fail["_smtp._tls.example.org"] = dns.Timeout }, want: []ID{"tls-rpt.unknown"}}),
 
 	"no MTA-STS":                           kept(fault{take: []string{"_mta-sts."}, want: []ID{"mta-sts.none"}}),
