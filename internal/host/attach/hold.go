@@ -18,9 +18,11 @@ var holdRule = regexp.MustCompile(`(?i)^\s*(!?/.*/[a-z]*|!?\|.*\|[a-z]*|[^#/|\s]
 // checkHold notes that another program puts mail on hold: MailScanner and its like take every mail out of hold again, and with it
 // what postward holds. Only tables that are text can be read.
 func (h *Host) checkHold() {
+	said := map[string]bool{} // the others are header_checks where nobody says otherwise
 	for _, name := range holdChecks {
 		for _, table := range postfix.SplitList(h.values[name]) {
-			if rule := h.holds(table); rule != "" {
+			if rule := h.holds(table); rule != "" && !said[table] {
+				said[table] = true
 				h.note("%s puts mail on hold (%s: %s). Whoever empties the hold queue then, MailScanner for one, takes out what postward holds too, and what postward releases has not passed him: stay in shadow mode, or let the scanner be a milter or a content_filter", name, table, rule)
 			}
 		}

@@ -75,10 +75,7 @@ func NewPlan(h *Host, sockets Sockets) (*Plan, error) {
 
 // mend finds what is wrong with an attachment, and plans it anew where it is.
 func (p *Plan) mend(texts map[Direction]string) error {
-	lacking := p.uncovered(texts)
-	if first, lines := goesOn(p.Host.main); first > 0 {
-		lacking = append(lacking, fmt.Sprintf("main.cf:%d goes on with the last line of postward's block, so Postfix takes %s for a milter: mail gets 451", first, strings.Join(lines, " ")))
-	}
+	lacking := append(p.uncovered(texts), p.Host.strangers()...)
 	p.Notes = append(p.Notes, lacking...)
 	if p.Host.bare == nil || len(lacking) == 0 {
 		return nil
@@ -86,6 +83,9 @@ func (p *Plan) mend(texts map[Direction]string) error {
 	q, err := NewPlan(p.Host.bare, p.sockets)
 	if err != nil {
 		return err
+	}
+	if strange := q.Host.strangers(); len(strange) > 0 {
+		q.Problems = append(q.Problems, strange...) // they would be there still
 	}
 	if len(q.Problems) > 0 {
 		p.Problems = append(p.Problems, q.Problems...)

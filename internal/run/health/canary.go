@@ -93,7 +93,7 @@ func (c Canary) Judge(f Found, t *Troubles, now time.Time) (doubtful bool) {
 
 // serving returns a service that asks the milter at a socket, one that can be called on if there is one, or nil.
 func serving(services []postfix.Service, socket string) (found *postfix.Service) {
-	name := nameOf(socket)
+	name := NameOf(socket)
 	for i := range services {
 		if s := &services[i]; strings.Contains(s.Milters, name) && (found == nil || found.Address == "") {
 			found = s
@@ -102,8 +102,8 @@ func serving(services []postfix.Service, socket string) (found *postfix.Service)
 	return found
 }
 
-// nameOf is what stands of a socket's address in the name that Postfix knows it by: a path in its queue directory.
-func nameOf(socket string) string {
+// NameOf is what stands of a socket's address in the name that Postfix knows it by: a path in its queue directory.
+func NameOf(socket string) string {
 	name := strings.TrimPrefix(socket, "unix:")
 	if strings.HasPrefix(name, "/") {
 		name = path.Join(path.Base(path.Dir(name)), path.Base(name))
