@@ -41,6 +41,7 @@ type policy struct {
 	added []string           // and those that it has besides
 	end   string             // what it ends with; empty: as before
 	lost  bool               // somebody who passes, or was meant to, may not pass by it
+	blind bool               // a name in the record may be cut or misspelled, and nobody can tell whose it was: no record is made
 	today []netip.Prefix     // what passes by the record that is published
 	all   bool               // everybody passes
 }
@@ -100,7 +101,7 @@ func (p *policy) insteadOf(ctx context.Context, text string, lost []string) {
 	said := p.found
 	p.tree, p.end = p.walk(ctx, text), ""
 	p.gone, p.ahead, p.added = map[*spf.Node]bool{}, nil, p.bareNames(ctx, lost)
-	p.lost = len(lost) > len(p.added)
+	p.lost, p.blind = len(lost) > len(p.added), slices.ContainsFunc(lost, spf.Leads)
 	p.parts()
 	p.found = said
 }
@@ -145,6 +146,11 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 	switch remark.Mark {
 	case spf.TargetNone, spf.TargetBroken, spf.Loop:
 		p.drop(n)
+		if n.Child != nil && n.Child.Outcome == dns.NoName {
+			p.blind = true
+			p.say("spf.include", saw, "There is no such name: write it whole if it was cut or misspelled, for whoever sends by it passes then; else take it out. As it is, the whole policy counts for nothing.")
+			return
+		}
 		p.say("spf.include", saw, "Take it out, or tell the owner of the other record; as it is, the whole policy counts for nothing.")
 	case spf.PassAll:
 		p.end = "~all"
@@ -287,13 +293,15 @@ func (p *policy) tell(ctx context.Context) {
 	slices.SortStableFunc(p.found, func(a, b found) int { return a.id.place() - b.id.place() })
 	var told ID
 	record := ""
-	if slices.ContainsFunc(p.found, func(f found) bool { return f.do != "" }) {
+	if !p.blind && slices.ContainsFunc(p.found, func(f found) bool { return f.do != "" }) {
 		record = p.corrected(ctx)
 	}
 	for _, f := range p.found {
 		var mend *Mend
 		switch {
 		case f.do == "":
+		case record == "" && p.blind:
+			mend = &Mend{Do: f.do}
 		case record == "":
 			mend = &Mend{Do: f.do + p.wanting()}
 		case told == "":

@@ -77,6 +77,7 @@ var spfFaults = map[string]fault{
 	"SPF with an equals sign for a colon":   spfRecord("spf.ignored", own+" ipv4=192.0.2.1 -all"),
 	"SPF with a no-break space":             spfRecord("spf.syntax", own+"\u00a0-all"),
 	"SPF with a no-break space at once":     spfRecord("spf.none", "v=spf1\u00a0"+own[7:]+" -all"),
+	"SPF with an include of nobody":         kept(spfRecord("spf.include", own+" include:_spf.exampl -all")),
 	"SPF with a cut include":                spfRecord("spf.include", own+" include:_spf.goo -all", `_spf.google.com. TXT "v=spf1 ip4:198.51.100.0/24 ~all"`),
 	"SPF: voids in an include":              kept(spfRecord("spf.voids", own+" include:v.example.net -all", `v.example.net. TXT "v=spf1 a:v1.example.net a:v2.example.net a:v3.example.net -all"`)),
 	"several SPF records, one a redirect": {take: []string{"example.org. TXT"}, put: []string{`example.org. TXT "v=spf1 ip4:192.0.2.25 ~all"`, `example.org. TXT "v=spf1 redirect=r.example.net"`,

@@ -48,6 +48,22 @@ func TestAMendSaysWhatWasMeant(t *testing.T) {
 	}
 }
 
+// TestWhereANameIsCutNoRecordIsMade: whoever sends by it would be shut out, and nobody can tell who that is.
+func TestWhereANameIsCutNoRecordIsMade(t *testing.T) {
+	for _, text := range []string{"include:_spf.exampl -all", "include:exampl -all", "include: -all", "redirect=_spf.exampl", "inlcude:exampl moo -all"} {
+		w := newWorld()
+		f := spfRecord("", own+" "+text)
+		f.plant(t, w)
+		record, found := mendedSPF(t, w)
+		if record != "" {
+			t.Errorf("%s is mended to %q", text, record)
+		}
+		if len(found) == 0 || found[0].Mend == nil || found[0].Mend.Do == "" {
+			t.Errorf("%s: %+v", text, found)
+		}
+	}
+}
+
 // sameWords: the senders' own terms may stand anywhere, for they ask nothing; the others in their order.
 func sameWords(a, b []string) bool {
 	plain := func(words []string) (own, rest []string) {

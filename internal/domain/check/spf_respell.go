@@ -12,8 +12,10 @@ import (
 func (p *policy) respell(ctx context.Context, text string) {
 	meant, lost := spf.Respelled(text)
 	meant = p.uncut(ctx, meant)
+	works := !p.unreadable() && !p.blind
 	if len(lost) > 0 || meant != strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ") {
 		p.insteadOf(ctx, meant, lost)
+		p.blind = p.blind && !works // where it is read today, nobody passes by what is ignored
 	}
 }
 
@@ -71,6 +73,6 @@ var policies = []string{
 	"spf.protection.outlook.com", "_spf.google.com", "_spf.mail.yahoo.com", "icloud.com", "spf.mandrillapp.com", "servers.mcsv.net", "sendgrid.net", "mailgun.org",
 	"amazonses.com", "spf.sendinblue.com", "spf.brevo.com", "spf.mailjet.com", "mail.zendesk.com", "_spf.salesforce.com", "spf.mtasv.net", "_spf.protonmail.ch",
 	"spf.messagingengine.com", "zoho.com", "zoho.eu", "spf.infomaniak.ch", "spf.hostpoint.ch", "spf.mail.hostpoint.ch", "spf.cyon.ch", "mx.ovh.com", "_spf.hostinger.com",
-	"spf.mailbox.org", "_spf.kundenserver.de", "_spf.perfora.net", "_spf.ionos.com", "spf.strato.com", "spf.hornetsecurity.com", "_netblocks.mimecast.com", "spf.abxsec.com",
+	"spf.mailbox.org", "_spf.kundenserver.de", "_spf.perfora.net", "_spf.ionos.com", "spf.strato.com", "spf.hornetsecurity.com", "_netblocks.mimecast.com", "spf.abxsec.com", "_spf.abxsec.com", "_spf.bexio.com", "spf.zii.ch", "spf.mail.infomaniak.ch",
 	"spf.seppmail.cloud", "_spf.rapidmail.de", "spf.cleverreach.com", "_spf.newsletter2go.com", "spf.crsend.com", "_spf.psm.knowbe4.com", "spf.efwd.registrar-servers.com",
 }

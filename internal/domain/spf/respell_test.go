@@ -60,6 +60,8 @@ func TestASlipIsReadAsItWasMeant(t *testing.T) {
 		// run together
 		"ip4:192.0.2.1ip4:192.0.2.2 include:a.example.net-all": "ip4:192.0.2.1 ip4:192.0.2.2 include:a.example.net -all",
 		"mx include:a.example.netinclude:b.example.net~all":    "mx include:a.example.net include:b.example.net ~all",
+		"include:a.example.comredirect=b.example.net":          "include:a.example.com redirect=b.example.net",
+		"mx ip4:192.0.2.1include:a.example.net":                "mx ip4:192.0.2.1 include:a.example.net",
 		// what is sound, or nobody's business, stays as it is
 		"MX A:x.example.net/24//64 Include:a.example.net ra=postmaster rp=10 rr=e op=auth -ALL": "MX A:x.example.net/24//64 Include:a.example.net ra=postmaster rp=10 rr=e op=auth -ALL",
 		"redirect=a.example.net redirect=b.example.net":                                         "redirect=a.example.net include:b.example.net",

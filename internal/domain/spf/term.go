@@ -33,6 +33,13 @@ func meant(word string) []string {
 	return nil
 }
 
+// Leads reports whether a word, however it is spelled, was to lead to another policy.
+func Leads(word string) bool {
+	_, name, _ := apart(word)
+	kind := nearest(name)
+	return kind == string(Include) || kind == string(Redirect)
+}
+
 // isTerm reports whether a word is a term by the grammar.
 func isTerm(word string) bool {
 	r := Parse(version + " " + word)
@@ -55,20 +62,27 @@ func slip(word string) bool {
 	return name == "v" || name != "redirect" && name != "exp" && nearest(name) != ""
 }
 
-// glued is where a term begins inside of a word.
-var glued = regexp.MustCompile(`(?i)[-+~?]?(include:|exists:|ip[46]:|redirect=)|[-+~?]all$`)
+// glued is where a term begins inside of a word: no name has a colon or an equals sign in it.
+var glued = regexp.MustCompile(`(?i)[-+~?]?(include:|exists:|ip[46]:|redirect=)`)
+
+// tail is the end of a policy at the end of a word.
+var tail = regexp.MustCompile(`(?i)[-+~?]all$`)
 
 // split is a word as the terms that were run together in it. A name with a hyphen in its last label is none: no top-level
 // domain has one, but for those that begin with xn--.
 func split(word string) (parts []string) {
-	if isTerm(word) && !slip(word) && !strings.Contains(word[strings.LastIndexByte(word, '.')+1:], "-") || strings.Contains(lower(word), ".xn--") {
-		return []string{word}
-	}
 	begin := 0
-	for _, at := range glued.FindAllStringIndex(word, maxFaults) {
-		if at[0] > begin && strings.Trim(word[begin:at[0]], "-+~?") != "" {
-			parts, begin = append(parts, word[begin:at[0]]), at[0]
+	cut := func(at int) {
+		if strings.Trim(word[begin:at], "-+~?") != "" {
+			parts, begin = append(parts, word[begin:at]), at
 		}
+	}
+	for _, at := range glued.FindAllStringIndex(word, maxFaults) {
+		cut(at[0])
+	}
+	rest := word[begin:]
+	if at := tail.FindStringIndex(rest); at != nil && !strings.Contains(lower(rest[strings.LastIndexByte(rest, '.')+1:]), "xn--") {
+		cut(begin + at[0])
 	}
 	return append(parts, word[begin:])
 }
