@@ -135,7 +135,7 @@ func (d *record) look(ctx context.Context) {
 		case dmarc.BadValue, dmarc.BadTag, dmarc.BadURI, dmarc.TwiceTag, dmarc.TooMuch:
 			d.say("dmarc.syntax", string(remark.Mark)+": "+remark.Text, "Write what was meant.")
 		case dmarc.NoPolicy:
-			d.say("dmarc.no-policy", is.String(), "Say which one is meant.")
+			d.say("dmarc.no-policy", "there is no p in it", "Say which one is meant.")
 		case dmarc.OldTag, dmarc.OldSize, dmarc.UnknownTag, dmarc.NotMail:
 			d.say("dmarc.old", string(remark.Mark)+": "+remark.Text, "")
 		case dmarc.NoReports:

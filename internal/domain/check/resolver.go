@@ -3,8 +3,6 @@ package check
 import (
 	"context"
 	"fmt"
-	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +52,7 @@ func (r *run) asked(ctx context.Context) string {
 // ownResolver is how to get a resolver that says what the name servers say. One on this host is there already, and hands its
 // questions on.
 func (r *run) ownResolver() string {
-	if slices.ContainsFunc(r.Servers, func(s netip.AddrPort) bool { return s.Addr().IsLoopback() }) {
+	if r.ownAnswer() {
 		return "The resolver on this host hands its questions on to one that invents, or does so by a rule of its own (a filter, a blocklist): let it ask the name servers itself."
 	}
 	return "Use a resolver of your own: apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf."
