@@ -70,10 +70,11 @@ var promiseFaults = map[string]fault{
 	"DANE cut short":             {put: []string{tlsa + "3 1 1 0000"}, want: []ID{"dane.broken"}},
 	"DANE without DNSSEC":        kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, want: []ID{"dane.unsigned"}}),
 
-	"DANE that is not answered for":       kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Failure }, want: []ID{"dane.unanswered"}}),
-	"DANE that nobody answers for":        kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Timeout }, want: []ID{"dane.unknown"}}),
-	"DANE at a host that is not signed":   kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("mx1.") }, want: []ID{"dane.unsigned"}}),
-	"DANE of an exchanger that is signed": plus(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.mismatch", "dnssec.none"}}), func(w *domainWorld) { w.wrap = unsigned("example.org") }, "dnssec.none"),
+	"DANE that is not answered for":                  kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Failure }, want: []ID{"dane.unanswered"}}),
+	"DANE that nobody answers for":                   kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Timeout }, want: []ID{"dane.unknown"}}),
+	"DANE at a host that is not signed":              kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("mx1.") }, want: []ID{"dane.unsigned"}}),
+	"DANE that fits, of an exchanger that is signed": plus(pinned(broken{}, "dnssec.none"), func(w *domainWorld) { w.wrap = unsigned("example.org") }, "dnssec.none"),
+	"DANE of an exchanger that is signed":            plus(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.mismatch", "dnssec.none"}}), func(w *domainWorld) { w.wrap = unsigned("example.org") }, "dnssec.none"),
 
 	"DANE for another key, not validated": plus(kept(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.unknown", "resolver.plain"}})), func(w *domainWorld) { w.wrap = unsigned("") }, "dane.unknown", "resolver.plain"),
 
