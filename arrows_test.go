@@ -35,6 +35,8 @@ var rooms = map[string]string{
 	"log/unread":       "maillog",
 	"lists/standing":   "dnsbl",
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
+	"domain/dmarc":     "uri",
+	"domain/tlsrpt":    "uri",
 	"host/warden":      "postfix",
 	"host/attach":      "postfix",
 	"host/doors":       "postfix",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -129,12 +130,14 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		return err
 	}
 	if a.json && !f.apply {
+		a.rehearse(ctx, f, plan, now)
 		return a.out.json(struct {
 			Plan    *attach.Plan   `json:"plan"`
 			Doors   []string       `json:"doors"`
 			Learned *learn.Learned `json:"learned"`
 		}{plan, open, learned})
 	}
+	refused := a.rehearse(ctx, f, plan, now)
 	a.printPlan(plan)
 	for _, text := range open {
 		a.out.line("%s %s", a.out.paint(watch, "Open:"), printable(text))
@@ -142,12 +145,38 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 	if err := a.printLearned(learned); err != nil {
 		return err
 	}
-	if !f.apply {
-		a.out.line("\nNothing was changed. To do it: postward attach --apply%s", f.again)
+	switch {
+	case f.apply:
+	case plan.Host.Attached && len(plan.Diffs) == 0:
+		a.out.line("\nNothing was changed: %v", attach.ErrAttached)
+		return nil
+	default:
+		a.out.line("\nNothing was changed. %s", f.next(refused))
 		return nil
 	}
 	proposal := learn.Proposal(site, learned, map[guard.Direction]string{guard.Inbound: sockets.Inbound, guard.Submission: sockets.Submission, guard.Local: sockets.Local})
 	return a.apply(ctx, f, plan, learned, proposal, now)
+}
+
+// rehearse lets a plan find what --apply would refuse, for whoever only looks; it is one of its problems then.
+func (a *app) rehearse(ctx context.Context, f *attachFlags, plan *attach.Plan, now time.Time) error {
+	if f.apply || plan.Host.Attached && len(plan.Diffs) == 0 {
+		return nil
+	}
+	err := plan.Ready(ctx, attach.Options{StateDir: f.stateDir, Now: now, NoReload: f.noReload, Unheard: f.unheard})
+	if err != nil && len(plan.Problems) == 0 {
+		plan.Problems = append(plan.Problems, strings.TrimPrefix(err.Error(), attach.ErrProblems.Error()+": "))
+	}
+	return err
+}
+
+// next is what comes after a look.
+func (f *attachFlags) next(refused error) string {
+	do := "To do it: postward attach --apply" + f.again
+	if refused != nil && !errors.Is(refused, attach.ErrAttached) {
+		do = "As it is, --apply would refuse: mend first what is called a problem. " + do
+	}
+	return do
 }
 
 func (f *attachFlags) socketsIn(h *attach.Host) attach.Sockets {
@@ -162,6 +191,15 @@ func (f *attachFlags) socketsIn(h *attach.Host) attach.Sockets {
 }
 
 func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, learned *learn.Learned, proposal string, now time.Time) error {
+	options := attach.Options{StateDir: f.stateDir, Now: now, NoReload: f.noReload, Unheard: f.unheard, Say: func(s string) { a.out.line("%s", printable(s)) }}
+	err := plan.Ready(ctx, options)
+	if errors.Is(err, attach.ErrAttached) {
+		a.out.line("%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	if err := a.prepareState(f.stateDir); err != nil {
 		return err
 	}
@@ -169,16 +207,14 @@ func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, lear
 	if err != nil {
 		return err
 	}
+	if _, err := plan.Apply(ctx, options); err != nil {
+		if wrote { // nothing of a failed attempt stays
+			err = errors.Join(err, os.Remove(a.config))
+		}
+		return err
+	}
 	if wrote {
 		a.out.line("Wrote a first configuration: %s", a.config)
-	}
-	_, err = plan.Apply(ctx, attach.Options{StateDir: f.stateDir, Now: now, NoReload: f.noReload, Unheard: f.unheard, Say: func(s string) { a.out.line("%s", printable(s)) }})
-	if errors.Is(err, attach.ErrAttached) {
-		a.out.line("%v", err)
-		return nil
-	}
-	if err != nil {
-		return err
 	}
 	path, err := learned.Write(f.stateDir, now)
 	if err != nil {

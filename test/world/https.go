@@ -19,18 +19,19 @@ type PolicyFault string
 
 // The faults. A policy with mode none is no fault of the host, but none of a check's wishes either.
 const (
-	PolicyFine       PolicyFault = "fine"
-	PolicyMissing    PolicyFault = "404"
-	PolicyRedirected PolicyFault = "redirect" // must not be followed (RFC 8461 section 3.3)
-	PolicyWrongMX    PolicyFault = "wrong mx"
-	PolicyModeNone   PolicyFault = "mode none"
-	PolicyTesting    PolicyFault = "mode testing"
-	PolicyExpired    PolicyFault = "expired certificate"
-	PolicyWrongName  PolicyFault = "certificate of another name"
-	PolicySelfSigned PolicyFault = "self-signed certificate"
-	PolicyHTML       PolicyFault = "text/html"
-	PolicyEndless    PolicyFault = "endless" // a policy, and then 100 MB of lines that mean nothing
-	PolicySilent     PolicyFault = "silent"  // takes the connection and says nothing
+	PolicyFine        PolicyFault = "fine"
+	PolicyMissing     PolicyFault = "404"
+	PolicyRedirected  PolicyFault = "redirect" // must not be followed (RFC 8461 section 3.3)
+	PolicyWrongMX     PolicyFault = "wrong mx"
+	PolicyModeNone    PolicyFault = "mode none"
+	PolicyTesting     PolicyFault = "mode testing"
+	PolicyExpired     PolicyFault = "expired certificate"
+	PolicyWrongName   PolicyFault = "certificate of another name"
+	PolicySelfSigned  PolicyFault = "self-signed certificate"
+	PolicyHTML        PolicyFault = "text/html"
+	PolicyHTMLWrongMX PolicyFault = "text/html, wrong mx"
+	PolicyEndless     PolicyFault = "endless" // a policy, and then 100 MB of lines that mean nothing
+	PolicySilent      PolicyFault = "silent"  // takes the connection and says nothing
 )
 
 // HTTPSConfig is a policy host for MTA-STS (RFC 8461).
@@ -78,7 +79,7 @@ func (c *HTTPSConfig) policy() string {
 		mode = "none"
 	case PolicyTesting:
 		mode = "testing"
-	case PolicyWrongMX:
+	case PolicyWrongMX, PolicyHTMLWrongMX:
 		mx = []string{"mail.elsewhere.example"}
 	}
 	text := "version: STSv1\r\nmode: " + mode + "\r\n"
@@ -134,7 +135,7 @@ func (c *HTTPSConfig) reply(r *http.Request, policy string) *http.Response {
 	case c.Fault == PolicyRedirected:
 		a.StatusCode, text = http.StatusFound, ""
 		a.Header.Set("Location", "https://www."+c.Domain+r.URL.Path)
-	case c.Fault == PolicyHTML:
+	case c.Fault == PolicyHTML || c.Fault == PolicyHTMLWrongMX:
 		a.Header.Set("Content-Type", "text/html; charset=utf-8")
 	}
 	a.Body = io.NopCloser(strings.NewReader(text))

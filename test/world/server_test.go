@@ -288,3 +288,19 @@ func nobodyIsLeft(t *testing.T, before int) {
 		t.Errorf("%v:\n%s", err, stacks[:runtime.Stack(stacks[:], true)])
 	}
 }
+
+// TestAWildcardAtTheRootMatches as one anywhere else does (RFC 4592 section 4.2): below names that exist it does not.
+func TestAWildcardAtTheRootMatches(t *testing.T) {
+	s, err := world.StartServer("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closes(t, s.Close) })
+	zones(t, s, ".", "*. A 198.51.100.80\nexample.org. A 192.0.2.1\n")
+	for name, want := range map[string]string{"nobody.invalid": "NOERROR RA A 198.51.100.80", "x": "NOERROR RA A 198.51.100.80", "example.org": "NOERROR RA A 192.0.2.1", "x.example.org": "NXDOMAIN RA"} {
+		m, err := ask(t, s, name, mdns.TypeA)
+		if got := shown(t, m, err); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -53,6 +53,7 @@ type SMTPConfig struct {
 	Wait      time.Duration // of SlowSMTP before each reply; 0 is 500 ms
 	CA        *CA
 	Leaf      *Leaf // shown instead of the certificate that the fault would make
+	Also      *Leaf // shown to clients that do not know the first one's kind of key
 }
 
 // SMTP is a mail server that answers as Postfix does (RFC 5321), but for its fault. It delivers nothing.
@@ -91,6 +92,13 @@ func StartSMTP(c SMTPConfig) (*SMTP, error) {
 		return nil, fmt.Errorf("start a mail server: %w", err)
 	}
 	s := &SMTP{config: c, tls: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}
+	if c.Also != nil {
+		also, err := c.CA.Issue(*c.Also)
+		if err != nil {
+			return nil, fmt.Errorf("start a mail server: %w", err)
+		}
+		s.tls.GetCertificate = byKey(cert, also)
+	}
 	switch c.Fault {
 	case TLS10Only:
 		s.tls.MinVersion, s.tls.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
@@ -108,6 +116,20 @@ func StartSMTP(c SMTPConfig) (*SMTP, error) {
 	}
 	close(ready)
 	return s, nil
+}
+
+// byKey shows the first certificate whose kind of key the client knows, whatever name it asks for.
+func byKey(certs ...tls.Certificate) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		nameless := *hello
+		nameless.ServerName = ""
+		for i := range certs {
+			if nameless.SupportsCertificate(&certs[i]) == nil {
+				return &certs[i], nil
+			}
+		}
+		return nil, errors.New("no certificate with a key that the client knows")
+	}
 }
 
 // leaf is the certificate of a server with that fault.

@@ -72,7 +72,7 @@ func (z *zone) at(name string) (map[uint16][]mdns.RR, bool) {
 		}
 		encloser = parent(encloser)
 	}
-	wild, ok := z.sets[strings.TrimSuffix("*."+encloser, ".")+"."]
+	wild, ok := z.sets["*."+strings.TrimPrefix(encloser, ".")]
 	return wild, ok
 }
 

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,12 +103,12 @@ func (r *run) key(s *selector, had *keysSeen) {
 		r.find("dkim.missing", at, "no key is published there", r.newKey(s))
 		return
 	case len(s.keys) > 1:
-		r.find("dkim.several", at, strings.Join(s.keys, " | "), r.newKey(s))
+		r.find("dkim.several", at, strings.Join(s.keys, " | "), cmp.Or(r.sameKey(s), r.newKey(s)))
 		return
 	}
 	k := dkimkey.Parse(s.keys[0])
 	if bad, is := k.Has(dkimkey.BadTag, dkimkey.TwiceTag, dkimkey.BadVersion, dkimkey.NoKey, dkimkey.BadKey, dkimkey.UnknownType, dkimkey.TooMuch); is {
-		r.find("dkim.broken", at, string(bad.Mark)+": "+bad.Text, r.newKey(s))
+		r.find("dkim.broken", at, string(bad.Mark)+": "+bad.Text, cmp.Or(r.sameKey(s), r.newKey(s)))
 		return
 	}
 	switch {
@@ -152,6 +153,23 @@ func (r *run) tags(at, text string, k *dkimkey.Key) {
 	if old, is := k.Has(dkimkey.OldTag); is {
 		r.find("dkim.old", at, old.Text, nil)
 	}
+}
+
+// sameKey is the way out when what is published has one good key, however it is written: mail is signed with that. nil: there is
+// none, or more than one.
+func (r *run) sameKey(s *selector) *Mend {
+	at := s.at(r.Domain)
+	var good []string
+	for _, text := range s.keys {
+		text = cmp.Or(dkimkey.Mended(text), text)
+		if k := dkimkey.Parse(text); k.Good() && !slices.Contains(good, text) {
+			good = append(good, text)
+		}
+	}
+	if len(good) != 1 {
+		return nil
+	}
+	return &Mend{Do: "Publish it as it was meant. The key stays what it is, and so does the signer's half.", Remove: removeTexts(at, s.keys), Add: []Record{Text(at, good[0])}}
 }
 
 // newKey is the way out when only another key helps: its private half is made where mail is signed.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"postward/internal/wire/dns"
@@ -47,6 +48,9 @@ var dkimFaults = map[string]fault{
 	"a key of Ed25519 alone, at a usual selector": unnamed(dkimRecord("dkim.ed25519", smallKey)),
 	"usual selectors that are revoked":            kept(unnamed(fault{take: []string{"mail._domainkey."}, put: []string{Text("s1._domainkey.example.org", "v=DKIM1; p=").String(), Text("s2._domainkey.example.org", "p=").String()}, want: []ID{"dkim.unseen"}})),
 	"several keys":                                dkimRecord("dkim.several", "v=DKIM1; p="+key1024, goodKey),
+	"a key with its version last":                 dkimRecord("dkim.broken", goodKey[len("v=DKIM1; "):]+"; v=DKIM1"),
+	"a key without semicolons":                    dkimRecord("dkim.broken", strings.ReplaceAll(goodKey, ";", "")),
+	"a key twice, once with a slip":               dkimRecord("dkim.several", goodKey, strings.ReplaceAll(goodKey, ";", ",")),
 	"a key for sha1":                              dkimRecord("dkim.sha1", "h=sha1; "+goodKey[len("v=DKIM1; h=sha256; "):]),
 	"a key for something else":                    dkimRecord("dkim.service", goodKey+"; s=tlsrpt"),
 	"a key for a test":                            dkimRecord("dkim.testing", goodKey+"; t=y"),
@@ -80,6 +84,19 @@ func TestAWeakKeyIsReplacedAtAnotherSelector(t *testing.T) {
 	for old, want := range map[string]string{"s1": "s1-2026", "mail2025": "mail2026", "mail2026": "mail2026b", "2025": "2026", "20230601": "20230601-2026", "s1-2026": "s1-2026b"} {
 		if got := r.nextSelector(old); got != want {
 			t.Errorf("%s: %s, want %s", old, got, want)
+		}
+	}
+}
+
+// TestAKeyWithASlipStaysTheKey: its other half signs, and no other.
+func TestAKeyWithASlipStaysTheKey(t *testing.T) {
+	for _, text := range []string{goodKey[len("v=DKIM1; "):] + "; v=DKIM1", strings.ReplaceAll(goodKey, ";", ""), strings.ToLower(goodKey[:7]) + goodKey[7:], "k=rsa; " + goodKey} {
+		w := newWorld()
+		f := dkimRecord("", text)
+		f.plant(t, w)
+		found := w.check(t)
+		if len(found) != 1 || len(found[0].Mend.Set) > 0 || len(found[0].Mend.Add) != 1 || !strings.Contains(strings.ReplaceAll(found[0].Mend.Add[0].Value, `" "`, ""), goodKey[len(goodKey)-300:]) {
+			t.Errorf("%.40s: %+v", text, found)
 		}
 	}
 }

@@ -18,7 +18,12 @@ func (r *run) alignment(ctx context.Context) string {
 	f := r.dmarc()
 	d := record{run: r, found: f}
 	several := slices.IndexFunc(d.passed(), func(s dmarc.Step) bool { return len(s.Records) > 1 })
+	if almost := f.Steps[0].Almost; len(almost) > 0 {
+		d.almost(almost)
+	}
 	switch own := f.Steps[0]; {
+	case f.At == "" && len(own.Almost) > 0:
+		return "" // said
 	case f.Unknown:
 		r.find("dmarc.unknown", r.Domain, "a name on the way to the record did not answer", nil)
 		return ""
@@ -74,6 +79,17 @@ func (d *record) none() {
 		Add: []Record{Text("_dmarc."+d.Domain, "v=DMARC1; p=none; "+d.reportsTo())}})
 }
 
+// almost is what means to be the domain's own record. The one that was meant takes its place: beside it there would be two that a
+// reader has to choose from.
+func (d *record) almost(texts []string) {
+	at := "_dmarc." + d.Domain
+	mend := &Mend{Do: "Publish what was meant in its place.", Add: []Record{Text(at, strongest(texts))}, Remove: removeTexts(at, texts)}
+	if is := dmarc.Parse(strongest(texts)); is.Policy.Strength() > 0 {
+		mend.Do += " Receivers do not go by it now and will act then: say p=none in it first, when nobody has read reports yet."
+	}
+	d.find("dmarc.almost", d.Domain, strings.Join(texts, " | "), mend)
+}
+
 // reportsTo is who reads the reports when the record does not say.
 func (d *record) reportsTo() string { return "rua=mailto:postmaster@" + d.Domain }
 
@@ -112,8 +128,10 @@ func (d *record) look(ctx context.Context) {
 	is := &d.found.Record
 	for _, remark := range is.Remarks {
 		switch remark.Mark {
-		case dmarc.BadValue, dmarc.BadTag, dmarc.BadURI, dmarc.TwiceTag, dmarc.TooMuch, dmarc.NoPolicy:
-			d.say("dmarc.syntax", string(remark.Mark)+": "+remark.Text, "Correct it.")
+		case dmarc.BadValue, dmarc.BadTag, dmarc.BadURI, dmarc.TwiceTag, dmarc.TooMuch:
+			d.say("dmarc.syntax", string(remark.Mark)+": "+remark.Text, "Write what was meant.")
+		case dmarc.NoPolicy:
+			d.say("dmarc.no-policy", "there is no p in it", "Say which one is meant.")
 		case dmarc.OldTag, dmarc.OldSize, dmarc.UnknownTag, dmarc.NotMail:
 			d.say("dmarc.old", string(remark.Mark)+": "+remark.Text, "")
 		case dmarc.NoReports:

@@ -7,13 +7,27 @@ func dmarcRecord(want ID, tags string, more ...string) fault {
 	return fault{take: []string{"_dmarc."}, put: append([]string{Text("_dmarc.example.org", "v=DMARC1; "+tags).String()}, more...), want: []ID{want}}
 }
 
+// dmarcRecord2 is dmarcRecord for a fault with others behind it.
+func dmarcRecord2(tags string, want ...ID) fault {
+	f := dmarcRecord("", tags)
+	f.want = want
+	return f
+}
+
 const rua = "rua=mailto:dmarc@example.org"
 
 var dmarcFaults = map[string]fault{
 	// what the mends of these leave is the next step: a policy that only watches
-	"no DMARC":             {take: []string{"_dmarc."}, want: []ID{"dmarc.none"}, left: []ID{"dmarc.monitor"}},
-	"a DMARC of no use":    {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=monitor"`}, want: []ID{"dmarc.broken"}, left: []ID{"dmarc.monitor"}},
-	"DMARC with no policy": {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; ` + rua + `"`}, want: []ID{"dmarc.monitor", "dmarc.syntax"}, left: []ID{"dmarc.monitor"}},
+	"no DMARC":                       {take: []string{"_dmarc."}, want: []ID{"dmarc.none"}, left: []ID{"dmarc.monitor"}},
+	"a DMARC of no use":              {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=monitor"`}, want: []ID{"dmarc.broken"}, left: []ID{"dmarc.monitor"}},
+	"DMARC with no policy":           {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; ` + rua + `"`}, want: []ID{"dmarc.monitor", "dmarc.no-policy"}, left: []ID{"dmarc.monitor"}},
+	"DMARC in small letters":         {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=dmarc1; p=reject; ` + rua + `"`}, want: []ID{"dmarc.almost"}},
+	"DMARC without a semicolon":      {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1 p=none"`}, want: []ID{"dmarc.almost"}, left: []ID{"dmarc.monitor", "dmarc.no-reports"}},
+	"DMARC, the version last, twice": {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "p=none; v=DMARC1"`, `_dmarc.example.org. TXT "p=reject; v=DMARC1; ` + rua + `"`}, want: []ID{"dmarc.almost"}},
+	"almost DMARC below a sound one": {also: func(w *domainWorld) { w.below("sub") }, put: []string{`_dmarc.sub.example.org. TXT "v=DMARC1, p=reject, ` + rua + `"`}, want: []ID{"dmarc.almost"}},
+	"DMARC to a blank":               dmarcRecord2("p=reject; rua=mailto: dmarc@example.org", "dmarc.syntax", "dmarc.no-reports"),
+	"DMARC in brackets":              dmarcRecord2("p=reject; rua=mailto:<dmarc@example.org>", "dmarc.syntax", "dmarc.no-reports"),
+	"DMARC without a comma":          dmarcRecord2("p=reject; rua=mailto:dmarc@example.org mailto:d@example.org", "dmarc.syntax", "dmarc.no-reports"),
 
 	// what was published stays, but for what is wrong with it
 	"DMARC with a bad sp":               {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=reject; sp=rejct; ` + rua + `"`}, want: []ID{"dmarc.syntax", "dmarc.monitor"}},

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,10 @@ func (r *run) blocklists(ctx context.Context) string {
 	if r.Checker == nil || r.Lists == nil {
 		return ""
 	}
+	if r.invented(ctx) != "" {
+		r.find("lists.unknown", r.Target.String(), "nothing that this resolver says of a list can be believed: see the resolver", nil)
+		return ""
+	}
 	words := words{list: map[string]*dnsbl.List{}}
 	for _, l := range r.Lists.All() {
 		words.list[l.Name] = l
@@ -31,8 +36,7 @@ func (r *run) blocklists(ctx context.Context) string {
 		}
 	}
 	if len(words.refused) > 0 {
-		r.find("lists.refused", r.Target.String(), strings.Join(words.refused, ", "), &Mend{
-			Do: "Ask through a resolver of your own (unbound is enough), or register where the list wants it: postward lists show NAME."})
+		r.find("lists.refused", r.Target.String(), words.refused.String(), &Mend{Do: words.answered(r.Servers)})
 	}
 	if len(words.unheard) > 0 {
 		r.find("lists.unknown", r.Target.String(), words.unheard.String(), nil)
@@ -47,7 +51,8 @@ type words struct {
 	list         map[string]*dnsbl.List
 	all          []dnsbl.Result
 	asked, heard int
-	refused      []string // lists that matter and refuse us
+	refused      reasons // lists that matter and refuse us
+	refusals     []dnsbl.Refusal
 	unheard      reasons  // lists that matter and said nothing that can be believed
 	unasked      []string // lists that matter and want a key or a registration
 	allowed      []string
@@ -87,7 +92,7 @@ func (w *words) add(r dnsbl.Result, c *dnsbl.Checker) {
 		switch {
 		case !important:
 		case c.Public(l):
-			note(&w.refused, r.List)
+			w.refuse(dnsbl.WrongResolver, r.Why, r.List)
 		default:
 			note(&w.unasked, r.List)
 		}
@@ -99,7 +104,7 @@ func (w *words) add(r dnsbl.Result, c *dnsbl.Checker) {
 		}
 	case dnsbl.Refused:
 		if important {
-			note(&w.refused, r.List)
+			w.refuse(r.Refusal, r.Why, r.List)
 		}
 	default:
 		if important {
@@ -107,6 +112,31 @@ func (w *words) add(r dnsbl.Result, c *dnsbl.Checker) {
 		}
 	}
 	w.asked++
+}
+
+func (w *words) refuse(of dnsbl.Refusal, why, list string) {
+	w.refused = w.refused.with(why, list)
+	note(&w.refusals, of)
+}
+
+// answered is what to do to be answered, for each reason that was given.
+func (w *words) answered(servers []netip.AddrPort) string {
+	const own = "Ask through a resolver of your own (unbound is enough) that asks the name servers itself, from an address with a PTR record."
+	var do []string
+	add := func(of dnsbl.Refusal, sentence string) {
+		if slices.Contains(w.refusals, of) {
+			do = append(do, sentence)
+		}
+	}
+	add(dnsbl.WrongZone, "The name of the zone has a slip: look into the file that names it (postward lists show NAME says which).")
+	if slices.ContainsFunc(servers, func(s netip.AddrPort) bool { return s.Addr().IsLoopback() }) {
+		add(dnsbl.WrongResolver, "The resolver on this host may be your own, or hand its questions on to a public one (forward-zone in unbound, forwarders in BIND, server= in dnsmasq, DNS= in resolved): then let it ask the name servers itself, from an address with a PTR record.")
+	} else {
+		add(dnsbl.WrongResolver, own)
+	}
+	add(dnsbl.TooMany, "Too many questions came from this resolver today, yours or those of others who share it: ask less, or through a resolver that nobody else has.")
+	add("", own)
+	return strings.Join(append(do, "A key always works where the list gives one away, and so does registering where it wants that: postward lists show NAME."), " ")
 }
 
 // reasons are names of lists by why they said nothing.
@@ -138,7 +168,7 @@ func (r reasons) String() string {
 }
 
 // note keeps a name once.
-func note(names *[]string, name string) {
+func note[T comparable](names *[]T, name T) {
 	if !slices.Contains(*names, name) {
 		*names = append(*names, name)
 	}

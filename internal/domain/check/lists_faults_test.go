@@ -69,6 +69,8 @@ var listFaults = map[string]fault{
 	"on a list of nobody":                 on([]ID{"lists.unused"}, "25.7.18.198.unused.bl.example. A 127.0.0.2"),
 	"on a list of good senders":           on(nil, "25.7.18.198.good.bl.example. A 127.0.0.2"),
 	"a list refuses":                      on([]ID{"lists.refused"}, "25.7.18.198.big.bl.example. A 127.255.255.254"),
+	"a list counts the questions":         on([]ID{"lists.refused"}, "*.big.bl.example. A 127.255.255.255"),
+	"a resolver that invents lists":       on([]ID{"resolver.lying", "lists.unknown"}, nowhere+". A 127.0.0.2", "*.big.bl.example. A 127.0.0.2"),
 	"a list that matters is silent": func() fault {
 		f := on([]ID{"lists.unknown"})
 		plant := f.also
@@ -111,5 +113,19 @@ func TestAListingSaysHowItEnds(t *testing.T) {
 	if len(found) != 1 || found[0].Subject != "198.18.7.25 on big" || !strings.Contains(found[0].Mend.Do, "https://big.bl.example/remove") ||
 		!strings.Contains(found[0].Seen, "spam was seen") {
 		t.Errorf("%+v", found)
+	}
+}
+
+// TestEachRefusalHasItsOwnAdvice: what helps against one refusal is no help against another.
+func TestEachRefusalHasItsOwnAdvice(t *testing.T) {
+	for answer, want := range map[string]string{"127.255.255.252": "has a slip", "127.255.255.254": "resolver on this host may be your own", "127.255.255.255": "Too many questions"} {
+		w := newWorld()
+		f := on(nil, "*.big.bl.example. A "+answer)
+		f.plant(t, w)
+		w.server = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53")}
+		found := w.check(t)
+		if len(found) != 1 || found[0].ID != "lists.refused" || !strings.Contains(found[0].Seen, answer) || !strings.Contains(found[0].Mend.Do, want) || !strings.Contains(found[0].Mend.Do, "key") {
+			t.Errorf("%s: %+v", answer, found)
+		}
 	}
 }

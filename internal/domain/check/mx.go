@@ -98,10 +98,18 @@ func (r *run) exchanger(ctx context.Context, h host) {
 			Remove: r.exchangerRecords(h.name), Add: r.exchangerRecordsAs(h.name, alias.Names[0])})
 	}
 	for _, a := range h.addrs.Addrs {
-		if local(a) {
+		switch {
+		case a.IsLoopback() && r.ownAnswer():
+			r.find("mx.unknown", h.name, a.String()+" is the answer of this host's own resolver, and the world may see another: a resolver on this host (dnsmasq, systemd-resolved) reads /etc/hosts. Take the name out of the line for "+a.String()+" there, or ask another one: --resolver", nil)
+		case local(a):
 			r.find("mx.private", h.name, a.String(), &Mend{Do: "Publish the address that the world can reach.", Remove: []Record{{fqdn(h.name), recordType(a), a.String()}}})
 		}
 	}
+}
+
+// ownAnswer reports whether a resolver on this host answers us, who may know names that nobody else knows so.
+func (r *run) ownAnswer() bool {
+	return slices.ContainsFunc(r.Servers, func(s netip.AddrPort) bool { return s.Addr().IsLoopback() })
 }
 
 // recordType is the type of an address's record.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,21 +34,22 @@ func (r *run) reports(ctx context.Context) string {
 	if r.unanswered("tls-rpt", at, &a, "TXT of "+at) {
 		return ""
 	}
-	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !tlsrpt.Is(text) })
-	mend := &Mend{Do: "Publish one record that says who wants the reports.", Add: []Record{Text(at, "v=TLSRPTv1; rua=mailto:postmaster@"+r.Domain)}}
+	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !tlsrpt.Is(text) && !tlsrpt.Almost(text) })
+	sound := slices.DeleteFunc(slices.Clone(texts), tlsrpt.Almost)
+	record, err := tlsrpt.Record{}, error(nil)
+	if len(sound) == 1 {
+		record, err = tlsrpt.Parse(sound[0])
+	}
+	mend := &Mend{Do: "Publish one record that says who wants the reports.", Add: []Record{Text(at, cmp.Or(tlsrpt.Mended(texts...), "v=TLSRPTv1; rua=mailto:postmaster@"+r.Domain))}, Remove: removeTexts(at, texts)}
 	switch {
 	case len(texts) == 0:
 		r.find("tls-rpt.none", at, "no record", mend)
 		return ""
-	case len(texts) > 1:
-		mend.Remove = removeTexts(at, texts)
-		r.find("tls-rpt.broken", at, strings.Join(texts, " | "), mend)
-		return ""
-	}
-	record, err := tlsrpt.Parse(texts[0])
-	if err != nil {
-		mend.Remove = removeTexts(at, texts)
+	case err != nil:
 		r.find("tls-rpt.broken", at, texts[0]+": "+err.Error(), mend)
+		return ""
+	case len(sound) != 1:
+		r.find("tls-rpt.broken", at, strings.Join(texts, " | "), mend)
 		return ""
 	}
 	return "reports go to " + strings.Join(record.To, ", ")
@@ -70,7 +72,7 @@ func (r *run) promise(ctx context.Context) string {
 	if r.unanswered("mta-sts", at, &a, "TXT of "+at) {
 		return ""
 	}
-	texts := slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !mtasts.IsRecord(text) })
+	texts := mtastsTexts(&a)
 	if len(texts) == 0 {
 		r.find("mta-sts.none", at, "no record", nil)
 		return ""
@@ -89,6 +91,11 @@ func (r *run) promise(ctx context.Context) string {
 		return texts[0]
 	}
 	return r.policyFile(ctx)
+}
+
+// mtastsTexts are the texts that are MTA-STS records.
+func mtastsTexts(a *dns.Answer) []string {
+	return slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !mtasts.IsRecord(text) })
 }
 
 // policyFile looks at the policy itself.
@@ -114,14 +121,17 @@ func (r *run) policyFile(ctx context.Context) string {
 		r.find("mta-sts.policy", host, join(a.Addrs)+" is no address of the internet, and was not asked", whole)
 		return ""
 	}
-	text, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, public, r.Domain)
+	served, err := mtasts.Fetch(ctx, mtasts.Config{Dial: r.Dial, Roots: r.Roots, Now: r.Now}, public, r.Domain)
 	if err != nil && mtasts.Unlearned(err) {
 		r.find("mta-sts.unknown", host, err.Error(), nil)
 		return ""
 	}
 	var p mtasts.Policy
 	if err == nil {
-		p, err = mtasts.ParsePolicy(text)
+		p, err = mtasts.ParsePolicy(served.Text)
+	}
+	if err == nil && served.Odd {
+		r.find("mta-sts.type", host, fmt.Sprintf("Content-Type %.60q", served.Type), &Mend{Do: "Let the web server say text/plain for .well-known/mta-sts.txt."})
 	}
 	if err != nil {
 		r.find("mta-sts.policy", host, err.Error(), whole)
@@ -144,26 +154,39 @@ func (r *run) policyFile(ctx context.Context) string {
 func (r *run) tlsa(ctx context.Context) string {
 	var fine []string
 	for _, h := range r.hosts() {
-		if !h.addrs.Outcome.Known() {
+		if !h.addrs.Outcome.Known() || h.addrs.Outcome != dns.Answered {
 			continue // said by another topic
 		}
-		at := tlsaName(h.name)
-		a := r.Resolver.Lookup(ctx, at, dns.TLSA)
-		switch {
-		case r.unanswered("dane", at, &a, "TLSA of "+at) || a.Outcome != dns.Answered:
-			continue
-		case !a.Authentic && r.validating():
-			r.find("dane.unsigned", at, a.Others[0], nil)
-			continue
-		case !a.Authentic:
-			r.unsure(h.name, at, a.Others)
-			continue
-		}
-		if line := r.anchor(h.name, at, a.Others); line != "" {
+		if line := r.tlsaOf(ctx, h); line != "" {
 			fine = append(fine, line)
 		}
 	}
 	return strings.Join(fine, "; ")
+}
+
+// tlsaOf looks at one exchanger's. Where its address is not signed, senders do not ask for them (RFC 7672 section 2.2.2): then
+// it does not matter what is answered, nor whether.
+func (r *run) tlsaOf(ctx context.Context, h host) string {
+	at := tlsaName(h.name)
+	a := r.Resolver.Lookup(ctx, at, dns.TLSA)
+	signed, sure := h.addrs.Authentic, r.validating()
+	switch {
+	case !a.Outcome.Known() && sure && !signed:
+		return ""
+	case signed && (a.Outcome == dns.Failure || a.Outcome == dns.Refused):
+		r.find("dane.unanswered", at, "asked for TLSA of "+at+": "+a.Outcome.String(), &Mend{
+			Do: "Let the zone's name servers answer for TLSA, that there is none if there is none, and look at the signatures of that answer (delv, or dnsviz.net): some servers and load balancers fail at types that they do not know."})
+		return ""
+	case r.unanswered("dane", at, &a, "TLSA of "+at) || a.Outcome != dns.Answered:
+		return ""
+	case sure && !(signed && a.Authentic):
+		r.find("dane.unsigned", at, a.Others[0], nil)
+		return ""
+	case !a.Authentic:
+		r.unsure(h.name, at, a.Others)
+		return ""
+	}
+	return r.anchor(h.name, at, a.Others)
 }
 
 // maxMended bounds a stranger's record in a mend, in octets; a longer one is found by its beginning.
@@ -220,11 +243,11 @@ func usable(texts []string) (all []dane.Record) {
 // unnamed are the records for keys that an exchanger shows and none of some records names.
 func (r *run) unnamed(host string, records []dane.Record) (keys []string) {
 	for _, s := range r.services() {
-		if s.host != host || s.TLS == nil || len(s.TLS.Chain) == 0 || len(records) == 0 || named(s.TLS.Chain, records) {
-			continue
-		}
-		if key := dane.For(s.TLS.Chain[0].SPKI); !slices.Contains(keys, key) {
-			keys = append(keys, key)
+		for _, shown := range s.shown() {
+			key := dane.For(shown.Chain[0].SPKI)
+			if s.host == host && len(records) > 0 && !named(shown.Chain, records) && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
 		}
 	}
 	return keys

@@ -40,6 +40,8 @@ var promiseFaults = map[string]fault{
 	"no TLS-RPT":                 {take: []string{"_smtp."}, want: []ID{"tls-rpt.none"}},
 	"several TLS-RPT":            {put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=mailto:b@example.org"`}, want: []ID{"tls-rpt.broken"}},
 	"TLS-RPT to nobody":          {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=b@example.org"`}, want: []ID{"tls-rpt.broken"}},
+	"TLS-RPT in small letters":   {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=tlsrptv1; rua=mailto:b@example.org"`}, want: []ID{"tls-rpt.broken"}},
+	"TLS-RPT to a blank":         {take: []string{"_smtp."}, put: []string{`_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=mailto: b@example.org"`}, want: []ID{"tls-rpt.broken"}},
 	"nobody answers for TLS-RPT": kept(fault{also: func(w *domainWorld) { w.fail["_smtp._tls.example.org"] = dns.Timeout }, want: []ID{"tls-rpt.unknown"}}),
 
 	"no MTA-STS":                           kept(fault{take: []string{"_mta-sts."}, want: []ID{"mta-sts.none"}}),
@@ -47,7 +49,10 @@ var promiseFaults = map[string]fault{
 	"MTA-STS without an ID":                {take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv1; id=2026-11"`}, want: []ID{"mta-sts.record"}},
 	"MTA-STS and no policy":                policyHost(world.PolicyMissing, "mta-sts.policy"),
 	"MTA-STS that leads elsewhere":         policyHost(world.PolicyRedirected, "mta-sts.policy"),
-	"MTA-STS as a page":                    policyHost(world.PolicyHTML, "mta-sts.policy"),
+	"MTA-STS as a page":                    policyHost(world.PolicyHTML, "mta-sts.type"),
+	"MTA-STS as a page for others":         policyHost(world.PolicyHTMLWrongMX, "mta-sts.type", "mta-sts.mx"),
+	"MTA-STS with blanks":                  {take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv1; id = 20261124"`}, want: []ID{"mta-sts.record"}},
+	"MTA-STS of another version":           kept(fault{take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv10; id=20261124"`}, want: []ID{"mta-sts.none"}}),
 	"MTA-STS without an end":               policyHost(world.PolicyEndless, "mta-sts.policy"),
 	"MTA-STS with an old certificate":      policyHost(world.PolicyExpired, "mta-sts.policy"),
 	"MTA-STS with another's certificate":   policyHost(world.PolicyWrongName, "mta-sts.policy"),
@@ -64,6 +69,12 @@ var promiseFaults = map[string]fault{
 	"DANE as PKIX":               {put: []string{tlsa + "1 1 1 " + zeros}, want: []ID{"dane.broken"}},
 	"DANE cut short":             {put: []string{tlsa + "3 1 1 0000"}, want: []ID{"dane.broken"}},
 	"DANE without DNSSEC":        kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("_25._tcp.") }, want: []ID{"dane.unsigned"}}),
+
+	"DANE that is not answered for":                  kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Failure }, want: []ID{"dane.unanswered"}}),
+	"DANE that nobody answers for":                   kept(fault{also: func(w *domainWorld) { w.fail["_25._tcp.mx2.example.org"] = dns.Timeout }, want: []ID{"dane.unknown"}}),
+	"DANE at a host that is not signed":              kept(fault{put: []string{tlsa + "3 1 1 " + zeros}, also: func(w *domainWorld) { w.wrap = unsigned("mx1.") }, want: []ID{"dane.unsigned"}}),
+	"DANE that fits, of an exchanger that is signed": plus(pinned(broken{}, "dnssec.none"), func(w *domainWorld) { w.wrap = unsigned("example.org") }, "dnssec.none"),
+	"DANE of an exchanger that is signed":            plus(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.mismatch", "dnssec.none"}}), func(w *domainWorld) { w.wrap = unsigned("example.org") }, "dnssec.none"),
 
 	"DANE for another key, not validated": plus(kept(hosted(fault{put: []string{tlsa + "3 1 1 " + zeros}, want: []ID{"dane.unknown", "resolver.plain"}})), func(w *domainWorld) { w.wrap = unsigned("") }, "dane.unknown", "resolver.plain"),
 
@@ -103,6 +114,12 @@ type plainly struct {
 
 func (p plainly) Lookup(ctx context.Context, name string, t dns.Type) dns.Answer {
 	a := p.Resolver.Lookup(ctx, name, t)
+	a.Authentic = a.Authentic && !strings.HasPrefix(name, p.begin)
+	return a
+}
+
+func (p plainly) Addresses(ctx context.Context, name string) dns.Answer {
+	a := p.Resolver.Addresses(ctx, name)
 	a.Authentic = a.Authentic && !strings.HasPrefix(name, p.begin)
 	return a
 }

@@ -32,9 +32,8 @@ func (r *run) asked(ctx context.Context) string {
 	if r.unanswered("resolver", name, &root, "SOA of the root") {
 		return ""
 	}
-	if a := r.Resolver.Addresses(ctx, nowhere); len(a.Addrs) > 0 {
-		r.find("resolver.lying", name, fmt.Sprintf("%s has the address %v, and must not exist", nowhere, a.Addrs[0]), &Mend{
-			Do: "Use a resolver of your own: apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf."})
+	if saw := r.invented(ctx); saw != "" {
+		r.find("resolver.lying", name, saw, &Mend{Do: r.ownResolver()})
 	}
 	switch {
 	case root.Authentic:
@@ -48,6 +47,23 @@ func (r *run) asked(ctx context.Context) string {
 		r.find("resolver.slow", name, took.Round(time.Millisecond).String()+" for the SOA of the root", nil)
 	}
 	return strings.TrimPrefix(name+": validates, and is fast enough", ": ")
+}
+
+// ownResolver is how to get a resolver that says what the name servers say. One on this host is there already, and hands its
+// questions on.
+func (r *run) ownResolver() string {
+	if r.ownAnswer() {
+		return "The resolver on this host hands its questions on to one that invents, or does so by a rule of its own (a filter, a blocklist): let it ask the name servers itself."
+	}
+	return "Use a resolver of your own: apt install unbound, and nameserver 127.0.0.1 in /etc/resolv.conf."
+}
+
+// invented says what the resolver answers for a name that must not exist; empty: it says so.
+func (r *run) invented(ctx context.Context) string {
+	if a := r.Resolver.Addresses(ctx, nowhere); len(a.Addrs) > 0 {
+		return fmt.Sprintf("%s has the address %v, and must not exist", nowhere, a.Addrs[0])
+	}
+	return ""
 }
 
 // validating reports whether the resolver validates, so that an answer that is not authentic is an unsigned one.

@@ -57,7 +57,7 @@ var (
 var requirements = []requirement{
 	{"SPF passes", "Gmail, Yahoo, Microsoft, Apple", againstSPF, []Topic{"spf"}, noSender},
 	{"DKIM verifies", "Gmail, Yahoo, Microsoft, Apple", againstDKIM, []Topic{"dkim"}, noKey},
-	{"a DMARC record, p=none at least", "Gmail, Yahoo, Microsoft, Apple: who sends much", []ID{"dmarc.none", "dmarc.several", "dmarc.broken"}, []Topic{"dmarc"}, nil},
+	{"a DMARC record, p=none at least", "Gmail, Yahoo, Microsoft, Apple: who sends much", []ID{"dmarc.none", "dmarc.several", "dmarc.broken", "dmarc.almost"}, []Topic{"dmarc"}, nil},
 	{"From is the domain of SPF or DKIM", "Gmail, Yahoo, Microsoft: who sends much", nil, nil, nil},
 	{"the address has a name that leads back to it, and is no home line's", "all", []ID{"address.no-ptr", "address.unconfirmed", "address.generic"}, []Topic{"address"}, noSender},
 	{"mail is sent with TLS", "Gmail", nil, nil, nil},

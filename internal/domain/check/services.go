@@ -18,7 +18,8 @@ type service struct {
 	host string // as the MX record names it
 	addr netip.Addr
 	probe.Report
-	tlsa dns.Answer // the host's TLSA records
+	tlsa   dns.Answer // the host's TLSA records
+	signed bool       // its addresses are: else nobody asks for those
 }
 
 // String is the service in words.
@@ -33,7 +34,7 @@ func (r *run) findServices(ctx context.Context) []service {
 	for _, h := range r.hosts() {
 		for _, a := range h.addrs.Addrs {
 			if !local(a) && len(all) < MaxServices {
-				all = append(all, service{host: h.name, addr: a.Unmap()})
+				all = append(all, service{host: h.name, addr: a.Unmap(), signed: h.addrs.Authentic})
 			}
 		}
 	}
@@ -75,15 +76,23 @@ func (r *run) talk(ctx context.Context) string {
 			fine = append(fine, s.String()+" greets as "+dns.Show(s.Host)) // the rest of a greeting may be new each time
 		case s.Problem.Fault == probe.Unreachable || s.Problem.Fault == probe.Local: // no way from here
 		case reached[s.host] && s.addr.Is6():
-			r.find("smtp.ipv6", s.String(), s.Problem.Error(), &Mend{
-				Do:     "Let the server listen there (postconf inet_protocols, the firewall), or take the address out.",
-				Remove: []Record{{Name: fqdn(s.host), Type: "AAAA", Value: s.addr.String()}}})
+			r.find("smtp.ipv6", s.String(), s.Problem.Error(), r.unheard(s))
 		default:
 			r.find("smtp.unreachable", s.String(), s.Problem.Error(), &Mend{
 				Do: "Let the server listen there (postconf inet_interfaces, the firewall on port 25), or take it out of the MX records."})
 		}
 	}
 	return strings.Join(fine, "; ")
+}
+
+// unheard is how it ends that nobody listens at an address. One that mail is sent from stays in the DNS: its name and an SPF policy
+// that says mx or a would not know it any more.
+func (r *run) unheard(s *service) *Mend {
+	if contains(r.senders(), s.addr) {
+		return &Mend{Do: "Let the server listen there (postconf inet_protocols, the firewall). Do not take the address out while mail is sent from it."}
+	}
+	return &Mend{Do: "Let the server listen there (postconf inet_protocols, the firewall), or take the address out.",
+		Remove: []Record{{Name: fqdn(s.host), Type: "AAAA", Value: s.addr.String()}}}
 }
 
 // spoken looks at one that was reached.

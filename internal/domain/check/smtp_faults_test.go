@@ -24,6 +24,7 @@ var testNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 type broken struct {
 	fault world.Fault
 	leaf  *world.Leaf
+	also  *world.Leaf // a second certificate
 	gone  bool
 }
 
@@ -69,7 +70,7 @@ func (w *domainWorld) dial(t *testing.T) dialer {
 		if b.gone {
 			continue
 		}
-		s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: name, Fault: b.fault, Leaf: b.leaf, Domains: []string{"example.org"}, CA: authority(t)})
+		s, err := world.StartSMTP(world.SMTPConfig{Addr: "127.0.0.1:0", Name: name, Fault: b.fault, Leaf: b.leaf, Also: b.also, Domains: []string{"example.org"}, CA: authority(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,6 +146,13 @@ func cert(l world.Leaf) broken {
 	return broken{leaf: &l}
 }
 
+// two are certificates of mx2 with keys of two kinds.
+func two(first, second world.Leaf) broken {
+	b, also := cert(first), cert(second)
+	b.also = also.leaf
+	return b
+}
+
 var smtpFaults = map[string]fault{
 	"an exchanger that is not there":     at(mx2, broken{gone: true}, "smtp.unreachable"),
 	"an exchanger without IPv6":          at(mx1v6, broken{gone: true}, "smtp.ipv6"),
@@ -170,6 +178,10 @@ var smtpFaults = map[string]fault{
 	"a certificate for tomorrow":                       at(mx2, cert(world.Leaf{From: testNow.Add(24 * time.Hour)}), "tls.early"),
 	"a certificate for another":                        at(mx2, broken{fault: world.WrongName}, "tls.name"),
 	"a certificate of nobody":                          at(mx2, broken{fault: world.SelfSigned}, "tls.untrusted"),
+	"a second certificate that expired":                at(mx2, two(world.Leaf{}, world.Leaf{Key: world.RSA2048, From: testNow.AddDate(0, 0, -91), To: testNow.AddDate(0, 0, -1)}), "tls.expired"),
+	"two certificates, the first expired":              at(mx2, two(world.Leaf{Key: world.RSA2048, From: testNow.AddDate(0, 0, -91), To: testNow.AddDate(0, 0, -1)}, world.Leaf{}), "tls.expired"),
+	"a second certificate for another":                 at(mx2, two(world.Leaf{}, world.Leaf{Key: world.RSA2048, Names: []string{"www.elsewhere.example"}}), "tls.name"),
+	"a second certificate that DANE does not name":     {put: []string{"_25._tcp.mx2.example.org. TLSA 3 1 1 {key}"}, also: at(mx2, two(world.Leaf{}, world.Leaf{Key: world.RSA2048})).also, want: []ID{"dane.mismatch"}},
 	"a certificate with a short key":                   at(mx2, cert(world.Leaf{Key: world.RSA1024}), "tls.weak"),
 	"a certificate of nobody that DANE names":          unpromised(pinned(broken{fault: world.SelfSigned}, "tls.pinned")),
 	"a certificate that expired, by DANE":              unpromised(pinned(broken{fault: world.Expired}, "tls.pinned")),

@@ -3,10 +3,12 @@ package check
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"postward/internal/domain/spf"
+	"postward/internal/wire/dns"
 )
 
 // policy looks at the domain's SPF policy (RFC 7208), and at what it says of the addresses that send.
@@ -32,9 +34,12 @@ type policy struct {
 	tree  *spf.Tree
 	found []found
 	gone  map[*spf.Node]bool // terms that the corrected record has no more
+	ahead map[*spf.Node]bool // terms that come first in it, for else nobody reaches them
 	added []string           // and those that it has besides
 	end   string             // what it ends with; empty: as before
 	lost  bool               // somebody who passes, or was meant to, may not pass by it
+	blind bool               // a name in the record may be cut or misspelled, and nobody can tell whose it was: no record is made
+	today []netip.Prefix     // what passes by the record that is published
 	all   bool               // everybody passes
 }
 
@@ -50,10 +55,12 @@ func (p *policy) look(ctx context.Context) {
 	case p.tree.Has(spf.SeveralRecords) && p.tree.Text != "" && len(p.records()) > 1:
 		p.several(ctx)
 	case p.tree.Text == "":
-		p.none()
+		p.none(ctx)
 	default:
+		p.today = passingNow(p.tree)
 		p.parts()
 		p.senderAddrs()
+		p.respell(ctx, p.records()[0])
 	}
 }
 
@@ -65,44 +72,56 @@ func (p *policy) parts() {
 	p.whole()
 }
 
-func (p *policy) none() {
+func (p *policy) none(ctx context.Context) {
 	saw := "no TXT record begins with v=spf1"
-	for _, remark := range p.tree.Remarks {
-		if remark.Mark == spf.AlmostRecord {
-			saw = "almost one, but not for any receiver: " + remark.Text
-		}
+	almost := p.almost()
+	if len(almost) > 0 {
+		saw = "almost one, but not for any receiver: " + strings.Join(almost, " | ")
 	}
 	p.say("spf.none", saw, "Say which addresses send the domain's mail, and end the record with -all when every sender is in it. "+
 		"Whoever else sends it, a newsletter service perhaps, belongs in there too. A domain that never sends says v=spf1 -all.")
+	if len(almost) > 0 {
+		p.respell(ctx, almost[0])
+	}
 }
 
-// several makes one record of many. What is wrong in that one is mended with it, and not said: nobody published it.
+// several makes one record of many.
 func (p *policy) several(ctx context.Context) {
 	p.say("spf.several", fmt.Sprintf("%d records: %s", len(p.records()), strings.Join(p.records(), " | ")), "Make one record of them.")
+	text, lost := merged(p.records())
+	p.insteadOf(ctx, text, lost)
+}
+
+// insteadOf lets another record be the one that is mended. What is wrong in that one is mended with it, and not said: nobody
+// published it.
+func (p *policy) insteadOf(ctx context.Context, text string, lost []string) {
 	said := p.found
-	p.tree = p.walk(ctx, merged(p.records()))
-	p.retype()
+	p.tree, p.end = p.walk(ctx, text), ""
+	p.gone, p.ahead, p.added = map[*spf.Node]bool{}, nil, p.bareNames(ctx, lost)
+	p.lost, p.blind = len(lost) > len(p.added), slices.ContainsFunc(lost, spf.Leads)
 	p.parts()
 	p.found = said
 }
 
 // record says what is so about the record as a whole.
 func (p *policy) record() {
-	if p.tree.Has(spf.SyntaxError) || p.tree.Has(spf.WrongFamily) {
-		p.retype()
-	}
 	for _, remark := range p.tree.Remarks {
 		switch remark.Mark {
 		case spf.SyntaxError, spf.WrongFamily:
-			p.say("spf.syntax", remark.Text, "Correct the term, or leave it out.")
+			p.say("spf.syntax", remark.Text, "Write what was meant.")
 		case spf.NoAll:
 			p.end = "~all"
+			if p.unreadable() {
+				continue // it may stand in what cannot be read
+			}
 			p.say("spf.open-end", "neither all nor redirect", "End the record with ~all, and with -all when every sender is in it.")
 		case spf.LongRecord, spf.LongAnswer:
 			p.say("spf.long", remark.Text, "")
 		}
 	}
 }
+
+func (p *policy) unreadable() bool { return p.tree.Has(spf.SyntaxError) || p.tree.Has(spf.WrongFamily) }
 
 // terms says what is so about each term of the domain's own record, and about what it leads to.
 func (p *policy) terms() {
@@ -124,6 +143,11 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 	switch remark.Mark {
 	case spf.TargetNone, spf.TargetBroken, spf.Loop:
 		p.drop(n)
+		if n.Child != nil && n.Child.Outcome == dns.NoName {
+			p.blind = true
+			p.say("spf.include", saw, "There is no such name: write it whole if it was cut or misspelled, for whoever sends by it passes then; else take it out. As it is, the whole policy counts for nothing.")
+			return
+		}
 		p.say("spf.include", saw, "Take it out, or tell the owner of the other record; as it is, the whole policy counts for nothing.")
 	case spf.PassAll:
 		p.end = "~all"
@@ -143,9 +167,11 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 		} // else it comes to stand before all, as it was meant
 		p.say("spf.ignored", saw, "Put it before all, or take it out.")
 	case spf.UnknownModifier:
-		p.drop(n)
-		p.lost = p.lost || remark.Text != "" // a term was meant by it
-		p.say("spf.ignored", saw, "Take it out, or write what was meant.")
+		do := "" // it may mean something to somebody
+		if remark.Text != "" {
+			do = "Write what was meant."
+		}
+		p.say("spf.ignored", saw, do)
 	case spf.Void, spf.BadName, spf.NullExchanger:
 		p.void(n, saw)
 	case spf.TooManyExchangers:
@@ -172,7 +198,7 @@ func (p *policy) void(n *spf.Node, saw string) {
 		return
 	}
 	p.gone[n] = true // nobody passed by it; but where three of them made the policy count for nothing, nobody was refused either
-	p.lost = p.lost || p.tree.Has(spf.TooManyVoids)
+	p.lost = p.lost || spent(p.tree)
 	p.say("spf.void", saw, "Take it out: nobody sends from there.")
 }
 
@@ -207,7 +233,7 @@ func (p *policy) whole() {
 			p.flatten()
 			p.say("spf.lookups", remark.Text, "Take out what nobody sends with any more, or name networks in the place of the costliest terms; look now and then whether they still are the same.")
 		case spf.TooManyVoids:
-			p.say("spf.voids", remark.Text, "Take out what leads to nothing.")
+			p.voids(remark.Text)
 		}
 	}
 }
@@ -253,19 +279,26 @@ func (p *policy) records() []string {
 	return all
 }
 
+// almost are the texts of the domain that mean to be SPF records and are none.
+func (p *policy) almost() []string {
+	return slices.DeleteFunc(slices.Clone(p.texts()), func(text string) bool { return !spf.Almost(text) })
+}
+
 // tell emits what was found. The record that mends all of it stands with the most urgent finding, once; when there is none,
 // the words have to do.
 func (p *policy) tell(ctx context.Context) {
 	slices.SortStableFunc(p.found, func(a, b found) int { return a.id.place() - b.id.place() })
 	var told ID
 	record := ""
-	if slices.ContainsFunc(p.found, func(f found) bool { return f.do != "" }) {
+	if !p.blind && slices.ContainsFunc(p.found, func(f found) bool { return f.do != "" }) {
 		record = p.corrected(ctx)
 	}
 	for _, f := range p.found {
 		var mend *Mend
 		switch {
 		case f.do == "":
+		case record == "" && p.blind:
+			mend = &Mend{Do: f.do}
 		case record == "":
 			mend = &Mend{Do: f.do + p.wanting()}
 		case told == "":
@@ -283,7 +316,7 @@ func (p *policy) replacement(do, record string) *Mend {
 		do += " The record ends with ~all: make it -all when every sender is in it."
 	}
 	mend := &Mend{Do: do, Add: []Record{Text(p.Domain, record)}}
-	for _, text := range p.records() {
+	for _, text := range append(p.records(), p.almost()...) {
 		mend.Remove = append(mend.Remove, Text(p.Domain, text))
 	}
 	return mend

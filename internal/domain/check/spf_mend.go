@@ -18,54 +18,23 @@ func (p *policy) drop(n *spf.Node, instead ...netip.Prefix) {
 	p.lost = p.lost || len(instead) == 0 && !n.Skipped && spared
 }
 
-// retype writes terms that cannot be read as they were meant, where that is plain.
-func (p *policy) retype() {
-	for _, text := range p.records() {
-		for _, f := range spf.Parse(text).Faults {
-			if term := retyped(f.Term); term != "" {
-				p.added = append(p.added, term)
-			} else {
-				p.lost = true
-			}
-		}
-	}
-}
-
-// retyped is the ip4 or ip6 term that was meant by a word that holds an address or a network; empty when none was.
-func retyped(word string) string {
-	word = strings.TrimPrefix(word, "+")
-	if n, ok := network(word); ok { // an address alone
-		return networkTerm(n)
-	}
-	_, value, _ := strings.Cut(strings.Replace(word, "=", ":", 1), ":")
-	if n, ok := network(value); ok && !strings.ContainsAny(word[:1], "-~?") {
-		return networkTerm(n)
-	}
-	return ""
-}
-
-func network(text string) (netip.Prefix, bool) {
-	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-		return netip.PrefixFrom(a, a.BitLen()), true
-	}
-	n, err := netip.ParsePrefix(text)
-	return n.Masked(), err == nil
-}
-
 // merged is one record of several: the terms of each, once, and the weakest end. A redirect can only be an include in there.
-func merged(records []string) string {
+// What nobody can read is lost.
+func merged(records []string) (text string, lost []string) {
 	words, end := []string{"v=spf1"}, "-all"
 	for _, text := range records {
 		own := "~all"
+		text, unread := spf.Respelled(text)
+		lost = append(lost, unread...)
 		for _, term := range spf.Parse(text).Terms {
-			word := ""
+			word := term.Text
 			switch {
 			case term.Kind == spf.All:
-				own = term.Text
+				own, word = term.Text, ""
 			case term.Kind == spf.Redirect:
 				word = "include:" + term.Spec
-			case term.Qualifier != "":
-				word = term.Text
+			case term.Kind == spf.Exp && slices.ContainsFunc(words, explains):
+				word = "" // there may be one
 			}
 			if word != "" && !slices.Contains(words, word) {
 				words = append(words, word)
@@ -75,8 +44,10 @@ func merged(records []string) string {
 			end = "~all"
 		}
 	}
-	return strings.Join(append(words, end), " ")
+	return strings.Join(append(words, end), " "), lost
 }
+
+func explains(word string) bool { return strings.HasPrefix(strings.ToLower(word), "exp=") }
 
 // amended answers as if a domain had another SPF record.
 type amended struct {
@@ -99,24 +70,49 @@ func (p *policy) walk(ctx context.Context, record string) *spf.Tree {
 }
 
 // corrected is the record as it should be; empty when none can be made that is better. It is tried out before anybody
-// is told to publish it: whoever sends the domain's mail passes, by name if not otherwise.
+// is told to publish it: whoever sends the domain's mail or passes today passes, by name if not otherwise.
 func (p *policy) corrected(ctx context.Context) string {
 	text := p.compose(nil)
 	tree := p.walk(ctx, text)
-	var first []string
-	for _, a := range p.senders() {
-		if !local(a) && tree.Result(a).Result != spf.Pass {
-			first = append(first, networkTerm(netip.PrefixFrom(a, a.BitLen())))
-		}
-	}
-	if len(first) > 0 {
+	if first := p.shutOut(tree); len(first) > 0 {
 		text = p.compose(first)
 		tree = p.walk(ctx, text)
 	}
-	if ctx.Err() != nil || !p.better(text, tree) {
+	if ctx.Err() != nil || !p.better(text, tree) || len(p.shutOut(tree)) > 0 {
 		return ""
 	}
 	return text
+}
+
+// shutOut are terms for those who do not pass by a record and should: what sends, what passes today, and what the terms
+// name that were kept.
+func (p *policy) shutOut(tree *spf.Tree) (terms []string) {
+	var nets []netip.Prefix
+	for _, a := range p.senders() {
+		if !local(a) {
+			nets = append(nets, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	for _, n := range slices.Concat(nets, p.today, passingNow(p.tree), unreached(tree)) {
+		if term := networkTerm(n); tree.Result(n.Addr()).Result != spf.Pass && !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+	}
+	return terms
+}
+
+// passingNow are the networks that pass by a policy, but those of half the internet: whose first address does.
+func passingNow(t *spf.Tree) (all []netip.Prefix) {
+	const maxTried = 256 // each is an evaluation
+	for i, n := range passing(t) {
+		if i == maxTried {
+			break
+		}
+		if !wide(n) && t.Result(n.Addr()).Result == spf.Pass && !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // compose writes the record: first what must not depend on the rest of it.
@@ -130,7 +126,7 @@ func (p *policy) compose(first []string) string {
 	for _, word := range first {
 		add(word)
 	}
-	for _, n := range p.tree.Nodes {
+	for _, n := range p.inOrder() {
 		if !p.gone[n] && n.Kind != spf.All && n.Kind != spf.Redirect {
 			add(n.Text)
 		}
@@ -162,13 +158,13 @@ func (p *policy) ending() []string {
 
 // permanent are what makes a policy count for nothing, for everybody or for some.
 var permanent = []spf.Mark{spf.SyntaxError, spf.WrongFamily, spf.TargetNone, spf.TargetBroken, spf.Loop, spf.SeveralRecords, spf.PassAll,
-	spf.TooManyLookups, spf.TooManyVoids, spf.TooManyExchangers}
+	spf.TooManyLookups, spf.TooManyExchangers}
 
 // better reports whether a record mends something and shuts nobody out: one that lets nobody pass is none, unless the
 // domain says so already.
 func (p *policy) better(text string, tree *spf.Tree) bool {
 	records := p.records()
-	if len(records) == 1 && records[0] == text || everybody(tree) || slices.ContainsFunc(permanent, tree.Has) {
+	if len(records) == 1 && records[0] == text || everybody(tree) || slices.ContainsFunc(permanent, tree.Has) || spent(tree) || len(unreached(tree)) > 0 {
 		return false
 	}
 	return letsPass(tree) || !p.lost && p.end == "" && p.tree.Text != "" && !letsPass(p.tree)

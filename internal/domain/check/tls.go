@@ -49,7 +49,9 @@ func (r *run) secret(s *service) string {
 	if s.TLS == nil || len(s.TLS.Chain) == 0 {
 		return ""
 	}
-	r.certificate(s, certificate)
+	for _, shown := range s.shown() {
+		r.certificate(s, shown, certificate)
+	}
 	r.versions(s)
 	if s.Injected == probe.Yes {
 		r.find("tls.injection", s.String(), "NOOP in the clear behind STARTTLS was answered inside TLS", &Mend{Do: "Update the mail server: Postfix is safe since 2.8.3 (CVE-2011-0411)."})
@@ -58,26 +60,44 @@ func (r *run) secret(s *service) string {
 	return fmt.Sprintf("%s: %s, certificate until %s", s, s.TLS.Version, own.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// promised reports whether the domain has a record of MTA-STS: then an authority has to vouch for the certificates.
+// promised reports whether the domain has a record of MTA-STS that senders go by: then an authority has to vouch for the
+// certificates.
 func (r *run) promised() bool {
 	sts := r.sts()
-	return slices.ContainsFunc(sts.Texts, mtasts.IsRecord)
+	texts := mtastsTexts(&sts)
+	if len(texts) != 1 {
+		return false
+	}
+	_, err := mtasts.ParseRecord(texts[0])
+	return err == nil
 }
 
-// anchored reports whether a signed DANE-EE record names the host's own certificate: for DANE nothing else has to vouch for it.
-func (s *service) anchored() bool {
-	own := s.TLS.Chain[0]
-	return s.tlsa.Authentic && slices.ContainsFunc(usable(s.tlsa.Others), func(record dane.Record) bool {
+// shown is every certificate that a client may be shown: of a host with two kinds of keys each sender sees the one that it
+// knows, or prefers.
+func (s *service) shown() []*probe.TLS {
+	if s.TLS == nil || len(s.TLS.Chain) == 0 {
+		return nil
+	}
+	return append([]*probe.TLS{s.TLS}, s.Others...)
+}
+
+// anchored reports whether a signed DANE-EE record names a certificate of the host's own: for DANE nothing else has to vouch for it.
+func (s *service) anchored(own probe.Certificate) bool {
+	return s.signed && s.tlsa.Authentic && slices.ContainsFunc(usable(s.tlsa.Others), func(record dane.Record) bool {
 		return record.Usage == dane.EndEntity && record.Matches(own.DER, own.SPKI)
 	})
 }
 
 // certificate looks at what was shown of certificates.
-func (r *run) certificate(s *service, get string) {
-	own := s.TLS.Chain[0]
+func (r *run) certificate(s *service, shown *probe.TLS, get string) {
+	own := shown.Chain[0]
+	at := s.String()
+	if len(s.Others) > 0 {
+		at += ", the certificate with a key of " + own.Key
+	}
 	until := "valid from " + own.NotBefore.UTC().Format(time.DateTime) + " to " + own.NotAfter.UTC().Format(time.DateTime)
 	left := own.NotAfter.Sub(r.clock())
-	ends, anchored := left > 0 && left < ending(&own), s.anchored()
+	ends, anchored := left > 0 && left < ending(&own), s.anchored(own)
 	pinned := anchored && !r.promised()
 	renew := "Renew it, and let whatever renews it reload Postfix."
 	if anchored {
@@ -85,29 +105,29 @@ func (r *run) certificate(s *service, get string) {
 		get, renew = get+key, renew+key
 	}
 	var flawed []string
-	for _, flaw := range s.TLS.Flaws {
+	for _, flaw := range shown.Flaws {
 		if pinned && flaw != probe.WeakKey && flaw != probe.WeakSignature {
 			flawed = append(flawed, flaw.String())
 			continue
 		}
 		switch flaw {
 		case probe.Expired:
-			r.find("tls.expired", s.String(), until, &Mend{Do: renew, Set: []string{"postfix reload"}})
+			r.find("tls.expired", at, until, &Mend{Do: renew, Set: []string{"postfix reload"}})
 		case probe.NotYetValid:
-			r.find("tls.early", s.String(), until, &Mend{Do: "Look at the clock of the host, or take a certificate that is valid already."})
+			r.find("tls.early", at, until, &Mend{Do: "Look at the clock of the host, or take a certificate that is valid already."})
 		case probe.WrongName:
-			r.find("tls.name", s.String(), "it is for "+strings.Join(own.Names, ", "), &Mend{Do: get})
+			r.find("tls.name", at, "it is for "+strings.Join(own.Names, ", "), &Mend{Do: get})
 		case probe.SelfSigned, probe.UnknownAuthority, probe.NotForServers, probe.Unverified:
-			r.find("tls.untrusted", s.String(), flaw.String()+", by "+own.Issuer, &Mend{Do: get})
+			r.find("tls.untrusted", at, flaw.String()+", by "+own.Issuer, &Mend{Do: get})
 		case probe.WeakKey, probe.WeakSignature:
-			r.find("tls.weak", s.String(), fmt.Sprintf("%s: %s, %d bits, %s", flaw, own.Key, own.Bits, own.Signature), &Mend{Do: get})
+			r.find("tls.weak", at, fmt.Sprintf("%s: %s, %d bits, %s", flaw, own.Key, own.Bits, own.Signature), &Mend{Do: get})
 		}
 	}
 	switch {
 	case pinned && len(flawed) > 0 || pinned && ends:
-		r.find("tls.pinned", s.String(), strings.Join(append(flawed, until), ", "), nil)
+		r.find("tls.pinned", at, strings.Join(append(flawed, until), ", "), nil)
 	case ends:
-		r.find("tls.ends", s.String(), until, &Mend{Do: renew})
+		r.find("tls.ends", at, until, &Mend{Do: renew})
 	}
 }
 

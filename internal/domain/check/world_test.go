@@ -230,12 +230,15 @@ var mxFaults = map[string]fault{
 	"no MX": {take: []string{"example.org. MX"}, put: []string{"example.org. A 192.0.2.25", "mail.example.org. A 192.0.2.25"}, want: []ID{"mx.none"}},
 	"a subdomain that only sends": kept(fault{put: []string{`bounce.example.org. TXT "v=spf1 ip4:192.0.2.25 -all"`, Text("mail._domainkey.bounce.example.org", goodKey).String()},
 		also: func(w *domainWorld) { w.target.Domain, w.target.Addrs = "bounce.example.org", addrs("192.0.2.25") }, want: []ID{"mx.sends-only"}}),
-	"a null MX":                 {take: []string{"example.org. MX"}, put: []string{"example.org. MX 0 ."}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.null"}, left: []ID{"mx.null"}},
-	"a null MX beside others":   {put: []string{"example.org. MX 0 ."}, want: []ID{"mx.null-mixed"}},
-	"an alias":                  {take: []string{"example.org. MX 20"}, put: []string{"example.org. MX 20 alias.example.org.", "alias.example.org. CNAME mx2.example.org."}, want: []ID{"mx.alias"}},
-	"an exchanger unknown":      {put: []string{"example.org. MX 30 mx3.example.org."}, want: []ID{"mx.unresolved"}},
-	"an address in the MX":      {put: []string{"example.org. MX 30 192.0.2.26."}, want: []ID{"mx.address"}},
-	"a private address":         {put: []string{"mx2.example.org. A 10.0.0.1"}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.private"}},
+	"a null MX":               {take: []string{"example.org. MX"}, put: []string{"example.org. MX 0 ."}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.null"}, left: []ID{"mx.null"}},
+	"a null MX beside others": {put: []string{"example.org. MX 0 ."}, want: []ID{"mx.null-mixed"}},
+	"an alias":                {take: []string{"example.org. MX 20"}, put: []string{"example.org. MX 20 alias.example.org.", "alias.example.org. CNAME mx2.example.org."}, want: []ID{"mx.alias"}},
+	"an exchanger unknown":    {put: []string{"example.org. MX 30 mx3.example.org."}, want: []ID{"mx.unresolved"}},
+	"an address in the MX":    {put: []string{"example.org. MX 30 192.0.2.26."}, want: []ID{"mx.address"}},
+	"a private address":       {put: []string{"mx2.example.org. A 10.0.0.1"}, also: func(w *domainWorld) { w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.private"}},
+	"an answer of this host's own resolver": kept(fault{put: []string{"mx2.example.org. A 127.0.1.1"}, also: func(w *domainWorld) {
+		w.server, w.target.Addrs = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.53:53")}, addrs("192.0.2.25")
+	}, want: []ID{"mx.unknown"}}),
 	"nobody answers for the MX": {also: func(w *domainWorld) { w.fail["mx2.example.org"] = dns.Timeout; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.unknown"}, left: []ID{"mx.unknown"}},
 }
 

@@ -105,7 +105,7 @@ func (k *Key) remark(m Mark, text string) {
 func IsKey(text string) bool {
 	k := Parse(text)
 	_, none := k.Has(NoKey)
-	return !none || strings.HasPrefix(strings.TrimSpace(text), "v=DKIM")
+	return !none || strings.HasPrefix(trim(text), "v=DKIM") || Mended(text) != ""
 }
 
 // Parse reads a record.
@@ -126,7 +126,7 @@ func Parse(text string) Key {
 // split takes the list of tags apart (section 3.2).
 func (k *Key) split(text string) {
 	parts := strings.Split(text, ";")
-	if last := len(parts) - 1; strings.TrimSpace(parts[last]) == "" {
+	if last := len(parts) - 1; trim(parts[last]) == "" {
 		parts = parts[:last]
 	}
 	if len(parts) > maxTags {
@@ -135,10 +135,10 @@ func (k *Key) split(text string) {
 	}
 	for _, part := range parts {
 		name, value, ok := strings.Cut(part, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		name, value = trim(name), trim(value)
 		switch {
 		case !ok || name == "":
-			k.remark(BadTag, strings.TrimSpace(part))
+			k.remark(BadTag, trim(part))
 		case slices.ContainsFunc(k.tags, func(t tag) bool { return t.name == name }):
 			k.remark(TwiceTag, name)
 		default:
@@ -174,10 +174,15 @@ func (k *Key) take(place int, t tag) {
 func list(value string) []string {
 	all := strings.Split(value, ":")
 	for i := range all {
-		all[i] = strings.ToLower(strings.TrimSpace(all[i]))
+		all[i] = strings.ToLower(trim(all[i]))
 	}
 	return all
 }
+
+// blank is folding white space (section 2.8): a no-break space is none, though it looks like one.
+func blank(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }
+
+func trim(s string) string { return strings.TrimFunc(s, blank) }
 
 // public reads the key itself.
 func (k *Key) public() {
@@ -186,7 +191,7 @@ func (k *Key) public() {
 		k.remark(NoKey, "")
 		return
 	}
-	value := strings.Join(strings.Fields(k.tags[i].value), "")
+	value := strings.Join(strings.FieldsFunc(k.tags[i].value, blank), "")
 	if value == "" {
 		k.Revoked = true
 		return

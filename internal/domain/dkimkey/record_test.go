@@ -82,6 +82,48 @@ func TestFlagsAreReadAndLeftAway(t *testing.T) {
 	}
 }
 
+func TestAKeyIsNotThrownAwayForASlip(t *testing.T) {
+	good := public(t, 2048, false)
+	want := "v=DKIM1; k=rsa; p=" + good
+	for _, text := range []string{
+		"k=rsa; p=" + good + "; v=DKIM1", "p=" + good + "; k=rsa; v=DKIM1",
+		"k=rsa; v=DKIM1; p=" + good, "v=DKIM1 k=rsa p=" + good, "v=DKIM1, k=rsa, p=" + good, "v=DKIM1; k=rsa p=" + good, "v=DKIM1; k=rsa; k=rsa; p=" + good,
+		"v=dkim1; k=rsa; p=" + good, "V=DKIM1; K=rsa; P=" + good, "v=DKIM1; k:rsa; p:" + good, `v=DKIM1; k=rsa; p="` + good + `"`, "v=DKIM1\\; k=rsa\\; p=" + good,
+		"v=DKIM1;\u00a0k=rsa;\u00a0p=" + good[:80] + "\u00a0" + good[80:], "v=DKIM1; k=rsa; p=-----BEGIN PUBLIC KEY-----" + good + "-----END PUBLIC KEY-----",
+		"v=DKIM1; k=rsa; ; p=" + good, "v=DKIM1; hello; k=rsa; p=" + good,
+	} {
+		got := Parse(Mended(text))
+		if k := Parse(text); k.usable() || !got.usable() || got.Bits != 2048 || strings.Count(got.Without(), good) != 1 || !strings.HasPrefix(got.Without(), "v=DKIM1; ") || len(got.Without()) != len(want) {
+			t.Errorf("%.60q is mended to %.80q", text, got.Without())
+		}
+		if !IsKey(text) {
+			t.Errorf("%.60q is no key", text)
+		}
+	}
+	if got := Mended("k=rsa; n=a b; t=s; x=y; p=" + good + "; v=DKIM1"); got != "v=DKIM1; k=rsa; n=a b; t=s; x=y; p="+good {
+		t.Error(got)
+	}
+	for _, text := range []string{want, "p=" + good, "v=DKIM2; p=" + good, "v=DKIM1; p=", "v=DKIM1; k=rsa; p=" + good[:100], "v=DKIM1; k=dsa; p=" + good, "v=spf1 -all", "", "hello p=x"} {
+		if got := Mended(text); got != "" {
+			t.Errorf("%.60q is mended to %.80q", text, got)
+		}
+	}
+}
+
+func FuzzMended(f *testing.F) {
+	const key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+	for _, s := range []string{"k=ed25519; p=" + key + "; v=DKIM1", "v=DKIM1 k=ed25519, p:" + key, "V=dkim1;K=ed25519;P=\"" + key + "\"", ";;p=;v"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := Mended(text); got != "" {
+			if k := Parse(got); !k.usable() || Mended(got) != "" {
+				t.Errorf("%q is mended to %q", text, got)
+			}
+		}
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("v=DKIM1; k=rsa; h=sha256; s=email; t=y:s; g=; n=x; p=MIGf")
 	f.Add("v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")

@@ -9,5 +9,5 @@
 // Bounds: MaxTags tags, MaxURIs addresses for each kind of report, MaxText octets of a record. What is behind them is
 // remarked and not read. Texts in a Record are a stranger's: every string is printable ASCII, or it is not there.
 //
-// Mail is not judged here. The package imports dns and nothing else of the house; it has no clock.
+// Mail is not judged here. The package imports dns and uri and nothing else of the house; it has no clock.
 package dmarc

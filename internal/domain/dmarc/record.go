@@ -2,9 +2,10 @@ package dmarc
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
+
+	"postward/internal/domain/uri"
 )
 
 // Bounds of a record.
@@ -221,32 +222,17 @@ func (r *Record) addresses(value string) (all []URI) {
 			r.say(OldSize, text)
 			text = plain
 		}
-		u, err := url.Parse(text)
-		switch {
-		case err != nil || u.Scheme == "" || printable(text) != text:
+		switch scheme, host := uri.Scheme(text), uri.Host(text); {
+		case scheme == "":
 			r.say(BadURI, text)
-			continue
-		case u.Scheme != "mailto":
+		case scheme != "mailto":
 			r.say(NotMail, text)
 			all = append(all, URI{Text: text})
-			continue
+		default:
+			all = append(all, URI{text, host})
 		}
-		local, host, _ := cutLast(u.Opaque, "@")
-		if local == "" || host == "" || strings.ContainsAny(host, "/?#") {
-			r.say(BadURI, text)
-			continue
-		}
-		all = append(all, URI{text, strings.ToLower(strings.TrimSuffix(host, "."))})
 	}
 	return all
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }
 
 // conclude says what is so about the record as a whole.

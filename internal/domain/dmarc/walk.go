@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"postward/internal/wire/dns"
@@ -16,6 +17,7 @@ type Step struct {
 	Outcome dns.Outcome `json:"outcome"`
 	Records []string    `json:"records,omitempty"` // DMARC records there; more than one count as none
 	Record  *Record     `json:"record,omitempty"`
+	Almost  []string    `json:"almost,omitempty"` // texts that mean to be a record and are none, where there is no record
 }
 
 // Found is what a walk found for a domain.
@@ -72,6 +74,9 @@ func step(ctx context.Context, r dns.Resolver, name string) Step {
 		if IsRecord(text) {
 			s.Records = append(s.Records, text)
 		}
+	}
+	if len(s.Records) == 0 {
+		s.Almost = slices.DeleteFunc(slices.Clone(a.Texts), func(text string) bool { return !Almost(text) })
 	}
 	if len(s.Records) == 1 {
 		record := Parse(s.Records[0])

@@ -30,23 +30,30 @@ func Host(domain string) string { return "mta-sts." + domain }
 // MaxAddrs bounds the addresses of a policy host that are tried.
 const MaxAddrs = 4
 
-// Fetch fetches a domain's policy from its policy host, as text, at the first of its addresses that answers, as senders do;
+// Document is what a policy host served.
+type Document struct {
+	Text string
+	Type string // the Content-Type, as it came
+	Odd  bool   // that is not text/plain, which senders should look for (section 3.2)
+}
+
+// Fetch fetches a domain's policy from its policy host, at the first of its addresses that answers, as senders do;
 // none of them may take more than its share of the time that is left. The error says what is wrong with the answer, or why
 // there is none; Unlearned tells whether that says anything of the host.
-func Fetch(ctx context.Context, c Config, addrs []netip.Addr, domain string) (string, error) {
+func Fetch(ctx context.Context, c Config, addrs []netip.Addr, domain string) (Document, error) {
 	err := errors.New("it has no address")
 	addrs = addrs[:min(len(addrs), MaxAddrs)]
 	for i, addr := range addrs {
-		text, failed := fetchWithin(ctx, len(addrs)-i, c, addr, domain)
+		d, failed := fetchWithin(ctx, len(addrs)-i, c, addr, domain)
 		var dial *net.OpError
 		if failed == nil || !Unlearned(failed) && (!errors.As(failed, &dial) || dial.Op != "dial") {
-			return text, failed
+			return d, failed
 		}
 		if i == 0 || Unlearned(err) { // that nobody listens says more than that there was no way
 			err = failed
 		}
 	}
-	return "", err
+	return Document{}, err
 }
 
 // Unlearned reports whether an error of Fetch says nothing of the host: there was no way to it from here, or no time.
@@ -64,7 +71,7 @@ func Unlearned(err error) bool {
 }
 
 // fetchWithin is fetch within the first of so many parts of the time that is left.
-func fetchWithin(ctx context.Context, parts int, c Config, addr netip.Addr, domain string) (string, error) {
+func fetchWithin(ctx context.Context, parts int, c Config, addr netip.Addr, domain string) (Document, error) {
 	if end, is := ctx.Deadline(); is {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
@@ -88,7 +95,7 @@ func onlyPublic(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-func fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (string, error) {
+func fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (Document, error) {
 	dial := c.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Control: onlyPublic}).DialContext
@@ -106,25 +113,25 @@ func fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (strin
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+Host(domain)+"/.well-known/mta-sts.txt", nil)
 	if err != nil {
-		return "", err
+		return Document{}, err
 	}
 	reply, err := client.Do(request)
 	if err != nil {
-		return "", err
+		return Document{}, err
 	}
 	defer reply.Body.Close()
 	if reply.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("HTTP status %d where 200 is due; redirects are not followed (RFC 8461 section 3.3)", reply.StatusCode)
-	}
-	if kind, _, err := mime.ParseMediaType(reply.Header.Get("Content-Type")); err != nil || kind != "text/plain" {
-		return "", fmt.Errorf("Content-Type %.60q where text/plain is due", reply.Header.Get("Content-Type"))
+		return Document{}, fmt.Errorf("HTTP status %d where 200 is due; redirects are not followed (RFC 8461 section 3.3)", reply.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(reply.Body, MaxPolicy+1))
 	if err != nil {
-		return "", err
+		return Document{}, err
 	}
 	if len(body) > MaxPolicy {
-		return "", errors.New("a policy of more than 64 KiB")
+		return Document{}, errors.New("a policy of more than 64 KiB")
 	}
-	return string(body), nil
+	d := Document{Text: string(body), Type: reply.Header.Get("Content-Type")}
+	kind, _, err := mime.ParseMediaType(d.Type)
+	d.Odd = err != nil || kind != "text/plain"
+	return d, nil
 }

@@ -8,6 +8,7 @@ package mtasts
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,22 +40,31 @@ type Policy struct {
 	MaxAge time.Duration
 }
 
-// IsRecord reports whether a TXT record is meant to be one: all others are skipped (section 3.1).
-func IsRecord(text string) bool { return strings.HasPrefix(text, "v=STSv1") }
+// IsRecord reports whether a TXT record is one, well made or not: all others are discarded (section 3.1). The grammar lets blanks
+// stand before the semicolon; v=STSv10 is another version.
+func IsRecord(text string) bool {
+	rest, is := strings.CutPrefix(text, "v=STSv1")
+	rest = strings.TrimLeft(rest, " \t")
+	return is && (rest == "" || rest[0] == ';')
+}
 
-// ParseRecord reads a record and returns the policy's ID.
+// field is one of a record (section 3.1): no blank stands around its equals sign.
+var field = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([!-:<>-~]+)$`)
+
+// ParseRecord reads a record, which IsRecord, and returns the policy's ID.
 func ParseRecord(text string) (id string, err error) {
-	for i, part := range strings.Split(text, ";") {
-		name, value, ok := strings.Cut(part, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	parts := strings.Split(text, ";")
+	for i, part := range parts[1:] {
+		part = strings.Trim(part, " \t")
+		if part == "" && i == len(parts)-2 {
+			break // the last semicolon
+		}
+		f := field.FindStringSubmatch(part)
 		switch {
-		case i == 0 && (name != "v" || value != "STSv1"):
-			return "", errors.New("it does not begin with v=STSv1;")
-		case name == "" && !ok, i == 0:
-		case !ok:
-			return "", fmt.Errorf("%.40q is no name=value", name)
-		case name == "id" && id == "":
-			id = value
+		case f == nil:
+			return "", fmt.Errorf("%.40q is no name=value (no blank stands around the equals sign)", part)
+		case f[1] == "id" && id == "":
+			id = f[2]
 		}
 	}
 	if id == "" || len(id) > 32 || strings.ContainsFunc(id, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) {
@@ -73,11 +83,13 @@ func ParsePolicy(text string) (Policy, error) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		key, value, ok := strings.Cut(line, ":")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		value = strings.TrimSpace(value)
 		switch {
 		case strings.TrimSpace(line) == "":
 		case !ok:
 			return p, fmt.Errorf("%.40q is no key: value", line)
+		case strings.TrimSpace(key) != key:
+			return p, fmt.Errorf("a blank stands before or behind the key in %.40q", line)
 		case key == "mx":
 			if p.MX = append(p.MX, strings.TrimSuffix(strings.ToLower(value), ".")); len(p.MX) > maxMX {
 				return p, fmt.Errorf("it names more than %d hosts", maxMX)

@@ -11,7 +11,13 @@ func TestRecordsNameAPolicy(t *testing.T) {
 		"v=STSv1; id=20261124;":                  "20261124",
 		"v=STSv1;id=a;x=y":                       "a",
 		"v=STSv1; id=a; id=b":                    "a",
-		"v=STSv2; id=a":                          "error: begin",
+		"v=STSv1 ; id=a":                         "a",
+		"v=STSv1;\tid=a ;x_y.z-1=!<>~;":          "a",
+		"v=STSv1; id = a":                        "error: name=value",
+		"v=STSv1; id= a":                         "error: name=value",
+		"v=STSv1; id=a;; x=y":                    "error: name=value",
+		"v=STSv1; id=a; x=y z":                   "error: name=value",
+		"v=STSv1; id=a; =y":                      "error: name=value",
 		"v=STSv1":                                "error: id=",
 		"v=STSv1; id=a-b":                        "error: id=",
 		"v=STSv1; id=" + strings.Repeat("a", 33): "error: id=",
@@ -20,6 +26,15 @@ func TestRecordsNameAPolicy(t *testing.T) {
 		id, err := ParseRecord(text)
 		if wanted, bad := strings.CutPrefix(want, "error: "); bad != (err != nil) || bad && !strings.Contains(err.Error(), wanted) || !bad && id != want {
 			t.Errorf("%q: %q %v", text, id, err)
+		}
+	}
+}
+
+func TestOtherTextsAreDiscarded(t *testing.T) {
+	for text, want := range map[string]bool{"v=STSv1": true, "v=STSv1;": true, "v=STSv1 ; id=a": true, "v=STSv1; id": true, "v=STSv10; id=a": false, "v=STSv2; id=a": false, "v=stsv1; id=a": false,
+		" v=STSv1; id=a": false, "v = STSv1; id=a": false, "v=STSv1 id=a": false, "v=STSv1a": false, "": false} {
+		if IsRecord(text) != want {
+			t.Errorf("%q: %v", text, !want)
 		}
 	}
 }
@@ -35,7 +50,7 @@ func TestPoliciesAreRead(t *testing.T) {
 			t.Errorf("%q: %v", host, !want)
 		}
 	}
-	for old, new := range map[string]string{"STSv1": "STSv2", "enforce": "maybe", "604800": "31557601", "max_age": "age", "mx: ": "m: ", "mode: ": "mode ", "mx1.Example.org.\r\n": "x\r\n" + strings.Repeat("mx: a\n", 101),
+	for old, new := range map[string]string{"STSv1": "STSv2", "enforce": "maybe", "604800": "31557601", "max_age": "age", "mx: ": "m: ", "mode: ": "mode ", "mode:": "mode :", "max_age:": " max_age:", "mx1.Example.org.\r\n": "x\r\n" + strings.Repeat("mx: a\n", 101),
 		"version": strings.Repeat("\r\n", MaxPolicy) + "version"} {
 		if p, err := ParsePolicy(strings.ReplaceAll(good, old, new)); err == nil {
 			t.Errorf("%s for %s: %+v", new, old, p)

@@ -1,17 +1,31 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"sync"
 	"time"
 )
 
-// single are the versions that are offered alone.
-var single = [...]uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12}
+// single are the versions that are offered alone, 1.2 to those who know one kind of key and to those who know the other: a
+// host may have a certificate for each, and senders that prefer another kind than we do see the other.
+var single = [...]offering{{tls.VersionTLS10, ""}, {tls.VersionTLS11, ""}, {tls.VersionTLS12, "ECDSA"}, {tls.VersionTLS12, "RSA"}}
 
-// Ask asks what a service shows. It makes one connection, and when that is made three more beside it, one each that offers
-// TLS 1.0, 1.1 and 1.2 alone. To a host of the operator's own (Config.Own) there is a fifth, which says NOOP in the clear
+// offering is a version of TLS, and the kind of key that is known; empty is every kind.
+type offering struct {
+	version uint16
+	key     string
+}
+
+// offered is what came of an offering.
+type offered struct {
+	problem *Problem
+	tls     *TLS
+}
+
+// Ask asks what a service shows. It makes one connection, and when that is made four more beside it: one each that offers
+// TLS 1.0 and 1.1 alone, and two that offer 1.2. To a host of the operator's own (Config.Own) there is a sixth, which says NOOP in the clear
 // behind STARTTLS: that harms nobody, and in a stranger's log it looks like an attack. TLS 1.3 is what the first connection is
 // given by a host that knows it (RFC 8446 section 4.2.1).
 func Ask(ctx context.Context, c Config, t Target) Report {
@@ -26,16 +40,16 @@ func Ask(ctx context.Context, c Config, t Target) Report {
 	}
 	r.Connected, r.Connect = true, time.Since(start)
 	var wait sync.WaitGroup
-	var offered [len(single)]*Problem
-	for i, version := range single {
-		wait.Go(func() { offered[i] = offer(ctx, &c, t, version) })
+	var came [len(single)]offered
+	for i, of := range single {
+		wait.Go(func() { came[i] = offer(ctx, &c, t, of) })
 	}
 	if c.Own {
 		wait.Go(func() { r.Injected, r.Injector = inject(ctx, &c, t) })
 	}
 	r.first(ctx, &c, s)
 	wait.Wait()
-	r.conclude(offered[:])
+	r.conclude(came[:])
 	return r
 }
 
@@ -69,7 +83,7 @@ func (r *Report) secure(ctx context.Context, c *Config, s *session) *Problem {
 		return p
 	}
 	seen := &chain{}
-	state, p := s.shake(ctx, seen.config(r.Name, tls.VersionTLS10, tls.VersionTLS13))
+	state, p := s.shake(ctx, seen.config(r.Name, tls.VersionTLS10, tls.VersionTLS13, ""))
 	if len(seen.certificates) > 0 || p == nil {
 		r.TLS = describe(state, seen.certificates, c, r.Name)
 	}
@@ -100,18 +114,22 @@ func converse(ctx context.Context, c *Config, t Target, config *tls.Config, behi
 }
 
 // offer offers one version of TLS alone.
-func offer(ctx context.Context, c *Config, t Target, version uint16) *Problem {
-	s, p := converse(ctx, c, t, new(chain).config(t.Name, version, version), "")
+func offer(ctx context.Context, c *Config, t Target, of offering) (o offered) {
+	seen := &chain{}
+	s, p := converse(ctx, c, t, seen.config(t.Name, of.version, of.version, of.key), "")
+	if o.problem = p; len(seen.certificates) > 0 {
+		o.tls = describe(tls.ConnectionState{Version: of.version}, seen.certificates, c, t.Name)
+	}
 	if s != nil {
 		_ = s.close() // the version is known by now
 	}
-	return p
+	return o
 }
 
 // inject says NOOP in the clear behind STARTTLS, in the same packet. RFC 3207 section 4.2: the host must forget what it
 // learned before TLS; one that obeys it inside TLS answers the NOOP before the QUIT.
 func inject(ctx context.Context, c *Config, t Target) (Answer, *Problem) {
-	s, p := converse(ctx, c, t, new(chain).config(t.Name, tls.VersionTLS10, tls.VersionTLS13), "NOOP\r\n")
+	s, p := converse(ctx, c, t, new(chain).config(t.Name, tls.VersionTLS10, tls.VersionTLS13, ""), "NOOP\r\n")
 	if s == nil {
 		return Unknown, p
 	}
@@ -133,14 +151,20 @@ func inject(ctx context.Context, c *Config, t Target) (Answer, *Problem) {
 
 // conclude says of each version whether it is accepted, and of a host that broke off over the NOOP that it did not obey it.
 // What ended a handshake counts as a no when the first connection, which offered everything, came through.
-func (r *Report) conclude(offered []*Problem) {
+func (r *Report) conclude(came []offered) {
 	if !r.Clear.Has("STARTTLS") {
 		r.Injected, r.Injector = Unknown, nil
 		return
 	}
 	through := r.StartTLS == nil && r.TLS != nil
-	for i, p := range offered {
-		r.Versions = append(r.Versions, Version{tls.VersionName(single[i]), accepted(p, through), p})
+	for i, o := range came {
+		r.other(o.tls)
+		v := Version{tls.VersionName(single[i].version), accepted(o.problem, through), o.problem}
+		if n := len(r.Versions); n > 0 && r.Versions[n-1].Name == v.Name {
+			r.Versions[n-1] = either(r.Versions[n-1], v)
+			continue
+		}
+		r.Versions = append(r.Versions, v)
 	}
 	latest := Version{Name: tls.VersionName(tls.VersionTLS13), Problem: r.StartTLS}
 	if through {
@@ -153,6 +177,27 @@ func (r *Report) conclude(offered []*Problem) {
 	if p := r.Injector; through && p != nil && r.Injected == Unknown && brokeOff(p) {
 		r.Injected = No
 	}
+}
+
+// either is a version that was offered twice: one of them is enough, and both must have failed.
+func either(a, b Version) Version {
+	if b.Accepted == Yes || a.Accepted == No {
+		return b
+	}
+	return a
+}
+
+// other keeps a certificate that only some clients are shown.
+func (r *Report) other(t *TLS) {
+	if t == nil || r.TLS == nil || len(r.TLS.Chain) == 0 {
+		return
+	}
+	for _, known := range append([]*TLS{r.TLS}, r.Others...) {
+		if bytes.Equal(known.Chain[0].DER, t.Chain[0].DER) {
+			return
+		}
+	}
+	r.Others = append(r.Others, t)
 }
 
 // accepted reads how an offer of one version ended.

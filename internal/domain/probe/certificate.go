@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -74,13 +75,16 @@ type chain struct {
 
 // config is for a handshake that looks and does not judge: what is wrong with the chain goes into the report, so nothing
 // is verified on the way. Every suite is offered, the broken ones too: a host that has only those is to be seen.
-func (c *chain) config(name string, least, most uint16) *tls.Config {
+// But for key: then only those that are for this kind of key.
+func (c *chain) config(name string, least, most uint16, key string) *tls.Config {
 	if _, err := netip.ParseAddr(name); err == nil {
 		name = "" // RFC 6066 section 3: no address as a server name
 	}
 	var suites []uint16
 	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-		suites = append(suites, s.ID)
+		if ecdsa := strings.Contains(s.Name, "_ECDSA_"); key == "" || ecdsa == (key == "ECDSA") {
+			suites = append(suites, s.ID)
+		}
 	}
 	return &tls.Config{
 		ServerName: name, MinVersion: least, MaxVersion: most, CipherSuites: suites, InsecureSkipVerify: true,

@@ -15,7 +15,8 @@
 //
 // Bounds: a reply has at most 100 lines; a connection is read for at most 64 KiB in the clear, as much inside TLS, and
 // 1 MiB of TLS records; a certificate message has at most 256 KiB (crypto/tls), of which MaxChain certificates are kept. Ask
-// makes at most five connections. Everything ends with the context or after Config.Timeout. What the host says is a
+// makes at most six connections; of a host's certificates it sees one for each kind of key, and of one that speaks TLS 1.3 alone
+// a single one. Everything ends with the context or after Config.Timeout. What the host says is a
 // stranger's text: every string of a report is printable and bounded; DER and SPKI are as they came.
 //
 // A question starts goroutines and waits for them. The package must not import anything of the house.

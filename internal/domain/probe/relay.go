@@ -158,7 +158,7 @@ func (a *attempts) reach(ctx context.Context) bool {
 
 // mailReady connects and comes to where MAIL can be said. The session is nil only when there is no connection.
 func mailReady(ctx context.Context, c *Config, t Target) (*session, *Problem) {
-	s, p := converse(ctx, c, t, new(chain).config(t.Name, tls.VersionTLS10, tls.VersionTLS13), "")
+	s, p := converse(ctx, c, t, new(chain).config(t.Name, tls.VersionTLS10, tls.VersionTLS13, ""), "")
 	switch {
 	case p == nil:
 		_, p = s.hello(HelloSecure)

@@ -51,6 +51,7 @@ type Report struct {
 	Clear    Hello     `json:"clear"`              // what EHLO said in the clear
 	StartTLS *Problem  `json:"starttls,omitempty"` // why there is no TLS; nil: there is, or it was not come to
 	TLS      *TLS      `json:"tls,omitempty"`      // of the first connection
+	Others   []*TLS    `json:"others,omitempty"`   // other certificates, that clients are shown who know one kind of key alone
 	Secure   Hello     `json:"secure"`             // what EHLO said inside TLS
 	Versions []Version `json:"versions,omitempty"` // TLS 1.0 to 1.3, when STARTTLS is offered
 	Injected Answer    `json:"injected"`           // a command in the clear behind STARTTLS was obeyed inside TLS; Unknown without Config.Own

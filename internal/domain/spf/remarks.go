@@ -61,6 +61,19 @@ func (t *Tree) countVoids() {
 	}
 }
 
+// markBehind notes the terms that come behind too many voids, with those that were there before the record.
+func (t *Tree) markBehind(v4, v6 int) {
+	for _, n := range t.Nodes {
+		n.Behind4, n.Behind6 = v4 > MaxVoids, v6 > MaxVoids
+		if n.Child != nil {
+			n.Child.markBehind(v4, v6)
+		}
+		one := Tree{Nodes: []*Node{n}}
+		one.countVoids()
+		v4, v6 = v4+one.Voids4, v6+one.Voids6
+	}
+}
+
 func void(o dns.Outcome) int {
 	if o == dns.NoData || o == dns.NoName {
 		return 1
@@ -76,6 +89,7 @@ func (t *Tree) remark() {
 		t.Largest = max(t.Largest, sub.Octets)
 	}
 	t.remarkTerms(&lookups)
+	t.markBehind(0, 0)
 	if t.Lookups > MaxLookups {
 		t.say(TooManyLookups, strconv.Itoa(t.Lookups)+" terms ask, 10 may")
 	}
@@ -191,15 +205,18 @@ func (n *Node) remark() {
 	}
 }
 
-// remarkModifier says what an unknown modifier may have been meant for.
+// remarkModifier says what an unknown modifier may have been meant for. Those of RFC 6652 section 3 are known: they ask for
+// reports, and change no result.
 func (n *Node) remarkModifier() {
-	name, _, _ := strings.Cut(n.Text, "=")
+	name, _, _ := strings.Cut(lower(n.Text), "=")
 	text := ""
-	switch lower(name) {
-	case "v":
+	switch {
+	case name == "ra" || name == "rp" || name == "rr":
+		return
+	case name == "v":
 		text = "a second version: two records in one text"
-	case "all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists":
-		text = lower(name) + " takes a colon"
+	case slip(n.Text):
+		text = strings.Join(append([]string{"what was meant is"}, meant(n.Text)...), " ")
 	}
 	n.say(UnknownModifier, text)
 }

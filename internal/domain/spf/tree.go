@@ -47,6 +47,8 @@ type Node struct {
 	Networks   []netip.Prefix `json:"networks,omitempty"`   // what it covers, of ip4, ip6, a, mx
 	Child      *Tree          `json:"child,omitempty"`      // of include and redirect
 	Skipped    bool           `json:"skipped,omitempty"`    // never evaluated: after all, or redirect beside all
+	Behind4    bool           `json:"behind4,omitempty"`    // no IPv4 address comes to it: more than MaxVoids lookups before it have no answer
+	Behind6    bool           `json:"behind6,omitempty"`    // no IPv6 address does
 	Remarks    []Remark       `json:"remarks,omitempty"`
 
 	unknown bool // its name or, of ptr, the client's names depend on who sends

@@ -1,15 +1,17 @@
 // Package tlsrpt reads TLS-RPT records: where a domain wants to be told of TLS that failed on the way to it (RFC 8460
 // section 3), at _smtp._tls.DOMAIN.
 //
-// It imports nothing of the house. A record over MaxText octets is not read.
+// Of the house it imports uri. A record over MaxText octets is not read.
 package tlsrpt
 
 import (
 	"errors"
 	"fmt"
-	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+
+	"postward/internal/domain/uri"
 )
 
 // MaxText bounds a record, in octets.
@@ -48,12 +50,12 @@ func Parse(text string) (Record, error) {
 		case strings.TrimSpace(name) == "rua" && r.To != nil:
 			return r, errors.New("rua stands there twice")
 		case strings.TrimSpace(name) == "rua":
-			for uri := range strings.SplitSeq(value, ",") {
-				uri = strings.TrimSpace(uri)
-				if u, err := url.Parse(uri); err != nil || !slices.Contains([]string{"mailto", "https"}, u.Scheme) || u.Opaque+u.Host == "" {
-					return r, fmt.Errorf("%.60q is no mailto: or https: URI", uri)
+			for text := range strings.SplitSeq(value, ",") {
+				text = strings.TrimSpace(text)
+				if !usable(text) {
+					return r, fmt.Errorf("%.60q is no mailto: or https: URI", text)
 				}
-				if r.To = append(r.To, uri); len(r.To) > maxURIs {
+				if r.To = append(r.To, text); len(r.To) > maxURIs {
 					return r, fmt.Errorf("rua has more than %d URIs", maxURIs)
 				}
 			}
@@ -63,4 +65,37 @@ func Parse(text string) (Record, error) {
 		return r, errors.New("it names nobody: rua is missing")
 	}
 	return r, nil
+}
+
+// usable reports whether a text is a URI that reports can be sent to.
+func usable(text string) bool {
+	return uri.Scheme(text) == "mailto" || strings.HasPrefix(text, "https://") && uri.Scheme(text) != ""
+}
+
+// Almost reports whether a text means to be a record and is none.
+func Almost(text string) bool { return !Is(text) && almost.MatchString(text) }
+
+var almost = regexp.MustCompile(`(?i)^[\pZ\s"'.;]*(v[\pZ\s]*[=:]?[\pZ\s]*)?tls-?rpt[\pZ\s]*v?1?([^A-Za-z0-9]|$)`)
+
+// sent is where reports are sent to, in a record however it is written.
+var sent = regexp.MustCompile(`(?i)rua[\pZ\s]*[=:](.*)`)
+
+// Mended is one record for the addresses of some, as they were meant; empty: they name nobody.
+func Mended(texts ...string) string {
+	var all []string
+	for _, text := range texts {
+		m := sent.FindStringSubmatch(text[:min(len(text), MaxText)])
+		if m == nil {
+			continue
+		}
+		for _, to := range uri.Mended(m[1]) {
+			if usable(to) && !slices.Contains(all, to) && len(all) < maxURIs {
+				all = append(all, to)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "v=TLSRPTv1; rua=" + strings.Join(all, ",")
 }

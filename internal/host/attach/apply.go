@@ -48,8 +48,11 @@ func (p *Plan) changes() []change {
 // lets Postfix check them, and reloads it. If anything fails the files are put back and the error says so.
 // ErrAttached and ErrProblems come before anything is written.
 func (p *Plan) Apply(ctx context.Context, o Options) (*Record, error) {
-	if err := p.ready(ctx, o); err != nil {
+	if err := p.Ready(ctx, o); err != nil {
 		return nil, err
+	}
+	if p.again != nil {
+		return p.applyAgain(ctx, o)
 	}
 	v, err := openVault(o.StateDir, p.Host.ConfigDir, true)
 	if err != nil {
@@ -72,9 +75,43 @@ func (p *Plan) Apply(ctx context.Context, o Options) (*Record, error) {
 	return rec, v.save(rec)
 }
 
-// ready finds every reason not to begin.
-func (p *Plan) ready(ctx context.Context, o Options) error {
-	if p.Host.Attached {
+// applyAgain takes postward off and puts it on anew, with one reload. When that fails the files are as they were found.
+func (p *Plan) applyAgain(ctx context.Context, o Options) (*Record, error) {
+	off := o
+	off.NoReload = true
+	if _, err := Detach(ctx, p.Host.ConfigDir, off); err != nil {
+		return nil, fmt.Errorf("attach again: %w", err)
+	}
+	h, err := Inspect(ctx, p.Host.ConfigDir)
+	if err == nil {
+		var q *Plan
+		if q, err = NewPlan(h, p.sockets); err == nil {
+			var rec *Record
+			if rec, err = q.Apply(ctx, o); err == nil {
+				return rec, nil
+			}
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("attach again: %w", err), p.putFound(context.WithoutCancel(ctx), o))
+}
+
+// putFound writes the two files as they were found.
+func (p *Plan) putFound(ctx context.Context, o Options) error {
+	for name, text := range map[string][]byte{mainCF: p.Host.main, masterCF: p.Host.master} {
+		it, err := configItem(p.Host.ConfigDir, name)
+		if err != nil {
+			return err
+		}
+		if err := replaceConfig(filepath.Join(p.Host.ConfigDir, name), text, it); err != nil {
+			return err
+		}
+	}
+	return reload(ctx, p.Host, o)
+}
+
+// Ready finds every reason not to begin; it changes nothing.
+func (p *Plan) Ready(ctx context.Context, o Options) error {
+	if p.Host.Attached && p.again == nil {
 		if len(p.Notes) > len(p.Host.Notes) {
 			return fmt.Errorf("%w, but not complete: %s", ErrAttached, strings.Join(p.Notes[len(p.Host.Notes):], "; "))
 		}
@@ -83,7 +120,7 @@ func (p *Plan) ready(ctx context.Context, o Options) error {
 	if len(p.Problems) > 0 {
 		return fmt.Errorf("%w: %s", ErrProblems, strings.Join(p.Problems, "; "))
 	}
-	for _, c := range p.changes() {
+	for _, c := range []change{{name: mainCF, before: p.Host.main}, {name: masterCF, before: p.Host.master}} {
 		now, err := postfix.ReadFile(filepath.Join(p.Host.ConfigDir, c.name))
 		if err != nil {
 			return err
@@ -93,6 +130,9 @@ func (p *Plan) ready(ctx context.Context, o Options) error {
 		}
 	}
 	if err := p.Rehearse(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrProblems, err)
+	}
+	if err := p.replaceable(); err != nil {
 		return fmt.Errorf("%w: %w", ErrProblems, err)
 	}
 	if err := checkConfig(ctx, p.Host.ConfigDir); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -282,7 +283,8 @@ func TestStripKeepsWhatTheOperatorAdded(t *testing.T) {
 	main := strings.Replace(string(p.main), "smtpd_milters = $postward_milter\n", "smtpd_milters = $postward_milter, inet:localhost:8891\n", 1)
 	main = strings.Replace(main, "postward_local = { ", "postward_local =\n  { ", 1)
 	main = strings.Replace(main, "biff = no", "biff = yes", 1) + "added = 1\n"
-	want := strings.Replace(string(p.Host.main), "biff = no", "biff = yes", 1) + "smtpd_milters =  inet:localhost:8891\nadded = 1\n"
+	want := strings.Replace(string(p.Host.main), "biff = no", "biff = yes", 1) + "added = 1\n"
+	want = strings.Replace(want, "smtpd_sender_login_maps", "smtpd_milters =  inet:localhost:8891\nsmtpd_sender_login_maps", 1) // where the block was
 	if got := string(strip([]byte(main))); got != want {
 		t.Errorf("main.cf:\n%s", strings.Join(diff([]byte(want), []byte(got)), "\n"))
 	}
@@ -291,6 +293,113 @@ func TestStripKeepsWhatTheOperatorAdded(t *testing.T) {
 	want = strings.Replace(string(p.Host.master), "  -o milter_macro_daemon_name=ORIGINATING\n", "  -o milter_macro_daemon_name=ORIGINATING\n  -o added=1\n", 1)
 	if got := string(strip([]byte(master))); got != want {
 		t.Errorf("master.cf:\n%s", strings.Join(diff([]byte(want), []byte(got)), "\n"))
+	}
+}
+
+// TestLinesBehindTheFileAreNoMilters: what somebody appends with a blank before it goes on with his own last line.
+func TestLinesBehindTheFileAreNoMilters(t *testing.T) {
+	const added = "  bl.example.net*2\n# mine\n  bl.example.com*1\n"
+	for _, dir := range cases(t) {
+		p, err := NewPlan(caseHost(t, dir), testSockets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := parameters(p.Host.main)
+		if len(all) == 0 || strings.HasSuffix(all[len(all)-1].name, "smtpd_milters") || p.main[len(p.main)-1] != '\n' {
+			continue // in the second case it is a milter without us, too
+		}
+		main := append(slices.Clone(p.main), added...)
+		h, err := inspect("/etc/postfix", main, p.master, testValues(main))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range h.Services {
+			for _, m := range s.Milters {
+				if strings.Contains(m, "bl.example") && !strings.Contains(string(p.Host.main), "bl.example") {
+					t.Errorf("%s: %s is a milter of %s", dir, m, s.Name)
+				}
+			}
+		}
+		if got := string(strip(main)); got != string(p.Host.main)+added {
+			t.Errorf("%s: detach leaves\n%s", dir, got)
+		}
+	}
+}
+
+// TestLinesBehindAnOldBlockAreNamed: an earlier attach put its block at the end of the file.
+func TestLinesBehindAnOldBlockAreNamed(t *testing.T) {
+	for _, last := range []string{"non_smtpd_milters = $postward_local", "postward_milter = $postward_inbound", "postward_local = { unix:postward/local.sock }"} {
+		main := []byte("mydestination = x\n" + blockBegin + "\n" + last + "\n" + blockEnd + "\n\n# mine\n  bl.example.net*2\n\n\tbl.example.com*1 \nrelayhost =\n  y\n")
+		if first, lines := goesOn(main); first != 7 || strings.Join(lines, " ") != "bl.example.net*2 bl.example.com*1" {
+			t.Errorf("%s: %d %q", last, first, lines)
+		}
+		if got := string(strip(main)); got != "mydestination = x\n\n# mine\n  bl.example.net*2\n\n\tbl.example.com*1 \nrelayhost =\n  y\n" {
+			t.Errorf("%s: detach leaves\n%s", last, got)
+		}
+	}
+	if first, _ := goesOn([]byte(blockBegin + "\nx = y\n" + blockEnd + "\n# mine\nz = 1\n  on\n")); first != 0 {
+		t.Error(first)
+	}
+}
+
+// TestOfTwoServicesWithOneNameTheLastCounts, as for Postfix.
+func TestOfTwoServicesWithOneNameTheLastCounts(t *testing.T) {
+	const one, auth, other = "submission inet n - y - - smtpd\n  -o a=b\n", "submission inet n - y - - smtpd\n  -o smtpd_sasl_auth_enable=yes\n", "submission inet n - y - - spawn\n"
+	const cleanup = "cleanup unix n - y - 0 cleanup\n"
+	for master, want := range map[string]string{
+		cleanup + one + auth: "cleanup local, submission submission; 2 and 4", cleanup + auth + one: "cleanup local, submission inbound; 2 and 4", cleanup + auth + other: "cleanup local; 2 and 4",
+		cleanup + other + one: "cleanup local, submission inbound; 2 and 3", one + cleanup + auth: "cleanup local, submission submission; 1 and 4", cleanup + auth + one + auth: "cleanup local, submission submission; 2 and 6, 4 and 6",
+		cleanup + "submission unix n - y - - smtpd\n" + auth: "cleanup local, submission inbound, submission submission", cleanup + cleanup + auth: "cleanup local, submission submission; 1 and 2",
+	} {
+		h, err := inspect("/etc/postfix", []byte("x = y\n"), []byte(master), testValues(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var services, notes []string
+		for _, s := range h.Services {
+			services = append(services, s.Name+" "+string(s.Direction))
+		}
+		for _, n := range h.Notes {
+			var a, b int
+			if _, err := fmt.Sscanf(n, "master.cf:%d and master.cf:%d both are", &a, &b); err == nil {
+				notes = append(notes, fmt.Sprintf("%d and %d", a, b))
+			}
+		}
+		if got := strings.Trim(strings.Join(services, ", ")+"; "+strings.Join(notes, ", "), "; "); got != want {
+			t.Errorf("%s%s, want %s", master, got, want)
+		}
+		p, err := NewPlan(h, testSockets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.verifyMilters(p.master, testValues(p.main)); err != nil {
+			t.Errorf("%s%v", master, err)
+		}
+		if got := string(strip(p.master)); got != master {
+			t.Errorf("detach leaves\n%s", got)
+		}
+	}
+}
+
+func TestWhoEmptiesTheHoldQueueIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]bool{
+		"/^Received:/ HOLD": true, "/^Received:/\thold by MailScanner": true, "# comment\nif /^X/\n/^X-Spam/i  HOLD\nendif": true, "/^Subject: .*x/ HOLD": true,
+		"# /^Received:/ HOLD": false, "/^Subject:/ INFO\n/^X-Bad:/ REJECT not here": false, "/household/ REJECT": false, "/x/ REPLACE X: hold": false, "": false,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "checks"), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range holdChecks {
+			main := []byte(name + " = regexp:" + dir + "/checks\n")
+			h, err := inspect(dir, main, []byte("smtp inet n - y - - smtpd\n"), testValues(main))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(strings.Join(h.Notes, "\n"), name+" puts mail on hold"); got != want {
+				t.Errorf("%s, %q: %v", name, text, h.Notes)
+			}
+		}
 	}
 }
 

@@ -2,11 +2,13 @@ package attach
 
 import (
 	"bytes"
+	"slices"
 )
 
 // setting is `name = value`, in main.cf or behind -o in master.cf.
 type setting struct {
 	name, value string
+	number      int  // of its line in main.cf, from 1
 	insertAt    int  // offset in the file where text behind the value belongs
 	first       bool // no value is there: what is inserted becomes all of it
 }
@@ -16,6 +18,7 @@ func parameters(file []byte) []setting {
 	var all []setting
 	for _, l := range parseLines(file) {
 		if s, ok := parseSetting(file, l.text, l.at); ok {
+			s.number = l.number
 			all = append(all, s)
 		}
 	}
@@ -84,6 +87,25 @@ func entries(file []byte) []entry {
 		all = append(all, e)
 	}
 	return all
+}
+
+// inForce are the services that Postfix starts: of several with one name and type it takes the last, and warns. The others are
+// named by the one that stands in for them.
+func inForce(all []entry) (kept []entry, shadowed map[int]entry) {
+	shadowed = map[int]entry{}
+	for i, e := range all {
+		later := slices.IndexFunc(all[i+1:], func(o entry) bool { return o.name == e.name && o.kind == e.kind })
+		if later < 0 {
+			kept = append(kept, e)
+			continue
+		}
+		for _, o := range all[i+1:] {
+			if o.name == e.name && o.kind == e.kind {
+				shadowed[e.number] = o
+			}
+		}
+	}
+	return kept, shadowed
 }
 
 // options returns the -o overrides among a service's arguments: `-o name=value` or `-o { name = value }`.

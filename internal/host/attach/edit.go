@@ -178,9 +178,9 @@ func (e *editor) block() {
 	}
 	slices.Reverse(lines)
 	main := e.plan.Host.main
-	in := block(main, append(lines, e.lines...))
+	in, after := block(main, append(lines, e.lines...))
 	e.inMain = append(e.inMain, in)
-	e.plan.added(mainCF, len(physicalLines(main)), in, "where postward listens, and what happens while it does not answer")
+	e.plan.added(mainCF, after, in, "where postward listens, and what happens while it does not answer")
 }
 
 // want remembers what Postfix must say of a service afterwards.

@@ -3,6 +3,8 @@ package attach
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +48,7 @@ type Host struct {
 	Notes     []string  `json:"notes"`    // worth knowing, no obstacle
 	Problems  []string  `json:"problems"` // why nothing can be attached, each with what to do
 
+	bare         *Host             // without postward, when it is attached
 	main, master []byte            // the files as read
 	values       map[string]string // of the names in hostNames
 }
@@ -72,7 +75,7 @@ const (
 var (
 	hostNames = []string{
 		"mail_version", "queue_directory", "smtpd_milters", "non_smtpd_milters", "smtpd_sasl_auth_enable", "smtpd_milter_maps",
-		"milter_end_of_data_macros", "milter_protocol", "inet_interfaces",
+		"milter_end_of_data_macros", "milter_protocol", "inet_interfaces", "header_checks", "body_checks", "mime_header_checks", "nested_header_checks", "milter_header_checks", "config_directory",
 	}
 	serviceNames = []string{
 		"smtpd_sasl_auth_enable", "smtpd_milters", "non_smtpd_milters", "receive_override_options", "smtpd_proxy_filter",
@@ -103,7 +106,30 @@ func Inspect(ctx context.Context, configDir string) (*Host, error) {
 		return nil, err
 	}
 	h.Instances = postfix.Instance{ConfigDir: dir}.Instances(ctx)
-	return h, nil
+	if h.Attached {
+		h.bare, err = h.without(ctx)
+	}
+	return h, err
+}
+
+// without is the host as it would be without postward: what it would be attached to anew.
+func (h *Host) without(ctx context.Context) (*Host, error) {
+	tmp, err := os.MkdirTemp("", "postward-attach-")
+	if err != nil {
+		return nil, fmt.Errorf("look at the configuration without postward: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	main, master := strip(h.main), strip(h.master)
+	dir, err := writePair(filepath.Join(tmp, "bare"), main, master)
+	if err != nil {
+		return nil, fmt.Errorf("look at the configuration without postward: %w", err)
+	}
+	bare, err := inspect(h.ConfigDir, main, master, valuesIn(ctx, dir))
+	if err != nil {
+		return nil, fmt.Errorf("look at the configuration without postward: %w", err)
+	}
+	bare.Instances = h.Instances
+	return bare, nil
 }
 
 // inspect makes a Host of the two texts and of what the parameters are worth.
@@ -115,12 +141,18 @@ func inspect(dir string, main, master []byte, get values) (*Host, error) {
 	}
 	h.Version, h.QueueDir = h.values["mail_version"], h.values["queue_directory"]
 	h.Attached = mentions(main) || mentions(master)
-	for _, e := range entries(master) {
+	kept, shadowed := inForce(entries(master))
+	for _, e := range kept {
 		if err := h.addEntry(e, get); err != nil {
 			return nil, err
 		}
 	}
+	for _, number := range slices.Sorted(maps.Keys(shadowed)) {
+		e := shadowed[number]
+		h.note("master.cf:%d and master.cf:%d both are the service %s (%s): Postfix takes the last, and so does attach; take line %d out", number, e.number, e.name, e.kind, number)
+	}
 	h.checkHost()
+	h.checkHold()
 	return h, nil
 }
 

@@ -69,18 +69,48 @@ func option(file []byte, e entry, ref string) insertion {
 	return afterLine(file, e.tail, indent+"-o postward_milter="+ref)
 }
 
-// block puts lines at the end of main.cf between our two marks.
-func block(file []byte, lines []string) insertion {
-	last := span{}
-	if spans := physicalLines(file); len(spans) > 0 {
-		last = spans[len(spans)-1]
-	}
+// block puts lines into main.cf between our two marks: in front of the last parameter, and of the comments on top of it. What
+// somebody appends to the file with a blank before it goes on with that parameter then, as it would without us; at the end of
+// the file it would become a milter of ours (a comment does not end a continuation).
+func block(file []byte, lines []string) (in insertion, after int) {
 	eol := lineEnd(file)
 	body := strings.Join(append(append([]string{blockBegin}, lines...), blockEnd), eol)
-	if len(file) == 0 {
-		return insertion{text: body + eol}
+	spans := physicalLines(file)
+	if all := parseLines(file); len(all) > 0 {
+		at := all[len(all)-1].number - 1
+		for at > 0 && strings.HasPrefix(string(file[spans[at-1].start:spans[at-1].end]), "#") {
+			at--
+		}
+		return insertion{at: spans[at].start, text: body + eol}, at
 	}
-	return afterLine(file, last, body)
+	if len(spans) == 0 {
+		return insertion{text: body + eol}, 0
+	}
+	return afterLine(file, spans[len(spans)-1], body), len(spans)
+}
+
+// goesOn are the lines of main.cf that go on with a line of ours behind our block, as they were written: Postfix takes them for
+// milters. An attach that put its block at the end of the file let that happen.
+func goesOn(file []byte) (first int, text []string) {
+	spans := physicalLines(file)
+	mark := slices.IndexFunc(spans, func(s span) bool { return string(file[s.start:s.end]) == blockEnd })
+	if mark < 0 {
+		return 0, nil
+	}
+	for i, s := range spans[mark+1:] {
+		line := string(file[s.start:s.end])
+		switch {
+		case strings.TrimSpace(line) == "" || isComment(line):
+			continue
+		case !isSpace(line[0]):
+			return first, text
+		}
+		if first == 0 {
+			first = mark + i + 2
+		}
+		text = append(text, strings.TrimSpace(line))
+	}
+	return first, text
 }
 
 // afterLine puts text on lines of its own after s. Where s is the last line and has no line end, text gets
@@ -152,7 +182,7 @@ func (c *cutter) cuts(text string) bool {
 	switch {
 	case strings.TrimSpace(text) == "" || (isComment(text) && text != blockBegin && text != blockEnd):
 		return false
-	case c.param && isSpace(text[0]):
+	case c.param && c.block && isSpace(text[0]):
 		return true
 	}
 	c.param = ourParam.MatchString(text)

@@ -29,6 +29,10 @@ type Plan struct {
 	Notes    []string `json:"notes"`
 	Problems []string `json:"problems"` // Apply refuses while there is one
 
+	// Diffs are what changes of each file where an attachment is mended that somebody undid in a part.
+	Diffs map[string][]string `json:"diffs,omitempty"`
+
+	again        *Plan // of an attached host that is not as it should be: what it will be, planned without us
 	sockets      Sockets
 	main, master []byte              // the files as they would be
 	want         map[string][]string // effective milters afterwards, by service key
@@ -59,8 +63,7 @@ func NewPlan(h *Host, sockets Sockets) (*Plan, error) {
 		return nil, err
 	}
 	if h.Attached {
-		p.Notes = append(p.Notes, p.uncovered(entries)...)
-		return p, nil
+		return p, p.mend(entries)
 	}
 	p.edit(entries)
 	slices.SortStableFunc(p.Edits, func(a, b Edit) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
@@ -68,6 +71,28 @@ func NewPlan(h *Host, sockets Sockets) (*Plan, error) {
 		p.Problems = append(p.Problems, "there is nothing to attach to: no smtpd and no cleanup in master.cf, or every socket is switched off")
 	}
 	return p, nil
+}
+
+// mend finds what is wrong with an attachment, and plans it anew where it is.
+func (p *Plan) mend(texts map[Direction]string) error {
+	lacking := append(p.uncovered(texts), p.Host.strangers()...)
+	p.Notes = append(p.Notes, lacking...)
+	if p.Host.bare == nil || len(lacking) == 0 {
+		return nil
+	}
+	q, err := NewPlan(p.Host.bare, p.sockets)
+	if err != nil {
+		return err
+	}
+	if strange := q.Host.strangers(); len(strange) > 0 {
+		q.Problems = append(q.Problems, strange...) // they would be there still
+	}
+	if len(q.Problems) > 0 {
+		p.Problems = append(p.Problems, q.Problems...)
+		return nil
+	}
+	p.again, p.Diffs = q, map[string][]string{mainCF: diff(p.Host.main, q.main), masterCF: diff(p.Host.master, q.master)}
+	return nil
 }
 
 // milters returns the text of each direction's milter; a direction switched off is left out.
@@ -139,6 +164,11 @@ var refs = map[Direction]string{Inbound: refInbound, Submission: refSubmission, 
 // Lines shows the plan for a terminal, one string a line: every changed line before and after, and why.
 func (p *Plan) Lines() []string {
 	var out []string
+	for _, file := range []string{mainCF, masterCF} {
+		if lines := p.Diffs[file]; len(lines) > 0 {
+			out = append(append(out, filepath.Join(p.Host.ConfigDir, file)+"  # what somebody undid since"), lines...)
+		}
+	}
 	for _, e := range p.Edits {
 		out = append(out, fmt.Sprintf("%s:%d  # %s", filepath.Join(p.Host.ConfigDir, e.File), e.Line, e.Why))
 		if e.Before != "" {

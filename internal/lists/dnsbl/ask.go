@@ -27,9 +27,10 @@ type Result struct {
 	Subject string    `json:"subject"`
 	Outcome Outcome   `json:"outcome"`
 	Said    []Said    `json:"said,omitempty"`
-	Reason  string    `json:"reason,omitempty"` // the list's own text, only when listed
-	Why     string    `json:"why,omitempty"`    // for every outcome but listed and clear
-	Health  Condition `json:"health,omitempty"` // empty when not asked
+	Reason  string    `json:"reason,omitempty"`  // the list's own text, only when listed
+	Why     string    `json:"why,omitempty"`     // for every outcome but listed and clear
+	Refusal Refusal   `json:"refusal,omitempty"` // when refused, as far as the list says
+	Health  Condition `json:"health,omitempty"`  // empty when not asked
 	At      time.Time `json:"at"`
 }
 
@@ -48,7 +49,7 @@ func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Re
 		r.Outcome, r.Why = Unknown, "it was silent; asked again after "+until.UTC().Format(time.RFC3339)
 		return r
 	}
-	health, known := z.known(now)
+	health, known := z.known(s.kind(), now)
 	if known && health.Condition != Sound && health.Condition != Pointless {
 		r.take(health.weigh(reading{outcome: Clear}), health)
 		return r
@@ -57,6 +58,12 @@ func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Re
 	if err != nil {
 		r.Outcome, r.Why = Unknown, fmt.Sprintf("no time was left to ask it: %d questions a second are its terms", l.Terms.PerSecond)
 		return r
+	}
+	if subject.outcome == Listed && now.Sub(health.Checked) > freshFor { // it may have begun to list everything since
+		if health, err = c.checkedAnew(ctx, now, l, z, s.kind()); err != nil {
+			r.Outcome, r.Why = Unknown, "no time was left to see whether it lists everything"
+			return r
+		}
 	}
 	said := health.weigh(subject)
 	if !errors.Is(ctx.Err(), context.Canceled) {
@@ -78,20 +85,19 @@ func (c *Checker) answer(ctx context.Context, now time.Time, l *List, s Subject)
 		if err != nil {
 			return reading{}, Health{}, err
 		}
-		said := l.read(a)
-		health, err := c.checked(ctx, now, l, z, said.outcome != Clear)
-		return said, health, err
+		health, err := c.checked(ctx, now, l, z, s.kind(), a.Outcome == dns.Answered)
+		return l.read(a), health, err
 	}
 	var subject dns.Answer
 	var both sync.WaitGroup
 	both.Go(func() { subject, _ = c.query(ctx, l, s, dns.A) }) // without a pace there is no turn to wait for
-	health, err := c.checked(ctx, now, l, z, true)
+	health, err := c.checked(ctx, now, l, z, s.kind(), true)
 	both.Wait()
 	return l.read(subject), health, err
 }
 
 func (r *Result) take(said reading, h Health) {
-	r.Outcome, r.Said, r.Why, r.Health = said.outcome, said.said, said.why, h.Condition
+	r.Outcome, r.Said, r.Why, r.Refusal, r.Health = said.outcome, said.said, said.why, said.refusal, h.Condition
 }
 
 // AskAll asks every list about s at once and returns their words in the same order.
@@ -110,11 +116,20 @@ func (c *Checker) AskAll(ctx context.Context, now time.Time, lists []*List, s Su
 	return results
 }
 
-// checked is l's health: as it was found not too long ago, or asked for now, at all points at once or, if not whole, at
+// checked is l's health in a kind: as it was found not too long ago, or asked for now, at all points at once or, if not whole, at
 // the listed one; one goroutine asks for all that want to know. A check that the context cut short is not remembered.
 // The error is errWaited.
-func (c *Checker) checked(ctx context.Context, now time.Time, l *List, z *zone, whole bool) (Health, error) {
-	if h, known := z.known(now); known && (h.whole || !whole) {
+func (c *Checker) checked(ctx context.Context, now time.Time, l *List, z *zone, k Kind, whole bool) (Health, error) {
+	return c.health(ctx, now, l, z, k, whole, func(h Health) bool { return h.whole || !whole })
+}
+
+// checkedAnew is checked when what is known is older than freshFor.
+func (c *Checker) checkedAnew(ctx context.Context, now time.Time, l *List, z *zone, k Kind) (Health, error) {
+	return c.health(ctx, now, l, z, k, true, func(h Health) bool { return h.whole && now.Sub(h.Checked) <= freshFor })
+}
+
+func (c *Checker) health(ctx context.Context, now time.Time, l *List, z *zone, k Kind, whole bool, will func(Health) bool) (Health, error) {
+	if h, known := z.known(k, now); known && will(h) {
 		return h, nil
 	}
 	select {
@@ -123,41 +138,56 @@ func (c *Checker) checked(ctx context.Context, now time.Time, l *List, z *zone, 
 	case <-ctx.Done():
 		return Health{Condition: Silent, Why: "nobody answered in time", Checked: now, Until: now}, nil
 	}
-	if h, known := z.known(now); known && (h.whole || !whole) {
+	if h, known := z.known(k, now); known && will(h) {
 		return h, nil
 	}
-	points := l.probes()
-	if !whole && points.listed.there {
-		points.unlisted, points.random = probe{}, probe{}
+	points := l.probes(k)
+	if !whole {
+		points = points.only()
 	}
 	answers, err := c.atPoints(ctx, l, points)
 	if err != nil {
 		return Health{}, err
 	}
-	h := Health{Checked: now, whole: whole || !points.listed.there}
-	h.Condition, h.Why = l.judge(answers[0], answers[1], answers[2], points)
+	h := Health{Checked: now, whole: points.random.there}
+	h.Condition, h.Why = l.judge(answers, points)
+	h.refusal = l.refusalOf(answers)
+	c.blame(ctx, now, l, &h)
 	if h.Until = now; h.Condition != Silent {
 		h.Until = now.Add(h.Condition.lasts())
-		z.found(h)
+		z.found(k, h)
 	}
 	return h, nil
 }
 
-// atPoints asks at the points that are there, in their order.
-func (c *Checker) atPoints(ctx context.Context, l *List, points probes) (answers [3]*dns.Answer, err error) {
-	var errs [3]error
+// blame says whose word it is when a list seems to answer for everything.
+func (c *Checker) blame(ctx context.Context, now time.Time, l *List, h *Health) {
+	if h.Condition != Everything && h.Condition != Refusing && h.Condition != Lying {
+		return
+	}
+	if answer := c.invents(ctx, now, l); answer != "" {
+		h.Condition, h.Why = Lying, "the resolver answers "+answer+" for names that do not exist: "+answer+" is no answer of a list"
+	}
+}
+
+// atPoints asks at the points that are there.
+func (c *Checker) atPoints(ctx context.Context, l *List, points probes) (got answersAt, err error) {
+	var errs [4]error
 	var all sync.WaitGroup
-	for i, p := range []probe{points.listed, points.unlisted, points.random} {
+	for i, p := range []struct {
+		probe
+		to **dns.Answer
+	}{{points.listed, &got.listed}, {points.unlisted, &got.unlisted}, {points.random, &got.random}, {points.main, &got.main}} {
 		if p.there {
 			all.Go(func() {
 				var a dns.Answer
 				a, errs[i] = c.query(ctx, l, p.subject, dns.A)
-				answers[i] = &a
+				*p.to = &a
 			})
 		}
 	}
 	all.Wait()
-	return answers, errors.Join(errs[:]...)
+	return got, errors.Join(errs[:]...)
 }
 
 // reason is the list's text about s, if it has one. What it says is a stranger's: it is cut, made printable, and a

@@ -209,7 +209,7 @@ func TestAKeyShowsNowhere(t *testing.T) {
 			if z.count() == 0 || !strings.Contains(z.names[0], secret) {
 				t.Fatal("the key is not asked with")
 			}
-			h, _ := c.zone(l).known(now)
+			h, _ := c.zone(l).known(IPv4, now)
 			text := ""
 			for _, v := range []any{r, c, o, o.Keys["spamhaus"], h, l, c.Zone(l)} {
 				text += fmt.Sprintf("%v %+v %#v %s %q", v, v, v, v, v)

@@ -33,14 +33,21 @@ type Checker struct {
 	mu        sync.Mutex
 	zones     map[string]*zone
 	operators map[string]*operator
+	inventing map[string]invention // by what the name ended in
 }
 
-// zone is what is remembered of a list that was asked: its health, and how often it was silent.
+// invention is whether the resolver answers for a name that nobody has, and until when that is believed.
+type invention struct {
+	answer string
+	until  time.Time
+}
+
+// zone is what is remembered of a list that was asked: its health in each kind, and how often it was silent.
 type zone struct {
 	turn chan struct{} // whoever checks the health holds it
 
 	mu     sync.Mutex
-	health Health
+	health map[Kind]Health
 	failed int
 	rest   time.Time // not asked before
 }
@@ -56,7 +63,7 @@ type operator struct {
 
 // New returns a checker that asks through r.
 func New(r dns.Resolver, o Options) *Checker {
-	return &Checker{resolver: r, options: o, zones: make(map[string]*zone), operators: make(map[string]*operator)}
+	return &Checker{resolver: r, options: o, zones: make(map[string]*zone), operators: make(map[string]*operator), inventing: make(map[string]invention)}
 }
 
 // Open returns the lists, those of a directory besides the built-in ones, and who asks them through client, as the operator
@@ -169,7 +176,7 @@ func (c *Checker) zone(l *List) *zone {
 	at := l.Name + " " + c.Zone(l)
 	z := c.zones[at]
 	if z == nil {
-		z = &zone{turn: make(chan struct{}, 1)}
+		z = &zone{turn: make(chan struct{}, 1), health: make(map[Kind]Health)}
 		c.zones[at] = z
 	}
 	return z
@@ -189,8 +196,8 @@ func (c *Checker) operator(l *List) *operator {
 	return o
 }
 
-// perSubject is what asking for one subject costs at most: three points, the subject, its text.
-const perSubject = 5
+// perSubject is what asking for one subject costs at most: four points, the subject, its text.
+const perSubject = 6
 
 // spent reports whether another subject would go beyond so many queries a day; 0 is no limit.
 func (o *operator) spent(perDay int, now time.Time) bool {
@@ -255,15 +262,50 @@ func (z *zone) heard(silent bool, now time.Time) {
 	}
 }
 
-// known is the health as it was found, if that is not too long ago.
-func (z *zone) known(now time.Time) (Health, bool) {
+// known is the health in a kind as it was found, if that is not too long ago.
+func (z *zone) known(k Kind, now time.Time) (Health, bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	return z.health, z.health.Condition != "" && now.Before(z.health.Until) && !now.Before(z.health.Checked.Add(-time.Minute))
+	h := z.health[k]
+	return h, h.Condition != "" && now.Before(h.Until) && !now.Before(h.Checked.Add(-time.Minute))
 }
 
-func (z *zone) found(h Health) {
+func (z *zone) found(k Kind, h Health) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	z.health = h
+	z.health[k] = h
+}
+
+// invents is what the resolver answers for a name that nobody has: below .invalid (RFC 6761 section 6.4), or below a list's
+// top-level domain, for some resolvers know the first and rewrite the rest; empty: it says that there is no such name. It is asked
+// when a list seems to answer for everything: then it may be the resolver's word and not the list's.
+func (c *Checker) invents(ctx context.Context, now time.Time, l *List) string {
+	zone := c.Zone(l)
+	for _, end := range []string{".invalid", zone[strings.LastIndexByte("."+zone, '.'):]} {
+		if answer := c.inventsBelow(ctx, now, "."+strings.TrimPrefix(end, ".")); answer != "" {
+			return answer
+		}
+	}
+	return ""
+}
+
+func (c *Checker) inventsBelow(ctx context.Context, now time.Time, end string) string {
+	c.mu.Lock()
+	known := c.inventing[end]
+	c.mu.Unlock()
+	if now.Before(known.until) {
+		return known.answer
+	}
+	a := c.resolver.Lookup(ctx, randomLabel()+randomLabel()+end, dns.A)
+	if !a.Outcome.Known() {
+		return ""
+	}
+	known = invention{until: now.Add(badFor)}
+	if len(a.Addrs) > 0 {
+		known.answer = a.Addrs[0].String()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inventing[end] = known
+	return known.answer
 }

@@ -21,6 +21,24 @@ type Code struct {
 // refusals is what every list's refusals have: the convention of 127.255.255.0/24.
 var refusals = Code{Text: "127.255.255.*", Means: "refused, says a convention of lists", low: [4]byte{127, 255, 255, 0}, high: [4]byte{127, 255, 255, 255}}
 
+// Refusal is for what a list does not answer, as far as its code says so.
+type Refusal string
+
+// The refusals of the convention; the empty one is for another reason, or for none that was given.
+const (
+	WrongZone     Refusal = "zone"     // 127.255.255.252: the name of the zone is wrong
+	WrongResolver Refusal = "resolver" // 127.255.255.254: a public resolver, or one that nobody knows
+	TooMany       Refusal = "many"     // 127.255.255.255: too many questions
+)
+
+// refusalOf is what a code of the convention says.
+func refusalOf(a [4]byte) Refusal {
+	if !refusals.matches(a) {
+		return ""
+	}
+	return map[byte]Refusal{252: WrongZone, 254: WrongResolver, 255: TooMany}[a[3]]
+}
+
 // parseCode reads a pattern: an address of 127.0.0.0/8 of which each octet may be a range or *, "bit N" with N a
 // power of two up to 128, or "other".
 func parseCode(text string) (Code, error) {

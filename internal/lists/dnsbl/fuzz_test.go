@@ -43,7 +43,7 @@ func FuzzLists(f *testing.F) {
 				t.Errorf("zone %q", c.Zone(l))
 			}
 			_ = l.read(an("127.0.0.2", "127.0.0.255"))
-			_ = l.probes()
+			_ = l.probes(l.mainKind())
 		}
 	})
 }
@@ -75,7 +75,7 @@ func FuzzAnswers(f *testing.F) {
 		if r.outcome == Listed && a.Outcome != dns.Answered {
 			t.Errorf("%s: %s is a listing", l.Name, a.Outcome)
 		}
-		condition, _ := l.judge(&a, &a, nil, l.probes())
+		condition, _ := l.judge(answersAt{listed: &a, unlisted: &a}, l.probes(l.mainKind()))
 		if condition == Sound && r.outcome == Listed {
 			t.Errorf("%s: listed at both points, and sound", l.Name)
 		}

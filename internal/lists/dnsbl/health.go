@@ -28,6 +28,7 @@ const (
 	soundFor = 6 * time.Hour
 	weakFor  = time.Hour
 	badFor   = 15 * time.Minute
+	freshFor = time.Minute // when the list says that something is listed
 )
 
 // Health is a list's condition, and why.
@@ -36,7 +37,8 @@ type Health struct {
 	Why       string    `json:"why,omitempty"`
 	Checked   time.Time `json:"checked"`
 	Until     time.Time `json:"until"` // when it is checked again
-	whole     bool      // all points were asked: what it lists can be believed too
+	refusal   Refusal
+	whole     bool // all points were asked: what it lists can be believed too
 }
 
 // noPoint says that a list has no such point.
@@ -48,21 +50,51 @@ type probe struct {
 	there   bool
 }
 
-// probes are a list's three points (RFC 5782 section 5): one that is listed, one that is not, and one that nobody
-// would expect to be asked for.
-type probes struct{ listed, unlisted, random probe }
+// probes are the points of one kind (RFC 5782 section 5): one that is listed, one that is not, and one that nobody would
+// expect to be asked for. main is the listed point of the list's first kind, where that is another: not every list of
+// several kinds has one of each.
+type probes struct{ listed, unlisted, random, main probe }
 
-// probes chooses the points by the kind that the list has.
-func (l *List) probes() probes {
+// probes chooses the points of a kind that the list has.
+func (l *List) probes(k Kind) probes {
+	p := l.points(k)
+	if first := l.mainKind(); first != k {
+		p.main = l.points(first).listed
+	}
+	return p
+}
+
+func (l *List) points(k Kind) probes {
 	p := &l.Test
-	switch {
-	case l.Is(IPv4):
-		return probes{addressPoint(p.Listed, "127.0.0.2"), addressPoint(p.Unlisted, "127.0.0.1"), probe{Address(randomTestNet()), true}}
-	case l.Is(Domain):
-		return probes{domainPoint(p.ListedDomain, noPoint), domainPoint(p.UnlistedDomain, "invalid"), probe{Subject{domain: randomLabel() + ".invalid"}, true}}
+	switch k {
+	case IPv4:
+		return probes{listed: addressPoint(p.Listed, "127.0.0.2"), unlisted: addressPoint(p.Unlisted, "127.0.0.1"), random: probe{Address(randomTestNet()), true}}
+	case Domain:
+		return probes{listed: domainPoint(p.ListedDomain, noPoint), unlisted: domainPoint(p.UnlistedDomain, "invalid"), random: probe{Subject{domain: randomLabel() + ".invalid"}, true}}
 	}
 	// Not Address, which would make IPv4 of these: here it is the IPv6 name that is asked for.
-	return probes{addressPoint(p.Listed6, "::ffff:7f00:2"), addressPoint(p.Unlisted6, "::ffff:7f00:1"), probe{Address(randomDocumentation()), true}}
+	return probes{listed: addressPoint(p.Listed6, "::ffff:7f00:2"), unlisted: addressPoint(p.Unlisted6, "::ffff:7f00:1"), random: probe{Address(randomDocumentation()), true}}
+}
+
+// mainKind is the kind whose points say whether the list is alive.
+func (l *List) mainKind() Kind {
+	for _, k := range []Kind{IPv4, Domain} {
+		if l.Is(k) {
+			return k
+		}
+	}
+	return IPv6
+}
+
+// only are the listed points alone: of the list's first kind, if that has one.
+func (p probes) only() probes {
+	if p.main.there {
+		return probes{main: p.main}
+	}
+	if p.listed.there {
+		return probes{listed: p.listed}
+	}
+	return p
 }
 
 func addressPoint(text, usual string) probe {
@@ -104,34 +136,66 @@ func randomLabel() string {
 	return string(b[:])
 }
 
-// judge makes a condition of the answers at the three points; an answer at a point that is not there is nil.
-func (l *List) judge(listed, unlisted, random *dns.Answer, asked probes) (Condition, string) {
+// refusal is what the answers say of why we are refused.
+func (l *List) refusalOf(got answersAt) Refusal {
+	for _, a := range []*dns.Answer{got.random, got.unlisted, got.main, got.listed} {
+		if a == nil {
+			continue
+		}
+		if r := l.read(*a); r.outcome == Refused {
+			return r.refusal
+		}
+	}
+	return ""
+}
+
+// answersAt are the answers at the points; one at a point that is not there is nil.
+type answersAt struct{ listed, unlisted, random, main *dns.Answer }
+
+// judge makes a condition of the answers at the points.
+func (l *List) judge(got answersAt, asked probes) (Condition, string) {
 	for _, point := range []struct {
 		answer *dns.Answer
 		at     probe
-	}{{random, asked.random}, {unlisted, asked.unlisted}} {
+		nobody bool // whatever is answered there is wrong, a word that is no listing too
+	}{{got.random, asked.random, true}, {got.unlisted, asked.unlisted, false}} {
 		if point.answer == nil {
 			continue
 		}
-		switch r := l.read(*point.answer); r.outcome {
-		case Clear:
-		case Refused:
+		switch r := l.read(*point.answer); {
+		case r.outcome == Clear && !(point.nobody && point.answer.Outcome == dns.Answered):
+		case r.outcome == Refused:
 			return Refusing, r.why
-		case Lies:
+		case r.outcome == Lies:
 			return Lying, fmt.Sprintf("asked for %s, which nobody lists: %s", point.at.subject, r.why)
-		case Unknown:
-			if r.silent {
-				return Silent, r.why
-			}
-			return Everything, fmt.Sprintf("it even answers for %s: %s", point.at.subject, r.why)
-		default:
+		case r.outcome == Unknown && r.silent:
+			return Silent, r.why
+		case r.outcome == Listed:
 			return Everything, fmt.Sprintf("it even lists %s", point.at.subject)
+		default:
+			return Everything, strings.TrimSuffix(fmt.Sprintf("it even answers for %s: %s", point.at.subject, r.why), ": ")
 		}
 	}
-	if listed == nil {
+	return l.judgeBoth(got, asked)
+}
+
+// judgeBoth makes a condition of the answers at the points that are always listed: one of them is enough.
+func (l *List) judgeBoth(got answersAt, asked probes) (c Condition, why string) {
+	if got.listed == nil && got.main == nil {
 		return Sound, ""
 	}
-	return l.judgeListed(*listed, asked.listed.subject)
+	for _, point := range []struct {
+		answer *dns.Answer
+		at     probe
+	}{{got.main, asked.main}, {got.listed, asked.listed}} {
+		if point.answer == nil {
+			continue
+		}
+		if c, why = l.judgeListed(*point.answer, point.at.subject); c != Pointless {
+			return c, why
+		}
+	}
+	return c, why
 }
 
 // judgeListed makes a condition of the answer at the point that is always listed: any answer will do, for some
@@ -179,7 +243,7 @@ func (h *Health) weigh(r reading) reading {
 		}
 		return r
 	case Refusing:
-		return reading{outcome: Refused, why: h.Why}
+		return reading{outcome: Refused, why: h.Why, refusal: h.refusal}
 	case Silent:
 		return reading{outcome: Unknown, why: h.Why, silent: true}
 	}

@@ -35,7 +35,8 @@ type reading struct {
 	outcome Outcome
 	said    []Said
 	why     string // for everything but listed and clear
-	silent  bool   // nobody answered: a matter of the way, not of the list's word
+	refusal Refusal
+	silent  bool // nobody answered: a matter of the way, not of the list's word
 }
 
 // read is what an answer to a question for A records means at this list.
@@ -64,7 +65,7 @@ func (l *List) answers(a dns.Answer) reading {
 			return reading{outcome: Lies, why: fmt.Sprintf("%s is no answer of a list: it is not in 127.0.0.0/8", addr)}
 		}
 		if means := l.refusal(addr.As4()); means != "" {
-			return reading{outcome: Refused, why: fmt.Sprintf("%s: %s", addr, means)}
+			return reading{outcome: Refused, why: fmt.Sprintf("%s: %s", addr, means), refusal: refusalOf(addr.As4())}
 		}
 		known := r.add(matching(l.Codes, addr.As4()), addr.String(), true)
 		known = r.add(matching(l.Notes, addr.As4()), addr.String(), false) || known

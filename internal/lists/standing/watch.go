@@ -131,7 +131,7 @@ func jitter(key string, at time.Time, of time.Duration) time.Duration {
 }
 
 // Take notes an answer that came at a time, and returns the change, if it is one: the listing begins, has another reason
-// (the list's codes are others: ZEN has PBL and XBL), or ends, said twice.
+// (the list's codes are others: ZEN has PBL and XBL), or ends, said twice, or the list now lists everything.
 func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 	k := w.known[q.key()]
 	if k == nil {
@@ -149,7 +149,7 @@ func (w *Watch) Take(q Question, r *dnsbl.Result, now time.Time) *Change {
 			k.Since = now
 		}
 		k.Listed, k.Codes, k.Said, k.Alerted = true, codes, words(r), false
-	case r.Outcome == dnsbl.Clear && k.Listed:
+	case k.Listed && (r.Outcome == dnsbl.Clear || r.Health == dnsbl.Everything): // what lists everything lists nobody
 		k.Listed, k.Since, k.Codes, k.Said, k.Alerted = false, time.Time{}, "", "", false
 	default:
 		return nil

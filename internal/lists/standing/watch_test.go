@@ -180,3 +180,26 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestAListThatListsEverythingListsNobody: what it said before is withdrawn, and what it says then is no listing.
+func TestAListThatListsEverythingListsNobody(t *testing.T) {
+	w := watch(t)
+	q := w.questions[0]
+	listed := &dnsbl.Result{Outcome: dnsbl.Listed, Health: dnsbl.Sound, Said: []dnsbl.Said{{Answer: "127.0.0.2", Listing: true}}}
+	everything := &dnsbl.Result{Outcome: dnsbl.Lies, Health: dnsbl.Everything}
+	if c := w.Take(q, everything, begin); c != nil {
+		t.Errorf("%+v", c)
+	}
+	if c := w.Take(q, listed, begin.Add(time.Hour)); c == nil || !c.Listed {
+		t.Errorf("%+v", c)
+	}
+	if c := w.Take(q, &dnsbl.Result{Outcome: dnsbl.Lies, Health: dnsbl.Lying}, begin.Add(2*time.Hour)); c != nil || len(w.Listed()) != 1 {
+		t.Errorf("a resolver's lie: %+v", c)
+	}
+	if c := w.Take(q, everything, begin.Add(3*time.Hour)); c == nil || c.Listed || len(w.Listed()) != 0 {
+		t.Errorf("%+v", c)
+	}
+	if c := w.Take(q, listed, begin.Add(4*time.Hour)); c == nil || !c.Listed || !c.Since.Equal(begin.Add(4*time.Hour)) {
+		t.Errorf("%+v", c)
+	}
+}

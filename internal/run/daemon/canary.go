@@ -3,6 +3,7 @@ package daemon
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -68,30 +69,28 @@ func (n *neighbour) watch(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// look finds what is wrong with Postfix, its log and each direction, and calls on Postfix where it was quiet.
+// look finds what is wrong with Postfix, its log and each direction, and calls on Postfix: where it was quiet for a sign of life,
+// and everywhere for what a stranger's mail gets.
 func (n *neighbour) look(ctx context.Context, before health.Signs) health.Found {
 	found := before.Well()
 	quiet, noLine := n.signs().Missing(before)
-	if len(quiet) == 0 && !noLine {
-		return found
-	}
 	services, err := (postfix.Instance{ConfigDir: n.configDir}).Services(ctx)
 	if err != nil {
 		found.Unreadable(err)
 		return found
 	}
 	called := map[guard.Direction]bool{}
-	for dir := range quiet {
-		if address := found.Whom(services, dir, n.sockets[dir]); address != "" {
+	for dir := range before.Sessions {
+		if address := found.Whom(services, dir, n.sockets[dir], quiet[dir]); address != "" {
 			err := greet(ctx, address)
-			if found.Called(dir, address, err); err == nil {
+			if found.Called(dir, address, err, quiet[dir]); err == nil && quiet[dir] {
 				called[dir] = true
 			}
 		}
 	}
 	n.awaitSigns(ctx, before, called, noLine && len(called) > 0)
 	still, noLine := n.signs().Missing(before)
-	for dir := range quiet {
+	for dir := range called {
 		if !still[dir] {
 			found[string(dir)] = ""
 		}
@@ -123,7 +122,11 @@ func (n *neighbour) awaitSigns(ctx context.Context, before health.Signs, called 
 	}
 }
 
-// greet connects to a service, reads its greeting and takes leave: RFC 5321, section 3.1.
+// canaryName is what we say in EHLO when we call on Postfix, new at each start: by it our own milter knows that nobody sends.
+var canaryName = "canary-" + strings.ToLower(rand.Text()) + ".postward.invalid"
+
+// greet connects to a service, reads its greeting, begins a mail as a stranger does and takes leave: RFC 5321, section 3. What
+// another milter, or a list of them that is spoiled, does to everybody's mail is said at MAIL and not before.
 func greet(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, canaryAnswer)
 	defer cancel()
@@ -136,13 +139,47 @@ func greet(ctx context.Context, address string) error {
 	if err := c.SetDeadline(deadline); err != nil {
 		return err
 	}
-	line, err := bufio.NewReaderSize(c, 1024).ReadSlice('\n')
+	in := bufio.NewReaderSize(c, 1024)
+	line, err := reply(in) // the whole of it: who speaks before its end is a spammer to postscreen
 	switch {
-	case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+	case err != nil:
 		return fmt.Errorf("no greeting: %w", err)
-	case !strings.HasPrefix(string(line), "220"):
+	case !strings.HasPrefix(line, "220"):
 		return fmt.Errorf("it says %.100q", line)
 	}
+	for _, command := range []string{"EHLO " + canaryName, "MAIL FROM:<>"} {
+		if _, err := c.Write([]byte(command + "\r\n")); err != nil {
+			return err
+		}
+		if line, err = reply(in); err != nil {
+			return fmt.Errorf("no answer to %s: %w", command[:4], err)
+		}
+	}
 	_, err = c.Write([]byte("QUIT\r\n"))
+	if health.Unserved(line) {
+		return health.ErrUnserved{Reply: line}
+	}
 	return err
+}
+
+// reply reads a reply and returns its last line, cut.
+func reply(in *bufio.Reader) (string, error) {
+	const most = 200 // lines
+	for range most {
+		line, err := in.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return "", err
+		}
+		text := strings.TrimSpace(string(line))
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = in.ReadSlice('\n')
+		}
+		if err != nil {
+			return "", err
+		}
+		if len(text) < 4 || text[3] != '-' {
+			return text, nil
+		}
+	}
+	return "", errors.New("a reply without an end")
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"postward/internal/host/attach"
 	"postward/internal/host/postfix"
 )
 
@@ -44,5 +45,20 @@ func (n *neighbour) checkOrder(ctx context.Context) bool {
 		return false
 	}
 	n.troubles.Order(chains, err, slices.Collect(maps.Values(n.sockets)), time.Now())
+	n.troubles.Asked(n.lacking(ctx), time.Now())
 	return err == nil
+}
+
+// lacking is what of postward's attachment the configuration does not have any more. What no mail can show, for none comes that
+// way, is seen here too.
+func (n *neighbour) lacking(ctx context.Context) []string {
+	host, err := attach.Inspect(ctx, n.configDir)
+	if err != nil {
+		return nil // Order says that it cannot be read
+	}
+	sockets := map[attach.Direction]string{}
+	for dir, socket := range n.sockets {
+		sockets[attach.Direction(dir)] = postfix.SocketName(socket)
+	}
+	return host.Lacking(sockets)
 }

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -48,24 +49,41 @@ func (f Found) Unreadable(err error) {
 	f["postfix"] = fmt.Sprintf("Postfix's configuration cannot be read (%v): postfix check", err)
 }
 
-// Whom returns where a direction that is quiet can be called on, with the socket of its milter; empty: nowhere. One that
-// no service asks about is found wrong. Where nobody greets it is attached; whether it is well shows with the next client.
-func (f Found) Whom(services []postfix.Service, dir guard.Direction, socket string) (address string) {
+// Whom returns where a direction can be called on, with the socket of its milter; empty: nowhere. A quiet one that no service
+// asks about is found wrong. Where nobody greets it is attached; whether it is well shows with the next client.
+func (f Found) Whom(services []postfix.Service, dir guard.Direction, socket string, quiet bool) (address string) {
 	if s := serving(services, socket); s != nil {
 		return s.Address
 	}
-	f[string(dir)] = fmt.Sprintf("no service of Postfix asks postward about %s mail: postward attach --dry-run", dir)
+	if quiet {
+		f[string(dir)] = fmt.Sprintf("no service of Postfix asks postward about %s mail: postward attach --dry-run", dir)
+	}
 	return ""
 }
 
-// Called notes how the call for a direction ended. A greeting is wrong until the milter session came.
-func (f Found) Called(dir guard.Direction, address string, err error) {
-	if err != nil {
+// ErrUnserved is that Postfix answers a stranger's mail that it cannot be served: a milter that does not answer, or a list of
+// milters that cannot be read.
+type ErrUnserved struct{ Reply string }
+
+func (e ErrUnserved) Error() string { return fmt.Sprintf("mail gets %.100q", e.Reply) }
+
+// Unserved reports whether a reply to MAIL is what Postfix says when a milter is not there: milter_default_action(5), tempfail.
+func Unserved(reply string) bool {
+	return strings.HasPrefix(reply, "4") && (strings.Contains(reply, "Service unavailable") || strings.Contains(reply, "Server configuration"))
+}
+
+// Called notes how the call for a direction ended. A greeting is wrong until the milter session came, where it was quiet.
+func (f Found) Called(dir guard.Direction, address string, err error, quiet bool) {
+	var unserved ErrUnserved
+	switch {
+	case errors.As(err, &unserved):
+		f[string(dir)] = fmt.Sprintf("all %s mail gets %.100q at %s: a milter beside postward does not answer, or what stands in smtpd_milters is none: postconf smtpd_milters, then the mail log", dir, unserved.Reply, address)
+	case err != nil:
 		f["postfix"] = fmt.Sprintf("Postfix does not answer at %s (%v): postfix status", address, err)
 		delete(f, string(dir)) // nothing is known of it
-		return
+	case quiet:
+		f[string(dir)] = fmt.Sprintf("Postfix answers at %s and does not ask postward about %s mail: postfix reload, then postward attach --dry-run", address, dir)
 	}
-	f[string(dir)] = fmt.Sprintf("Postfix answers at %s and does not ask postward about %s mail: postfix reload, then postward attach --dry-run", address, dir)
 }
 
 // Silent notes that Postfix answered and that its log did not say so.

@@ -23,6 +23,18 @@ func (t *Troubles) Order(chains []postfix.Chain, err error, sockets []string, no
 	t.Set("order", text, now)
 }
 
+// askedGrace is how long it may be so before the owner is told: postward is started before it is attached.
+const askedGrace = 2 * time.Minute
+
+// Asked notes what of postward's attachment somebody undid, in sentences; none: it is whole.
+func (t *Troubles) Asked(lacking []string, now time.Time) {
+	text := strings.Join(lacking[:min(len(lacking), maxBehind)], "; ")
+	if text != "" {
+		text += ": postward attach --dry-run shows what mends it"
+	}
+	t.SetAfter("asked", text, askedGrace, now)
+}
+
 // maxBehind bounds the services that the trouble names.
 const maxBehind = 4
 
