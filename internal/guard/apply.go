@@ -42,6 +42,8 @@ func Apply(s *State, e *Event) []Effect {
 		s.outcome(e)
 	case KindClock:
 		s.clock(e)
+	case KindBegan:
+		s.began(e)
 	case KindListed, KindCleared: // for the journal; the State decides nothing by them
 	}
 	return nil

@@ -32,6 +32,7 @@ const (
 	KindListed    Kind = "listed"    // a blocklist lists an address or a domain of ours
 	KindCleared   Kind = "cleared"   // it does so no more
 	KindClock     Kind = "clock"     // the host's clock was set: by Step, to At
+	KindBegan     Kind = "began"     // postward runs again; by the clock it had not for Step
 )
 
 // Event is a fact, as the journal keeps it. Key is its natural key: a fact told twice (by the milter and the log,
@@ -61,7 +62,7 @@ type Event struct {
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID
 	Outcome     Outcome      `json:"outcome,omitempty"`     // for KindOutcome
-	Step        int64        `json:"step,omitempty"`        // for KindClock: milliseconds, negative when it was set back
+	Step        int64        `json:"step,omitempty"`        // for KindClock: milliseconds, negative when it was set back; for KindBegan
 }
 
 // Outcome is what became of an effect.

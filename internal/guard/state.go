@@ -34,11 +34,13 @@ type Site struct {
 	MachinesTold today     `json:"machines_told,omitzero"`  // incidents of undeclared "net:" accounts
 	RestOfHours  rest      `json:"rest_of_hours,omitempty"` // of steps of the clock
 	RestOfDays   rest      `json:"rest_of_days,omitempty"`
-	Listed       int       `json:"listed"` // accounts on the list
-	First        Time      `json:"first"`  // of the first judgement: a site is new for a month
-	Latest       Time      `json:"latest"` // of the last judgement: a clock that shows less was set back
-	Secret       Secret    `json:"secret"` // of the installation
-	Spam         SpamMarks `json:"spam"`   // what operators called spam
+	RestOfDates  rest      `json:"rest_of_dates,omitempty"`
+	Leap         leap      `json:"leap,omitzero"` // while postward did not run
+	Listed       int       `json:"listed"`        // accounts on the list
+	First        Time      `json:"first"`         // of the first judgement: a site is new for a month
+	Latest       Time      `json:"latest"`        // of the last judgement: a clock that shows less was set back
+	Secret       Secret    `json:"secret"`        // of the installation
+	Spam         SpamMarks `json:"spam"`          // what operators called spam
 }
 
 // Bounds of the State. Beyond them the oldest passed mails and closed incidents are forgotten; held mail never is.

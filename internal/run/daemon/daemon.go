@@ -145,6 +145,7 @@ func (d *Daemon) checkpoint() {
 	}
 	d.since = 0
 	d.writer.Checkpoint(d.state.TakeChanges())
+	d.noteClock()
 }
 
 // backUpOften writes what must outlive the store beside it: soon after the list of accounts or an incident changed, and
@@ -217,7 +218,7 @@ func every(ctx context.Context, span time.Duration, do func() error) error {
 // tick does what the clock makes due until ctx ends. What takes its time is a part of its own: a release that is due waits
 // for nothing.
 func (d *Daemon) tick(ctx context.Context) error {
-	var checked time.Time
+	var checked, seen time.Time
 	return every(ctx, time.Second, func() error {
 		t := time.Now()
 		d.doDue()
@@ -227,6 +228,10 @@ func (d *Daemon) tick(ctx context.Context) error {
 		if full || t.Sub(checked) >= checkpointEvery {
 			d.checkpoint()
 			checked = t
+		}
+		if t.Sub(seen) >= seenEvery {
+			d.noteClock()
+			seen = t
 		}
 		return nil
 	})
