@@ -38,7 +38,8 @@ type Daemon struct {
 	where   netinfo.DB // to which network and country an address belongs; may be nil
 	version string
 	started guard.Time
-	begun   time.Time // the same, by a clock that nobody sets
+	begun   time.Time  // the same, by a clock that nobody sets
+	seen    guard.Time // what the clock showed when a postward last ran; 0: nobody knows
 	servers []*milter.Server
 
 	mu           sync.Mutex
@@ -196,7 +197,6 @@ const (
 	checkpointEvents = 2000
 	checkpointEvery  = 30 * time.Second
 	reconcileEvery   = 10 * time.Minute
-	pruneEvery       = 24 * time.Hour
 )
 
 // every does something at once and then each time a span has gone by, until ctx ends or it fails.
@@ -256,18 +256,4 @@ func (d *Daemon) doDue() {
 	for _, f := range jobs.Effects {
 		d.offer(work{effect: f})
 	}
-}
-
-// pruneOften takes what is older than it is kept out of the journal, a walk over all of it once a day, until ctx ends.
-func (d *Daemon) pruneOften(ctx context.Context) error {
-	keep := time.Duration(d.config.Retention.JournalDays) * 24 * time.Hour
-	return every(ctx, pruneEvery, func() error {
-		n, err := d.store.Prune(ctx, now().Add(-keep))
-		if err != nil && !errors.Is(err, context.Canceled) {
-			d.log.Error("journal not pruned", "err", err)
-		} else if n > 0 {
-			d.log.Info("journal pruned", "events", n)
-		}
-		return nil
-	})
 }

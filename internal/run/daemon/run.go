@@ -144,6 +144,7 @@ func (d *Daemon) restore(ctx context.Context, delimiter func(context.Context) (s
 	if err != nil {
 		return err
 	}
+	d.seen = max(seen, d.state.Site().Latest)
 	d.clockAtStart(time.Now(), seen)
 	d.noteClock()
 	if want := d.policy(ctx, delimiter); !reflect.DeepEqual(want, d.state.Policy()) {
