@@ -58,31 +58,44 @@ func (d *Daemon) gather(ctx context.Context, first *work) (batch []work, rest *w
 func (d *Daemon) carry(ctx context.Context, batch []work) {
 	d.acts.Lock()
 	defer d.acts.Unlock()
-	began := now().Time()
-	mails, effects := d.targets(ctx, batch)
-	if len(mails) == 0 {
+	errands := d.errands(ctx, batch)
+	if len(errands) == 0 {
 		return
 	}
-	var results []postfix.Result
-	var err error
-	switch act := effects[0].Act; act {
-	case guard.ActRelease:
-		results, err = d.warden.Release(ctx, mails)
-	case guard.ActHold:
-		results, err = d.warden.Hold(ctx, mails)
-	case guard.ActDelete:
-		results, err = d.warden.Delete(ctx, mails)
-	default:
-		err = fmt.Errorf("no such act: %s", act)
-	}
-	for i := range effects {
+	results, err := d.act(ctx, errands)
+	for i := range errands {
 		outcome, text := guard.Failed, ""
 		if err != nil {
 			text = err.Error()
 		} else {
-			outcome, text = outcomeOf(results[i], began.Sub(mails[i].Before))
+			outcome, text = outcomeOf(results[i], errands[i].settled)
 		}
-		d.ended(&effects[i], outcome, text)
+		d.ended(&errands[i].effect, outcome, text)
+	}
+}
+
+// errand is an effect and the mail it is for, as Postfix knows it.
+type errand struct {
+	effect  guard.Effect
+	mail    postfix.Held
+	settled bool // it was judged so long ago that it must be in Postfix's queue
+}
+
+// act does one act, the same for all.
+func (d *Daemon) act(ctx context.Context, errands []errand) ([]postfix.Result, error) {
+	mails := make([]postfix.Held, len(errands))
+	for i := range errands {
+		mails[i] = errands[i].mail
+	}
+	switch act := errands[0].effect.Act; act {
+	case guard.ActRelease:
+		return d.warden.Release(ctx, mails)
+	case guard.ActHold:
+		return d.warden.Hold(ctx, mails)
+	case guard.ActDelete:
+		return d.warden.Delete(ctx, mails)
+	default:
+		return nil, fmt.Errorf("no such act: %s", act)
 	}
 }
 
@@ -90,12 +103,12 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 // still come: what is to be done with it is tried again.
 const settling = 30 * time.Second
 
-// outcomeOf is what became of an act on a mail that had been judged so long ago when the act began.
-func outcomeOf(r postfix.Result, age time.Duration) (guard.Outcome, string) {
+// outcomeOf is what became of an act on a mail.
+func outcomeOf(r postfix.Result, settled bool) (guard.Outcome, string) {
 	switch {
 	case r.Err != nil:
 		return guard.Failed, r.Err.Error()
-	case r.Gone && age < settling:
+	case r.Gone && !settled:
 		return guard.Failed, "it is not in Postfix's queue, perhaps not yet"
 	case r.Gone:
 		return guard.Gone, ""
@@ -103,24 +116,23 @@ func outcomeOf(r postfix.Result, age time.Duration) (guard.Outcome, string) {
 	return guard.Done, ""
 }
 
-// targets names the mails of a batch as Postfix knows them. An effect whose reason did not reach the disk is left out;
+// errands names the mails of a batch as Postfix knows them. An effect whose reason did not reach the disk is left out;
 // one that has nothing to do any more ends.
-func (d *Daemon) targets(ctx context.Context, batch []work) ([]postfix.Held, []guard.Effect) {
-	var mails []postfix.Held
-	var effects []guard.Effect
+func (d *Daemon) errands(ctx context.Context, batch []work) []errand {
+	var all []errand
 	for _, w := range batch {
 		if d.written(ctx, &w) != nil {
 			continue
 		}
-		h, pending, ok := d.target(&w.effect)
+		e, pending, ok := d.errand(&w.effect)
 		switch {
 		case ok:
-			mails, effects = append(mails, h), append(effects, w.effect)
+			all = append(all, e)
 		case pending:
 			d.ended(&w.effect, guard.Gone, "")
 		}
 	}
-	return mails, effects
+	return all
 }
 
 // wants is the status of a mail that an act is for. Since it was decided the mail may have left, or somebody else may
@@ -129,27 +141,35 @@ var wants = map[guard.Act]guard.MailStatus{
 	guard.ActRelease: guard.MailReleasing, guard.ActHold: guard.MailStopping, guard.ActDelete: guard.MailDeleting,
 }
 
-// target names an effect's mail. pending: the effect is still in the State.
-func (d *Daemon) target(f *guard.Effect) (h postfix.Held, pending, ok bool) {
+// errand names an effect's mail. pending: the effect is still in the State.
+func (d *Daemon) errand(f *guard.Effect) (e errand, pending, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.state.Effects()[f.ID] == nil {
-		return h, false, false
+		return e, false, false
 	}
 	m := d.state.Mail(f.Mail)
 	if m == nil || m.Status != wants[f.Act] {
-		return h, true, false
+		return e, true, false
 	}
 	id, err := postfix.ParseQueueID(m.QueueID)
 	if err != nil {
-		return h, true, false
+		return e, true, false
 	}
-	h = postfix.Held{ID: id, After: m.MailAt.Time(), Before: m.At.Time()}
+	return errand{*f, heldAs(id, m), olderThan(m, settling, now())}, true, true
+}
+
+// heldAs is a mail as Postfix knows it. Between MAIL and the verdict the clock may have been set, either way.
+func heldAs(id postfix.QueueID, m *guard.Mail) postfix.Held {
+	h := postfix.Held{ID: id, After: min(m.MailAt, m.At).Time(), Before: max(m.MailAt, m.At).Time()}
 	if strings.HasPrefix(m.Account, guard.LocalPrefix) { // it may have waited in maildrop, and arrived when it was put there
 		h.After = time.Time{}
 	}
-	return h, true, true
+	return h
 }
+
+// olderThan reports whether a mail was judged so long ago. When that was the clock may have been ahead.
+func olderThan(m *guard.Mail, age time.Duration, now guard.Time) bool { return m.Tells(now.Add(-age)) }
 
 func (d *Daemon) ended(f *guard.Effect, o guard.Outcome, text string) {
 	t := now()
@@ -191,7 +211,7 @@ func (d *Daemon) reconcile(ctx context.Context) error {
 	}
 	d.foreign = foreign
 	for id, m := range d.state.Mails() {
-		if m.Waiting() && !inHold[m.QueueID] && asked.Sub(m.At) > time.Minute {
+		if m.Waiting() && !inHold[m.QueueID] && olderThan(m, time.Minute, asked) {
 			e := &guard.Event{Key: "gone:" + id, Kind: guard.KindGone, At: asked, Mail: id, Account: m.Account}
 			if _, err := d.recordLocked(e); err != nil {
 				return err
@@ -208,7 +228,7 @@ func byOthers(m *guard.Mail, now guard.Time) bool {
 	case guard.MailForeign:
 		return true
 	case guard.MailPassed, guard.MailReleased:
-		return now.Sub(m.At) > time.Minute
+		return olderThan(m, time.Minute, now)
 	}
 	return false
 }
