@@ -61,6 +61,7 @@ type Daemon struct {
 	troubles  health.Troubles
 	mailLog   health.MailLog
 	nameless  health.Nameless
+	vanished  health.Vanished
 	injectors injectors
 	owners    owners
 	due       chan work

@@ -349,6 +349,7 @@ func (d *Daemon) status() ctl.Status {
 	for _, m := range d.servers {
 		s.Sessions[m.Direction] = m.Sessions()
 	}
+	s.Foreign = len(d.foreign)
 	for _, m := range d.state.Mails() {
 		switch {
 		case m.Status == guard.MailCooling:

@@ -3,11 +3,13 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"postward/internal/guard"
 	"postward/internal/host/postfix"
+	"postward/internal/mail/message"
 )
 
 // effectBatch bounds the mails one call of Postfix's tools is asked about.
@@ -63,6 +65,9 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 		return
 	}
 	results, err := d.act(ctx, errands)
+	if err == nil && slices.ContainsFunc(results, func(r postfix.Result) bool { return r.Gone }) {
+		err = d.lookAgain(ctx)
+	}
 	for i := range errands {
 		outcome, text := guard.Failed, ""
 		if err != nil {
@@ -70,8 +75,36 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 		} else {
 			outcome, text = outcomeOf(results[i], errands[i].settled)
 		}
+		if outcome == guard.Gone {
+			outcome, text = d.lost(&errands[i])
+		}
 		d.ended(&errands[i].effect, outcome, text)
 	}
+}
+
+// lookAgain looks for what is gone under other queue IDs.
+func (d *Daemon) lookAgain(ctx context.Context) error {
+	hold, err := d.warden.List(ctx, true)
+	if err != nil {
+		return fmt.Errorf("list the hold queue: %w", err)
+	}
+	_, err = d.compare(hold, now())
+	return err
+}
+
+// lost is the outcome of an act on a mail that is gone: it has another name now, or it was lost.
+func (d *Daemon) lost(e *errand) (guard.Outcome, string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Mail(e.effect.Mail)
+	switch {
+	case m == nil || e.effect.Act == guard.ActHold: // it left
+	case m.QueueID != string(e.mail.ID):
+		return guard.Failed, "it has another queue ID now: " + m.QueueID
+	case inOurHold(m):
+		d.vanished.Note(m.QueueID, time.Now())
+	}
+	return guard.Gone, ""
 }
 
 // errand is an effect and the mail it is for, as Postfix knows it.
@@ -194,28 +227,107 @@ func (d *Daemon) reconcile(ctx context.Context) error {
 	d.acts.Lock() // what an act changes while the queue is listed would look as if somebody else had done it
 	defer d.acts.Unlock()
 	asked := now()
-	queue, err := d.warden.List(ctx, true)
+	hold, err := d.warden.List(ctx, true)
 	if err != nil {
 		return fmt.Errorf("list the hold queue: %w", err)
 	}
-	inHold := map[string]bool{}
-	foreign := map[string]foreignMail{}
+	missing, err := d.compare(hold, asked)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	all, err := d.warden.List(ctx, false)
+	if err != nil {
+		return fmt.Errorf("list the queue: %w", err)
+	}
+	return d.recordGone(missing, all, asked)
+}
+
+// compare notes whose the mails in hold are, and follows those of ours that have another queue ID now. It returns the mails
+// that are not there and should be.
+func (d *Daemon) compare(hold []postfix.Entry, asked guard.Time) (missing []*guard.Mail, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, q := range queue {
-		id := string(q.ID)
+	inHold, strangers := map[string]bool{}, []*postfix.Entry{}
+	d.foreign = map[string]foreignMail{}
+	for i := range hold {
+		id := string(hold[i].ID)
 		inHold[id] = true
-		if m := d.state.Queued(id); m == nil || byOthers(m, asked) {
-			foreign[id] = foreignMail{id, q.Sender, guard.TimeOf(q.Arrived)}
+		m := d.state.Queued(id)
+		if m == nil {
+			strangers = append(strangers, &hold[i])
+		}
+		if m == nil || byOthers(m, asked) {
+			d.foreign[id] = foreignMail{id, hold[i].Sender, guard.TimeOf(hold[i].Arrived)}
 		}
 	}
-	d.foreign = foreign
-	for id, m := range d.state.Mails() {
-		if m.Waiting() && !inHold[m.QueueID] && olderThan(m, time.Minute, asked) {
-			e := &guard.Event{Key: "gone:" + id, Kind: guard.KindGone, At: asked, Mail: id, Account: m.Account}
-			if _, err := d.recordLocked(e); err != nil {
-				return err
+	for _, m := range d.state.Mails() {
+		if !inOurHold(m) || inHold[m.QueueID] {
+			continue
+		}
+		if id, ok := renamed(m, strangers); ok {
+			if err := d.recordRenamed(m, id, asked); err != nil {
+				return nil, err
 			}
+		} else if olderThan(m, time.Minute, asked) {
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
+}
+
+// inOurHold reports whether a mail lies in hold by our verdict, or did until an act that is due.
+func inOurHold(m *guard.Mail) bool {
+	return m.Waiting() || m.Status == guard.MailReleasing || m.Status == guard.MailDeleting
+}
+
+// renamed finds a mail under another queue ID: one mail in hold that is nobody's has its time of arrival, to the
+// microsecond, and its sender.
+func renamed(m *guard.Mail, strangers []*postfix.Entry) (found string, ok bool) {
+	id, err := postfix.ParseQueueID(m.QueueID)
+	if err != nil {
+		return "", false
+	}
+	was := heldAs(id, m)
+	for _, e := range strangers {
+		if !was.Renamed(e) || message.Canonical(e.Sender) != m.ReversePath {
+			continue
+		}
+		if ok {
+			return "", false
+		}
+		found, ok = string(e.ID), true
+	}
+	return found, ok
+}
+
+// recordRenamed follows a mail to its new queue ID. The caller holds the mutex.
+func (d *Daemon) recordRenamed(m *guard.Mail, queueID string, asked guard.Time) error {
+	d.log.Warn("a held mail has another queue ID: the queue was moved or restored", "was", m.QueueID, "is", queueID, "account", m.Account)
+	e := &guard.Event{Key: "renamed:" + m.ID + ":" + queueID, Kind: guard.KindRenamed, At: asked, Mail: m.ID, Account: m.Account, QueueID: queueID}
+	_, err := d.recordLocked(e)
+	delete(d.foreign, queueID)
+	return err
+}
+
+// recordGone forgets the mails that wait and are not in hold. One that is nowhere in the queue was lost, unless the log says
+// who took it.
+func (d *Daemon) recordGone(missing []*guard.Mail, queue []postfix.Entry, asked guard.Time) error {
+	somewhere := map[string]bool{}
+	for i := range queue {
+		somewhere[string(queue[i].ID)] = true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range missing {
+		if !m.Waiting() {
+			continue
+		}
+		if !somewhere[m.QueueID] {
+			d.vanished.Note(m.QueueID, asked.Time())
+		}
+		e := &guard.Event{Key: "gone:" + m.ID, Kind: guard.KindGone, At: asked, Mail: m.ID, Account: m.Account}
+		if _, err := d.recordLocked(e); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ func (d *Daemon) checkHealth(now time.Time) {
 	d.troubles.Journal(d.store.Healthy(), now)
 	d.troubles.Log(logErr, &d.mailLog, now)
 	d.troubles.Nameless(&d.nameless, d.injectors.late(), now)
+	d.troubles.Vanished(&d.vanished, now)
 	for _, m := range d.servers {
 		d.troubles.Panics(m.Direction, m.Panics(), now)
 	}
