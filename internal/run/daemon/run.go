@@ -73,10 +73,18 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 	var d *Daemon
 	var err error
 	if !store.Gone(path) {
-		if d, err = load(ctx, p, path, time.Time{}); !errors.Is(err, store.ErrCorrupt) {
+		d, err = load(ctx, p, path, time.Time{})
+		switch {
+		case errors.Is(err, store.ErrOld):
+			lost = "is older than its backup (an old one was put back? It is kept beside it; to go on with it, stop postward, remove the backup and put it back)"
+			if failed := store.SetOldAside(path); failed != nil {
+				return nil, errors.Join(err, failed)
+			}
+		case errors.Is(err, store.ErrCorrupt):
+			lost = "was damaged, a copy of it is kept beside it,"
+		default:
 			return d, err
 		}
-		lost = "was damaged, a copy of it is kept beside it,"
 	}
 	at, failed := store.Restore(ctx, path)
 	if failed != nil {
