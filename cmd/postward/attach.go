@@ -94,7 +94,9 @@ func (a *app) attachCommand() *cobra.Command {
 			if err := a.fromConfig(c, &f); err != nil {
 				return err
 			}
-			return a.attach(c.Context(), &f)
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			return a.attach(ctx, &f)
 		}}
 	f.add(c)
 	c.Flags().BoolVar(&f.apply, "apply", false, "do it")
@@ -323,6 +325,7 @@ func (a *app) detachCommand() *cobra.Command {
 			if err := a.fromConfig(c, &f); err != nil {
 				return err
 			}
+			defer uninterrupted()()
 			return a.detach(c.Context(), &f)
 		}}
 	f.add(c)

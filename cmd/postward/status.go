@@ -64,6 +64,9 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 		o.line("contained  %s", o.paint(alarm, printable(strings.Join(s.Contained, ", "))))
 	}
 	o.line("mail       %d held for a person, %d cooling, %d on the way", s.Held, s.Cooling, s.Queued)
+	if s.Foreign > 0 {
+		o.line("by others  %s in hold: postward held list", guard.Count(s.Foreign, "mail"))
+	}
 	for _, x := range s.Unlisted {
 		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), guard.Count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}

@@ -22,7 +22,7 @@ func Apply(s *State, e *Event) []Effect {
 	switch e.Kind {
 	case KindJudged:
 		return s.judged(e)
-	case KindUntaken, KindLeft, KindBounced, KindRemoved, KindRequeued, KindForeign, KindGone, KindCooled:
+	case KindUntaken, KindLeft, KindBounced, KindRemoved, KindRequeued, KindRenamed, KindForeign, KindGone, KindCooled:
 		return s.mailEvent(e)
 	case KindRelease, KindDelete, KindSpam, KindClosed:
 		return s.operatorEvent(e)
@@ -42,6 +42,8 @@ func Apply(s *State, e *Event) []Effect {
 		s.outcome(e)
 	case KindClock:
 		s.clock(e)
+	case KindBegan:
+		s.began(e)
 	case KindListed, KindCleared: // for the journal; the State decides nothing by them
 	}
 	return nil

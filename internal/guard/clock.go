@@ -1,5 +1,7 @@
 package guard
 
+import "time"
+
 // The clock of a host is set right now and then: by an hour by a hurried hand, by years where there is no battery.
 // What the State counts by time (budgets, cooling, suspicion) must neither be forgotten early because of it, nor wait
 // for a time that will not come for a year.
@@ -7,25 +9,78 @@ package guard
 // clock moves what runs by the clock along with a step of it (e.Step, positive: forward), and brings what a wrong clock
 // dated after e.At back to e.At. What identifies a mail stays: when it was judged and when it was sent.
 func (s *State) clock(e *Event) {
-	by := stride{Time: Time(e.Step)}
-	by.hours = s.site.RestOfHours.take(by.Time, hour)
-	by.days = int32(s.site.RestOfDays.take(by.Time, 24*hour))
-	s.site.Latest, s.site.First = e.At, moved(s.site.First, by.Time, e.At)
+	step := Time(e.Step)
+	s.site.Latest = e.At
+	s.moveCounts(step, e.At)
+	s.moveDates(s.site.Leap.rest(step, e.At), e.At)
+}
+
+// began lets what is counted, and what waits, go on as it was when postward last ran: e.Step is how long ago that is by
+// the clock, and how much of it went by nobody knows. A clock that is ahead at boot says too much, and is set right later.
+func (s *State) began(e *Event) {
+	step := Time(e.Step)
+	if step > s.site.Leap.By || s.site.Leap.over(e.At) {
+		s.site.Leap = leap{step, e.At}
+	}
+	s.moveCounts(step, e.At)
+}
+
+// leap is time that went by while postward did not run: all of it, or none, and the clock was ahead.
+type leap struct {
+	By Time `json:"by"`
+	At Time `json:"at"` // when postward began
+}
+
+// leapFor is how long a clock must run undisturbed until a leap of it is believed.
+const leapFor = 7 * 24 * time.Hour
+
+func (l leap) over(now Time) bool { return now.Sub(l.At) >= leapFor }
+
+// rest takes a step to now off the leap, and returns by how much dates move. A clock that is set back soon after the start
+// was ahead: the dates from before have their age again without being moved.
+func (l *leap) rest(step, now Time) Time {
+	if l.over(now - step) {
+		*l = leap{}
+	}
+	undone := min(max(-step, 0), l.By)
+	if l.By -= undone; l.By == 0 {
+		*l = leap{}
+	} else {
+		l.At += step
+	}
+	return step + undone
+}
+
+// moveCounts moves what is counted over time, and what waits.
+func (s *State) moveCounts(step, now Time) {
+	by := stride{Time: step}
+	by.hours = s.site.RestOfHours.take(step, hour)
+	by.days = int32(s.site.RestOfDays.take(step, 24*hour))
 	s.site.Unfamiliar.shift(by)
 	s.site.Undeclared.shift(by)
 	s.site.MachinesTold.shift(by)
 	s.site.Spam.shift(by.Time)
 	s.changed.Site = true
 	for name := range s.accounts {
-		s.touch(name).shift(by, e.At)
+		s.touch(name).shiftCounts(by)
 	}
 	for id, m := range s.mails {
-		m.shift(by.Time, e.At)
+		m.shift(step, now)
 		s.changed.Mails[id] = struct{}{}
 	}
 	for id, f := range s.effects {
-		f.Since, f.Next = f.Since+by.Time, f.Next+by.Time
+		f.Since, f.Next = f.Since+step, f.Next+step
 		s.changed.Effects[id] = struct{}{}
+	}
+}
+
+// moveDates moves since when things are known, and when they were last seen.
+func (s *State) moveDates(step, now Time) {
+	by := stride{Time: step, days: int32(s.site.RestOfDates.take(step, 24*hour))}
+	s.site.First = moved(s.site.First, step, now)
+	s.changed.Site = true
+	for name := range s.accounts {
+		s.touch(name).shiftDates(by, now)
 	}
 }
 
@@ -65,29 +120,32 @@ func (w *window) shift(by stride) {
 	*w = moved
 }
 
-func (a *Account) shift(by stride, now Time) {
-	step := by.Time
+func (a *Account) shiftCounts(by stride) {
 	for i := range a.Spent.New {
 		a.Spent.New[i].shift(by)
 		a.Spent.Ten[i].shift(by)
 	}
 	for i := range a.Held {
-		a.Held[i] += step
+		a.Held[i] += by.Time
 	}
 	a.Suspicion.shift(by)
+	a.Wrote.shift(by)
+	if a.Day != 0 {
+		a.Day += by.days
+	}
+}
+
+func (a *Account) shiftDates(by stride, now Time) {
+	step := by.Time
 	a.First, a.Last, a.LastNo, a.Past, a.Crowded = moved(a.First, step, now), moved(a.Last, step, now), moved(a.LastNo, step, now), moved(a.Past, step, now), moved(a.Crowded, step, now)
 	if a.Listing != nil {
 		l := *a.Listing
 		l.Since = moved(l.Since, step, now)
 		a.Listing = &l
 	}
-	a.Wrote.shift(by)
 	a.Known.shift(by, now)
 	if a.Unkeyed != nil {
 		a.Unkeyed.shift(by, now)
-	}
-	if a.Day != 0 {
-		a.Day += by.days
 	}
 	moveUses(a.Sources.Networks, step, now)
 	moveUses(a.Sources.ASNs, step, now)
@@ -145,12 +203,8 @@ func (d *today) shift(by stride) {
 // shift moves the days on which recipients were last written to. What a clock without a battery took for the past of
 // firstDay is today's when it is right again.
 func (r *Recipients) shift(by stride, now Time) {
-	days := int(by.days)
-	if days == 0 {
-		return
-	}
 	for i, note := range r.notes {
-		day := min(max(int(note&dayBits)+days, 0), int(packDay(now)))
+		day := min(max(int(note&dayBits)+int(by.days), 0), int(packDay(now)))
 		r.notes[i] = note&^dayBits | uint16(day)
 	}
 }

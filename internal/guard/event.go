@@ -13,6 +13,7 @@ const (
 	KindBounced   Kind = "bounced"   // a receiving server refused it for good
 	KindRemoved   Kind = "removed"   // the mail is out of Postfix's queue
 	KindRequeued  Kind = "requeued"  // an administrator had the mail queued again: it has another queue ID
+	KindRenamed   Kind = "renamed"   // postsuper(1) gave its file, which was moved or restored, another queue ID
 	KindForeign   Kind = "foreign"   // somebody else put a mail of ours on hold: hands off
 	KindGone      Kind = "gone"      // a held mail is not in the hold queue any more
 	KindCooled    Kind = "cooled"    // a cooling time is over
@@ -32,6 +33,7 @@ const (
 	KindListed    Kind = "listed"    // a blocklist lists an address or a domain of ours
 	KindCleared   Kind = "cleared"   // it does so no more
 	KindClock     Kind = "clock"     // the host's clock was set: by Step, to At
+	KindBegan     Kind = "began"     // postward runs again; by the clock it had not for Step
 )
 
 // Event is a fact, as the journal keeps it. Key is its natural key: a fact told twice (by the milter and the log,
@@ -46,7 +48,7 @@ type Event struct {
 	Account   string `json:"account,omitempty"`
 	Mail      string `json:"mail,omitempty"`      // Mail.ID
 	Incident  int64  `json:"incident,omitempty"`  // Incident.ID
-	QueueID   string `json:"queue_id,omitempty"`  // for KindRequeued: the new one
+	QueueID   string `json:"queue_id,omitempty"`  // for KindRequeued and KindRenamed: the new one
 	Recipient string `json:"recipient,omitempty"` // for KindLeft and KindBounced
 	DSN       string `json:"dsn,omitempty"`       // for KindLeft and KindBounced: the enhanced status code
 	Text      string `json:"text,omitempty"`      // the receiver's words, an operator's note, an error
@@ -61,7 +63,7 @@ type Event struct {
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID
 	Outcome     Outcome      `json:"outcome,omitempty"`     // for KindOutcome
-	Step        int64        `json:"step,omitempty"`        // for KindClock: milliseconds, negative when it was set back
+	Step        int64        `json:"step,omitempty"`        // for KindClock: milliseconds, negative when it was set back; for KindBegan
 }
 
 // Outcome is what became of an effect.

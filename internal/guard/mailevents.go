@@ -21,6 +21,8 @@ func (s *State) mailEvent(e *Event) []Effect {
 		s.answered(m, e)
 	case KindRequeued:
 		s.requeued(m, e.QueueID)
+	case KindRenamed:
+		s.renamed(m, e.QueueID)
 	case KindForeign:
 		s.foreign(m, e.Key)
 	case KindGone:
@@ -109,17 +111,22 @@ func (s *State) foreign(m *Mail, line string) {
 // requeued follows a mail to its new queue ID. Postfix takes it off hold with that, and asks no milter: an administrator
 // let it go.
 func (s *State) requeued(m *Mail, queueID string) {
-	if s.queue[m.QueueID] == m.ID {
-		delete(s.queue, m.QueueID)
-	}
-	m.QueueID = queueID
-	s.noteQueueID(m)
+	s.renamed(m, queueID)
 	switch m.Status {
 	case MailCooling, MailHeld, MailForeign, MailReleasing:
 		s.stopWaiting(m)
 		s.end(effectID(&Effect{Act: ActRelease, Mail: m.ID}))
 		m.Status, m.ByHand, m.Teach, m.Unkeyed = MailReleased, true, nil, nil
 	}
+}
+
+// renamed follows a mail to its new queue ID. It lies where it lay.
+func (s *State) renamed(m *Mail, queueID string) {
+	if s.queue[m.QueueID] == m.ID {
+		delete(s.queue, m.QueueID)
+	}
+	m.QueueID = queueID
+	s.noteQueueID(m)
 }
 
 func (s *State) removeMail(m *Mail, now Time) {

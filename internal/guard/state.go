@@ -34,6 +34,8 @@ type Site struct {
 	MachinesTold today     `json:"machines_told,omitzero"`  // incidents of undeclared "net:" accounts
 	RestOfHours  rest      `json:"rest_of_hours,omitempty"` // of steps of the clock
 	RestOfDays   rest      `json:"rest_of_days,omitempty"`
+	RestOfDates  rest      `json:"rest_of_dates,omitempty"`
+	Leap         leap      `json:"leap,omitzero"`   // while postward did not run
 	Listed       int       `json:"listed"`          // accounts on the list
 	Begun        bool      `json:"begun,omitempty"` // there was one, once: a list that somebody emptied is a list
 	First        Time      `json:"first"`           // of the first judgement: a site is new for a month

@@ -2,6 +2,7 @@ package postfix
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"postward/internal/log/maillog"
@@ -34,6 +35,23 @@ const slack = 2 * time.Second
 func (h *Held) is(e *Entry) bool {
 	return e.ID == h.ID && !e.Arrived.Before(h.After.Add(-slack)) && !e.Arrived.After(h.Before.Add(slack))
 }
+
+// Renamed reports whether e may be the mail h under another name. A queue ID has the number of the file's inode in it, and
+// where a queue was moved or restored postsuper(1) puts that right. What the ID says of the time of arrival stays.
+func (h *Held) Renamed(e *Entry) bool {
+	other := Held{ID: e.ID, After: h.After, Before: h.Before}
+	return e.ID != h.ID && other.is(e) && h.ID.stamp() == e.ID.stamp()
+}
+
+// stamp is the part of a queue ID that tells the time: with long ones all of it, else the microseconds.
+func (id QueueID) stamp() string {
+	if at := strings.IndexByte(string(id), 'z'); at >= 0 {
+		return string(id[:at+1])
+	}
+	return string(id[:min(len(id), shortStamp)])
+}
+
+const shortStamp = 5
 
 // Result is what became of one mail of a batch.
 type Result struct {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -24,7 +25,8 @@ func Tool(ctx context.Context, name string, args ...string) (stdout, stderr stri
 	defer cancel()
 	cmd := exec.CommandContext(ctx, toolPath(name), args...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	cmd.WaitDelay = time.Second // a daemon that inherited our pipe does not keep us
+	cmd.WaitDelay = time.Second                           // a daemon that inherited our pipe does not keep us
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at the terminal is for us, who may be putting things back
 	out, errs := &bounded{}, &bounded{}
 	cmd.Stdout, cmd.Stderr = out, errs
 	err = cmd.Run()

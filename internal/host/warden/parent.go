@@ -163,8 +163,8 @@ func (a *Acts) pruneHourly(ctx context.Context, log *slog.Logger) (stop func()) 
 		defer close(done)
 		every := time.NewTicker(pruneTrash)
 		defer every.Stop()
-		for {
-			if n, err := a.Trash.Prune(time.Now()); err != nil {
+		for began, c := time.Now(), (Cutoff{Keep: a.Trash.keepFor()}); ; {
+			if n, err := a.Trash.pruneOnce(&c, time.Now(), time.Since(began)); err != nil {
 				log.Error("trash not emptied", "err", err)
 			} else if n > 0 {
 				log.Info("trash emptied", "mails", n)
@@ -177,6 +177,19 @@ func (a *Acts) pruneHourly(ctx context.Context, log *slog.Logger) (stop func()) 
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+// pruneOnce removes what the clock and the time that went by since the start allow.
+func (t Trash) pruneOnce(c *Cutoff, wall time.Time, elapsed time.Duration) (n int, err error) {
+	if c.Until.IsZero() {
+		if c.Until, err = t.cutoff(); err != nil {
+			return 0, fmt.Errorf("empty the trash: %w", err)
+		}
+	}
+	if !c.Move(wall, elapsed) {
+		return 0, nil
+	}
+	return t.Prune(c.Until)
 }
 
 // startConfined starts a process that can never gain rights by running a program (prctl(2), PR_SET_NO_NEW_PRIVS).

@@ -124,12 +124,50 @@ func write(dir *os.Root, name string, from io.Reader, size int64) error {
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
-// Prune removes copies older than Keep and returns how many. A file whose name is not one of ours stays.
-func (t Trash) Prune(now time.Time) (int, error) {
-	keep := t.Keep
-	if keep == 0 {
-		keep = keepTrash
+// prunedName is a file in the trash that was last changed, as it says, when the last copies were removed that are not there.
+const prunedName = "pruned"
+
+// cutoff is up to when copies were removed. Without a note of it the newest copy says that nothing is older than it looks.
+func (t Trash) cutoff() (time.Time, error) {
+	d, err := openTrusted(t.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
 	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer d.Close()
+	dir, err := rootOf(d)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer dir.Close()
+	if info, err := dir.Lstat(prunedName); err == nil {
+		return info.ModTime(), nil
+	}
+	newest := time.Time{}
+	names, err := d.Readdirnames(-1)
+	for _, name := range names {
+		if info, gone := dir.Lstat(name); gone == nil && trashed(name) && info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+	}
+	if newest.IsZero() {
+		return newest, err
+	}
+	return newest.Add(-t.keepFor()), err
+}
+
+func (t Trash) keepFor() time.Duration {
+	if t.Keep == 0 {
+		return keepTrash
+	}
+	return t.Keep
+}
+
+// Prune removes copies that were last changed not after until, notes it, and returns how many. A file whose name is not one
+// of ours stays.
+func (t Trash) Prune(until time.Time) (int, error) {
 	d, err := openTrusted(t.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -138,20 +176,28 @@ func (t Trash) Prune(now time.Time) (int, error) {
 		return 0, fmt.Errorf("empty the trash: %w", err)
 	}
 	defer d.Close()
-	n, err := prune(d, now.Add(-keep))
+	dir, err := rootOf(d)
 	if err != nil {
+		return 0, fmt.Errorf("empty the trash: %w", err)
+	}
+	defer dir.Close()
+	n, err := prune(d, dir, until)
+	if err = errors.Join(err, notePruned(dir, until)); err != nil {
 		return n, fmt.Errorf("empty the trash: %w", err)
 	}
 	return n, nil
 }
 
-// prune removes the copies in an open directory that were last changed not after a time.
-func prune(d *os.File, until time.Time) (n int, err error) {
-	dir, err := rootOf(d)
+func notePruned(dir *os.Root, until time.Time) error {
+	f, err := dir.OpenFile(prunedName, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer dir.Close()
+	return errors.Join(f.Close(), dir.Chtimes(prunedName, until, until))
+}
+
+// prune removes the copies in an open directory that were last changed not after a time.
+func prune(d *os.File, dir *os.Root, until time.Time) (n int, err error) {
 	names, err := d.Readdirnames(-1)
 	for _, name := range names {
 		info, gone := dir.Lstat(name)

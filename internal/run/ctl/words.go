@@ -23,6 +23,7 @@ type Status struct {
 	Cooling    int                          `json:"cooling"`     // mails that wait for their time
 	Held       int                          `json:"held"`        // mails that wait for a person
 	Queued     int                          `json:"queued"`      // mails followed until they are out of the queue
+	Foreign    int                          `json:"foreign"`     // mails in hold that postward did not put there, when last looked
 	Undone     []guard.Effect               `json:"undone"`      // effects that failed and are tried again
 	Verdicts   map[guard.Reason]uint64      `json:"verdicts"`    // since start
 	Troubles   []string                     `json:"troubles"`    // what is wrong, each with the next step

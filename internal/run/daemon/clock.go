@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"postward/internal/guard"
@@ -43,16 +45,52 @@ func (d *Daemon) clockSet(step time.Duration, wall time.Time) {
 	if _, err := d.recordLocked(e); err != nil {
 		d.clock.wall = d.clock.wall.Add(-step) // told again with the next look
 		d.log.Error("the step of the clock is not written", "err", err)
+		return
 	}
+	d.noteClock()
 }
 
-// clockAtStart compares the clock with the last judgement: it may have been set back while postward was down.
-func (d *Daemon) clockAtStart() {
+// clockName is under which name is stored what the clock showed when postward last ran.
+const clockName = "clock"
+
+// seenEvery is how often that is stored while nothing happens.
+const seenEvery = 5 * time.Minute
+
+// noteClock stores what the clock shows, with what was appended before.
+func (d *Daemon) noteClock() { d.writer.SetCursor(clockName, strconv.FormatInt(int64(now()), 10)) }
+
+// lastSeen is what the clock showed when a postward last ran: as stored, or last, when the last event of the journal or
+// the backup says so, which is 0 without one. 0: nobody knows.
+func (d *Daemon) lastSeen(ctx context.Context, last guard.Time) (guard.Time, error) {
+	text, err := d.store.Cursor(ctx, clockName)
+	if err != nil || text == "" {
+		return last, err
+	}
+	seen, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read what the clock showed: %w", err)
+	}
+	return max(guard.Time(seen), last), nil
+}
+
+// clockAtStart compares the clock with what it showed when a postward last ran. It may have been set meanwhile, and be
+// wrong still: what it says went by is nothing to go by.
+func (d *Daemon) clockAtStart(t time.Time, seen guard.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	t := time.Now()
-	if latest := d.state.Site().Latest.Time(); t.Add(clockStep).Before(latest) {
-		d.clockSet(t.Sub(latest), t)
+	gap := t.Sub(max(seen, d.state.Site().Latest).Time())
+	switch {
+	case gap <= -clockStep:
+		d.clockSet(gap, t)
+	case gap >= clockStep && seen != 0:
+		d.beganAgain(gap, t)
 	}
-	d.checkClockNow()
+	d.checkClock(t, time.Since(d.begun))
+}
+
+func (d *Daemon) beganAgain(gap time.Duration, t time.Time) {
+	e := &guard.Event{Key: fmt.Sprintf("began:%d", guard.TimeOf(t)), Kind: guard.KindBegan, At: guard.TimeOf(t), Step: gap.Milliseconds()}
+	if _, err := d.recordLocked(e); err != nil {
+		d.log.Error("that postward did not run is not written", "for", gap, "err", err)
+	}
 }

@@ -43,3 +43,35 @@ func TestClockSetBackWhilePostwardWasDown(t *testing.T) {
 		t.Errorf("its mail waits %s", wait)
 	}
 }
+
+func TestBootWithAClockThatIsAheadIsTakenBackWhole(t *testing.T) {
+	for _, ahead := range []time.Duration{11 * time.Hour, 400 * 24 * time.Hour} {
+		dir := t.TempDir()
+		d := begin(t, dir)
+		must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+		d.judgeEnd(t.Context(), mail(1, "anna", 1))
+		listed, rest := d.state.Account("anna").Listing.Since, d.held().Mails[0].ReleaseAt.Sub(now())
+		end(t, d)
+		d = begin(t, dir)
+		seen, err := d.lastSeen(t.Context(), 0)
+		if err != nil || seen == 0 {
+			t.Fatalf("what the clock showed is not stored: %d, %v", seen, err)
+		}
+		d.clock = clockMark{} // it starts again
+		wrong := time.Now().Add(ahead)
+		d.clockAtStart(wrong, seen)
+		if left := d.held().Mails[0].ReleaseAt.Sub(guard.TimeOf(wrong)); (left - rest).Abs() > clockStep {
+			t.Errorf("%s ahead: a mail that waited %s more waits %s", ahead, rest, left)
+		}
+		d.mu.Lock()
+		d.checkClockNow() // set right
+		d.mu.Unlock()
+		if left := d.held().Mails[0].ReleaseAt.Sub(now()); (left - rest).Abs() > clockStep {
+			t.Errorf("%s ahead, set right: a mail that waited %s more waits %s", ahead, rest, left)
+		}
+		if since := d.state.Account("anna").Listing.Since; since != listed {
+			t.Errorf("%s ahead: on the list since %s, and it is %s", ahead, since.Time(), listed.Time())
+		}
+		end(t, d)
+	}
+}

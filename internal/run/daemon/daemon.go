@@ -38,7 +38,8 @@ type Daemon struct {
 	where   netinfo.DB // to which network and country an address belongs; may be nil
 	version string
 	started guard.Time
-	begun   time.Time // the same, by a clock that nobody sets
+	begun   time.Time  // the same, by a clock that nobody sets
+	seen    guard.Time // what the clock showed when a postward last ran; 0: nobody knows
 	servers []*milter.Server
 
 	mu              sync.Mutex
@@ -61,6 +62,7 @@ type Daemon struct {
 	troubles  health.Troubles
 	mailLog   health.MailLog
 	nameless  health.Nameless
+	vanished  health.Vanished
 	injectors injectors
 	owners    owners
 	due       chan work
@@ -146,6 +148,7 @@ func (d *Daemon) checkpoint() {
 	}
 	d.since = 0
 	d.writer.Checkpoint(d.state.TakeChanges())
+	d.noteClock()
 }
 
 // backUpOften writes what must outlive the store beside it: soon after the list of accounts or an incident changed, and
@@ -196,7 +199,6 @@ const (
 	checkpointEvents = 2000
 	checkpointEvery  = 30 * time.Second
 	reconcileEvery   = 10 * time.Minute
-	pruneEvery       = 24 * time.Hour
 )
 
 // every does something at once and then each time a span has gone by, until ctx ends or it fails.
@@ -218,7 +220,7 @@ func every(ctx context.Context, span time.Duration, do func() error) error {
 // tick does what the clock makes due until ctx ends. What takes its time is a part of its own: a release that is due waits
 // for nothing.
 func (d *Daemon) tick(ctx context.Context) error {
-	var checked time.Time
+	var checked, seen time.Time
 	return every(ctx, time.Second, func() error {
 		t := time.Now()
 		d.doDue()
@@ -228,6 +230,10 @@ func (d *Daemon) tick(ctx context.Context) error {
 		if full || t.Sub(checked) >= checkpointEvery {
 			d.checkpoint()
 			checked = t
+		}
+		if t.Sub(seen) >= seenEvery {
+			d.noteClock()
+			seen = t
 		}
 		return nil
 	})
@@ -255,18 +261,4 @@ func (d *Daemon) doDue() {
 	for _, f := range jobs.Effects {
 		d.offer(work{effect: f})
 	}
-}
-
-// pruneOften takes what is older than it is kept out of the journal, a walk over all of it once a day, until ctx ends.
-func (d *Daemon) pruneOften(ctx context.Context) error {
-	keep := time.Duration(d.config.Retention.JournalDays) * 24 * time.Hour
-	return every(ctx, pruneEvery, func() error {
-		n, err := d.store.Prune(ctx, now().Add(-keep))
-		if err != nil && !errors.Is(err, context.Canceled) {
-			d.log.Error("journal not pruned", "err", err)
-		} else if n > 0 {
-			d.log.Info("journal pruned", "events", n)
-		}
-		return nil
-	})
 }

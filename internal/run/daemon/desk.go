@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -86,17 +87,31 @@ func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {
 // learnMore takes in what an operator's old logs say.
 func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Event) (ctl.Acted, error) {
 	for i := range events {
-		e := &events[i]
-		if e.Kind != guard.KindLearned || e.Account == "" || e.Key == "" || len(e.Account) > guard.MaxText {
-			return ctl.Acted{}, &ctl.Problem{What: "only what old logs say of an account can be learned"}
+		e, err := learnedEvent(&events[i], actor, now())
+		if err != nil {
+			return ctl.Acted{}, err
 		}
-		e.Actor = actor
-		canonical(e)
 		if err := d.recordAndWait(ctx, e); err != nil {
 			return ctl.Acted{}, err
 		}
 	}
 	return ctl.Acted{Accounts: len(events)}, nil
+}
+
+// learnedEvent takes what is said of an account, and nothing else: who chose the key of an event could take that of another,
+// which then would be written nowhere.
+func learnedEvent(said *guard.Event, actor string, t guard.Time) (*guard.Event, error) {
+	e := &guard.Event{Kind: guard.KindLearned, At: t, Actor: actor, Account: said.Account, Listing: said.Listing, Past: said.Past}
+	canonical(e)
+	if said.Kind != guard.KindLearned || e.Account == "" || len(e.Account) > guard.MaxText {
+		return nil, &ctl.Problem{What: "only what old logs say of an account can be learned"}
+	}
+	content, err := json.Marshal([]any{e.Listing, e.Past})
+	if err != nil {
+		return nil, fmt.Errorf("learn of %s: %w", e.Account, err)
+	}
+	e.Key = fmt.Sprintf("learned:%s:%.8x:%d", e.Account, sha256.Sum256(content), t)
+	return e, nil
 }
 
 // forget strikes out what was learned of an account.
@@ -349,6 +364,7 @@ func (d *Daemon) status() ctl.Status {
 	for _, m := range d.servers {
 		s.Sessions[m.Direction] = m.Sessions()
 	}
+	s.Foreign = len(d.foreign)
 	for _, m := range d.state.Mails() {
 		switch {
 		case m.Status == guard.MailCooling:

@@ -3,11 +3,13 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"postward/internal/guard"
 	"postward/internal/host/postfix"
+	"postward/internal/mail/message"
 )
 
 // effectBatch bounds the mails one call of Postfix's tools is asked about.
@@ -58,31 +60,75 @@ func (d *Daemon) gather(ctx context.Context, first *work) (batch []work, rest *w
 func (d *Daemon) carry(ctx context.Context, batch []work) {
 	d.acts.Lock()
 	defer d.acts.Unlock()
-	began := now().Time()
-	mails, effects := d.targets(ctx, batch)
-	if len(mails) == 0 {
+	errands := d.errands(ctx, batch)
+	if len(errands) == 0 {
 		return
 	}
-	var results []postfix.Result
-	var err error
-	switch act := effects[0].Act; act {
-	case guard.ActRelease:
-		results, err = d.warden.Release(ctx, mails)
-	case guard.ActHold:
-		results, err = d.warden.Hold(ctx, mails)
-	case guard.ActDelete:
-		results, err = d.warden.Delete(ctx, mails)
-	default:
-		err = fmt.Errorf("no such act: %s", act)
+	results, err := d.act(ctx, errands)
+	if err == nil && slices.ContainsFunc(results, func(r postfix.Result) bool { return r.Gone }) {
+		err = d.lookAgain(ctx)
 	}
-	for i := range effects {
+	for i := range errands {
 		outcome, text := guard.Failed, ""
 		if err != nil {
 			text = err.Error()
 		} else {
-			outcome, text = outcomeOf(results[i], began.Sub(mails[i].Before))
+			outcome, text = outcomeOf(results[i], errands[i].settled)
 		}
-		d.ended(&effects[i], outcome, text)
+		if outcome == guard.Gone {
+			outcome, text = d.lost(&errands[i])
+		}
+		d.ended(&errands[i].effect, outcome, text)
+	}
+}
+
+// lookAgain looks for what is gone under other queue IDs.
+func (d *Daemon) lookAgain(ctx context.Context) error {
+	hold, err := d.warden.List(ctx, true)
+	if err != nil {
+		return fmt.Errorf("list the hold queue: %w", err)
+	}
+	_, err = d.compare(hold, now())
+	return err
+}
+
+// lost is the outcome of an act on a mail that is gone: it has another name now, or it was lost.
+func (d *Daemon) lost(e *errand) (guard.Outcome, string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.state.Mail(e.effect.Mail)
+	switch {
+	case m == nil || e.effect.Act == guard.ActHold: // it left
+	case m.QueueID != string(e.mail.ID):
+		return guard.Failed, "it has another queue ID now: " + m.QueueID
+	case inOurHold(m):
+		d.vanished.Note(m.QueueID, time.Now())
+	}
+	return guard.Gone, ""
+}
+
+// errand is an effect and the mail it is for, as Postfix knows it.
+type errand struct {
+	effect  guard.Effect
+	mail    postfix.Held
+	settled bool // it was judged so long ago that it must be in Postfix's queue
+}
+
+// act does one act, the same for all.
+func (d *Daemon) act(ctx context.Context, errands []errand) ([]postfix.Result, error) {
+	mails := make([]postfix.Held, len(errands))
+	for i := range errands {
+		mails[i] = errands[i].mail
+	}
+	switch act := errands[0].effect.Act; act {
+	case guard.ActRelease:
+		return d.warden.Release(ctx, mails)
+	case guard.ActHold:
+		return d.warden.Hold(ctx, mails)
+	case guard.ActDelete:
+		return d.warden.Delete(ctx, mails)
+	default:
+		return nil, fmt.Errorf("no such act: %s", act)
 	}
 }
 
@@ -90,12 +136,12 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 // still come: what is to be done with it is tried again.
 const settling = 30 * time.Second
 
-// outcomeOf is what became of an act on a mail that had been judged so long ago when the act began.
-func outcomeOf(r postfix.Result, age time.Duration) (guard.Outcome, string) {
+// outcomeOf is what became of an act on a mail.
+func outcomeOf(r postfix.Result, settled bool) (guard.Outcome, string) {
 	switch {
 	case r.Err != nil:
 		return guard.Failed, r.Err.Error()
-	case r.Gone && age < settling:
+	case r.Gone && !settled:
 		return guard.Failed, "it is not in Postfix's queue, perhaps not yet"
 	case r.Gone:
 		return guard.Gone, ""
@@ -103,24 +149,23 @@ func outcomeOf(r postfix.Result, age time.Duration) (guard.Outcome, string) {
 	return guard.Done, ""
 }
 
-// targets names the mails of a batch as Postfix knows them. An effect whose reason did not reach the disk is left out;
+// errands names the mails of a batch as Postfix knows them. An effect whose reason did not reach the disk is left out;
 // one that has nothing to do any more ends.
-func (d *Daemon) targets(ctx context.Context, batch []work) ([]postfix.Held, []guard.Effect) {
-	var mails []postfix.Held
-	var effects []guard.Effect
+func (d *Daemon) errands(ctx context.Context, batch []work) []errand {
+	var all []errand
 	for _, w := range batch {
 		if d.written(ctx, &w) != nil {
 			continue
 		}
-		h, pending, ok := d.target(&w.effect)
+		e, pending, ok := d.errand(&w.effect)
 		switch {
 		case ok:
-			mails, effects = append(mails, h), append(effects, w.effect)
+			all = append(all, e)
 		case pending:
 			d.ended(&w.effect, guard.Gone, "")
 		}
 	}
-	return mails, effects
+	return all
 }
 
 // wants is the status of a mail that an act is for. Since it was decided the mail may have left, or somebody else may
@@ -129,27 +174,35 @@ var wants = map[guard.Act]guard.MailStatus{
 	guard.ActRelease: guard.MailReleasing, guard.ActHold: guard.MailStopping, guard.ActDelete: guard.MailDeleting,
 }
 
-// target names an effect's mail. pending: the effect is still in the State.
-func (d *Daemon) target(f *guard.Effect) (h postfix.Held, pending, ok bool) {
+// errand names an effect's mail. pending: the effect is still in the State.
+func (d *Daemon) errand(f *guard.Effect) (e errand, pending, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.state.Effects()[f.ID] == nil {
-		return h, false, false
+		return e, false, false
 	}
 	m := d.state.Mail(f.Mail)
 	if m == nil || m.Status != wants[f.Act] {
-		return h, true, false
+		return e, true, false
 	}
 	id, err := postfix.ParseQueueID(m.QueueID)
 	if err != nil {
-		return h, true, false
+		return e, true, false
 	}
-	h = postfix.Held{ID: id, After: m.MailAt.Time(), Before: m.At.Time()}
+	return errand{*f, heldAs(id, m), olderThan(m, settling, now())}, true, true
+}
+
+// heldAs is a mail as Postfix knows it. Between MAIL and the verdict the clock may have been set, either way.
+func heldAs(id postfix.QueueID, m *guard.Mail) postfix.Held {
+	h := postfix.Held{ID: id, After: min(m.MailAt, m.At).Time(), Before: max(m.MailAt, m.At).Time()}
 	if strings.HasPrefix(m.Account, guard.LocalPrefix) { // it may have waited in maildrop, and arrived when it was put there
 		h.After = time.Time{}
 	}
-	return h, true, true
+	return h
 }
+
+// olderThan reports whether a mail was judged so long ago. When that was the clock may have been ahead.
+func olderThan(m *guard.Mail, age time.Duration, now guard.Time) bool { return m.Tells(now.Add(-age)) }
 
 func (d *Daemon) ended(f *guard.Effect, o guard.Outcome, text string) {
 	t := now()
@@ -174,28 +227,107 @@ func (d *Daemon) reconcile(ctx context.Context) error {
 	d.acts.Lock() // what an act changes while the queue is listed would look as if somebody else had done it
 	defer d.acts.Unlock()
 	asked := now()
-	queue, err := d.warden.List(ctx, true)
+	hold, err := d.warden.List(ctx, true)
 	if err != nil {
 		return fmt.Errorf("list the hold queue: %w", err)
 	}
-	inHold := map[string]bool{}
-	foreign := map[string]foreignMail{}
+	missing, err := d.compare(hold, asked)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	all, err := d.warden.List(ctx, false)
+	if err != nil {
+		return fmt.Errorf("list the queue: %w", err)
+	}
+	return d.recordGone(missing, all, asked)
+}
+
+// compare notes whose the mails in hold are, and follows those of ours that have another queue ID now. It returns the mails
+// that are not there and should be.
+func (d *Daemon) compare(hold []postfix.Entry, asked guard.Time) (missing []*guard.Mail, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, q := range queue {
-		id := string(q.ID)
+	inHold, strangers := map[string]bool{}, []*postfix.Entry{}
+	d.foreign = map[string]foreignMail{}
+	for i := range hold {
+		id := string(hold[i].ID)
 		inHold[id] = true
-		if m := d.state.Queued(id); m == nil || byOthers(m, asked) {
-			foreign[id] = foreignMail{id, q.Sender, guard.TimeOf(q.Arrived)}
+		m := d.state.Queued(id)
+		if m == nil {
+			strangers = append(strangers, &hold[i])
+		}
+		if m == nil || byOthers(m, asked) {
+			d.foreign[id] = foreignMail{id, hold[i].Sender, guard.TimeOf(hold[i].Arrived)}
 		}
 	}
-	d.foreign = foreign
-	for id, m := range d.state.Mails() {
-		if m.Waiting() && !inHold[m.QueueID] && asked.Sub(m.At) > time.Minute {
-			e := &guard.Event{Key: "gone:" + id, Kind: guard.KindGone, At: asked, Mail: id, Account: m.Account}
-			if _, err := d.recordLocked(e); err != nil {
-				return err
+	for _, m := range d.state.Mails() {
+		if !inOurHold(m) || inHold[m.QueueID] {
+			continue
+		}
+		if id, ok := renamed(m, strangers); ok {
+			if err := d.recordRenamed(m, id, asked); err != nil {
+				return nil, err
 			}
+		} else if olderThan(m, time.Minute, asked) {
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
+}
+
+// inOurHold reports whether a mail lies in hold by our verdict, or did until an act that is due.
+func inOurHold(m *guard.Mail) bool {
+	return m.Waiting() || m.Status == guard.MailReleasing || m.Status == guard.MailDeleting
+}
+
+// renamed finds a mail under another queue ID: one mail in hold that is nobody's has its time of arrival, to the
+// microsecond, and its sender.
+func renamed(m *guard.Mail, strangers []*postfix.Entry) (found string, ok bool) {
+	id, err := postfix.ParseQueueID(m.QueueID)
+	if err != nil {
+		return "", false
+	}
+	was := heldAs(id, m)
+	for _, e := range strangers {
+		if !was.Renamed(e) || message.Canonical(e.Sender) != m.ReversePath {
+			continue
+		}
+		if ok {
+			return "", false
+		}
+		found, ok = string(e.ID), true
+	}
+	return found, ok
+}
+
+// recordRenamed follows a mail to its new queue ID. The caller holds the mutex.
+func (d *Daemon) recordRenamed(m *guard.Mail, queueID string, asked guard.Time) error {
+	d.log.Warn("a held mail has another queue ID: the queue was moved or restored", "was", m.QueueID, "is", queueID, "account", m.Account)
+	e := &guard.Event{Key: "renamed:" + m.ID + ":" + queueID, Kind: guard.KindRenamed, At: asked, Mail: m.ID, Account: m.Account, QueueID: queueID}
+	_, err := d.recordLocked(e)
+	delete(d.foreign, queueID)
+	return err
+}
+
+// recordGone forgets the mails that wait and are not in hold. One that is nowhere in the queue was lost, unless the log says
+// who took it.
+func (d *Daemon) recordGone(missing []*guard.Mail, queue []postfix.Entry, asked guard.Time) error {
+	somewhere := map[string]bool{}
+	for i := range queue {
+		somewhere[string(queue[i].ID)] = true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range missing {
+		if !m.Waiting() {
+			continue
+		}
+		if !somewhere[m.QueueID] {
+			d.vanished.Note(m.QueueID, asked.Time())
+		}
+		e := &guard.Event{Key: "gone:" + m.ID, Kind: guard.KindGone, At: asked, Mail: m.ID, Account: m.Account}
+		if _, err := d.recordLocked(e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -208,7 +340,7 @@ func byOthers(m *guard.Mail, now guard.Time) bool {
 	case guard.MailForeign:
 		return true
 	case guard.MailPassed, guard.MailReleased:
-		return now.Sub(m.At) > time.Minute
+		return olderThan(m, time.Minute, now)
 	}
 	return false
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"postward/internal/guard"
@@ -30,6 +29,7 @@ func (d *Daemon) checkHealth(now time.Time) {
 	d.troubles.Journal(d.store.Healthy(), now)
 	d.troubles.Log(logErr, &d.mailLog, now)
 	d.troubles.Nameless(&d.nameless, d.injectors.late(), now)
+	d.troubles.Vanished(&d.vanished, now)
 	for _, m := range d.servers {
 		d.troubles.Panics(m.Direction, m.Panics(), now)
 	}
@@ -47,8 +47,7 @@ func (d *Daemon) rescue() error {
 	}
 	rows := d.state.All()
 	d.mu.Unlock()
-	path := filepath.Join(d.config.StateDir, storeFile)
-	if failed := store.LastBackup(path, rows); failed != nil {
+	if failed := d.store.LastBackup(rows); failed != nil {
 		d.log.Error("the store is lost, and what it held cannot be saved yet", "err", failed)
 		return nil
 	}

@@ -141,6 +141,9 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 		d.injectors.note(string(l.QueueID), uint64(l.UID), l.Stamp.Time(time.Now()))
 		return nil, nil
 	}
+	if l.Kind == maillog.Removed || l.Kind == maillog.Deleted || l.Kind == maillog.Released {
+		d.vanished.Explained(string(l.QueueID))
+	}
 	kind := kindOf(l)
 	if kind == "" && l.Kind != maillog.Active && l.Kind != maillog.MilterHold || len(l.QueueID) == 0 {
 		return nil, nil
@@ -189,6 +192,7 @@ func (d *Daemon) takeLogin(l *maillog.Line) (*store.Ticket, error) {
 
 // takeRequeued notes the new queue ID of a mail that is followed. An ID is used again: the reverse-path must be the same.
 func (d *Daemon) takeRequeued(l *maillog.Line) (*store.Ticket, error) {
+	d.vanished.Explained(string(l.OtherID))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.state.Queued(string(l.OtherID))

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,5 +88,70 @@ func TestStoreInUseIsSaid(t *testing.T) {
 	defer end(t, d)
 	if _, err := store.Open(t.Context(), filepath.Join(dir, storeFile)); err == nil || !strings.Contains(err.Error(), "stop that postward first") {
 		t.Errorf("a second postward: %v", err)
+	}
+}
+
+// copyStore copies the store in dir to a name beside it, or back.
+func copyStore(t *testing.T, dir, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dir, from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, to), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnOldStoreThatIsPutBackOpensNoDoor(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		dir := t.TempDir()
+		d := begin(t, dir)
+		must(t, d, "account/allow", ctl.AccountChange{Account: "mallory"})
+		end(t, d)
+		copyStore(t, dir, storeFile, "old")
+		d = begin(t, dir)
+		must(t, d, "account/deny", ctl.AccountChange{Account: "mallory"})
+		heldMail(t, d)
+		if err := d.backUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if running {
+			if err := errors.Join(os.Remove(filepath.Join(dir, storeFile)), os.Rename(filepath.Join(dir, "old"), filepath.Join(dir, storeFile))); err != nil {
+				t.Fatal(err)
+			}
+			d.judgeEnd(t.Context(), mail(3, "anna", 1)) // notices
+			if d.rescue() == nil {
+				t.Fatal("the daemon goes on with a store that is not its own")
+			}
+			d.store.Close() // says what could not be written
+		} else {
+			end(t, d)
+			copyStore(t, dir, "old", storeFile)
+		}
+		goesOn(t, dir, "older than its backup")
+		if kept, err := filepath.Glob(filepath.Join(dir, storeFile+".old-*")); err != nil || len(kept) == 0 {
+			t.Errorf("no copy of the old store was kept: %v", err)
+		}
+		d = begin(t, dir)
+		if s := d.status(); len(s.Troubles) > 1 || s.Open != 1 {
+			t.Errorf("the start after: %q, %d incidents are open", s.Troubles, s.Open)
+		}
+		end(t, d)
+	}
+}
+
+// A store that was made of a backup is not older than it, also when postward dies before the next one.
+func TestAStoreMadeOfItsBackupIsNotOld(t *testing.T) {
+	dir := t.TempDir()
+	end(t, guarded(t, dir))
+	if err := os.Remove(filepath.Join(dir, storeFile)); err != nil {
+		t.Fatal(err)
+	}
+	goesOn(t, dir, "was gone")
+	d := begin(t, dir)
+	defer end(t, d)
+	if s := strings.Join(d.status().Troubles, "|"); strings.Contains(s, "backup") {
+		t.Errorf("status says %q", s)
 	}
 }

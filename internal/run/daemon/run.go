@@ -58,6 +58,7 @@ func Run(ctx context.Context, p Parts) error {
 	err = d.serve(ctx, p)
 	d.flushRefusals()
 	d.checkpoint()
+	d.noteClock()
 	err = errors.Join(err, d.store.Close())
 	if errors.Is(err, store.ErrCorrupt) { // and what it held is saved
 		err = errors.Join(err, store.SetAside(filepath.Join(p.Config.StateDir, storeFile)))
@@ -72,16 +73,24 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 	var d *Daemon
 	var err error
 	if !store.Gone(path) {
-		if d, err = load(ctx, p, path); !errors.Is(err, store.ErrCorrupt) {
+		d, err = load(ctx, p, path, time.Time{})
+		switch {
+		case errors.Is(err, store.ErrOld):
+			lost = "is older than its backup (an old one was put back? It is kept beside it; to go on with it, stop postward, remove the backup and put it back)"
+			if failed := store.SetOldAside(path); failed != nil {
+				return nil, errors.Join(err, failed)
+			}
+		case errors.Is(err, store.ErrCorrupt):
+			lost = "was damaged, a copy of it is kept beside it,"
+		default:
 			return d, err
 		}
-		lost = "was damaged, a copy of it is kept beside it,"
 	}
 	at, failed := store.Restore(ctx, path)
 	if failed != nil {
 		return nil, errors.Join(err, failed)
 	}
-	if d, err = load(ctx, p, path); err != nil {
+	if d, err = load(ctx, p, path, at); err != nil {
 		return nil, err
 	}
 	text := fmt.Sprintf("%s %s and begins anew with what it held at %s: look through postward account list and postward held list", path, lost, at.Format(time.RFC3339))
@@ -90,8 +99,8 @@ func start(ctx context.Context, p Parts) (*Daemon, error) {
 	return d, nil
 }
 
-// load opens the store and folds what it has.
-func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
+// load opens the store and folds what it has. written is when the backup was that it was made of, or zero.
+func load(ctx context.Context, p Parts, path string, written time.Time) (*Daemon, error) {
 	s, err := store.Open(ctx, path)
 	if err != nil {
 		return nil, err
@@ -103,14 +112,14 @@ func load(ctx context.Context, p Parts, path string) (*Daemon, error) {
 		refusals: refusals{}, inLine: map[string]bool{},
 	}
 	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
-	if err := d.restore(ctx, p.Delimiter); err != nil {
+	if err := d.restore(ctx, p.Delimiter, written); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return d, nil
 }
 
 // restore makes the State of the last checkpoint and the events since.
-func (d *Daemon) restore(ctx context.Context, delimiter func(context.Context) (string, error)) error {
+func (d *Daemon) restore(ctx context.Context, delimiter func(context.Context) (string, error), written time.Time) error {
 	rows, upTo, err := d.store.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("load the state: %w", err)
@@ -120,11 +129,16 @@ func (d *Daemon) restore(ctx context.Context, delimiter func(context.Context) (s
 		rows.Key(newSecret())
 	}
 	d.state = guard.Restore(rows)
+	var last guard.Time
+	if !written.IsZero() {
+		last = guard.TimeOf(written)
+	}
 	for r, err := range d.store.Tail(ctx, upTo) {
 		if err != nil {
 			return fmt.Errorf("fold the journal: %w", err)
 		}
 		guard.Apply(d.state, r.Event)
+		last = r.Event.At
 		d.since++
 	}
 	if unkeyed { // nothing that is hashed with it may be on disk without it
@@ -134,7 +148,13 @@ func (d *Daemon) restore(ctx context.Context, delimiter func(context.Context) (s
 		}
 		d.since = 0
 	}
-	d.clockAtStart()
+	seen, err := d.lastSeen(ctx, last)
+	if err != nil {
+		return err
+	}
+	d.seen = max(seen, d.state.Site().Latest)
+	d.clockAtStart(time.Now(), seen)
+	d.noteClock()
 	if want := d.policy(ctx, delimiter); !reflect.DeepEqual(want, d.state.Policy()) {
 		if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("policy:%d", d.started), Kind: guard.KindPolicy, At: d.started, Policy: want}); err != nil {
 			return err

@@ -18,25 +18,60 @@ import (
 
 func backupOf(path string) string { return path + ".backup" }
 
-// backup is the file. Last says that nothing was decided after it was written.
+// backup is the file.
 type backup struct {
-	Last bool `json:"last,omitempty"`
+	head
 	*guard.Rows
+}
+
+// head is what a backup begins with.
+type head struct {
+	Last bool  `json:"last,omitempty"` // nothing was decided after it was written
+	Seq  int64 `json:"seq,omitempty"`  // of the last event in it
 }
 
 // Backup writes the rows of the last checkpoint beside the store, in place of the former ones.
 func (s *Store) Backup(ctx context.Context) error {
-	rows, _, err := s.Load(ctx)
+	rows, seq, err := s.Load(ctx)
 	if err != nil {
 		return err
 	}
-	return writeBackup(s.path, &backup{Rows: rows})
+	return writeBackup(s.path, &backup{head{Seq: seq}, rows})
 }
 
-// LastBackup writes the rows of a State beside its store at path, in place of the former ones: the store is lost, and
-// nothing more is decided before the next one begins.
-func LastBackup(path string, rows *guard.Rows) error {
-	return writeBackup(path, &backup{Last: true, Rows: rows})
+// LastBackup writes the rows of a State beside its store, in place of the former ones: the store is lost, and nothing more
+// is decided before the next one begins.
+func (s *Store) LastBackup(rows *guard.Rows) error {
+	return writeBackup(s.path, &backup{head{Last: true, Seq: s.writer.newest()}, rows})
+}
+
+// backedUpTo is the last event in the backup of the store at path; 0 without one, or when it does not say.
+func backedUpTo(path string) int64 {
+	f, err := os.Open(backupOf(path))
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	d := json.NewDecoder(f)
+	for {
+		switch key, err := d.Token(); {
+		case err != nil:
+			return 0
+		case key == json.Delim('{'):
+		case key == "last":
+			if _, err := d.Token(); err != nil {
+				return 0
+			}
+		case key == "seq":
+			var seq int64
+			if d.Decode(&seq) != nil {
+				return 0
+			}
+			return seq
+		default:
+			return 0
+		}
+	}
 }
 
 func writeBackup(path string, b *backup) error {
@@ -106,7 +141,7 @@ func restore(ctx context.Context, path string) (time.Time, error) {
 	if err = errors.Join(err, lock.Close()); err != nil {
 		return time.Time{}, err
 	}
-	s, err := Open(ctx, path)
+	s, err := open(ctx, path, b.Seq) // it goes on where the backup ends
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -115,8 +150,19 @@ func restore(ctx context.Context, path string) (time.Time, error) {
 }
 
 // SetAside takes a damaged store out of the way, so that the next start begins with its backup. Nobody may have it open.
-func SetAside(path string) error {
-	_, err := keepAside(path)
+func SetAside(path string) error { return setAside(path, damagedName) }
+
+// SetOldAside takes a store out of the way that is older than its backup. Nobody may have it open.
+func SetOldAside(path string) error { return setAside(path, oldName) }
+
+// Why a copy of a store is kept, in its name.
+const (
+	damagedName = ".corrupt-"
+	oldName     = ".old-"
+)
+
+func setAside(path, why string) error {
+	_, err := keepAside(path, why)
 	if err == nil {
 		err = remove(path, path+"-wal", path+"-shm")
 	}

@@ -118,7 +118,10 @@ func TestWithoutABackupThereIsNothingToRestore(t *testing.T) {
 	if Gone(path) {
 		t.Error("a store that never was is gone")
 	}
-	if err := LastBackup(filepath.Join(path, "no", "directory"), &guard.Rows{}); err == nil {
+	s := mustOpen(t, path)
+	defer closed(t, s)
+	s.path = filepath.Join(path, "no", "directory")
+	if err := s.LastBackup(&guard.Rows{}); err == nil {
 		t.Error("a backup was written nowhere")
 	}
 }

@@ -131,14 +131,14 @@ func writeAt(f *os.File, text string) error {
 	return err
 }
 
-// keepAside copies a damaged database, if there is one, and its write-ahead log. The copy is named by the time the file
+// keepAside copies a database that is damaged or old (why), if there is one, and its write-ahead log. The copy is named by the time the file
 // was last changed: a service that is restarted every second makes one copy, not one a second.
-func keepAside(path string) (aside string, err error) {
+func keepAside(path, why string) (aside string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
-	aside = path + ".corrupt-" + strconv.FormatInt(info.ModTime().Unix(), 10)
+	aside = path + why + strconv.FormatInt(info.ModTime().Unix(), 10)
 	if _, err := os.Stat(aside); !errors.Is(err, os.ErrNotExist) {
 		return aside, err
 	}

@@ -42,6 +42,8 @@ var (
 	ErrCorrupt = errors.New("the store is damaged")
 	// ErrGone says that the file was deleted or replaced while it is open. It is permanent.
 	ErrGone = errors.New("the store's file is gone")
+	// ErrOld says that the store ends before its backup does: an old one was put back. It is permanent.
+	ErrOld = errors.New("the store is older than its backup")
 	// ErrNewer says that the store was written by a newer postward. It is permanent.
 	ErrNewer = errors.New("this store was written by a newer postward")
 	// ErrInUse says that another process has the store open.
@@ -63,20 +65,24 @@ type Store struct {
 // a store that another process has open is ErrInUse. A damaged file is left as it is, copied aside once, and
 // ErrCorrupt.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(ctx, path)
+	s, err := open(ctx, path, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (*Store, error) {
+// open numbers events from floor on, at least.
+func open(ctx context.Context, path string, floor int64) (*Store, error) {
 	lock, err := acquire(path + ".lock")
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{path: path, lock: lock}
 	last, err := s.start(ctx)
+	if last = max(last, floor); err == nil && last < backedUpTo(path) {
+		err = ErrOld
+	}
 	if err == nil {
 		s.writer = newWriter(last, s.commit)
 		return s, nil
@@ -86,7 +92,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if !errors.Is(err, ErrCorrupt) {
 		return nil, err
 	}
-	aside, failed := keepAside(path)
+	aside, failed := keepAside(path, damagedName)
 	if failed != nil {
 		return nil, fmt.Errorf("%w; no copy could be kept: %w", err, failed)
 	}

@@ -116,6 +116,13 @@ func (w *Writer) refusal(size int) error {
 	return nil
 }
 
+// newest is the sequence number given out last.
+func (w *Writer) newest() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
+}
+
 // SetCursor notes how far a log was read, as text that only its follower understands. It is written in one
 // transaction with the events appended before it, or after them; never before.
 func (w *Writer) SetCursor(name, body string) {
