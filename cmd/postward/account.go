@@ -75,6 +75,9 @@ func (a *app) printSources(s *guard.Sources) {
 	for _, u := range s.ASNs {
 		a.out.line("  network AS%-19d %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar))
 	}
+	for _, r := range s.Readings {
+		a.out.line("  network AS%-19d mail was read on %s", r.ASN, guard.Count(int(r.Days), "day"))
+	}
 	for _, u := range s.Countries {
 		a.out.line("  country %-21s %5d mails, last %s, %s", printable(u.What), u.Messages, when(u.Last), familiar(u.Familiar))
 	}

@@ -58,7 +58,7 @@ func (s *State) moveCounts(step, now Time) {
 	by.days = int32(s.site.RestOfDays.take(step, 24*hour))
 	s.site.Unfamiliar.shift(by)
 	s.site.Undeclared.shift(by)
-	s.site.MachinesTold.shift(by)
+	s.site.MachinesAlerted.shift(by)
 	s.site.Spam.shift(by.Time)
 	s.changed.Site = true
 	for name := range s.accounts {

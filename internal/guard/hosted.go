@@ -23,8 +23,8 @@ func UserNumber(uid uint64) string { return "uid" + strconv.FormatUint(uid, 10) 
 const Unknown = LocalPrefix + "unknown"
 
 // AccountOf returns the name of the account that t counts for; empty for mail from strangers, at whatever port: where AUTH
-// is offered on port 25, other servers come to it too, and what they may send where is Postfix's to say. A connection over loopback
-// is the Unix user's whose socket it is, as sendmail(1) is the one's who calls it.
+// is offered on port 25, other servers come to it too, and what they may send where is Postfix's to say. A connection over
+// loopback is the Unix user's whose socket it is, as sendmail(1) is the one's who calls it.
 func AccountOf(p *Policy, t *Transaction) string {
 	switch {
 	case hosted(t.Login):
@@ -52,7 +52,8 @@ func nameless(account string) bool {
 	return ok && err == nil
 }
 
-// accountOf is AccountOf, but for undeclared users without a name, and for mail over loopback where an operator declared loopback itself: as he said it.
+// accountOf is AccountOf, but for undeclared users without a name, and for mail over loopback where an operator declared
+// loopback itself: as he said it.
 func (s *State) accountOf(t *Transaction) string {
 	name := AccountOf(s.policy, t)
 	if nameless(name) && (s.accounts[name] == nil || s.accounts[name].Listing == nil) {

@@ -20,7 +20,7 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 	}
 	if i == nil {
 		i = s.openNew(a, t, v)
-		if s.worthTelling(a, t.At) {
+		if s.worthAnAlert(a, t.At) {
 			due = append(due, s.start(t.At, Effect{Act: ActAlert, Incident: i.ID, Stage: AlertOpened}))
 		}
 	}
@@ -56,18 +56,18 @@ func (s *State) incidentOf(a *Account, t *Transaction, v *Verdict, m *Mail) []Ef
 	return due
 }
 
-// machinesTold is of how many undeclared machines the owner is told in a day: one of them may have all the addresses of a
+// machinesAlerted bounds the undeclared machines that are worth an alert in a day: one of them may have all the addresses of a
 // network. Status shows the rest.
-const machinesTold = 4
+const machinesAlerted = 4
 
-// worthTelling reports whether an incident of the account is told, and counts it.
-func (s *State) worthTelling(a *Account, now Time) bool {
+// worthAnAlert reports whether an incident of the account is worth an alert, and counts it.
+func (s *State) worthAnAlert(a *Account, now Time) bool {
 	if !a.machine() {
 		return true
 	}
-	s.site.MachinesTold.add(now, 1)
+	s.site.MachinesAlerted.add(now, 1)
 	s.changed.Site = true
-	return s.site.MachinesTold.sum(now) <= machinesTold
+	return s.site.MachinesAlerted.sum(now) <= machinesAlerted
 }
 
 func (s *State) openNew(a *Account, t *Transaction, v *Verdict) *Incident {

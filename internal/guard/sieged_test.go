@@ -126,7 +126,7 @@ func TestAMachineWithAllAddressesIsToldOfAFewTimes(t *testing.T) {
 			taken++
 		}
 	}
-	if alerts == 0 || alerts > machinesTold {
+	if alerts == 0 || alerts > machinesAlerted {
 		t.Errorf("%d alerts", alerts)
 	}
 	if taken > maxHeldAnAccount {

@@ -28,20 +28,20 @@ type State struct {
 
 // Site is what all accounts have in common.
 type Site struct {
-	LastIncident int64     `json:"last_incident"`
-	Unfamiliar   window    `json:"unfamiliar"`              // never-seen recipients from level new or country, all accounts
-	Undeclared   window    `json:"undeclared"`              // never-seen recipients of the undeclared "net:" accounts, all together
-	MachinesTold today     `json:"machines_told,omitzero"`  // incidents of undeclared "net:" accounts
-	RestOfHours  rest      `json:"rest_of_hours,omitempty"` // of steps of the clock
-	RestOfDays   rest      `json:"rest_of_days,omitempty"`
-	RestOfDates  rest      `json:"rest_of_dates,omitempty"`
-	Leap         leap      `json:"leap,omitzero"`   // while postward did not run
-	Listed       int       `json:"listed"`          // accounts on the list
-	Begun        bool      `json:"begun,omitempty"` // there was one, once: a list that somebody emptied is a list
-	First        Time      `json:"first"`           // of the first judgement: a site is new for a month
-	Latest       Time      `json:"latest"`          // of the last judgement: a clock that shows less was set back
-	Secret       Secret    `json:"secret"`          // of the installation
-	Spam         SpamMarks `json:"spam"`            // what operators called spam
+	LastIncident    int64     `json:"last_incident"`
+	Unfamiliar      window    `json:"unfamiliar"`                // never-seen recipients from level new or country, all accounts
+	Undeclared      window    `json:"undeclared"`                // never-seen recipients of the undeclared "net:" accounts, all together
+	MachinesAlerted today     `json:"machines_alerted,omitzero"` // incidents of undeclared "net:" accounts
+	RestOfHours     rest      `json:"rest_of_hours,omitempty"`   // of steps of the clock
+	RestOfDays      rest      `json:"rest_of_days,omitempty"`
+	RestOfDates     rest      `json:"rest_of_dates,omitempty"`
+	Leap            leap      `json:"leap,omitzero"`   // while postward did not run
+	Listed          int       `json:"listed"`          // accounts on the list
+	Begun           bool      `json:"begun,omitempty"` // there was one, once: a list that somebody emptied is a list
+	First           Time      `json:"first"`           // of the first judgement: a site is new for a month
+	Latest          Time      `json:"latest"`          // of the last judgement: a clock that shows less was set back
+	Secret          Secret    `json:"secret"`          // of the installation
+	Spam            SpamMarks `json:"spam"`            // what operators called spam
 }
 
 // Bounds of the State. Beyond them the oldest passed mails and closed incidents are forgotten; held mail never is.
