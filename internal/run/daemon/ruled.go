@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"postward/internal/guard"
@@ -19,6 +21,7 @@ type ruling struct {
 	queueID string // empty: of the session's next mail
 	client  netip.Addr
 	from    string
+	to      string // its first recipient; empty: the line does not tell
 }
 
 const (
@@ -32,7 +35,11 @@ func (r *ruled) note(l *maillog.Line, now time.Time) {
 		*r = (*r)[1:]
 	}
 	client, _ := netip.ParseAddr(string(l.Client.Addr))
-	*r = append(*r, ruling{guard.TimeOf(l.Stamp.Time(now)), string(l.QueueID), guard.Network(client), message.Canonical(string(l.From))})
+	x := ruling{at: guard.TimeOf(l.Stamp.Time(now)), queueID: string(l.QueueID), client: guard.Network(client), from: message.Canonical(string(l.From))}
+	if len(l.To) > 0 {
+		x.to = message.Canonical(string(l.To))
+	}
+	*r = append(*r, x)
 }
 
 // about reports whether a line is about a mail.
@@ -40,22 +47,28 @@ func (x *ruling) about(m *guard.Mail) bool {
 	if x.queueID != "" {
 		return x.queueID == m.QueueID && m.Tells(x.at.Add(ruledFor))
 	}
-	return x.client.IsValid() && x.client == m.Source.Network && x.from == m.ReversePath && x.at.Add(lineSlack) >= m.MailAt && x.at <= m.At.Add(lineSlack)
+	same := x.client.IsValid() && x.client == m.Source.Network && x.from == m.ReversePath && (x.to == "" || x.to == m.First)
+	return same && x.at.Add(lineSlack) >= m.MailAt && x.at <= m.At.Add(lineSlack)
 }
 
 // takeRuledLocked gives up what a table put on hold. A line that is about no mail yet waits for a minute.
 func (d *Daemon) takeRuledLocked(t guard.Time) error {
-	kept := d.ruled[:0]
-	for _, x := range d.ruled {
-		m := d.ruledMail(&x)
-		if m == nil {
+	if len(d.ruled) == 0 {
+		return nil
+	}
+	waiting, kept := d.waitingLocked(), ruled{}
+	for n, x := range d.ruled {
+		i := slices.IndexFunc(waiting, func(m *guard.Mail) bool { return m.Waiting() && x.about(m) })
+		if i < 0 {
 			if t.Sub(x.at) < ruledFor {
 				kept = append(kept, x)
 			}
 			continue
 		}
+		m := waiting[i]
 		e := &guard.Event{Kind: guard.KindForeign, At: t, Mail: m.ID, Account: m.Account, Key: "ruled:" + m.ID, Text: "a table of the administrator holds it"}
 		if _, err := d.recordLocked(e); err != nil {
+			d.ruled = append(kept, d.ruled[n:]...)
 			return err
 		}
 	}
@@ -63,17 +76,14 @@ func (d *Daemon) takeRuledLocked(t guard.Time) error {
 	return nil
 }
 
-func (d *Daemon) ruledMail(x *ruling) *guard.Mail {
-	if x.queueID != "" {
-		if m := d.state.Queued(x.queueID); m != nil && m.Waiting() && x.about(m) {
-			return m
-		}
-		return nil
-	}
+// waitingLocked returns the mails in hold by postward's verdict, oldest first.
+func (d *Daemon) waitingLocked() []*guard.Mail {
+	var all []*guard.Mail
 	for _, m := range d.state.Mails() {
-		if m.Waiting() && x.about(m) {
-			return m
+		if m.Waiting() {
+			all = append(all, m)
 		}
 	}
-	return nil
+	slices.SortFunc(all, func(a, b *guard.Mail) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	return all
 }
