@@ -18,16 +18,9 @@ var aheads = []time.Duration{11 * time.Hour, 30 * time.Hour, 400 * 24 * time.Hou
 func TestAClockThatIsAheadAtBootGivesNoBudgetBack(t *testing.T) {
 	for _, ahead := range aheads {
 		t.Run(ahead.String(), func(t *testing.T) {
-			w := newWorld(t)
-			w.state.policy.Modes[Score] = Shadow // the budget alone
-			w.apply(Event{Key: "policy2", Kind: KindPolicy, Policy: w.state.policy})
-			w.allow("anna")
-			spend := func(tag string) (left int) {
-				for i := range 12 {
-					if v, _ := w.send(w.mail("anna", "203.0.113.80", fmt.Sprintf("%s%d@far.example", tag, i))); leaves(v) {
-						left++
-					}
-				}
+			w := budgetAlone(t)
+			spend := func(tag string) int {
+				left := w.spendTwelve(tag)
 				w.apply(Event{Key: "close" + tag, Kind: KindClosed, Incident: w.state.site.LastIncident}) // else what is held speaks against it
 				return left
 			}

@@ -44,7 +44,7 @@ func TestAResolverThatInventsIsNoList(t *testing.T) {
 }
 
 func invents(t *testing.T) {
-	defer time.Sleep(time.Second) // the last turns are given back
+	defer time.Sleep(time.Second) // of synctest's clock, in which no time passes: the last turns are given back
 	for _, answer := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.4", "127.255.255.254", "127.0.1.255", "0.0.0.0", "198.51.100.80", "10.0.0.1"} {
 		for _, known := range []bool{true, false} { // that .invalid is nobody's
 			lines := []string{"example. SOA . . 1 2 3 4 5"}
