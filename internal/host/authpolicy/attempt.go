@@ -23,8 +23,7 @@ type Attempt struct {
 	Client   netip.Addr // where it comes from; invalid when Dovecot does not say
 	Protocol string     // imap, pop3, smtp (Postfix, whatever its port), submission, sieve, lmtp, doveadm, …; lower case
 	Session  string     // of Dovecot's own login processes; Postfix's logins have none
-	Process  int        // pid of who asks Dovecot: imap-login, smtpd; 0 when it is not said
-	TLS      bool       // Dovecot's own; it does not know of Postfix's
+	TLS      bool
 
 	PasswordHash PasswordHash
 
@@ -51,8 +50,8 @@ type words struct {
 	Remote       string `json:"remote"`
 	Protocol     string `json:"protocol"`
 	Session      string `json:"session_id"`
-	Process      string `json:"pid"`
 	TLS          bool   `json:"tls"`
+	Secured      string `json:"secured"` // also without TLS, from this host
 	Success      bool   `json:"success"`
 	PolicyReject bool   `json:"policy_reject"`
 	Failure      string `json:"fail_type"`
@@ -76,8 +75,8 @@ func parse(body []byte) (*Attempt, error) {
 	if client, err := netip.ParseAddr(w.Remote); err == nil && client.Zone() == "" {
 		a.Client = client.Unmap()
 	}
-	if n, err := strconv.ParseUint(w.Process, 10, 31); err == nil {
-		a.Process = int(n)
+	if a.Protocol == "smtp" { // Postfix says it of TLS alone, in a word that Dovecot does not take for TLS
+		a.TLS = a.TLS || w.Secured != ""
 	}
 	return a, nil
 }

@@ -14,22 +14,25 @@ import (
 
 // seen are requests of Dovecot 2.3.19, as they came.
 const (
-	seenAllow  = `{"login":"Anna@Example.org","pid":"4711","protocol":"imap","pwhash":"426b1b1a","remote":"203.0.113.9","session_id":"abc+/1","tls":true}`
-	seenReport = `{"login":"anna","pid":"0","protocol":"smtp","pwhash":"d2d6c2f2","remote":"::ffff:203.0.113.9","session_id":"","success":false,"policy_reject":true,"tls":false}`
+	seenAllow  = `{"login":"Anna@Example.org","protocol":"imap","pwhash":"426b1b1a","remote":"203.0.113.9","session_id":"abc+/1","tls":true}`
+	seenReport = `{"login":"anna","protocol":"smtp","pwhash":"d2d6c2f2","remote":"::ffff:203.0.113.9","session_id":"","success":false,"policy_reject":true,"tls":false}`
 )
 
 func TestARequestIsReadAsDovecotMeansIt(t *testing.T) {
 	client := netip.MustParseAddr("203.0.113.9")
 	for body, want := range map[string]Attempt{
-		seenAllow:  {Account: "anna@example.org", Client: client, Protocol: "imap", Session: "abc+/1", Process: 4711, TLS: true, PasswordHash: 0x426b1b1a},
+		seenAllow:  {Account: "anna@example.org", Client: client, Protocol: "imap", Session: "abc+/1", TLS: true, PasswordHash: 0x426b1b1a},
 		seenReport: {Account: "anna", Client: client, Protocol: "smtp", PasswordHash: 0xd2d6c2f2, PolicyReject: true},
 		// of 2.4, with an attribute of somebody's own
 		`{"login":"a","remote":"","fail_type":"credentials","device_id":"(\"name\" \"x\")","attrs":{"cos":1},"success":true}`: {Account: "a", Success: true, Failure: "credentials"},
 		// a whole SHA-256, and the 12 bits of the default
 		`{"login":"a","pwhash":"ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"}`: {Account: "a", PasswordHash: 0xffeeddccbbaa9988},
 		`{"login":"a","pwhash":"0abc"}`: {Account: "a", PasswordHash: 0xabc},
-		// what is no address, no number, no word
-		`{"login":"a","remote":"fe80::1%eth0","pid":"-1","protocol":"a b","session_id":"x\ny","pwhash":"zz"}`: {Account: "a"},
+		// TLS, as Postfix says it, and a client of this host without it
+		`{"login":"a","protocol":"smtp","secured":"secured","tls":false}`: {Account: "a", Protocol: "smtp", TLS: true},
+		`{"login":"a","protocol":"imap","secured":"secured","tls":false}`: {Account: "a", Protocol: "imap"},
+		// what is no address and no word
+		`{"login":"a","remote":"fe80::1%eth0","protocol":"a b","session_id":"x\ny","pwhash":"zz"}`: {Account: "a"},
 	} {
 		a, err := parse([]byte(body))
 		if err != nil || *a != want {
@@ -103,7 +106,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q", word)
 			}
 		}
-		if a.Process < 0 || a.Client.Is4In6() || a.Client.Zone() != "" {
+		if a.Client.Is4In6() || a.Client.Zone() != "" {
 			t.Errorf("%+v", a)
 		}
 	})

@@ -13,9 +13,10 @@
 // # Before and after
 //
 // Dovecot asks "allow" twice for a login that goes well, with the same words (2.3 and 2.4 alike). The second is known by the
-// first: the same login, client, session, process and password hash, while no report of it has come (pairs.go). Where that
-// goes wrong, as after a restart, After's question goes to Before: who is refused before is never let in by it. A repeated
-// wrong password may be taken for a right one for a moment; only a report proves that one was right.
+// first: the same login, client, session and password hash, while no report of it has come (pairs.go). Postfix's logins have
+// no session: parallel ones may be taken for each other, and a wrong password that is tried again at once for a right one. So Before
+// is asked each time, and After besides; no mistake lets in whom Before refuses or makes wait. Only a report proves that a
+// password was right.
 //
 // # Who may ask
 //

@@ -13,16 +13,16 @@ const (
 	patience = 2 * time.Minute
 )
 
-// attemptKey is what the questions about one login have in common. A process asks about one login of a session at a time.
+// attemptKey is what the questions about one login have in common. There is one login of a session at a time; Postfix's
+// have no session, and those of one account, client and password at once are not told apart.
 type attemptKey struct {
 	account, protocol, session string
 	client                     netip.Addr
-	process                    int
 	hash                       PasswordHash
 }
 
 func (a *Attempt) key() attemptKey {
-	return attemptKey{a.Account, a.Protocol, a.Session, a.Client, a.Process, a.PasswordHash}
+	return attemptKey{a.Account, a.Protocol, a.Session, a.Client, a.PasswordHash}
 }
 
 // pairs knows which logins were let go on and have not ended yet.

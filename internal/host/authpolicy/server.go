@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,7 +22,6 @@ const AnswerTime = time.Second
 // Bounds of a Server. Dovecot opens up to 100 connections and closes each that was idle for 10 s.
 const (
 	maxConns   = 128
-	maxAsked   = 256 // questions that the functions have not answered yet, late ones too
 	headerTime = time.Second
 	bodyTime   = 2 * time.Second // from the first octet of a request to the last
 	writeTime  = 5 * time.Second
@@ -36,21 +34,20 @@ const (
 // goroutines, may keep the Attempt, and should end soon after its context does.
 type Server struct {
 	Key    Key
-	Before func(context.Context, *Attempt) Answer // before the password is looked at
-	After  func(context.Context, *Attempt) Answer // the password was right, as far as can be told; see the package
-	Report func(*Attempt)                         // how a login ended; the only proof
+	Before func(context.Context, *Attempt) Answer // of each question: it only looks, for one login is asked about twice
+	After  func(context.Context, *Attempt) Answer // then, when the password was right, as far as can be told; see the package
+	Report func(*Attempt)                         // how a login ended: what counts, and the only proof
 	Log    *slog.Logger                           // nil: silent
 
-	pairs  pairs
-	asked  chan struct{}
-	asking sync.WaitGroup
+	pairs pairs
+	asked asked
 
 	count struct{ before, after, reports, late, strangers, unread, crowded atomic.Int64 }
 }
 
 // Counts is what a Server has seen since it began.
 type Counts struct {
-	Before, After, Reports int64 // questions and reports that were taken
+	Before, After, Reports int64 // questions that were taken for a login's first and second, and reports
 	Late                   int64 // let pass because the answer did not come within AnswerTime, or too many were asked
 	Strangers              int64 // requests without the key: nothing of them was taken
 	Unread                 int64 // requests that cannot be read
@@ -77,8 +74,7 @@ func Listen(address string) (net.Listener, error) {
 
 // Serve answers until ctx ends, then lets requests in hand finish for a moment. It closes l. It is called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	s.asked = make(chan struct{}, maxAsked)
-	defer s.asking.Wait()
+	defer s.asked.end()
 	h := &http.Server{
 		Handler: s, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // strangers' handshakes
@@ -120,7 +116,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "it cannot be read")
 		return
 	}
-	answer := s.answer(r.Context(), command, a)
+	var answer Answer
+	if command == "allow" {
+		answer = s.allow(r.Context(), a)
+	} else {
+		s.report(r.Context(), a)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(answer.json(a.Protocol)) // who does not wait for it goes on without
 }
@@ -143,69 +144,6 @@ func read(w http.ResponseWriter, r *http.Request) (*Attempt, error) {
 		return nil, fmt.Errorf("read an authentication policy request: %w", err)
 	}
 	return parse(body)
-}
-
-func (s *Server) answer(ctx context.Context, command string, a *Attempt) Answer {
-	key := a.key()
-	if command == "report" {
-		s.count.reports.Add(1)
-		s.pairs.end(key, time.Now())
-		return s.ask(ctx, a, func(_ context.Context, a *Attempt) Answer {
-			if s.Report != nil {
-				s.Report(a)
-			}
-			return Pass()
-		})
-	}
-	if s.pairs.end(key, time.Now()) {
-		s.count.after.Add(1)
-		return s.ask(ctx, a, s.After)
-	}
-	s.count.before.Add(1)
-	answer := s.ask(ctx, a, s.Before)
-	if !answer.refused { // who is refused is not asked about again: the next question is another login's
-		s.pairs.first(key, time.Now(), answer.delay)
-	}
-	return answer
-}
-
-// ask asks one of the functions, and lets pass what it does not answer in time.
-func (s *Server) ask(ctx context.Context, a *Attempt, ask func(context.Context, *Attempt) Answer) Answer {
-	if ask == nil {
-		return Pass()
-	}
-	select {
-	case s.asked <- struct{}{}:
-	default:
-		s.count.late.Add(1)
-		return Pass()
-	}
-	ctx, cancel := context.WithTimeout(ctx, AnswerTime)
-	defer cancel()
-	answers := make(chan Answer, 1)
-	s.asking.Go(func() {
-		defer func() { <-s.asked }()
-		answers <- s.safely(ctx, a, ask)
-	})
-	select {
-	case answer := <-answers:
-		return answer
-	case <-ctx.Done():
-		s.count.late.Add(1)
-		s.log().Warn("an answer to Dovecot came too late, and its login goes on", "account", a.Account, "client", a.Client)
-		return Pass()
-	}
-}
-
-// safely lets pass what a bug of ours does not answer.
-func (s *Server) safely(ctx context.Context, a *Attempt, ask func(context.Context, *Attempt) Answer) (answer Answer) {
-	defer func() {
-		if bug := recover(); bug != nil {
-			s.log().Error("panic while answering Dovecot; the login goes on", "panic", bug)
-			answer = Pass()
-		}
-	}()
-	return ask(ctx, a)
 }
 
 func (s *Server) log() *slog.Logger {

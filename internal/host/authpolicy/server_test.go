@@ -61,7 +61,7 @@ func post(t *testing.T, addr, command, key, body string) (status int, text strin
 }
 
 func login(name, hash string) string {
-	return fmt.Sprintf(`{"login":%q,"pwhash":%q,"remote":"203.0.113.9","protocol":"imap","session_id":"s","pid":"1"}`, name, hash)
+	return fmt.Sprintf(`{"login":%q,"pwhash":%q,"remote":"203.0.113.9","protocol":"imap","session_id":"s"}`, name, hash)
 }
 
 // heard is what a server's functions were asked, in order.
@@ -106,8 +106,8 @@ func TestTheSecondQuestionAboutALoginIsTheOneAfterThePassword(t *testing.T) {
 	ask("allow", login("anna", "3")) // another one before it ended
 	ask("allow", login("mallory", "4"))
 	ask("allow", login("mallory", "4")) // who was refused is asked about before again, also when the report is late
-	ask("allow", strings.Replace(login("anna", "2"), `"pid":"1"`, `"pid":"2"`, 1))
-	want := "before anna, report(false) anna, before anna, after anna, report(true) anna, before anna, before anna, before mallory, before mallory, before anna"
+	ask("allow", strings.Replace(login("anna", "2"), `"session_id":"s"`, `"session_id":"t"`, 1))
+	want := "before anna, report(false) anna, before anna, before anna, after anna, report(true) anna, before anna, before anna, before mallory, before mallory, before anna"
 	if h.String() != want {
 		t.Errorf("%s\nwant %s", h, want)
 	}
@@ -119,7 +119,7 @@ func TestTheSecondQuestionAboutALoginIsTheOneAfterThePassword(t *testing.T) {
 func TestALoginThatNeverEndsIsForgotten(t *testing.T) {
 	var p pairs
 	now := time.Now()
-	k := func(n int) attemptKey { return attemptKey{process: n} }
+	k := func(n int) attemptKey { return attemptKey{hash: PasswordHash(n)} }
 	p.first(k(1), now, 10*time.Second)
 	if p.end(k(1), now.Add(patience+10*time.Second)) {
 		t.Error("it is still on its way")
@@ -130,7 +130,7 @@ func TestALoginThatNeverEndsIsForgotten(t *testing.T) {
 	if len(p.until) != maxPairs || p.end(k(maxPairs), now) {
 		t.Errorf("%d are remembered", len(p.until))
 	}
-	p.first(k(-1), now.Add(patience), 0)
+	p.first(k(2*maxPairs), now.Add(patience), 0)
 	if len(p.until) != 1 {
 		t.Errorf("%d are left", len(p.until))
 	}
@@ -174,32 +174,59 @@ func TestWhatIsNoRequestLetsTheLoginGoOn(t *testing.T) {
 	}
 }
 
+// TestWhoIsTakenForASecondLoginIsRefusedAndMadeWaitAllTheSame: logins through Postfix have no session.
+func TestWhoIsTakenForASecondLoginIsRefusedAndMadeWaitAllTheSame(t *testing.T) {
+	var answer atomic.Value
+	answer.Store(Pass())
+	at := serve(t, &Server{Before: func(context.Context, *Attempt) Answer { return answer.Load().(Answer) }})
+	want := func(status string) {
+		t.Helper()
+		if _, text := post(t, at, "allow", testKey.digits, login("anna", "1")); !strings.HasPrefix(text, `{"status":`+status+`,`) {
+			t.Errorf("%s, want %s", text, status)
+		}
+	}
+	want("0")
+	answer.Store(Refuse("no"))
+	want("-1") // taken for the one after the password
+	answer.Store(Pass())
+	want("0")
+	answer.Store(Delay(3 * time.Second))
+	want("3")
+}
+
 // TestASlowAnswerPasses in a bubble of its own time: the function does not heed its context.
 func TestASlowAnswerPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{asked: make(chan struct{}, maxAsked)}
 		wait := make(chan struct{})
 		slow := func(context.Context, *Attempt) Answer { <-wait; return Refuse("too late") }
-		started := time.Now()
-		if a := s.ask(t.Context(), &Attempt{}, slow); a != Pass() || time.Since(started) != AnswerTime {
-			t.Errorf("%+v after %s", a, time.Since(started))
+		s := &Server{Before: slow, After: slow}
+		took := func() time.Duration {
+			started := time.Now()
+			if a := s.allow(t.Context(), &Attempt{}); a.Refuses() {
+				t.Errorf("%+v", a)
+			}
+			return time.Since(started)
 		}
-		for len(s.asked) < maxAsked {
-			go s.ask(t.Context(), &Attempt{}, slow)
-			synctest.Wait()
+		for range 2 {
+			if d := took(); d != AnswerTime {
+				t.Errorf("it passes after %s", d)
+			}
 		}
-		started = time.Now()
-		if a := s.ask(t.Context(), &Attempt{}, slow); a != Pass() || time.Since(started) != 0 {
-			t.Errorf("one too many: %+v after %s", a, time.Since(started))
+		for n := range maxAsked {
+			go s.allow(t.Context(), &Attempt{PasswordHash: PasswordHash(n)})
+		}
+		synctest.Wait()
+		if d := took(); d != 0 {
+			t.Errorf("one too many passes after %s", d)
 		}
 		close(wait)
-		s.asking.Wait()
 		synctest.Wait()
-		if len(s.asked) != 0 {
-			t.Errorf("%d are still asked", len(s.asked))
-		}
-		if a := s.ask(t.Context(), &Attempt{}, slow); !a.Refuses() {
+		if !s.allow(t.Context(), &Attempt{}).Refuses() {
 			t.Error("in time it is heard")
+		}
+		s.asked.end()
+		if s.asked.runs != 0 || took() != 0 {
+			t.Errorf("%d run after the end", s.asked.runs)
 		}
 	})
 }

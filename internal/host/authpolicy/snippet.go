@@ -37,7 +37,7 @@ auth_policy_reject_on_fail = no
 `, address, Header, k.digits, random(), HashBits) + attributes, nil
 }
 
-const attributes23 = "auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} protocol=%s session_id=%{session} pid=%p\n"
+const attributes23 = "auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} protocol=%s session_id=%{session} secured=%c\n"
 
 const attributes24 = `auth_policy_request_attributes {
   login = %{requested_username}
@@ -46,6 +46,6 @@ const attributes24 = `auth_policy_request_attributes {
   protocol = %{protocol}
   session_id = %{session}
   fail_type = %{fail_type}
-  pid = %{client_pid}
+  secured = %{secured}
 }
 `
