@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"postward/internal/host/doveadm"
 	"postward/internal/host/postfix"
 )
 
@@ -26,6 +27,8 @@ type request struct {
 	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete
 	ID    string         `json:"id,omitempty"`    // look
 	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
+
+	Account string `json:"account,omitempty"` // kick
 }
 
 type answer struct {
@@ -33,6 +36,7 @@ type answer struct {
 	Queue   []postfix.Entry `json:"queue,omitempty"`
 	Text    string          `json:"text,omitempty"`
 	Results []result        `json:"results,omitempty"`
+	Kicked  bool            `json:"kicked,omitempty"`
 }
 
 // result is a postfix.Result that JSON can carry.
@@ -41,9 +45,10 @@ type result struct {
 	Err  string `json:"err,omitempty"`
 }
 
-// Acts is what the warden does, on one Postfix. Its fields are fixed when it starts.
+// Acts is what the warden does, on one Postfix and one Dovecot. Its fields are fixed when it starts.
 type Acts struct {
 	Postfix postfix.Instance
+	Dovecot doveadm.Instance
 	Trash   Trash
 	Sockets []string // paths of the daemon's unix sockets
 }
@@ -78,6 +83,8 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 		results, err = a.delete(ctx, q.Mails)
 	case actShare:
 		err = a.share()
+	case actKick:
+		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
 	if err != nil {
 		return &answer{Error: err.Error()}
@@ -111,6 +118,10 @@ func (q *request) check() error {
 	case actHold, actRelease, actDelete:
 		if len(q.Mails) == 0 || len(q.Mails) > postfix.MaxBatch {
 			return fmt.Errorf("%s takes 1 to %d mails, not %d", q.Act, postfix.MaxBatch, len(q.Mails))
+		}
+	case actKick:
+		if _, err := doveadm.ParseAccount(q.Account); err != nil {
+			return err
 		}
 	default:
 		return fmt.Errorf("%.20q is no act", q.Act)
