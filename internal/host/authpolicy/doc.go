@@ -31,6 +31,6 @@
 // may have one hash: one in 4096 with 12 bits. It is good for telling that somebody tries again what he tried, and for no
 // proof. It is never printed, logged or stored (PasswordHash); the nonce is Dovecot's and not known here.
 //
-// The package must not import anything of the house but message and sock. A Server's functions are called from many
+// The package must not import anything of the house but message. A Server's functions are called from many
 // goroutines, which it joins when Serve returns.
 package authpolicy

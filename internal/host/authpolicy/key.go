@@ -15,9 +15,6 @@ import (
 	"syscall"
 )
 
-// DefaultKeyFile is where the key lies.
-const DefaultKeyFile = "/etc/postward/authpolicy.key"
-
 // Header is the field of a request that has the key.
 const Header = "X-Postward-Key"
 

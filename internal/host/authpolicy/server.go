@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"postward/internal/wire/sock"
 )
 
 // AnswerTime is how long the functions of a Server may take. Dovecot waits for 2 s (auth_policy_server_timeout_msecs).
@@ -62,7 +60,10 @@ func (s *Server) Counts() Counts {
 
 // Listen opens the port that Dovecot asks at, on loopback alone: "127.0.0.1:4002".
 func Listen(address string) (net.Listener, error) {
-	l, err := sock.ListenLoopback(address)
+	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().Unmap().IsLoopback() {
+		return nil, fmt.Errorf("listen for Dovecot at %s: this is no address and port on loopback: set authpolicy.listen to one like 127.0.0.1:4002", address)
+	}
+	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("listen for Dovecot at %s: another program has this port: set authpolicy.listen to another one, and postward attach --dovecot --apply tells Dovecot: %w", address, err)
