@@ -39,7 +39,7 @@ var rooms = map[string]string{
 	"domain/tlsrpt":    "uri",
 	"host/doveadm":     "postfix",
 	"host/warden":      "doveadm postfix",
-	"host/attach":      "postfix",
+	"host/attach":      "authpolicy doveadm postfix",
 	"host/doors":       "postfix",
 	"host/learn":       "postfix",
 	"run/store":        "",

@@ -23,8 +23,8 @@ const (
 	password = "correct horse"
 )
 
-// settings is what our snippet tells the Dovecot that is installed.
-func settings(t *testing.T, at string, k Key) string {
+// told is what our snippet tells the Dovecot that is installed.
+func told(t *testing.T, at string, k Key) string {
 	t.Helper()
 	version, err := rig.DovecotVersion()
 	if err != nil {
@@ -50,7 +50,7 @@ func freeAddress(t *testing.T) string {
 // askedSite is a mail site whose Dovecot asks at an address.
 func askedSite(t *testing.T, at string, k Key) *rig.Site {
 	t.Helper()
-	return rig.TestSite(t, rig.PostfixConfig{}, map[string]string{"anna@example.org": password, "bert": password}, settings(t, at, k))
+	return rig.TestSite(t, rig.PostfixConfig{}, map[string]string{"anna@example.org": password, "bert": password}, told(t, at, k))
 }
 
 // smtp logs in through Postfix, and returns the reply to AUTH.

@@ -16,6 +16,15 @@ const HashBits = 32
 // 2.3 has the attributes in one line, and short variables. 2.4 has a block, and names for variables
 // (doc.dovecot.org/2.4.1/core/config/auth/policy.html, installation/upgrade/2.3-to-2.4.html).
 func Settings(version, address string, k Key) (string, error) {
+	return settings(version, address, k.digits, random())
+}
+
+// Preview is Settings for who only looks: without the key and a nonce.
+func Preview(version, address, keyFile string) (string, error) {
+	return settings(version, address, "(the digits in "+keyFile+")", "(as many random digits)")
+}
+
+func settings(version, address, key, nonce string) (string, error) {
 	attributes := attributes23
 	switch {
 	case strings.HasPrefix(version, "2.3."):
@@ -34,7 +43,7 @@ auth_policy_check_after_auth = yes
 auth_policy_report_after_auth = yes
 # While postward does not answer, logins go on without it.
 auth_policy_reject_on_fail = no
-`, address, Header, k.digits, random(), HashBits) + attributes, nil
+`, address, Header, key, nonce, HashBits) + attributes, nil
 }
 
 const attributes23 = "auth_policy_request_attributes = login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} protocol=%s session_id=%{session} secured=%c\n"

@@ -27,6 +27,10 @@ func TestEachVersionOfDovecotIsToldInItsOwnSyntax(t *testing.T) {
 	if again, _ := Settings("2.3.19.1", "127.0.0.1:4002", testKey); again == of23 {
 		t.Error("two nonces are the same")
 	}
+	shown, err := Preview("2.4.1", "127.0.0.1:4002", "/etc/postward/authpolicy.key")
+	if err != nil || strings.Contains(shown, testKey.digits) || !strings.Contains(shown, "(the digits in /etc/postward/authpolicy.key)") {
+		t.Errorf("%v\n%s", err, shown)
+	}
 	for _, version := range []string{"", "2.2.36", "2.30", "3.0"} {
 		if _, err := Settings(version, "127.0.0.1:4002", testKey); err == nil || !strings.Contains(err.Error(), "by hand") {
 			t.Errorf("%s: %v", version, err)
