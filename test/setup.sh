@@ -16,7 +16,7 @@ die() { say "$1"; shift; for line in "$@"; do say "  $line"; done; exit 2; }
 packages() {
 	cat <<-'LIST'
 		run    postfix            the mail server that postward attaches to, private instances of it
-		run    dovecot-core       the logins: SASL for Postfix
+		run    dovecot-core       the logins: SASL for Postfix; doveadm and doveconf
 		run    swaks              mails whose whole SMTP dialogue can be read
 		run    iproute2           ip: the loopback of a private network namespace
 		test   nftables           nft: to see what is banned
