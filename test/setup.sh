@@ -19,6 +19,8 @@ packages() {
 		run    dovecot-core       the logins: SASL for Postfix; doveadm and doveconf
 		run    swaks              mails whose whole SMTP dialogue can be read
 		run    iproute2           ip: the loopback of a private network namespace
+		test   dovecot-imapd      sessions that are ended, and words that reach a mail program
+		test   dovecot-pop3d      the same
 		test   nftables           nft: to see what is banned
 		test   miltertest         a milter client that is not ours
 		test   rbldnsd            blocklists, as their operators serve them

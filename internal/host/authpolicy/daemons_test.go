@@ -169,6 +169,40 @@ func counts(t *testing.T, s *Server, what string, are func(Counts) bool) {
 	}
 }
 
+// counter counts the connections that a listener takes.
+type counter struct {
+	net.Listener
+	taken atomic.Int64
+}
+
+func (c *counter) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.taken.Add(1)
+	}
+	return conn, err
+}
+
+// TestDovecotKeepsItsConnection from one login to the next: a new one for each question costs, and fills the door.
+func TestDovecotKeepsItsConnection(t *testing.T) {
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := recorder(nil)
+	c := &counter{Listener: l}
+	site := askedSite(t, serveAt(t, s, c), testKey)
+	for n := range 3 {
+		if taken, said := site.Dovecot.Login(t.Context(), "imap", client, fmt.Sprint(n), "bert", password); !taken {
+			t.Error(said)
+		}
+	}
+	counts(t, s, "nine requests", func(c Counts) bool { return c == Counts{Before: 3, After: 3, Reports: 3} })
+	if n := c.taken.Load(); n > 2 { // a report and the next question may go at once
+		t.Errorf("over %d connections", n)
+	}
+}
+
 func TestRefusedAfterTheRightPassword(t *testing.T) {
 	s, h := recorder(nil)
 	s.After = func(_ context.Context, a *Attempt) Answer {

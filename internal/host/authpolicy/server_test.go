@@ -21,11 +21,16 @@ var testKey = Key{strings.Repeat("ab", keySize)}
 // serve runs a server for a test, and returns where.
 func serve(t *testing.T, s *Server) string {
 	t.Helper()
-	s.Key = testKey
 	l, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveAt(t, s, l)
+}
+
+func serveAt(t *testing.T, s *Server, l net.Listener) string {
+	t.Helper()
+	s.Key = testKey
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l) }()
