@@ -16,9 +16,11 @@ die() { say "$1"; shift; for line in "$@"; do say "  $line"; done; exit 2; }
 packages() {
 	cat <<-'LIST'
 		run    postfix            the mail server that postward attaches to, private instances of it
-		run    dovecot-core       the logins: SASL for Postfix
+		run    dovecot-core       the logins: SASL for Postfix; doveadm and doveconf
 		run    swaks              mails whose whole SMTP dialogue can be read
 		run    iproute2           ip: the loopback of a private network namespace
+		test   dovecot-imapd      sessions that are ended, and words that reach a mail program
+		test   dovecot-pop3d      the same
 		test   nftables           nft: to see what is banned
 		test   miltertest         a milter client that is not ours
 		test   rbldnsd            blocklists, as their operators serve them

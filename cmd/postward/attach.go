@@ -30,6 +30,7 @@ type attachFlags struct {
 	dryRun   bool
 	unheard  bool
 	noReload bool
+	dovecot  string // its dovecot.conf; empty: Dovecot is left alone
 
 	again string // the flags that were given: what does the same once more
 }
@@ -39,6 +40,7 @@ func (f *attachFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.stateDir, "state-dir", "/var/lib/postward", "where the backup and what was learned are kept, unless postward.toml says where")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show every changed line and change nothing")
 	c.Flags().BoolVar(&f.noReload, "no-reload", false, "leave the running Postfix alone")
+	f.addDovecot(c)
 }
 
 // fromConfig takes from the configuration what was not told. Without one the defaults stand; a broken one may mean
@@ -66,8 +68,12 @@ func (a *app) fromConfig(c *cobra.Command, f *attachFlags) error {
 // given are the flags of a command that say where, as a shell reads them.
 func given(c *cobra.Command) string {
 	said := ""
-	for _, name := range []string{"config", "postfix", "state-dir", "sockets"} {
+	for _, name := range []string{"config", "postfix", "state-dir", "sockets", "dovecot"} {
 		if f := c.Flags().Lookup(name); f != nil && f.Changed {
+			if name == "dovecot" { // its value is optional, and stands behind =
+				said += " --dovecot=" + quoted(f.Value.String())
+				continue
+			}
 			said += " --" + name + " " + quoted(f.Value.String())
 		}
 	}
@@ -96,7 +102,10 @@ func (a *app) attachCommand() *cobra.Command {
 			}
 			ctx, stop := interruptible(c.Context())
 			defer stop()
-			return a.attach(ctx, &f)
+			if err := a.attach(ctx, &f); err != nil || f.dovecot == "" || a.json && !f.apply {
+				return err
+			}
+			return a.attachDovecot(ctx, &f)
 		}}
 	f.add(c)
 	c.Flags().BoolVar(&f.apply, "apply", false, "do it")
@@ -133,11 +142,16 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 	}
 	if a.json && !f.apply {
 		a.rehearse(ctx, f, plan, now)
+		dovecot, err := f.findDovecot(ctx)
+		if err != nil {
+			return err
+		}
 		return a.out.json(struct {
-			Plan    *attach.Plan   `json:"plan"`
-			Doors   []string       `json:"doors"`
-			Learned *learn.Learned `json:"learned"`
-		}{plan, open, learned})
+			Plan    *attach.Plan    `json:"plan"`
+			Doors   []string        `json:"doors"`
+			Learned *learn.Learned  `json:"learned"`
+			Dovecot *attach.Dovecot `json:"dovecot,omitempty"`
+		}{plan, open, learned, dovecot})
 	}
 	refused := a.rehearse(ctx, f, plan, now)
 	a.printPlan(plan)
@@ -326,13 +340,17 @@ func (a *app) detachCommand() *cobra.Command {
 				return err
 			}
 			defer uninterrupted()()
-			return a.detach(c.Context(), &f)
+			dovecot, err := a.detachDovecot(&f)
+			if err != nil {
+				return err
+			}
+			return a.detach(c.Context(), &f, dovecot)
 		}}
 	f.add(c)
 	return c
 }
 
-func (a *app) detach(ctx context.Context, f *attachFlags) error {
+func (a *app) detach(ctx context.Context, f *attachFlags, dovecot *attach.DetachedDovecot) error {
 	d, err := attach.Detach(ctx, f.postfix, attach.Options{
 		StateDir: f.stateDir, Now: time.Now(), NoReload: f.noReload, DryRun: f.dryRun, Held: a.heldNow(ctx),
 		Say: func(s string) { a.out.line("%s", printable(s)) },
@@ -342,7 +360,10 @@ func (a *app) detach(ctx context.Context, f *attachFlags) error {
 		return nil
 	}
 	if err != nil || a.json {
-		return a.orJSON(err, d)
+		return a.orJSON(err, struct {
+			*attach.Detached
+			Dovecot *attach.DetachedDovecot `json:"dovecot,omitempty"`
+		}{d, dovecot})
 	}
 	for _, g := range d.Files {
 		a.out.line("%s: %s", g.Name, g.How)

@@ -17,6 +17,7 @@ import (
 // users. Knows the configuration of 2.3 and of 2.4.
 type Dovecot struct {
 	Dir     string
+	Config  string // its dovecot.conf
 	LogPath string
 
 	socket  string
@@ -32,7 +33,7 @@ func StartDovecot(p *Postfix, users map[string]string, extra ...string) (*Doveco
 		return nil, err
 	}
 	d := &Dovecot{
-		Dir: dir, LogPath: filepath.Join(dir, "dovecot.log"), users: filepath.Join(dir, "users"),
+		Dir: dir, Config: filepath.Join(dir, "dovecot.conf"), LogPath: filepath.Join(dir, "dovecot.log"), users: filepath.Join(dir, "users"),
 		socket: filepath.Join(p.QueueDir, "private", "auth"),
 	}
 	if err := d.start(p, users, extra); err != nil {
@@ -50,15 +51,14 @@ func (d *Dovecot) start(p *Postfix, users map[string]string, extra []string) err
 	if err := d.SetUsers(users); err != nil {
 		return err
 	}
-	version, err := exec.Command("dovecot", "--version").Output()
+	version, err := DovecotVersion()
 	if err != nil {
 		return err
 	}
-	config := filepath.Join(d.Dir, "dovecot.conf")
-	if err := os.WriteFile(config, []byte(d.config(string(version), extra)), 0o644); err != nil {
+	if err := os.WriteFile(d.Config, []byte(d.config(version, extra)), 0o644); err != nil {
 		return err
 	}
-	if d.process, err = StartProcess(d.LogPath, nil, "dovecot", "-F", "-c", config); err != nil {
+	if d.process, err = StartProcess(d.LogPath, nil, "dovecot", "-F", "-c", d.Config); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -70,6 +70,12 @@ func (d *Dovecot) start(p *Postfix, users map[string]string, extra []string) err
 		}
 		return conn.Close()
 	})
+}
+
+// DovecotVersion is the version of the Dovecot that is installed: "2.3.19.1 (9b53102964)".
+func DovecotVersion() (string, error) {
+	version, err := exec.Command("dovecot", "--version").Output()
+	return strings.TrimSpace(string(version)), err
 }
 
 // SetUsers replaces the users: login to password. Dovecot reads the file again by itself.
@@ -115,6 +121,28 @@ service anvil {
   }
 }
 ` + strings.Join(extra, "\n") + "\n"
+}
+
+// Doveadm runs doveadm(1) for this Dovecot, and returns what it prints.
+func (d *Dovecot) Doveadm(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "doveadm", append([]string{"-c", d.Config}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+// Login asks for a login as a process of Dovecot's own does that serves a client: imap, pop3, sieve. It reports whether the
+// password was taken, and what Dovecot said.
+func (d *Dovecot) Login(ctx context.Context, service, client, session, user, password string) (taken bool, said string) {
+	said, err := d.Doveadm(ctx, "auth", "test", "-x", "service="+service, "-x", "rip="+client, "-x", "session="+session, user, password)
+	return err == nil, said
+}
+
+// Log is what it has written to its log.
+func (d *Dovecot) Log() string {
+	text, err := os.ReadFile(d.LogPath)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // Stop ends it; Postfix then answers AUTH with a temporary failure.

@@ -14,16 +14,17 @@ type Site struct {
 	parts Processes
 }
 
-// NewSite lays a site whose sink and Dovecot run; Postfix is laid and not started. An empty Sink is filled in.
-func NewSite(config PostfixConfig, users map[string]string) (*Site, error) {
+// NewSite lays a site whose sink and Dovecot run; Postfix is laid and not started. An empty Sink is filled in; dovecot are
+// further lines of Dovecot's configuration.
+func NewSite(config PostfixConfig, users map[string]string, dovecot ...string) (*Site, error) {
 	s := &Site{}
-	if err := s.lay(config, users); err != nil {
+	if err := s.lay(config, users, dovecot); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Site) lay(config PostfixConfig, users map[string]string) (err error) {
+func (s *Site) lay(config PostfixConfig, users map[string]string, dovecot []string) (err error) {
 	if s.Sink, err = StartSink("127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (s *Site) lay(config PostfixConfig, users map[string]string) (err error) {
 		return err
 	}
 	s.parts.Add(s.Postfix.Close)
-	if s.Dovecot, err = StartDovecot(s.Postfix, users); err != nil {
+	if s.Dovecot, err = StartDovecot(s.Postfix, users, dovecot...); err != nil {
 		return err
 	}
 	s.parts.Add(s.Dovecot.Close)
@@ -44,9 +45,9 @@ func (s *Site) lay(config PostfixConfig, users map[string]string) (err error) {
 func (s *Site) Close() error { return s.parts.Close() }
 
 // TestSite is a running site that ends with the test.
-func TestSite(t *testing.T, config PostfixConfig, users map[string]string) *Site {
+func TestSite(t *testing.T, config PostfixConfig, users map[string]string, dovecot ...string) *Site {
 	t.Helper()
-	s, err := NewSite(config, users)
+	s, err := NewSite(config, users, dovecot...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,13 @@
 // master.cf names programs that root starts. So the backup is only ever read back from a directory that belongs
 // to the caller and that nobody else can write to, and no file is written through a symbolic link in it.
 //
-// A Host and a Plan are values of one goroutine. Nothing here runs in the background. The package must not
-// import an edge other than postfix, nor store, nor daemon.
+// # Dovecot
+//
+// When the operator asks for it, Dovecot is told to ask postward about each login (authpolicy): by a file in a directory
+// that its configuration includes, which includes another that only root can read (dovecot.go). Each begins with the digest
+// of its rest, so detach knows what somebody edited; it takes both away, and the directory is what it was. A configuration
+// that includes no directory is not changed.
+//
+// A Host, a Plan and a Dovecot are values of one goroutine. Nothing here runs in the background. The package must not import
+// an edge other than postfix, doveadm and authpolicy, nor store, nor daemon.
 package attach

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"postward/internal/host/doveadm"
 	"postward/internal/host/nft"
 	"postward/internal/host/postfix"
 )
@@ -36,6 +37,7 @@ type request struct {
 
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
+	Account  string         `json:"account,omitempty"`  // kick
 }
 
 type answer struct {
@@ -47,6 +49,7 @@ type answer struct {
 	Bans    []nft.Ban       `json:"bans,omitempty"`
 	Made    bool            `json:"made,omitempty"` // ensure: something was missing
 	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left
+	Kicked  bool            `json:"kicked,omitempty"`
 }
 
 // result is a postfix.Result that JSON can carry.
@@ -55,9 +58,10 @@ type result struct {
 	Err  string `json:"err,omitempty"`
 }
 
-// Acts is what the warden does, on one Postfix. Its fields are fixed when it starts; Renew changes Never.
+// Acts is what the warden does, on one Postfix, one Dovecot and one kernel. Its fields are fixed when it starts; Renew changes Never.
 type Acts struct {
 	Postfix postfix.Instance
+	Dovecot doveadm.Instance
 	Trash   Trash
 	Sockets []string       // paths of the daemon's unix sockets
 	Never   []netip.Prefix // whom nobody bans: the operator's own networks and allow list
@@ -116,6 +120,8 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Bans, err = a.bans()
 	case actEnsure:
 		out.Made, err = a.ensure(q.Prefixes)
+	case actKick:
+		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
 	return out, err
 }
@@ -172,6 +178,10 @@ func (q *request) check() error {
 	case actHold, actRelease, actDelete:
 		if len(q.Mails) == 0 || len(q.Mails) > postfix.MaxBatch {
 			return fmt.Errorf("%s takes 1 to %d mails, not %d", q.Act, postfix.MaxBatch, len(q.Mails))
+		}
+	case actKick:
+		if _, err := doveadm.ParseAccount(q.Account); err != nil {
+			return err
 		}
 	default:
 		return fmt.Errorf("%.20q is no act", q.Act)

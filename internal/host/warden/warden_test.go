@@ -168,12 +168,13 @@ func TestPrepareDirRefusesALink(t *testing.T) {
 	}
 }
 
-// FuzzServe plays a hijacked child. What passes the check names mails by grammatical IDs only, and the acts are the
-// six; anything else ends the connection or is answered with an error.
+// FuzzServe plays a hijacked child. What passes the check names mails by grammatical IDs and accounts by grammatical
+// names only, and the acts are those of the list; anything else ends the connection or is answered with an error.
 func FuzzServe(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x0e{\"act\":\"list\"}"))
 	f.Add([]byte("\x00\x00\x00\x20{\"act\":\"look\",\"id\":\"../A1B2C3\"}"))
 	f.Add([]byte("\x00\x00\x00\x30{\"act\":\"delete\",\"mails\":[{\"id\":\"A1B2C3D4 ALL\"}]}"))
+	f.Add([]byte("\x00\x00\x00\x1c{\"act\":\"kick\",\"account\":\"*\"}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := bytes.NewReader(b)
 		for {
@@ -190,6 +191,9 @@ func FuzzServe(f *testing.F) {
 			}
 			for _, m := range q.Mails {
 				ids = append(ids, string(m.ID))
+			}
+			if q.Act == actKick && (q.Account == "" || q.Account[0] == '-' || strings.ContainsAny(q.Account, "*?/: \n\x00")) {
+				t.Fatalf("%q reached an act", q.Account)
 			}
 			for _, id := range ids {
 				if strings.ContainsAny(id, "-/. \n\x00") || strings.EqualFold(id, "ALL") || id == "" && q.Act != actList && q.Act != actShare {

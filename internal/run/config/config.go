@@ -52,6 +52,10 @@ type Config struct {
 		AnswerTimeout              time.Duration
 		MaxSessions                int
 	}
+	AuthPolicy struct {
+		Listen  string // where Dovecot asks, on loopback; empty: off
+		KeyFile string // what Dovecot shows
+	}
 	MMDB   []string // files of networks and countries; empty: the built-in table
 	Notify struct {
 		URLs    []string
@@ -90,6 +94,7 @@ func Default() *Config {
 	c.Milter.Inbound, c.Milter.Submission, c.Milter.Local = sockets+"inbound.sock", sockets+"submission.sock", sockets+"local.sock"
 	c.Milter.AnswerTimeout, c.Milter.MaxSessions = 10*time.Second, 2000
 	c.Guessing.Kernel = true
+	c.AuthPolicy.KeyFile = "/etc/postward/authpolicy.key"
 	c.Canary.Every = 4 * time.Minute
 	c.Retention.JournalDays = 90
 	return c

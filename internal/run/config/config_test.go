@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -193,5 +194,20 @@ func TestAMilterSocketIsOnLoopback(t *testing.T) {
 	_, err := Parse("postward.toml", "[milter]\ninbound = \"inet:0.0.0.0:9999\"\n")
 	if err == nil || !strings.Contains(err.Error(), "speaks as any account: use unix:/path") {
 		t.Errorf("why, and what to do, is not said: %v", err)
+	}
+}
+
+// TestDovecotAsksOnLoopbackAlone: whoever reaches the port could try the key.
+func TestDovecotAsksOnLoopbackAlone(t *testing.T) {
+	for address, taken := range map[string]bool{
+		"": true, "127.0.0.1:4002": true, "[::1]:4002": true, "127.0.0.1:0": false, "0.0.0.0:4002": false, "192.0.2.1:4002": false, ":4002": false, "localhost:4002": false, "[::1%lo]:4002": false, "4002": false,
+	} {
+		c, err := Parse("t", fmt.Sprintf("[authpolicy]\nlisten = %q\n", address))
+		if (err == nil) != taken || taken && c.AuthPolicy.Listen != address {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	if c := Default(); c.AuthPolicy.Listen != "" {
+		t.Errorf("it is on by default: %s", c.AuthPolicy.Listen)
 	}
 }

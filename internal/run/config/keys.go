@@ -63,6 +63,10 @@ func edgeKeys() []key {
 		{name: "milter.answer_timeout", doc: "The longest an answer may take; later the sender is asked to try again.",
 			at: func(c *Config) any { return &c.Milter.AnswerTimeout }, check: between(time.Second, 5*time.Minute)},
 		{name: "milter.max_sessions", doc: "At most so many sessions of Postfix at once.", at: func(c *Config) any { return &c.Milter.MaxSessions }, check: count(1, 100_000)},
+		{name: "authpolicy.listen", doc: "Where Dovecot asks about each login, like \"127.0.0.1:4002\"; \"\": nowhere. postward attach --dovecot tells Dovecot to ask.",
+			at: func(c *Config) any { return &c.AuthPolicy.Listen }, check: loopback},
+		{name: "authpolicy.key_file", doc: "What Dovecot shows when it asks; postward attach --dovecot makes it. Whoever can read it can report logins that never were.",
+			at: func(c *Config) any { return &c.AuthPolicy.KeyFile }, check: absolute},
 		{name: "networks.own", doc: "Your own networks: never locked out; mail from there without a login counts for net:ADDRESS.",
 			at: func(c *Config) any { return &c.policy.Own }},
 		{name: "networks.webmail", doc: "Hosts that many people send through (webmail, proxies): their address says nothing about a person.",
@@ -208,6 +212,15 @@ func address(v any) error {
 		return nil
 	}
 	return fmt.Errorf("%q is no socket: \"unix:/path\" of at most %d octets, \"inet:127.0.0.1:port\", or \"\" for off", s, maxUnixPath)
+}
+
+// loopback: an address and a port there, or nothing.
+func loopback(v any) error {
+	s := *v.(*string)
+	if at, err := netip.ParseAddrPort(s); s != "" && (err != nil || !at.Addr().Unmap().IsLoopback() || at.Addr().Zone() != "" || at.Port() == 0) {
+		return fmt.Errorf("%q is neither an address and port on loopback like \"127.0.0.1:4002\" nor \"\" for off", s)
+	}
+	return nil
 }
 
 // inet: on loopback, at a port that Postfix can find.

@@ -1,0 +1,49 @@
+package doveadm
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"postward/internal/host/postfix"
+)
+
+// DefaultConfig is where Dovecot's configuration is on most hosts.
+const DefaultConfig = "/etc/dovecot/dovecot.conf"
+
+// Version is Dovecot's, like "2.3.19.1".
+func Version(ctx context.Context) (string, error) {
+	out, _, err := postfix.Tool(ctx, "dovecot", "--version")
+	if err != nil {
+		return "", fmt.Errorf("ask Dovecot for its version: %w: is Dovecot installed on this host?", err)
+	}
+	version, _, _ := strings.Cut(strings.TrimSpace(out), " ")
+	return version, nil
+}
+
+// Check lets Dovecot read its configuration. What it does not like is the error.
+func (d Instance) Check(ctx context.Context) error {
+	_, _, err := postfix.Tool(ctx, "doveconf", append(d.args(), "-n")...)
+	if err != nil {
+		return fmt.Errorf("let Dovecot read its configuration: %w", err)
+	}
+	return nil
+}
+
+// Get is what a setting is worth, outside of all blocks.
+func (d Instance) Get(ctx context.Context, setting string) (string, error) {
+	out, _, err := postfix.Tool(ctx, "doveconf", append(d.args(), "-h", setting)...)
+	if err != nil {
+		return "", fmt.Errorf("ask Dovecot for %s: %w", setting, err)
+	}
+	return strings.TrimSpace(out), nil
+}
+
+// Text is all that differs from Dovecot's defaults, in its own syntax.
+func (d Instance) Text(ctx context.Context) (string, error) {
+	out, _, err := postfix.Tool(ctx, "doveconf", append(d.args(), "-n")...)
+	if err != nil {
+		return "", fmt.Errorf("ask Dovecot for its configuration: %w", err)
+	}
+	return out, nil
+}
