@@ -347,8 +347,11 @@ func (s *State) end(id string) {
 }
 
 func effectID(e *Effect) string {
-	if e.Act == ActAlert {
+	switch e.Act {
+	case ActAlert:
 		return fmt.Sprintf("alert:%d:%s", e.Incident, e.Stage)
+	case ActKick:
+		return fmt.Sprintf("kick:%d", e.Incident)
 	}
 	return string(e.Act) + ":" + e.Mail
 }

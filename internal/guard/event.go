@@ -94,6 +94,7 @@ const (
 	ActHold    Act = "hold"    // hold a queued mail
 	ActDelete  Act = "delete"  // delete a held mail, a copy stays in the trash
 	ActAlert   Act = "alert"   // tell the operator
+	ActKick    Act = "kick"    // end the sessions of an incident's account
 )
 
 // Stages of an incident that are worth an alert.

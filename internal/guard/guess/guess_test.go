@@ -438,3 +438,20 @@ var people64 = func() (out [64]string) {
 	}
 	return
 }()
+
+// TestAPasswordThatWasFoundYesterdayIsNoHome: whoever logs in for three days buys nothing.
+func TestAPasswordThatWasFoundYesterdayIsNoHome(t *testing.T) {
+	s := begin(t)
+	thief, owner := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("198.51.100.7")
+	for d := range 12 {
+		s.logsIn(owner.String(), "anna")
+		if d >= 9 {
+			s.logsIn(thief.String(), "anna")
+			s.logsIn(thief.String(), "anna")
+		}
+		s.now = s.now.Add(24 * time.Hour)
+	}
+	if s.Settled("anna", thief, s.now) || !s.Settled("anna", owner, s.now) {
+		t.Errorf("the thief %v, the owner %v", s.Settled("anna", thief, s.now), s.Settled("anna", owner, s.now))
+	}
+}

@@ -7,9 +7,18 @@ import (
 
 // home is an address from where somebody logs in.
 type home struct {
-	last     int64            // the last good login of any
-	accounts map[uint32]int64 // whose, by the hash of the name, and when last
+	last     int64           // the last good login of any
+	accounts map[uint32]stay // whose, by the hash of the name
 }
+
+// stay is how long somebody has been logging in from somewhere.
+type stay struct {
+	first, last int64
+	days        uint16 // on so many
+}
+
+// settled reports whether somebody lives there, as far as logins can tell: a password that was found is no reason to.
+func (s stay) settled(now int64) bool { return s.days >= settledDays && now-s.first >= settledFor }
 
 const (
 	maxAtHome = 256 // accounts that are remembered of an address
@@ -17,6 +26,9 @@ const (
 	livesFor = week
 	// atHomeFor is for how long an account is at home where it logged in.
 	atHomeFor = 30 * day
+	// settledDays and settledFor are how many days with a login, and how long after the first, make somebody settled.
+	settledDays = 5
+	settledFor  = 7 * day
 )
 
 // lives reports whether somebody logged in from an address within the last days.
@@ -32,7 +44,7 @@ func (w *Watch) atHome(p netip.Prefix, account string, now int64) bool {
 		return false
 	}
 	at, is := h.accounts[hash(person(account))]
-	return is && now-at < atHomeFor
+	return is && now-at.last < atHomeFor
 }
 
 // homely reports whether somebody logs in from a neighbourhood, or sends mail that is taken.
@@ -79,14 +91,22 @@ func enter(homes map[netip.Prefix]*home, p netip.Prefix, name uint32, now int64)
 	h := homes[p]
 	if h == nil {
 		makeRoom(homes, maxHomes, func(h *home) int64 { return h.last })
-		h = &home{accounts: map[uint32]int64{}}
+		h = &home{accounts: map[uint32]stay{}}
 		homes[p] = h
 	}
 	h.last = max(h.last, now)
-	if _, is := h.accounts[name]; !is {
-		makeRoom(h.accounts, maxAtHome, func(at int64) int64 { return at })
+	at, is := h.accounts[name]
+	switch {
+	case !is:
+		makeRoom(h.accounts, maxAtHome, func(at stay) int64 { return at.last })
+		at = stay{first: now, last: now, days: 1}
+	case now-at.last >= atHomeFor:
+		at = stay{first: now, last: now, days: 1}
+	case now/day > at.last/day:
+		at.days++
 	}
-	h.accounts[name] = max(h.accounts[name], now)
+	at.last = max(at.last, now)
+	h.accounts[name] = at
 }
 
 // cracked tells of a login that ends a wave, once a day and address.

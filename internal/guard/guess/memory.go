@@ -15,7 +15,8 @@ type memory struct {
 	Sources  map[netip.Prefix]savedSource
 	Networks map[netip.Prefix][]savedTry
 	Targets  map[string]savedTarget
-	Homes    map[netip.Prefix]map[uint32]int64
+	Homes    map[netip.Prefix]map[uint32]savedStay
+	Around   map[netip.Prefix]map[uint32]savedStay
 	Senders  map[netip.Prefix]int64
 	Confined map[netip.Prefix]Confine
 }
@@ -31,6 +32,11 @@ type savedTry struct {
 	Name   uint32
 	To     uint32 // of Rude: the recipient
 	Exists bool
+}
+
+type savedStay struct {
+	First, Last int64
+	Days        uint16
 }
 
 type savedTarget struct {
@@ -53,7 +59,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	t := now.Unix()
 	m := memory{
 		Sources: map[netip.Prefix]savedSource{}, Networks: map[netip.Prefix][]savedTry{}, Targets: map[string]savedTarget{},
-		Homes: map[netip.Prefix]map[uint32]int64{}, Senders: w.senders, Confined: map[netip.Prefix]Confine{},
+		Homes: saveHomes(w.homes, t), Around: saveHomes(w.around, t), Senders: w.senders, Confined: map[netip.Prefix]Confine{},
 	}
 	for _, p := range w.latest(t) {
 		s := w.sources[p]
@@ -71,11 +77,6 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 				saved.Hits = append(saved.Hits, savedHit{h.at, h.from, h.asn})
 			}
 			m.Targets[name] = saved
-		}
-	}
-	for p, h := range w.homes {
-		if t-h.last < atHomeFor {
-			m.Homes[p] = h.accounts
 		}
 	}
 	for p, c := range w.confined {
@@ -121,6 +122,33 @@ func restoreRoll(saved []savedTry) roll {
 	return r
 }
 
+func saveHomes(homes map[netip.Prefix]*home, now int64) map[netip.Prefix]map[uint32]savedStay {
+	saved := map[netip.Prefix]map[uint32]savedStay{}
+	for p, h := range homes {
+		if now-h.last >= atHomeFor {
+			continue
+		}
+		saved[p] = map[uint32]savedStay{}
+		for name, at := range h.accounts {
+			saved[p][name] = savedStay{at.first, at.last, at.days}
+		}
+	}
+	return saved
+}
+
+func restoreHomes(saved map[netip.Prefix]map[uint32]savedStay) map[netip.Prefix]*home {
+	homes := map[netip.Prefix]*home{}
+	for p, accounts := range saved {
+		h := &home{accounts: map[uint32]stay{}}
+		for name, at := range accounts {
+			h.accounts[name] = stay{at.First, at.Last, at.Days}
+			h.last = max(h.last, at.Last)
+		}
+		homes[p] = h
+	}
+	return homes
+}
+
 // Restore makes a Watch of what was written down: its memory (nil: none) and its bans.
 func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 	w := New()
@@ -148,9 +176,10 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 		}
 		w.targets[name] = t
 	}
-	for p, accounts := range m.Homes {
-		for name, at := range accounts {
-			w.enter(p, name, at)
+	w.homes, w.around = restoreHomes(m.Homes), restoreHomes(m.Around)
+	for _, h := range w.homes {
+		for name, at := range h.accounts {
+			w.people[name] = max(w.people[name], at.last)
 		}
 	}
 	if m.Senders != nil {
@@ -193,8 +222,9 @@ func (w *Watch) Shift(step time.Duration) {
 	for _, homes := range []map[netip.Prefix]*home{w.homes, w.around} {
 		for _, h := range homes {
 			h.last += by
-			for name := range h.accounts {
-				h.accounts[name] += by
+			for name, at := range h.accounts {
+				at.first, at.last = at.first+by, at.last+by
+				h.accounts[name] = at
 			}
 		}
 	}

@@ -199,7 +199,21 @@ func (w *Watch) knows(account string, client netip.Addr, now int64) bool {
 		return false
 	}
 	at, is := h.accounts[hash(person(account))]
-	return is && now-at < atHomeFor
+	return is && now-at.last < atHomeFor
+}
+
+// Settled reports whether an account has been logging in from the neighbourhood of an address on several days, for a week at least:
+// whoever found its password yesterday is not.
+func (w *Watch) Settled(account string, client netip.Addr, now time.Time) bool {
+	if !client.IsValid() {
+		return false
+	}
+	h := w.around[network(Source(client))]
+	if h == nil {
+		return false
+	}
+	at, is := h.accounts[hash(person(account))]
+	return is && now.Unix()-at.last < atHomeFor && at.settled(now.Unix())
 }
 
 // Protected returns the protection that an account is under, or nil.

@@ -55,6 +55,7 @@ type Attempt struct {
 	Service Service
 	Account string // the name that was said, as message.Account has it; empty: not told
 	To      string // NoMailbox, Relay: the recipient, as logged
+	Untold  bool   // Failed: nothing but the end of an SMTP session tells of it
 	Times   int    // how many like it, one after the other; 1 and more
 }
 

@@ -135,7 +135,9 @@ func (j *Joiner) smtpSession(l *maillog.Line, at time.Time) Attempt {
 		x := j.over(l)
 		accepted, all := l.Command("auth")
 		if failed := all - accepted; !x.told && (failed > 1 || failed == 1 && !x.lost) {
-			return tell(Failed, l, at, 1)
+			a := tell(Failed, l, at, 1)
+			a.Untold = true
+			return a
 		}
 	}
 	return Attempt{}

@@ -30,11 +30,13 @@ type gate struct {
 	lift    []netip.Prefix             // networks that the kernel is to let in again
 	news    chan struct{}              // there are some
 	spared  map[netip.Prefix]time.Time // what the parent refused to ban, and until when nobody tries again
+	refused refusedLogins              // by Dovecot, at our word
+	reports time.Time                  // when Dovecot last told how a login ended
 	keeps   error                      // why the kernel keeps nobody out; nil: it does
 }
 
 func newGate() gate {
-	return gate{joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}}
+	return gate{joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -91,9 +93,19 @@ func (d *Daemon) hearLogin(text []byte, l *maillog.Line) {
 		}
 	}
 	a := d.gate.joiner.Line(text, l, at)
-	if x, ok := a.Guess(); ok {
+	if x, ok := a.Guess(); ok && !d.toldElsewhere(&a, t) {
 		d.attempted(x)
 	}
+}
+
+// toldElsewhere reports whether a login is no news: we refused it, or Dovecot reports each.
+func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
+	if a.Kind != logins.Failed {
+		return false
+	}
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	return d.gate.refused.ours(a.Client, t) || !a.Untold && t.Sub(d.gate.reports) < reportsLast
 }
 
 // attempted has the watch judge an attempt, and carries out what it finds.
@@ -193,9 +205,6 @@ func (d *Daemon) wakeGate() {
 	default:
 	}
 }
-
-// kick ends an account's sessions.
-func (d *Daemon) kick(context.Context, string) {}
 
 // gateStatus is what status says of the gate.
 func (d *Daemon) gateStatus(t time.Time) ctl.Gate {
