@@ -12,7 +12,7 @@ type attack struct {
 	what string
 	// limit is tries of one subject; 0: it is told and nothing is asked, for no password is to be won that way.
 	limit int
-	plan  func(*generator, string)
+	plan  func(*generator, string) // nil: an innocent's plan has it
 }
 
 const (
@@ -22,16 +22,17 @@ const (
 
 var attacks = []attack{
 	{"focused", "200 sources, 10 tries each within minutes", 5, (*generator).focused},
-	{"distributed", "5,000 sources, 4 tries each in two days, on 50 accounts", 40, (*generator).distributed},
+	{"distributed", "5,000 sources, 4 tries each in 20 hours, on 50 accounts", 40, (*generator).distributed},
 	{"slow", "20 sources, a try an hour for three days", 12, (*generator).slow},
 	{"one account", "1,000 sources, 2 tries each in half a day, on one account", 40, (*generator).oneAccount},
+	{"all week", "800 sources, a try each in a week, on one account whose owner is there", 120, nil},
 	{"rotating /24", "a try every 7 minutes for five days, each from the next address of a /24", 40, (*generator).rotating24},
 	{"rotating /64", "a try every 4 minutes for a day, each from a new address of a /64", 20, (*generator).rotating64},
-	{"nobody's names", "150 sources, 6 tries each in some hours, at alarm, pi, test, scanner, …", 3, (*generator).nobodys},
+	{"nobody's names", "150 sources, 6 tries each in some hours, at alarm, pi, test, scanner, …", 4, (*generator).nobodys},
 	{"spray", "10 sources, 120 accounts each, one try an account", 8, (*generator).spray},
 	{"wave, then in", "40 sources try an account in four hours, and a new one gets in", 40, (*generator).wave},
 	{"carrier's guesser", "a try every 10 minutes for a day at one account, from an address of 40 good users", 40, (*generator).carriersGuesser},
-	{"unsaid", "40 sources, 12 sessions each with auth=0/N and no other line", 5, (*generator).unsaid},
+	{"unsaid", "40 sources, 12 sessions each with auth=0/N and no other line", 18, (*generator).unsaid},
 	{"scattered", "3,000 sources, one try each at a random name", 0, (*generator).scattered},
 	{"pregreet", "40 sources that talk before the greeting, 10 times each", 0, (*generator).pregreet},
 	{"relay", "40 sources that try to relay, 20 times each", 0, (*generator).relay},
@@ -80,7 +81,7 @@ func (g *generator) distributed(kind string) {
 		c := g.site.stranger("bot")
 		for k := range 4 {
 			name := pick(g.r, accounts)
-			g.tryAt(begin.Add(3*day+time.Duration(k)*12*hour+g.between(0, 12*hour)), guilty(kind, name), c, name)
+			g.tryAt(begin.Add(3*day+time.Duration(k)*5*hour+g.between(0, 5*hour)), guilty(kind, name), c, name)
 		}
 	}
 }
@@ -159,7 +160,7 @@ func (g *generator) wave(kind string) {
 		}
 		c := g.site.stranger("bot")
 		for k := range 3 {
-			g.visit(at.Add(4*hour+time.Duration(k)*20*time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right(name)) })
+			g.visit(at.Add(4*hour+time.Duration(k)*10*time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right(name)) })
 		}
 	}
 }

@@ -20,10 +20,10 @@ type none struct{}
 func (none) Line([]byte)                               {}
 func (none) Shut(netip.Addr, string, time.Time) answer { return through }
 
-// detectors by name; the stub stands for a detector that is not there.
-var detectors = map[string]func() detector{
-	"nothing":  func() detector { return none{} },
-	"postward": func() detector { return none{} },
+// detectors by name. They know which accounts there are.
+var detectors = map[string]func(accounts []string) detector{
+	"nothing":  func([]string) detector { return none{} },
+	"postward": func(accounts []string) detector { return newWard(accounts) },
 }
 
 // read gives a detector all lines of a log, and nothing else: what is measured.

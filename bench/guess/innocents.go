@@ -90,7 +90,7 @@ func (g *generator) office(kind string) {
 
 func (g *generator) traveller(kind string) {
 	for i := range 12 {
-		p, c := g.site.people[31+i], g.site.stranger("hotel")
+		p, c := g.site.people[160+i], g.site.stranger("hotel")
 		at := begin.Add(2*day + time.Duration(i)*10*hour)
 		m := good(kind, p.account)
 		g.visit(at, func(at time.Time) { g.mistypes(m, at, c, p.account, 4) })
@@ -116,7 +116,7 @@ func (g *generator) passwordChange(kind string) {
 
 func (g *generator) twoAccounts(kind string) {
 	for i := range 3 {
-		p, other := g.site.people[115+i], g.site.people[118+i].account
+		p, other := g.site.people[172+i], g.site.people[175+i].account
 		if i == 2 {
 			other = "old.name@example.org" // it is gone
 		}
@@ -166,7 +166,7 @@ func (g *generator) webmail(kind string) {
 
 func (g *generator) threeCountries(kind string) {
 	for i := range 5 {
-		p := g.site.people[120+i]
+		p := g.site.people[178+i]
 		for k := range 3 {
 			c, at := g.site.stranger("hotel"), begin.Add(time.Duration(1+2*k)*day+g.between(8*hour, 20*hour))
 			g.visit(at, func(at time.Time) { g.mistypes(good(kind, p.account), at, c, p.account, k%2) })
@@ -189,25 +189,30 @@ func (g *generator) guessedAt(kind string) {
 	})
 	for range 800 {
 		c := g.site.stranger("bot")
-		g.tryAt(begin.Add(day+g.between(0, 7*day)), guilty("one account", p.account), c, p.account)
+		g.tryAt(begin.Add(day+g.between(0, 7*day)), guilty("all week", p.account), c, p.account)
 	}
 }
 
+// oldTelephone: for two days it knows the password.
 func (g *generator) oldTelephone(kind string) {
-	p := g.site.people[151]
-	c := g.site.onTheWay(p)
-	g.every(begin.Add(2*day), begin.Add(6*day), 15*time.Minute, func(at time.Time) {
+	p := g.site.people[183]
+	m, c := good(kind, p.account), g.site.onTheWay(p)
+	g.every(begin, begin.Add(6*day), 15*time.Minute, func(at time.Time) {
 		if g.r.IntN(12) == 0 {
 			c = g.site.onTheWay(p)
 		}
-		g.mailbox(good(kind, p.account), at, "imap", c, wrong(p.account))
+		if at.Before(begin.Add(2 * day)) {
+			g.mailbox(m, at, "imap", c, right(p.account))
+		} else {
+			g.mailbox(m, at, "imap", c, wrong(p.account))
+		}
 	})
-	g.every(begin, begin.Add(length), 2*hour, func(at time.Time) { g.mailbox(good(kind, p.account), at, "imap", p.home, right(p.account)) })
+	g.every(begin, begin.Add(length), 2*hour, func(at time.Time) { g.mailbox(m, at, "imap", p.home, right(p.account)) })
 }
 
 func (g *generator) forgetful(kind string) {
 	for i := range 8 {
-		p := g.site.people[152+i]
+		p := g.site.people[184+i]
 		m, at := good(kind, p.account), begin.Add(2*day+time.Duration(i)*11*hour)
 		g.every(begin, at, 5*hour, func(at time.Time) { g.mailbox(m, at, "imap", p.home, right(p.account)) })
 		for k := range 6 {

@@ -24,7 +24,7 @@ type report struct {
 type tally struct {
 	subjects, bad int
 	tries, open   int
-	first         *try // of the first that was missed or shut out, the try that says so
+	blamed        []*try // of each that was missed or shut out, the try that says so
 }
 
 // subject is one attack, or one innocent.
@@ -92,9 +92,7 @@ func (r *report) of(s subject) *tally {
 
 func (t *tally) blame(at *try) {
 	t.bad++
-	if t.first == nil {
-		t.first = at
-	}
+	t.blamed = append(t.blamed, at)
 }
 
 // sum counts attacks that were found and missed, where anything is asked, and innocents who were wronged.

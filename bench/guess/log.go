@@ -15,6 +15,9 @@ var begin = time.Date(2025, 11, 10, 0, 0, 0, 0, time.UTC)
 // length is how much time a log tells of: a week that begins quietly, so that people are known when the attacks come.
 const length = 8 * 24 * time.Hour
 
+// stream is the second half of every seed.
+const stream = 17
+
 // generator writes a log and the truth about it. What happens are visits, which write their lines ahead of time; lines
 // leave in the order of their stamps. It belongs to one goroutine.
 type generator struct {
@@ -33,7 +36,7 @@ type generator struct {
 }
 
 func newGenerator(seed uint64, f *form, log, truth io.Writer) *generator {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 17)), form: f, pids: map[string]*pool{},
+	g := &generator{r: rand.New(rand.NewPCG(seed, stream)), form: f, pids: map[string]*pool{},
 		log: bufio.NewWriterSize(log, 1<<20), truth: bufio.NewWriterSize(truth, 1<<20)}
 	g.site = newSite(g.r)
 	return g

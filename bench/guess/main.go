@@ -16,6 +16,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,13 +39,14 @@ func main() {
 	flag.BoolVar(&o.alone, "alone", false, "without fail2ban and sshguard")
 	flag.StringVar(&o.keep, "keep", "", "a directory in which logs and truths stay")
 	flag.StringVar(&o.detector, "detector", "postward", "postward, or nothing: a twin that lets everybody in")
+	flag.BoolVar(&o.verbose, "v", false, "also print the first try by which each attack was missed, or each innocent shut out")
 	be := flag.String("be", "", "be the process that reads this log, and is measured")
 	flag.Parse()
 	err := o.choose(*names)
 	switch {
 	case err != nil:
 	case *be != "":
-		err = read(*be, detectors[o.detector]())
+		err = read(*be, o.make())
 	default:
 		err = run(o)
 	}
@@ -59,6 +62,7 @@ type options struct {
 	forms    []*form
 	alone    bool
 	keep     string
+	verbose  bool
 	detector string
 }
 
@@ -74,6 +78,12 @@ func (o *options) choose(names string) error {
 		o.forms = append(o.forms, forms[i])
 	}
 	return nil
+}
+
+// make is the detector, on the site of the seed.
+func (o *options) make() detector {
+	s := newSite(rand.New(rand.NewPCG(o.seed, stream)))
+	return detectors[o.detector](s.accounts(0, len(s.people)))
 }
 
 func run(o options) error {
@@ -148,7 +158,24 @@ func play(o options, f *form, dir string, alone bool, all *total) error {
 		columns = append(columns, peers(path, tries)...)
 	}
 	show(columns, lines)
+	if o.verbose {
+		ours.report.blamed()
+	}
 	return nil
+}
+
+// blamed prints the tries that each missed attack and each wronged innocent is counted for.
+func (r *report) blamed() {
+	for _, side := range []struct {
+		what string
+		of   map[string]*tally
+	}{{"missed", r.attacks}, {"shut out", r.innocents}} {
+		for _, kind := range slices.Sorted(maps.Keys(side.of)) {
+			for _, t := range side.of[kind].blamed {
+				fmt.Printf("%s: %s", side.what, t.append(nil))
+			}
+		}
+	}
 }
 
 // generate writes a log and its truth, and returns the truth in the order of time.
@@ -185,7 +212,9 @@ func generate(o options, f *form, path string) (int, []try, error) {
 // cast plans all attacks and all innocents.
 func (g *generator) cast() {
 	for _, a := range attacks {
-		a.plan(g, a.name)
+		if a.plan != nil {
+			a.plan(g, a.name)
+		}
 	}
 	for _, i := range innocents {
 		i.plan(g, i.name)
@@ -198,11 +227,11 @@ func postward(o options, path string, tries []try) (*column, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, spent, err := measured(exec.Command(self, "-detector", o.detector, "-be", path))
+	_, spent, err := measured(exec.Command(self, "-detector", o.detector, "-seed", fmt.Sprint(o.seed), "-be", path))
 	if err != nil {
 		return nil, err
 	}
-	answers, err := asked(path, detectors[o.detector](), tries)
+	answers, err := asked(path, o.make(), tries)
 	if err != nil {
 		return nil, err
 	}

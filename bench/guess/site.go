@@ -10,7 +10,7 @@ import (
 	"postward/internal/wire/netinfo"
 )
 
-// site is a mail server with 160 accounts, and the internet around it.
+// site is a mail server with 200 accounts, and the internet around it.
 type site struct {
 	r      *rand.Rand
 	taken  map[netip.Addr]bool
@@ -49,9 +49,8 @@ var (
 
 func newSite(r *rand.Rand) *site {
 	s := &site{r: r, taken: map[netip.Addr]bool{}}
-	for i := range 160 {
-		// the second time around with a number, as people of one name have it
-		name := firstNames[i%len(firstNames)] + "." + lastNames[i/2%len(lastNames)]
+	for i := range 200 {
+		name := firstNames[i%len(firstNames)] + "." + lastNames[i/len(firstNames)%len(lastNames)]
 		home := s.stranger("dsl")
 		if i%5 == 4 {
 			home = client{"unknown", s.address6()}
@@ -67,12 +66,12 @@ func newSite(r *rand.Rand) *site {
 	return s
 }
 
-// address is one of the internet that nobody has yet.
+// address is one of the internet, of a network that is known, that nobody has yet.
 func (s *site) address() netip.Addr {
 	for {
 		n := s.r.Uint32()
 		a := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-		if netinfo.Public(a) && !s.taken[a] {
+		if netinfo.Public(a) && netinfo.Embedded().Lookup(a).ASN != 0 && !s.taken[a] {
 			s.taken[a] = true
 			return a
 		}
