@@ -22,9 +22,9 @@ const (
 
 var attacks = []attack{
 	{"focused", "200 sources, 10 tries each within minutes", 5, (*generator).focused},
-	{"distributed", "5,000 sources, 4 tries each in 20 hours, on 50 accounts", 40, (*generator).distributed},
+	{"distributed", "5,000 sources, 4 tries each in 20 hours, on 50 accounts", 60, (*generator).distributed},
 	{"slow", "20 sources, a try an hour for three days", 12, (*generator).slow},
-	{"one account", "1,000 sources, 2 tries each in half a day, on one account", 40, (*generator).oneAccount},
+	{"one account", "1,000 sources, 2 tries each in half a day, on one account", 100, (*generator).oneAccount},
 	{"all week", "800 sources, a try each in a week, on one account whose owner is there", 120, nil},
 	{"rotating /24", "a try every 7 minutes for five days, each from the next address of a /24", 40, (*generator).rotating24},
 	{"rotating /64", "a try every 4 minutes for a day, each from a new address of a /64", 20, (*generator).rotating64},
@@ -160,7 +160,7 @@ func (g *generator) wave(kind string) {
 		}
 		c := g.site.stranger("bot")
 		for k := range 3 {
-			g.visit(at.Add(4*hour+time.Duration(k)*10*time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right(name)) })
+			g.visit(at.Add(4*hour+time.Duration(k)*5*time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right(name)) })
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"postward/internal/wire/netinfo"
@@ -13,6 +14,7 @@ import (
 // site is a mail server with 200 accounts, and the internet around it.
 type site struct {
 	r      *rand.Rand
+	table  *netinfo.Table
 	taken  map[netip.Addr]bool
 	people []*person
 	mtas   []client // mail servers of others, honest ones
@@ -48,7 +50,7 @@ var (
 )
 
 func newSite(r *rand.Rand) *site {
-	s := &site{r: r, taken: map[netip.Addr]bool{}}
+	s := &site{r: r, table: netinfo.Embedded(), taken: map[netip.Addr]bool{}}
 	for i := range 200 {
 		name := firstNames[i%len(firstNames)] + "." + lastNames[i/len(firstNames)%len(lastNames)]
 		home := s.stranger("dsl")
@@ -66,12 +68,15 @@ func newSite(r *rand.Rand) *site {
 	return s
 }
 
+// military are networks of millions of addresses behind which nobody reads mail: half of a random botnet would be one system's.
+var military = []byte{6, 7, 11, 17, 21, 22, 26, 28, 29, 30, 33, 55, 214, 215}
+
 // address is one of the internet, of a network that is known, that nobody has yet.
 func (s *site) address() netip.Addr {
 	for {
 		n := s.r.Uint32()
 		a := netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-		if netinfo.Public(a) && netinfo.Embedded().Lookup(a).ASN != 0 && !s.taken[a] {
+		if netinfo.Public(a) && s.table.Lookup(a).ASN != 0 && !s.taken[a] && !slices.Contains(military, byte(n>>24)) {
 			s.taken[a] = true
 			return a
 		}
