@@ -32,7 +32,7 @@ var attacks = []attack{
 	{"spray", "10 sources, 120 accounts each, one try an account", 8, (*generator).spray},
 	{"wave, then in", "40 sources try an account in four hours, and a new one gets in", 40, (*generator).wave},
 	{"carrier's guesser", "a try every 10 minutes for a day at one account, from an address of 40 good users", 40, (*generator).carriersGuesser},
-	{"unsaid", "40 sources, 12 sessions each with auth=0/N and no other line", 18, (*generator).unsaid},
+	{"unsaid", "40 sources, 12 sessions each with auth=0/N and no other line", 12, (*generator).unsaid},
 	{"scattered", "3,000 sources, one try each at a random name", 0, (*generator).scattered},
 	{"pregreet", "40 sources that talk before the greeting, 10 times each", 0, (*generator).pregreet},
 	{"relay", "40 sources that try to relay, 20 times each", 0, (*generator).relay},
@@ -176,9 +176,9 @@ func (g *generator) unsaid(kind string) {
 	for range 40 {
 		c := g.site.stranger("bot")
 		at := begin.Add(day + g.between(0, 6*day))
-		for range 12 {
+		for n := range 12 {
 			at = at.Add(g.between(time.Minute, 5*time.Minute))
-			g.visit(at, func(at time.Time) { g.unasked(guilty(kind, c.addr.String()), at, c, 1+g.r.IntN(3)) })
+			g.visit(at, func(at time.Time) { g.unasked(guilty(kind, c.addr.String()), at, c, 1+n%3) })
 		}
 	}
 }
