@@ -38,7 +38,7 @@ var rooms = map[string]string{
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
 	"domain/dmarc":     "uri",
 	"domain/tlsrpt":    "uri",
-	"host/warden":      "postfix",
+	"host/warden":      "nft postfix",
 	"host/attach":      "postfix",
 	"host/doors":       "postfix",
 	"host/learn":       "postfix",

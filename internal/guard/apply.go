@@ -44,7 +44,11 @@ func Apply(s *State, e *Event) []Effect {
 		s.clock(e)
 	case KindBegan:
 		s.began(e)
-	case KindListed, KindCleared: // for the journal; the State decides nothing by them
+	case KindLocked, KindUnlocked:
+		s.lock(e)
+	case KindGuessed:
+		s.guessed(e)
+	case KindListed, KindCleared, KindBanned, KindUnbanned, KindProtected, KindConfined, KindSpared, KindUnspared: // for the journal; the State decides nothing by them
 	}
 	return nil
 }

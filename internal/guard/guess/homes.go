@@ -60,9 +60,18 @@ func (w *Watch) good(a *Attempt) []Finding {
 	if t := w.targets[target64(a.Account)]; t != nil {
 		t.forget(from)
 	}
+	w.enter(from, name, now)
+	return nil
+}
+
+// enter notes that a name is at home at an address, and that it is somebody's.
+func (w *Watch) enter(from netip.Prefix, name uint32, now int64) {
 	enter(w.homes, from, name, now)
 	enter(w.around, network(from), name, now)
-	return nil
+	if _, is := w.people[name]; !is {
+		makeRoom(w.people, maxPeople, func(at int64) int64 { return at })
+	}
+	w.people[name] = max(w.people[name], now)
 }
 
 // enter notes that a name is at home.
@@ -77,7 +86,7 @@ func enter(homes map[netip.Prefix]*home, p netip.Prefix, name uint32, now int64)
 	if _, is := h.accounts[name]; !is {
 		makeRoom(h.accounts, maxAtHome, func(at int64) int64 { return at })
 	}
-	h.accounts[name] = now
+	h.accounts[name] = max(h.accounts[name], now)
 }
 
 // cracked tells of a login that ends a wave, once a day and address.

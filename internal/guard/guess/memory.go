@@ -23,6 +23,7 @@ type memory struct {
 type savedSource struct {
 	Tries, Rude []savedTry
 	Cracked     int64
+	Said        []string
 }
 
 type savedTry struct {
@@ -56,7 +57,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	}
 	for _, p := range w.latest(t) {
 		s := w.sources[p]
-		m.Sources[p] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked}
+		m.Sources[p] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, s.said}
 	}
 	for p, r := range w.networks {
 		if t-r.last() < week {
@@ -134,7 +135,7 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 		return w, fmt.Errorf("read who guessed: %w", err)
 	}
 	for p, s := range m.Sources {
-		w.sources[p] = &source{restoreRoll(s.Tries), restoreRoll(s.Rude), s.Cracked}
+		w.sources[p] = &source{restoreRoll(s.Tries), restoreRoll(s.Rude), s.Cracked, s.Said}
 	}
 	for p, tries := range m.Networks {
 		r := restoreRoll(tries)
@@ -149,8 +150,7 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 	}
 	for p, accounts := range m.Homes {
 		for name, at := range accounts {
-			enter(w.homes, p, name, at)
-			enter(w.around, network(p), name, at)
+			w.enter(p, name, at)
 		}
 	}
 	if m.Senders != nil {
@@ -164,6 +164,9 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 
 // Shift moves everything by a step of the clock: what is remembered keeps its age, and what is banned the time that is left.
 func (w *Watch) Shift(step time.Duration) {
+	if step == 0 {
+		return
+	}
 	by := int64(step / time.Second)
 	shiftRoll := func(r *roll) {
 		for i := range r.tries {
@@ -197,6 +200,9 @@ func (w *Watch) Shift(step time.Duration) {
 	}
 	for p := range w.senders {
 		w.senders[p] += by
+	}
+	for name := range w.people {
+		w.people[name] += by
 	}
 	for _, c := range w.confined {
 		c.Since, c.Until = c.Since.Add(step), c.Until.Add(step)

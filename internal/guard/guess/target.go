@@ -221,3 +221,15 @@ func (w *Watch) ProtectByHand(account string, d time.Duration, by string, now ti
 	t.protected = &Protection{Account: account, Since: now, Until: now.Add(d), By: by}
 	return t.protected
 }
+
+// Protections returns those that stand, by account.
+func (w *Watch) Protections(now time.Time) []*Protection {
+	var all []*Protection
+	for _, t := range w.targets {
+		if t.protected != nil && now.Before(t.protected.Until) {
+			all = append(all, t.protected)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Protection) int { return strings.Compare(a.Account, b.Account) })
+	return all
+}

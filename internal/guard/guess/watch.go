@@ -2,6 +2,7 @@ package guess
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -11,6 +12,7 @@ const (
 	maxNetworks = 20_000
 	maxTargets  = 20_000
 	maxHomes    = 50_000
+	maxPeople   = 200_000
 	maxSenders  = 50_000
 	maxConfined = 5_000
 )
@@ -22,6 +24,7 @@ type Watch struct {
 	targets  map[string]*target        // accounts, and names that many try
 	homes    map[netip.Prefix]*home    // from where somebody logs in
 	around   map[netip.Prefix]*home    // the same of their neighbourhoods
+	people   map[uint32]int64          // who logged in, by the hash of the name, and when last
 	senders  map[netip.Prefix]int64    // whose mail was taken, when last; neighbourhoods too
 	bans     map[netip.Prefix]*Ban     // those that stand, and those that are remembered
 	confined map[netip.Prefix]*Confine // shared addresses that guess
@@ -34,7 +37,7 @@ type Watch struct {
 func New() *Watch {
 	return &Watch{
 		sources: map[netip.Prefix]*source{}, networks: map[netip.Prefix]*roll{}, targets: map[string]*target{}, homes: map[netip.Prefix]*home{},
-		around: map[netip.Prefix]*home{}, senders: map[netip.Prefix]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[netip.Prefix]*Confine{},
+		around: map[netip.Prefix]*home{}, people: map[uint32]int64{}, senders: map[netip.Prefix]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[netip.Prefix]*Confine{},
 	}
 }
 
@@ -74,8 +77,9 @@ const (
 // source is an address that failed.
 type source struct {
 	tries   roll
-	rude    roll  // what it did before any login
-	cracked int64 // when it was told that it found a password
+	rude    roll     // what it did before any login
+	cracked int64    // when it was told that it found a password
+	said    []string // some of the names it tried
 }
 
 // confineFor is how long a shared address is confined, from the last guess on; of one account it is shorter: it may be its own
@@ -107,12 +111,16 @@ func (w *Watch) Take(a Attempt) []Finding {
 // failed counts a refused login.
 func (w *Watch) failed(a *Attempt) []Finding {
 	now, from := a.At.Unix(), Source(a.Client)
+	if _, is := w.people[hash(person(a.Account))]; is {
+		a.Exists = true
+	}
 	if a.Home == AtAddress || w.atHome(from, a.Account, now) {
 		return nil // the owner, or the telephone that still has the old password
 	}
 	s := w.source(from)
 	try := try{at: now, name: hash(person(a.Account)), password: a.Password, exists: a.Exists}
 	n := s.tries.add(try, max(a.Times, 1))
+	s.say(a.Account)
 	if n == 0 {
 		return nil
 	}
@@ -285,4 +293,16 @@ func makeRoom[K comparable, V any](m map[K]V, limit int, last func(V) int64) {
 		}
 	}
 	delete(m, oldest)
+}
+
+// Confined returns the addresses that are confined, the newest first.
+func (w *Watch) Confined(now time.Time) []*Confine {
+	var all []*Confine
+	for _, c := range w.confined {
+		if now.Before(c.Until) {
+			all = append(all, c)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Confine) int { return b.Since.Compare(a.Since) })
+	return all
 }

@@ -61,6 +61,9 @@ type Config struct {
 		Names      []string // addresses and domains that blocklists are asked about; none: no list is asked
 		Registered []string // lists that know the address of this host's resolver
 	}
+	Guessing struct {
+		Mode guard.Mode // empty: as Mode
+	}
 	Canary struct {
 		Every time.Duration // 0: off
 	}
@@ -88,6 +91,14 @@ func Default() *Config {
 	c.Canary.Every = 4 * time.Minute
 	c.Retention.JournalDays = 90
 	return c
+}
+
+// BansEnforced reports whether who guesses passwords is kept out, and not only named.
+func (c *Config) BansEnforced() bool {
+	if c.Guessing.Mode != "" {
+		return c.Guessing.Mode == guard.Enforce
+	}
+	return c.Mode == guard.Enforce
 }
 
 // Policy is what the configuration says to the guard.

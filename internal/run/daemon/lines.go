@@ -101,7 +101,9 @@ const manyLines = 200
 // hear reads a line and takes it, as often as the journal refuses what it tells.
 func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.Ticket, error) {
 	var line maillog.Line
-	if !maillog.Parse(text, &line) || line.Kind == maillog.Unknown {
+	parsed := maillog.Parse(text, &line)
+	d.hearLogin(text, &line)
+	if !parsed || line.Kind == maillog.Unknown {
 		d.mailLog.Strange(text, &line)
 		return nil, nil
 	}
