@@ -20,10 +20,10 @@ type none struct{}
 func (none) Line([]byte)                               {}
 func (none) Shut(netip.Addr, string, time.Time) answer { return through }
 
-// detectors by name. They know which accounts there are.
-var detectors = map[string]func(accounts []string) detector{
-	"nothing":  func([]string) detector { return none{} },
-	"postward": func(accounts []string) detector { return newWard(accounts) },
+// detectors by name. They know the site as it was before the log begins.
+var detectors = map[string]func(*site) detector{
+	"nothing":  func(*site) detector { return none{} },
+	"postward": func(s *site) detector { return newWard(s) },
 }
 
 // read gives a detector all lines of a log, and nothing else: what is measured.

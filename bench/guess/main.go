@@ -82,8 +82,7 @@ func (o *options) choose(names string) error {
 
 // make is the detector, on the site of the seed.
 func (o *options) make() detector {
-	s := newSite(rand.New(rand.NewPCG(o.seed, stream)))
-	return detectors[o.detector](s.accounts(0, len(s.people)))
+	return detectors[o.detector](newSite(rand.New(rand.NewPCG(o.seed, stream))))
 }
 
 func run(o options) error {

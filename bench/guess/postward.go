@@ -2,8 +2,10 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/guard/guess"
 	"postward/internal/log/logins"
 	"postward/internal/log/maillog"
@@ -11,28 +13,41 @@ import (
 	"postward/internal/wire/netinfo"
 )
 
-// ward is postward's detector as the daemon puts it together: the grammar, the joiner, the watch. It knows which accounts there are.
-// Of networks of the operator's own and of webmail hosts it is told nothing, which is the hardest case.
+// ward is postward's detector as the daemon puts it together: the grammar, the joiner, the watch, and what the guard knows of the
+// accounts. It was there a month before the log begins. Of networks of the operator's own and of webmail hosts it is told nothing,
+// and passwords are not compared, which is the hardest case: the log alone.
 type ward struct {
-	line     maillog.Line
-	joiner   *logins.Joiner
-	watch    *guess.Watch
-	where    *netinfo.Table
-	accounts map[string]bool
-	at       map[string]places
-	last     time.Time
-	now      time.Time // by which stamps get their year
+	line   maillog.Line
+	joiner *logins.Joiner
+	watch  *guess.Watch
+	state  *guard.State
+	where  *netinfo.Table
+	last   time.Time
+	now    time.Time // by which stamps get their year
 }
 
-func newWard(accounts []string) *ward {
-	w := &ward{joiner: logins.New(), watch: guess.New(), where: netinfo.Embedded(), accounts: map[string]bool{}, at: map[string]places{}, now: begin.Add(2 * length)}
-	for _, a := range accounts {
-		w.accounts[message.Account(a)] = true
+func newWard(s *site) *ward {
+	w := &ward{joiner: logins.New(), watch: guess.New(), state: guard.New(), where: s.table, now: begin.Add(2 * length)}
+	for _, p := range s.people {
+		guard.Apply(w.state, &guard.Event{Kind: guard.KindAllowed, At: guard.TimeOf(begin.Add(-60 * day)), Account: p.account, Listing: &guard.Listing{}})
+		for days := range 40 {
+			at := begin.Add(time.Duration(days-40) * day)
+			w.reads(p.account, p.home.addr, at)
+			w.reads(p.account, p.carrier.Addr(), at)
+		}
 	}
 	return w
 }
 
-// kinds are the detector's words for the joiner's.
+// reads notes from where an account's mail is read, as the daemon does.
+func (w *ward) reads(account string, client netip.Addr, at time.Time) {
+	e := &guard.Event{Kind: guard.KindLogin, At: guard.TimeOf(at), Account: account, Network: guard.Network(client), ASN: w.where.Lookup(client).ASN}
+	if guard.LoginTells(w.state, account, e.Network, e.ASN, e.At) {
+		guard.Apply(w.state, e)
+	}
+}
+
+// kinds are the watch's words for the joiner's.
 var kinds = map[logins.Kind]guess.Kind{
 	logins.Failed: guess.Failed, logins.Good: guess.Good, logins.Aborted: guess.Aborted, logins.Pregreet: guess.Pregreet,
 	logins.Relay: guess.Relay, logins.NoMailbox: guess.NoMailbox, logins.NotSMTP: guess.NotSMTP, logins.Taken: guess.Taken,
@@ -49,51 +64,44 @@ func (w *ward) Line(text []byte) {
 	if !known {
 		return
 	}
-	asn, sent := w.where.Lookup(a.Client).ASN, a.Service == logins.SMTP
-	found := w.watch.Take(guess.Attempt{Kind: kind, At: a.At, Client: a.Client, ASN: asn, Account: a.Account,
-		Exists: w.accounts[a.Account], Home: w.at[a.Account].home(a.Client, asn, a.At), To: a.To, Times: a.Times})
-	if kind == guess.Good && len(found) == 0 && a.Account != "" {
-		w.at[a.Account] = w.at[a.Account].note(a.Client, asn, a.At, sent)
+	x := guess.Attempt{Kind: kind, At: a.At, Client: a.Client, ASN: w.where.Lookup(a.Client).ASN, Account: a.Account, To: a.To, Times: a.Times}
+	name := w.accountOf(a.Account)
+	x.Exists, x.Home = name != "", w.home(name, a.Client)
+	w.watch.Take(x)
+	if a.Kind == logins.Good && w.line.Kind == maillog.MailboxLogin {
+		w.reads(a.Account, a.Client, a.At)
 	}
 }
 
-// Shut asks as the packet filter does and, of one who tries to log in, as Dovecot does.
-func (w *ward) Shut(a netip.Addr, account string, at time.Time) answer {
-	switch {
-	case w.watch.Banned(a, at) != nil:
-		return banned
-	case account != "" && w.watch.May(message.Account(account), a, w.at[message.Account(account)].home(a, w.where.Lookup(a).ASN, at), false, at) != "":
-		return locked
+// accountOf finds the account that a name means, with or without the domain; empty: there is none.
+func (w *ward) accountOf(name string) string {
+	if !strings.Contains(name, "@") {
+		name += "@example.org"
 	}
-	return through
+	if w.state.Account(name) == nil {
+		return ""
+	}
+	return name
 }
 
-// places are from where an account wrote and read, and since when. They stand for what the guard's State knows of it, in the guard's
-// spirit: an address that mail came from, or a network, is familiar from the day after on.
-type places struct {
-	addresses map[netip.Prefix]time.Time
-	systems   map[uint32]time.Time
-}
-
-func (p places) home(a netip.Addr, asn uint32, now time.Time) guess.Home {
-	if since, is := p.addresses[guess.Source(a)]; is && now.Sub(since) >= day {
+func (w *ward) home(account string, client netip.Addr) guess.Home {
+	switch guard.Home(w.state, account, client, w.where.Lookup(client).ASN) {
+	case guard.LevelAddress:
 		return guess.AtAddress
-	}
-	if since, is := p.systems[asn]; is && now.Sub(since) >= day && asn != 0 {
+	case guard.LevelNetwork:
 		return guess.AtNetwork
 	}
 	return guess.Abroad
 }
 
-func (p places) note(a netip.Addr, asn uint32, now time.Time, sent bool) places {
-	if p.systems == nil {
-		p = places{map[netip.Prefix]time.Time{}, map[uint32]time.Time{}}
+// Shut asks as the packet filter does and, of one who tries to log in, as Dovecot does.
+func (w *ward) Shut(a netip.Addr, account string, at time.Time) answer {
+	name := message.Account(account)
+	switch {
+	case w.watch.Banned(a, at) != nil:
+		return banned
+	case account != "" && w.watch.May(name, a, w.home(w.accountOf(name), a), false, at) != "":
+		return locked
 	}
-	if _, is := p.systems[asn]; !is {
-		p.systems[asn] = now
-	}
-	if _, is := p.addresses[guess.Source(a)]; !is && sent {
-		p.addresses[guess.Source(a)] = now
-	}
-	return p
+	return through
 }
