@@ -42,10 +42,10 @@ type fate struct {
 // judge holds the answers to tries against the truth. An attack is missed when more tries went through than its limit, or one that
 // got in. An innocent is wronged when an address of his is banned while he is there, or when he knows his password and is locked
 // out; to be refused with a wrong password is no harm.
-func judge(tries []try, answers []answer) *report {
+func judge(tries []try, answers []answer, of []attack) *report {
 	r := &report{map[string]*tally{}, map[string]*tally{}}
 	limits := map[string]int{}
-	for _, a := range attacks {
+	for _, a := range of {
 		limits[a.name] = a.limit
 	}
 	fates := map[subject]*fate{}

@@ -27,7 +27,7 @@ func keptOut(n, from int, how answer) []answer {
 func TestAnAttackIsFoundWhenNoMoreThanItsLimitWentThrough(t *testing.T) {
 	tries := triesOf("focused", true, refused, 10)
 	for at, want := range map[int]int{5: 0, 6: 1} {
-		if _, missed, _ := judge(tries, keptOut(10, at, banned)).sum(); missed != want {
+		if _, missed, _ := judge(tries, keptOut(10, at, banned), attacks).sum(); missed != want {
 			t.Errorf("kept out after %d tries: %d missed, not %d", at, missed, want)
 		}
 	}
@@ -35,23 +35,23 @@ func TestAnAttackIsFoundWhenNoMoreThanItsLimitWentThrough(t *testing.T) {
 
 func TestAGuesserWhoGotInWasMissed(t *testing.T) {
 	tries := triesOf("wave, then in", true, gotIn, 1)
-	if _, missed, _ := judge(tries, keptOut(1, 1, banned)).sum(); missed != 1 {
+	if _, missed, _ := judge(tries, keptOut(1, 1, banned), attacks).sum(); missed != 1 {
 		t.Error("he was not missed")
 	}
-	if found, _, _ := judge(tries, keptOut(1, 0, locked)).sum(); found != 1 {
+	if found, _, _ := judge(tries, keptOut(1, 0, locked), attacks).sum(); found != 1 {
 		t.Error("he was kept out and not found")
 	}
 }
 
 func TestWhatHasNoLimitIsNeverMissed(t *testing.T) {
-	if found, missed, _ := judge(triesOf("pregreet", true, came, 50), make([]answer, 50)).sum(); found != 0 || missed != 0 {
+	if found, missed, _ := judge(triesOf("pregreet", true, came, 50), make([]answer, 50), attacks).sum(); found != 0 || missed != 0 {
 		t.Errorf("found %d, missed %d", found, missed)
 	}
 }
 
 func TestABanWrongsAnInnocentAlways(t *testing.T) {
 	for _, outcome := range []string{gotIn, refused, came} {
-		if _, _, wrong := judge(triesOf("office", false, outcome, 3), keptOut(3, 2, banned)).sum(); wrong != 1 {
+		if _, _, wrong := judge(triesOf("office", false, outcome, 3), keptOut(3, 2, banned), attacks).sum(); wrong != 1 {
 			t.Errorf("%s: %d wronged", outcome, wrong)
 		}
 	}
@@ -59,7 +59,7 @@ func TestABanWrongsAnInnocentAlways(t *testing.T) {
 
 func TestToBeRefusedWithAWrongPasswordIsNoHarm(t *testing.T) {
 	for outcome, want := range map[string]int{gotIn: 1, refused: 0} {
-		if _, _, wrong := judge(triesOf("office", false, outcome, 3), keptOut(3, 2, locked)).sum(); wrong != want {
+		if _, _, wrong := judge(triesOf("office", false, outcome, 3), keptOut(3, 2, locked), attacks).sum(); wrong != want {
 			t.Errorf("%s: %d wronged, not %d", outcome, wrong, want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestABanCoversItsNetworkAndItsTime(t *testing.T) {
 // Each kind is in the log, and who shuts everybody out finds all and wrongs all.
 func TestEveryKindIsTriedAndJudged(t *testing.T) {
 	_, tries := small(t, forms[0])
-	r := judge(tries, keptOut(len(tries), 0, banned))
+	r := judge(tries, keptOut(len(tries), 0, banned), attacks)
 	for _, a := range attacks {
 		if x := r.attacks[a.name]; x == nil || x.bad != 0 || x.open != 0 {
 			t.Errorf("%s: %+v", a.name, x)
@@ -90,7 +90,7 @@ func TestEveryKindIsTriedAndJudged(t *testing.T) {
 			t.Errorf("%s: %+v", i.name, x)
 		}
 	}
-	r = judge(tries, make([]answer, len(tries)))
+	r = judge(tries, make([]answer, len(tries)), attacks)
 	if found, missed, wrong := r.sum(); found != 0 || missed == 0 || wrong != 0 {
 		t.Errorf("nothing was done: found %d, missed %d, wrong %d", found, missed, wrong)
 	}

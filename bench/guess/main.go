@@ -8,6 +8,7 @@
 //
 //	guess -lines 1000000 -forms bookworm,trixie
 //	guess -keep DIR          leave the log and its truth there
+//	guess -variants -v       small attacks and innocents, each alone on a quiet site
 package main
 
 import (
@@ -40,6 +41,7 @@ func main() {
 	flag.StringVar(&o.keep, "keep", "", "a directory in which logs and truths stay")
 	flag.StringVar(&o.detector, "detector", "postward", "postward, or nothing: a twin that lets everybody in")
 	flag.BoolVar(&o.verbose, "v", false, "also print the first try by which each attack was missed, or each innocent shut out")
+	small := flag.Bool("variants", false, "instead: small attacks and innocents by which an opponent found holes, one after the other")
 	be := flag.String("be", "", "be the process that reads this log, and is measured")
 	flag.Parse()
 	err := o.choose(*names)
@@ -47,6 +49,8 @@ func main() {
 	case err != nil:
 	case *be != "":
 		err = read(*be, o.make())
+	case *small:
+		err = playVariants(o)
 	default:
 		err = run(o)
 	}
@@ -82,8 +86,10 @@ func (o *options) choose(names string) error {
 
 // make is the detector, on the site of the seed.
 func (o *options) make() detector {
-	return detectors[o.detector](newSite(rand.New(rand.NewPCG(o.seed, stream))))
+	return detectors[o.detector](o.site())
 }
+
+func (o *options) site() *site { return newSite(rand.New(rand.NewPCG(o.seed, stream))) }
 
 func run(o options) error {
 	dir := o.keep
@@ -203,9 +209,15 @@ func generate(o options, f *form, path string) (int, []try, error) {
 	if _, err := truth.Seek(0, io.SeekStart); err != nil {
 		return 0, nil, err
 	}
+	tries, err := inOrder(truth)
+	return g.lines, tries, err
+}
+
+// inOrder reads a truth, whose tries are in the order in which they were planned, in that of time.
+func inOrder(truth io.Reader) ([]try, error) {
 	tries, err := readTruth(truth)
 	slices.SortStableFunc(tries, func(a, b try) int { return a.At.Compare(b.At) })
-	return g.lines, tries, err
+	return tries, err
 }
 
 // cast plans all attacks and all innocents.
@@ -234,7 +246,7 @@ func postward(o options, path string, tries []try) (*column, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &column{o.detector, judge(tries, answers), spent}, nil
+	return &column{o.detector, judge(tries, answers, attacks), spent}, nil
 }
 
 // peers are what others make of the log. One that is not installed is said.
@@ -252,7 +264,7 @@ func peers(path string, tries []try) (all []*column) {
 			fmt.Println(err)
 			continue
 		}
-		all = append(all, &column{p.name, judge(tries, found.answers(tries)), spent})
+		all = append(all, &column{p.name, judge(tries, found.answers(tries), attacks), spent})
 	}
 	return all
 }

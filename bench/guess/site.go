@@ -83,13 +83,17 @@ func (s *site) address() netip.Addr {
 	}
 }
 
-// address6 is one in a /64 of its own.
+// address6 is one in a /64 of its own, of a network that is known.
 func (s *site) address6() netip.Addr {
-	b := [16]byte{0x2a, 0x02}
-	for i := 2; i < 16; i++ {
-		b[i] = byte(s.r.Uint32())
+	for {
+		b := [16]byte{0x2a, 0x02}
+		for i := 2; i < 16; i++ {
+			b[i] = byte(s.r.Uint32())
+		}
+		if a := netip.AddrFrom16(b); s.table.Lookup(a).ASN != 0 {
+			return a
+		}
 	}
-	return netip.AddrFrom16(b)
 }
 
 // within is a random host of a network.
