@@ -24,16 +24,17 @@ type gate struct {
 
 	mu      sync.Mutex
 	watch   *guess.Watch
-	allow   []netip.Prefix // the allow list
-	changed bool           // of what Save writes, since it was last written
-	tell    []*guess.Ban   // bans that the kernel has not been told of
-	lift    []netip.Prefix // networks that the kernel is to let in again
-	news    chan struct{}  // there are some
-	keeps   error          // why the kernel keeps nobody out; nil: it does
+	allow   []netip.Prefix             // the allow list
+	changed bool                       // of what Save writes, since it was last written
+	tell    []*guess.Ban               // bans that the kernel has not been told of
+	lift    []netip.Prefix             // networks that the kernel is to let in again
+	news    chan struct{}              // there are some
+	spared  map[netip.Prefix]time.Time // what the parent refused to ban, and until when nobody tries again
+	keeps   error                      // why the kernel keeps nobody out; nil: it does
 }
 
 func newGate() gate {
-	return gate{joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1)}
+	return gate{joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -112,7 +113,7 @@ func (d *Daemon) attempted(kind guess.Kind, a *logins.Attempt, password uint32) 
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
-	x.Own = d.state.Policy().IsOwn(a.Client) || d.gate.watch.Allowed(a.Client)
+	x.Own = d.state.Policy().IsOwn(a.Client) || d.gate.watch.Allowed(a.Client) || d.gate.isSpared(a.Client, time.Now())
 	x.Shared = d.state.Policy().IsWebmail(a.Client)
 	if a.Account != "" {
 		name := d.accountOf(a.Account)

@@ -254,6 +254,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("tick", d.tick)
 		part("prune", d.pruneOften)
 		part("gate", d.tendGate)
+		part("bans", d.keepOut)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		part("troubles", (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)
