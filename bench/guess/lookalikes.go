@@ -124,12 +124,6 @@ var lookalikes = []variant{
 			g.mailbox(good("in that /64", p.account), at, "imap", client{"unknown", host(network, 9)}, right(p.account))
 		})
 	}},
-	{name: "login of a default name", what: "an account admin; its owner mistypes once in a hotel, without the domain", plan: func(g *generator, kind string) {
-		c := g.site.stranger("hotel")
-		m := good("admin", "admin")
-		g.visit(friday, func(at time.Time) { g.mailbox(m, at, "imap", c, wrong("admin")) })
-		g.visit(friday.Add(time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right("admin")) })
-	}},
 	{name: "seven mistakes", what: "a traveller mistypes seven times", plan: func(g *generator, kind string) {
 		p := g.site.people[3]
 		g.visit(friday, func(at time.Time) {
@@ -152,6 +146,30 @@ var lookalikes = []variant{
 			g.tried(m, at, c, "", came)
 			g.inbound(at, c, g.site.people[3].account)
 		})
+	}},
+	{name: "backscatter", what: "16 spams a day in the name of nobody here, and a server that bounces them: hours that it is kept out, of 96", plan: func(g *generator, kind string) {
+		c := g.site.stranger("mx")
+		m := good("bouncing server", c.addr.String())
+		for n := range 6 * 16 {
+			g.visit(begin.Add(day+time.Duration(n/16)*day+time.Duration(n%16)*time.Minute), func(at time.Time) { g.gone(m, at, c, n) })
+		}
+		for n := range 96 {
+			at := begin.Add(3*day + time.Duration(n)*hour + 30*time.Minute)
+			g.visit(at, func(at time.Time) { g.tried(good("hours of its mail", at.Format(time.DateTime)), at, c, "", came) })
+		}
+	}},
+	{name: "homes are flooded", what: "one stolen account logs in from 70,000 networks of a /32; then a telephone with an old password tries 12 times at home", plan: func(g *generator, kind string) {
+		whole := g.oneSystem()
+		thief := good("thief's own", "x")
+		for n := range 70_000 {
+			g.visit(friday.Add(time.Duration(n)*time.Second/4), func(at time.Time) {
+				g.mailbox(thief, at, "imap", client{"unknown", g.site.within(whole)}, right(g.site.people[59].account))
+			})
+		}
+		p, c := g.site.people[61], g.site.stranger("dsl")
+		m := good("old telephone at home", p.account)
+		g.visit(friday.Add(-time.Hour), func(at time.Time) { g.mailbox(m, at, "imap", c, right(p.account)) })
+		g.every(friday.Add(6*time.Hour), friday.Add(9*time.Hour), 10*time.Minute, func(at time.Time) { g.mailbox(m, at, "imap", c, wrong(p.account)) })
 	}},
 	{name: "probe of AUTH", what: "monitoring from outside that goes as far as AUTH every 5 minutes and hangs up", plan: func(g *generator, kind string) {
 		c := g.site.stranger("monitor")
