@@ -32,16 +32,17 @@ func newWard(s *site) *ward {
 		guard.Apply(w.state, &guard.Event{Kind: guard.KindAllowed, At: guard.TimeOf(begin.Add(-60 * day)), Account: p.account, Listing: &guard.Listing{}})
 		for days := range 40 {
 			at := begin.Add(time.Duration(days-40) * day)
-			w.reads(p.account, p.home.addr, at)
-			w.reads(p.account, p.carrier.Addr(), at)
+			for _, a := range []netip.Addr{p.home.addr, p.carrier.Addr()} {
+				w.reads(p.account, a, w.asn(a), at)
+			}
 		}
 	}
 	return w
 }
 
 // reads notes from where an account's mail is read, as the daemon does.
-func (w *ward) reads(account string, client netip.Addr, at time.Time) {
-	e := &guard.Event{Kind: guard.KindLogin, At: guard.TimeOf(at), Account: account, Network: guard.Network(client), ASN: w.where.Lookup(client).ASN}
+func (w *ward) reads(account string, client netip.Addr, asn uint32, at time.Time) {
+	e := &guard.Event{Kind: guard.KindLogin, At: guard.TimeOf(at), Account: account, Network: guard.Network(client), ASN: asn}
 	if guard.LoginTells(w.state, account, e.Network, e.ASN, e.At) {
 		guard.Apply(w.state, e)
 	}
@@ -64,28 +65,31 @@ func (w *ward) Line(text []byte) {
 	if !known {
 		return
 	}
-	x := guess.Attempt{Kind: kind, At: a.At, Client: a.Client, ASN: w.where.Lookup(a.Client).ASN, Account: a.Account, To: a.To, Times: a.Times}
-	name := w.accountOf(a.Account)
-	x.Exists, x.Home = name != "", w.home(name, a.Client)
+	x := guess.Attempt{Kind: kind, At: a.At, Client: a.Client, ASN: w.asn(a.Client), Account: a.Account, To: a.To, Times: a.Times}
+	if name := w.accountOf(a.Account); name != "" {
+		x.Exists, x.Home = true, w.home(name, a.Client, x.ASN)
+	}
 	w.watch.Take(x)
 	if a.Kind == logins.Good && w.line.Kind == maillog.MailboxLogin {
-		w.reads(a.Account, a.Client, a.At)
+		w.reads(a.Account, a.Client, x.ASN, a.At)
 	}
 }
 
+func (w *ward) asn(a netip.Addr) uint32 { return w.where.Lookup(a).ASN }
+
 // accountOf finds the account that a name means, with or without the domain; empty: there is none.
 func (w *ward) accountOf(name string) string {
-	if !strings.Contains(name, "@") {
+	if name != "" && !strings.Contains(name, "@") {
 		name += "@example.org"
 	}
-	if w.state.Account(name) == nil {
+	if name == "" || w.state.Account(name) == nil {
 		return ""
 	}
 	return name
 }
 
-func (w *ward) home(account string, client netip.Addr) guess.Home {
-	switch guard.Home(w.state, account, client, w.where.Lookup(client).ASN) {
+func (w *ward) home(account string, client netip.Addr, asn uint32) guess.Home {
+	switch guard.Home(w.state, account, client, asn) {
 	case guard.LevelAddress:
 		return guess.AtAddress
 	case guard.LevelNetwork:
@@ -100,7 +104,7 @@ func (w *ward) Shut(a netip.Addr, account string, at time.Time) answer {
 	switch {
 	case w.watch.Banned(a, at) != nil:
 		return banned
-	case account != "" && w.watch.May(name, a, w.home(w.accountOf(name), a), false, at) != "":
+	case account != "" && w.watch.May(name, a, w.home(w.accountOf(name), a, w.asn(a)), false, at) != "":
 		return locked
 	}
 	return through
