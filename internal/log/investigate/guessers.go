@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/guard/guess"
 	"postward/internal/log/logins"
 )
 
@@ -70,8 +71,32 @@ func (n names) tried(name string, times int) {
 	n[name] += times
 }
 
+// maxBans bounds the bans that are reported.
+const maxBans = 10_000
+
+// watched has the watch judge an attempt, as if nobody were known before the first line: whoever logged in has an account.
+func (i *Investigation) watched(a *logins.Attempt) {
+	x, ok := a.Guess()
+	if !ok {
+		return
+	}
+	x.ASN, _ = i.options.Where(x.Client)
+	for _, f := range i.watch.Take(x) {
+		if f.Ban != nil && len(i.report.Bans) < maxBans && !a.At.Before(i.options.Since) {
+			b := *f.Ban
+			i.report.Bans = append(i.report.Bans, &b)
+		}
+	}
+}
+
+// Kept returns the networks that would have been banned, each once, as it was banned first.
+func (r *Report) Kept() []*guess.Ban {
+	return slices.DeleteFunc(slices.Clone(r.Bans), func(b *guess.Ban) bool { return b.Times > 1 })
+}
+
 // attempted takes what a client tried, if it belongs into the report.
 func (i *Investigation) attempted(a logins.Attempt) {
+	i.watched(&a)
 	if a.At.Before(i.options.Since) {
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/guard/guess"
 	"postward/internal/log/delivery"
 	"postward/internal/log/logins"
 	"postward/internal/log/maillog"
@@ -60,6 +61,7 @@ type Report struct {
 	Unchecked int             `json:"unchecked_logins,omitempty"`
 	Accounts  []*Account      `json:"accounts"`                        // those that stand out first, then by recipients
 	Guessers  []*Guesser      `json:"guessers"`                        // most failures first
+	Bans      []*guess.Ban    `json:"would_have_banned,omitempty"`     // in the order in which they would have been
 	Replies   []*Receiver     `json:"receivers"`                       // most refusals first
 	Relays    []*Relay        `json:"relayed_without_login,omitempty"` // most recipients first
 	Hours     map[int64]*Hour `json:"hours"`                           // by hours since 1970
@@ -122,6 +124,7 @@ type Investigation struct {
 	start   time.Time // the first line of all, reported or not
 	names   names
 	joiner  *logins.Joiner
+	watch   *guess.Watch
 	replay  *replay
 	line    maillog.Line
 	unread  unread.Lines
@@ -130,7 +133,7 @@ type Investigation struct {
 
 // New begins an investigation.
 func New(o Options) *Investigation {
-	i := &Investigation{options: o, replay: newReplay(), names: names{}, joiner: logins.New(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
+	i := &Investigation{options: o, replay: newReplay(), names: names{}, joiner: logins.New(), watch: guess.New(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
 		Unread: map[string]int64{}, Hours: map[int64]*Hour{}, accounts: map[string]*Account{}, guessers: map[netip.Addr]*Guesser{}, replies: map[string]*Receiver{},
 	}}
 	if i.options.Where == nil {

@@ -6,12 +6,14 @@
 // recipients that nobody has, or something that is not SMTP; and whose mail was taken.
 //
 // Joiner is not safe for several goroutines. What it remembers is bounded; beyond the bounds a failure may be counted twice, and
-// never a good login as a failed one. It must not import anything of the house but maillog and message.
+// never a good login as a failed one. It must not import anything of the house but maillog, message and guard's guess.
 package logins
 
 import (
 	"net/netip"
 	"time"
+
+	"postward/internal/guard/guess"
 )
 
 // Kind says what an Attempt is.
@@ -54,4 +56,16 @@ type Attempt struct {
 	Account string // the name that was said, as message.Account has it; empty: not told
 	To      string // NoMailbox, Relay: the recipient, as logged
 	Times   int    // how many like it, one after the other; 1 and more
+}
+
+// kinds are the kinds of attempts, as the watch has them. One that is not there means nothing to it.
+var kinds = map[Kind]guess.Kind{
+	Failed: guess.Failed, Good: guess.Good, Aborted: guess.Aborted, Pregreet: guess.Pregreet,
+	Relay: guess.Relay, NoMailbox: guess.NoMailbox, NotSMTP: guess.NotSMTP, Taken: guess.Taken,
+}
+
+// Guess is the attempt as the watch takes it, but for what is known of its client and account. ok is false where it tells nothing.
+func (a *Attempt) Guess() (x guess.Attempt, ok bool) {
+	x = guess.Attempt{Kind: kinds[a.Kind], At: a.At, Client: a.Client, Account: a.Account, To: a.To, Times: a.Times}
+	return x, x.Kind != 0 && a.Client.IsValid()
 }

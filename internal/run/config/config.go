@@ -62,7 +62,8 @@ type Config struct {
 		Registered []string // lists that know the address of this host's resolver
 	}
 	Guessing struct {
-		Mode guard.Mode // empty: as Mode
+		Mode   guard.Mode // empty: as Mode
+		Kernel bool       // who is banned is kept out by the kernel
 	}
 	Canary struct {
 		Every time.Duration // 0: off
@@ -88,6 +89,7 @@ func Default() *Config {
 	const sockets = "unix:/var/spool/postfix/postward/"
 	c.Milter.Inbound, c.Milter.Submission, c.Milter.Local = sockets+"inbound.sock", sockets+"submission.sock", sockets+"local.sock"
 	c.Milter.AnswerTimeout, c.Milter.MaxSessions = 10*time.Second, 2000
+	c.Guessing.Kernel = true
 	c.Canary.Every = 4 * time.Minute
 	c.Retention.JournalDays = 90
 	return c

@@ -44,7 +44,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 	tell, lift := d.gate.tell, d.gate.lift
 	d.gate.tell, d.gate.lift = nil, nil
 	d.gate.mu.Unlock()
-	if !d.config.BansEnforced() {
+	if !d.kernelBans() {
 		return
 	}
 	var err error
@@ -123,7 +123,7 @@ func (d *Daemon) compareBans(ctx context.Context) {
 	before := d.gate.keeps
 	d.gate.keeps = err
 	d.gate.mu.Unlock()
-	if err != nil && (before == nil || before.Error() != err.Error()) {
+	if err != nil && err != errNotAsked && (before == nil || before.Error() != err.Error()) {
 		d.log.Error("the kernel keeps nobody out: who is banned is refused when he speaks", "err", err)
 	}
 }
@@ -135,7 +135,7 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 	allow := slices.Clone(d.gate.allow)
 	d.gate.tell, d.gate.lift = nil, nil
 	d.gate.mu.Unlock()
-	if !d.config.BansEnforced() {
+	if !d.kernelBans() {
 		want = nil
 	}
 	if len(want) > 0 {
@@ -149,7 +149,7 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 	}
 	have, err := d.warden.Bans(ctx)
 	switch {
-	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.config.BansEnforced()):
+	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.kernelBans()):
 		err = nil // there is no table until somebody is banned; in shadow nobody need be
 	case err != nil:
 		return err
@@ -160,11 +160,20 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 			return err
 		}
 	}
+	if d.config.BansEnforced() && !d.config.Guessing.Kernel {
+		return errNotAsked
+	}
 	if len(missing) == 0 {
 		return nil
 	}
 	return d.ban(ctx, missing)
 }
+
+// errNotAsked says that the operator does not want anything in nftables.
+var errNotAsked = errors.New("guessing.kernel is false")
+
+// kernelBans reports whether the kernel keeps out who is banned, as far as the configuration says.
+func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.Guessing.Kernel }
 
 // agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
 const agrees = time.Minute

@@ -90,42 +90,31 @@ func (d *Daemon) hearLogin(text []byte, l *maillog.Line) {
 			at = t
 		}
 	}
-	if a := d.gate.joiner.Line(text, l, at); a.Kind != logins.None && a.Client.IsValid() {
-		d.attempted(attempts[a.Kind], &a, 0)
+	a := d.gate.joiner.Line(text, l, at)
+	if x, ok := a.Guess(); ok {
+		d.attempted(x)
 	}
-}
-
-// attempts are the kinds of attempts, as the watch has them. One that is not there means nothing to it.
-var attempts = map[logins.Kind]guess.Kind{
-	logins.Failed: guess.Failed, logins.Good: guess.Good, logins.Aborted: guess.Aborted, logins.Pregreet: guess.Pregreet,
-	logins.Relay: guess.Relay, logins.NoMailbox: guess.NoMailbox, logins.NotSMTP: guess.NotSMTP, logins.Taken: guess.Taken,
 }
 
 // attempted has the watch judge an attempt, and carries out what it finds.
-func (d *Daemon) attempted(kind guess.Kind, a *logins.Attempt, password uint32) {
-	if kind == 0 {
-		return
-	}
-	x := guess.Attempt{
-		Kind: kind, At: a.At, Client: a.Client, Account: a.Account, To: a.To, Times: a.Times, Password: password,
-		ASN: d.asn(a.Client),
-	}
+func (d *Daemon) attempted(x guess.Attempt) {
+	x.ASN = d.asn(x.Client)
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
-	x.Own = d.state.Policy().IsOwn(a.Client) || d.gate.watch.Allowed(a.Client) || d.gate.isSpared(a.Client, time.Now())
-	x.Shared = d.state.Policy().IsWebmail(a.Client)
-	if a.Account != "" {
-		name := d.accountOf(a.Account)
+	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.watch.Allowed(x.Client) || d.gate.isSpared(x.Client, time.Now())
+	x.Shared = d.state.Policy().IsWebmail(x.Client)
+	if x.Account != "" {
+		name := d.accountOf(x.Account)
 		x.Exists = name != ""
-		x.Home = homes[guard.Home(d.state, name, a.Client, x.ASN)]
+		x.Home = homes[guard.Home(d.state, name, x.Client, x.ASN)]
 	}
 	step := d.stepped
 	d.stepped = 0
 	d.mu.Unlock()
 	d.gate.watch.Shift(step)
 	for _, f := range d.gate.watch.Take(x) {
-		d.found(&f, a)
+		d.found(&f)
 	}
 	d.gate.changed = true
 }
@@ -159,7 +148,7 @@ func (d *Daemon) accountOf(name string) string {
 }
 
 // found carries out what the watch found. The caller holds the gate's mutex.
-func (d *Daemon) found(f *guess.Finding, a *logins.Attempt) {
+func (d *Daemon) found(f *guess.Finding) {
 	switch {
 	case f.Ban != nil:
 		d.banned(f.Ban, "")
