@@ -4,7 +4,8 @@
 //
 // The log is what it is whatever a detector says: who is banned goes on in it. So a try counts as kept out when its address is
 // banned or its account protected at that time, and only how many went through is judged. A ban that ran out lets the next try
-// through again.
+// through again. That a protected account keeps somebody out takes Dovecot asking postward (its auth policy); of fail2ban and sshguard
+// the firewall is asked alone.
 //
 //	guess -lines 1000000 -forms bookworm,trixie
 //	guess -keep DIR          leave the log and its truth there

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -113,8 +114,8 @@ func (v *variant) show(r *report, verbose bool) {
 		}
 		attacked = fmt.Sprintf("%s %d of %d", word, t.open, t.tries)
 	}
-	for kind, t := range r.innocents {
-		if t.bad > 0 {
+	for _, kind := range slices.Sorted(maps.Keys(r.innocents)) {
+		if t := r.innocents[kind]; t.bad > 0 {
 			people = append(people, fmt.Sprintf("%d %s", t.bad, kind))
 		}
 	}
