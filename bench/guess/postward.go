@@ -48,12 +48,6 @@ func (w *ward) reads(account string, client netip.Addr, asn uint32, at time.Time
 	}
 }
 
-// kinds are the watch's words for the joiner's.
-var kinds = map[logins.Kind]guess.Kind{
-	logins.Failed: guess.Failed, logins.Good: guess.Good, logins.Aborted: guess.Aborted, logins.Pregreet: guess.Pregreet,
-	logins.Relay: guess.Relay, logins.NoMailbox: guess.NoMailbox, logins.NotSMTP: guess.NotSMTP, logins.Taken: guess.Taken,
-}
-
 // Line takes the next line of the log.
 func (w *ward) Line(text []byte) {
 	if !maillog.Parse(text, &w.line) {
@@ -61,11 +55,11 @@ func (w *ward) Line(text []byte) {
 	}
 	w.last = w.line.Stamp.Next(w.last, w.now)
 	a := w.joiner.Line(text, &w.line, w.last)
-	kind, known := kinds[a.Kind]
-	if !known {
+	x, ok := a.Guess()
+	if !ok {
 		return
 	}
-	x := guess.Attempt{Kind: kind, At: a.At, Client: a.Client, ASN: w.asn(a.Client), Account: a.Account, To: a.To, Times: a.Times}
+	x.ASN = w.asn(a.Client)
 	if name := w.accountOf(a.Account); name != "" {
 		x.Exists, x.Home = true, w.home(name, a.Client, x.ASN)
 	}
@@ -104,7 +98,7 @@ func (w *ward) Shut(a netip.Addr, account string, at time.Time) answer {
 	switch {
 	case w.watch.Banned(a, at) != nil:
 		return banned
-	case account != "" && w.watch.May(name, a, w.home(w.accountOf(name), a, w.asn(a)), false, at) != "":
+	case account != "" && w.watch.May(guess.Login{Account: name, Client: a, ASN: w.asn(a), Home: w.home(w.accountOf(name), a, w.asn(a)), At: at}) != "":
 		return locked
 	}
 	return through

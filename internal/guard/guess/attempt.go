@@ -18,6 +18,7 @@ const (
 	NoMailbox                 // it asked for a recipient that nobody has
 	NotSMTP                   // it said what is not SMTP
 	Taken                     // its mail was taken
+	Delivered                 // a mail was delivered into the mailbox of Account: there is one
 )
 
 // Home says how well an account knows where somebody logs in from.

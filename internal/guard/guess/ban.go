@@ -25,6 +25,9 @@ const (
 	firstBan   = 30 * time.Minute
 	banGrows   = 4
 	LongestBan = 7 * 24 * time.Hour
+	// longestOfManners is for how long a mail server at most is kept out for what it asks for: it may be an honest one, and a sender
+	// gives a mail up after some days.
+	longestOfManners = 2 * time.Hour
 	// banForgotten is after how long without one the next is a first one again.
 	banForgotten = 30 * 24 * time.Hour
 	// MaxBans bounds those that are remembered. Beyond it the ones that ended first are forgotten, then those that end first.
@@ -79,7 +82,11 @@ func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
 		b.Times = 0
 	}
 	b.Times++
-	b.Since, b.Until, b.Reason, b.Evidence, b.By = now, now.Add(length(b.Times)), r, e, ""
+	d := length(b.Times)
+	if r == Manners {
+		d = min(d, longestOfManners)
+	}
+	b.Since, b.Until, b.Reason, b.Evidence, b.By = now, now.Add(d), r, e, ""
 	w.keep(b)
 	return b
 }

@@ -2,6 +2,7 @@ package guess
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -39,12 +40,21 @@ func (w *Watch) lives(p netip.Prefix, now int64) bool {
 
 // atHome reports whether an account logged in from an address before.
 func (w *Watch) atHome(p netip.Prefix, account string, now int64) bool {
-	h := w.homes[p]
+	_, is := stays(w.homes[p], account, now)
+	return is
+}
+
+// stays returns how long an account has been logging in from a neighbourhood.
+func (w *Watch) stays(of netip.Prefix, account string, now int64) (stay, bool) {
+	return stays(w.around[of], account, now)
+}
+
+func stays(h *home, account string, now int64) (at stay, is bool) {
 	if h == nil || account == "" {
-		return false
+		return at, false
 	}
-	at, is := h.accounts[hash(person(account))]
-	return is && now-at.last < atHomeFor
+	at, is = h.accounts[hash(person(account))]
+	return at, is && now-at.last < atHomeFor
 }
 
 // homely reports whether somebody logs in from a neighbourhood, or sends mail that is taken.
@@ -69,21 +79,59 @@ func (w *Watch) good(a *Attempt) []Finding {
 	if s := w.sources[from]; s != nil {
 		s.tries.forgive(name)
 	}
-	if t := w.targets[target64(a.Account)]; t != nil {
+	if t := w.targets[person(a.Account)]; t != nil {
 		t.forget(from)
 	}
 	w.enter(from, name, now)
 	return nil
 }
 
+// resident is somebody who logs in.
+type resident struct {
+	last  int64
+	homes []netip.Prefix // where he did last, the latest last; at most keptHomes
+}
+
+// keptHomes is at how many addresses one name is at home: whoever has one account must not fill the memory of all.
+const keptHomes = 64
+
 // enter notes that a name is at home at an address, and that it is somebody's.
 func (w *Watch) enter(from netip.Prefix, name uint32, now int64) {
+	r := w.resident(name)
+	r.last = max(r.last, now)
+	if n := len(r.homes); n == 0 || r.homes[n-1] != from {
+		r.homes = slices.DeleteFunc(r.homes, func(p netip.Prefix) bool { return p == from })
+		if len(r.homes) >= keptHomes {
+			leave(w.homes, r.homes[0], name)
+			leave(w.around, network(r.homes[0]), name)
+			r.homes = slices.Delete(r.homes, 0, 1)
+		}
+		r.homes = append(r.homes, from)
+	}
 	enter(w.homes, from, name, now)
 	enter(w.around, network(from), name, now)
-	if _, is := w.people[name]; !is {
-		makeRoom(w.people, maxPeople, func(at int64) int64 { return at })
+}
+
+// resident returns what is known of a name that somebody has, made if it is new.
+func (w *Watch) resident(name uint32) *resident {
+	r := w.people[name]
+	if r == nil {
+		makeRoom(w.people, maxPeople, func(r *resident) int64 { return r.last })
+		r = &resident{}
+		w.people[name] = r
 	}
-	w.people[name] = max(w.people[name], now)
+	return r
+}
+
+// leave forgets that a name is at home somewhere.
+func leave(homes map[netip.Prefix]*home, p netip.Prefix, name uint32) {
+	h := homes[p]
+	if h == nil {
+		return
+	}
+	if delete(h.accounts, name); len(h.accounts) == 0 {
+		delete(homes, p)
+	}
 }
 
 // enter notes that a name is at home.
@@ -123,8 +171,8 @@ func (w *Watch) cracked(a *Attempt, from netip.Prefix, e Evidence) []Finding {
 // guessed reports whether a login looks like the end of a wave: of its address, or of many at its account.
 func (w *Watch) guessed(a *Attempt, from netip.Prefix) (Evidence, bool) {
 	now, s := a.At.Unix(), w.sources[from]
-	if t := w.targets[target64(a.Account)]; t != nil && now < t.wave && a.Home == Abroad {
-		return Evidence{Tries: t.tries(now), Sources: t.nets(now), Account: a.Account}, true
+	if t := w.targets[person(a.Account)]; t != nil && now < t.wave && a.Home == Abroad {
+		return t.evidence(now, a.Account), true
 	}
 	if s == nil {
 		return Evidence{}, false
@@ -197,23 +245,50 @@ const (
 	RefusedProtected Refusal = "protected"
 )
 
-// May reports whether a client may log in to an account now, whatever password it has; an empty Refusal: it may.
-func (w *Watch) May(account string, client netip.Addr, known Home, own bool, now time.Time) Refusal {
-	if own || known == AtAddress || w.Allowed(client) {
+// Login is somebody who wants to log in.
+type Login struct {
+	Account string
+	Client  netip.Addr
+	ASN     uint32 // 0: not known
+	Home    Home
+	Own     bool
+	At      time.Time
+}
+
+// May reports whether somebody may log in now, whatever password he has; an empty Refusal: he may.
+func (w *Watch) May(l Login) Refusal {
+	if l.Own || l.Home == AtAddress || w.Allowed(l.Client) {
 		return ""
 	}
-	from, at := Source(client), now.Unix()
-	if w.atHome(from, account, at) {
-		return ""
-	}
-	if w.Banned(client, now) != nil && !w.lives(from, at) {
-		return RefusedBanned
-	}
-	if c := w.confined[from]; c != nil && now.Before(c.Until) && (c.Account == "" || person(c.Account) == person(account)) {
+	from, now := Source(l.Client), l.At.Unix()
+	c := w.confined[from]
+	confined := c != nil && l.At.Before(c.Until) && (c.Account == "" || person(c.Account) == person(l.Account))
+	if confined && c.Strict && !w.Settled(l.Account, l.Client, l.At) {
 		return RefusedConfined
 	}
-	if p := w.Protected(account, now); p != nil && known == Abroad && !w.knows(account, client, at) {
+	if w.atHome(from, l.Account, now) {
+		return ""
+	}
+	if w.Banned(l.Client, l.At) != nil && !w.lives(from, now) {
+		return RefusedBanned
+	}
+	if confined {
+		return RefusedConfined
+	}
+	if w.protects(l, from) {
 		return RefusedProtected
 	}
 	return ""
+}
+
+// protects reports whether an account is guessed at, and must not be used from a source that it does not know.
+func (w *Watch) protects(l Login, from netip.Prefix) bool {
+	now, t := l.At.Unix(), w.targets[person(l.Account)]
+	if t == nil || l.Home == AtNetwork && now >= t.near {
+		return false
+	}
+	if _, known := w.stays(network(from), l.Account, now); known {
+		return false
+	}
+	return w.Protected(l.Account, l.At) != nil || t.guesses(from, l.ASN, now)
 }

@@ -17,6 +17,7 @@ type memory struct {
 	Targets  map[string]savedTarget
 	Homes    map[netip.Prefix]map[uint32]savedStay
 	Around   map[netip.Prefix]map[uint32]savedStay
+	People   map[uint32]int64
 	Senders  map[netip.Prefix]int64
 	Confined map[netip.Prefix]Confine
 }
@@ -40,15 +41,17 @@ type savedStay struct {
 }
 
 type savedTarget struct {
-	Hits      []savedHit
-	Wave      int64
-	Protected *Protection
+	Hits               []savedHit
+	Wave, Near, Period int64
+	Spent              time.Duration
+	Protected          []*Protection
 }
 
 type savedHit struct {
 	At   int64
 	From netip.Prefix
 	ASN  uint32
+	Near bool
 }
 
 // maxSaved bounds what is written of the sources: the ones that tried last.
@@ -59,7 +62,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	t := now.Unix()
 	m := memory{
 		Sources: map[netip.Prefix]savedSource{}, Networks: map[netip.Prefix][]savedTry{}, Targets: map[string]savedTarget{},
-		Homes: saveHomes(w.homes, t), Around: saveHomes(w.around, t), Senders: w.senders, Confined: map[netip.Prefix]Confine{},
+		Homes: saveHomes(w.homes, t), Around: saveHomes(w.around, t), People: map[uint32]int64{}, Senders: w.senders, Confined: map[netip.Prefix]Confine{},
 	}
 	for _, p := range w.latest(t) {
 		s := w.sources[p]
@@ -72,12 +75,15 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	}
 	for name, x := range w.targets {
 		if t-x.keep() < week {
-			saved := savedTarget{Wave: x.wave, Protected: x.protected}
-			for _, h := range x.rolls {
-				saved.Hits = append(saved.Hits, savedHit{h.at, h.from, h.asn})
+			saved := savedTarget{Wave: x.wave, Near: x.near, Period: x.period, Spent: x.spent, Protected: x.protected}
+			for _, h := range x.hits {
+				saved.Hits = append(saved.Hits, savedHit{h.at, h.from, h.asn, h.near})
 			}
 			m.Targets[name] = saved
 		}
+	}
+	for name, r := range w.people {
+		m.People[name] = r.last
 	}
 	for p, c := range w.confined {
 		if now.Before(c.Until) {
@@ -170,17 +176,21 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 		w.networks[p] = &r
 	}
 	for name, x := range m.Targets {
-		t := &target{wave: x.Wave, protected: x.Protected}
+		t := &target{wave: x.Wave, near: x.Near, period: x.Period, spent: x.Spent, protected: x.Protected}
 		for _, h := range x.Hits[max(len(x.Hits)-keptHits, 0):] {
-			t.rolls = append(t.rolls, hit{h.At, h.From, hashAddr(network(h.From).Addr()), h.ASN})
+			t.hits = append(t.hits, hit{h.At, h.From, hashAddr(network(h.From).Addr()), h.ASN, h.Near})
 		}
 		w.targets[name] = t
 	}
 	w.homes, w.around = restoreHomes(m.Homes), restoreHomes(m.Around)
-	for _, h := range w.homes {
+	for p, h := range w.homes {
 		for name, at := range h.accounts {
-			w.people[name] = max(w.people[name], at.last)
+			w.enter(p, name, at.last)
 		}
+	}
+	for name, last := range m.People {
+		r := w.resident(name)
+		r.last = max(r.last, last)
 	}
 	if m.Senders != nil {
 		w.senders = m.Senders
@@ -211,12 +221,12 @@ func (w *Watch) Shift(step time.Duration) {
 		shiftRoll(r)
 	}
 	for _, t := range w.targets {
-		t.wave += by
-		for i := range t.rolls {
-			t.rolls[i].at += by
+		t.wave, t.near, t.period = t.wave+by, t.near+by, t.period+by
+		for i := range t.hits {
+			t.hits[i].at += by
 		}
-		if p := t.protected; p != nil {
-			p.Since, p.Until = p.Since.Add(step), p.Until.Add(step)
+		for _, p := range t.protected {
+			p.Since, p.Until, p.told = p.Since.Add(step), p.Until.Add(step), p.told.Add(step)
 		}
 	}
 	for _, homes := range []map[netip.Prefix]*home{w.homes, w.around} {
@@ -231,8 +241,8 @@ func (w *Watch) Shift(step time.Duration) {
 	for p := range w.senders {
 		w.senders[p] += by
 	}
-	for name := range w.people {
-		w.people[name] += by
+	for _, r := range w.people {
+		r.last += by
 	}
 	for _, c := range w.confined {
 		c.Since, c.Until = c.Since.Add(step), c.Until.Add(step)

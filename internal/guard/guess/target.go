@@ -7,31 +7,37 @@ import (
 	"time"
 )
 
-// target is an account, or a name, that was tried from elsewhere.
+// target is a person's accounts, of whatever domain, or a name that nobody has, as far as it was tried from elsewhere.
 type target struct {
-	rolls     []hit // the last refused logins from networks that are not its own, oldest first
-	wave      int64 // Unix seconds until which it is guessed at
-	protected *Protection
+	hits      []hit         // one a source: where it was refused last, oldest first
+	wave      int64         // Unix seconds until which it is guessed at
+	near      int64         // the same of guesses from the networks that its owner uses himself
+	period    int64         // since when spent counts
+	spent     time.Duration // for how long it was protected since
+	protected []*Protection // at most maxProtected, of one account each
 }
 
-// hit is one refused login.
+// hit is a source that was refused.
 type hit struct {
-	at   int64
+	at   int64 // the last time
 	from netip.Prefix
 	net  uint32 // its neighbourhood, by a hash
 	asn  uint32
+	near bool // of an autonomous system that the account uses
 }
 
-// keptHits is how many are kept of a target.
-const keptHits = 48
+const (
+	keptHits     = 48 // sources that are kept of a target
+	maxProtected = 8
+)
 
 // When an account is guessed at.
 const (
-	waveNets     = 10 // networks (a /24, a /48) in a day
-	waveSystems  = 3  // of so many autonomous systems, where they are known,
-	waveNetsOne  = 25 // or so many networks of fewer
-	waveLasts    = hour
-	waveLastsFor = waveLasts * time.Second
+	waveNets    = 10 // networks (a /24, a /48) in a day
+	waveSystems = 3  // of so many autonomous systems, where they are known,
+	waveNetsOne = 25 // or so many networks of fewer
+	waveNear    = 30 // networks of the autonomous systems that the account uses: a telephone on its way has some of them
+	waveLasts   = hour
 )
 
 // Protection is an account at which many guess: only who is known there may log in, for a time.
@@ -41,33 +47,40 @@ type Protection struct {
 	Until    time.Time `json:"until"`
 	Evidence Evidence  `json:"evidence"`
 	By       string    `json:"by,omitempty"` // the operator; empty: postward
+
+	told time.Time // until when it was told to last
 }
 
-// longestProtection is for how long an account is protected in one piece, and for how long it is not afterwards: longer, a
-// guesser would have a switch to lock a traveller out.
-const longestProtection = 24 * time.Hour
-
-// target64 is the key of a target.
-func target64(account string) string { return strings.ToLower(account) }
+// An account is protected for a day in any two: longer, a guesser would have a switch to keep a traveller out. In the rest of the
+// time only networks that guess themselves are refused.
+const (
+	longestProtection = 24 * time.Hour
+	protectionPeriod  = 2 * longestProtection
+	waveLastsFor      = waveLasts * time.Second
+)
 
 // guessedAt counts a refused login against its account.
 func (w *Watch) guessedAt(a *Attempt, from netip.Prefix) []Finding {
-	if a.Account == "" || a.Home != Abroad || a.Own || a.Shared {
+	if a.Account == "" || a.Own || a.Shared {
 		return nil
 	}
-	now, key := a.At.Unix(), target64(a.Account)
+	now, key := a.At.Unix(), person(a.Account)
 	t := w.targets[key]
 	if t == nil {
 		makeRoom(w.targets, maxTargets, func(t *target) int64 { return t.keep() })
 		t = &target{}
 		w.targets[key] = t
 	}
-	t.push(hit{now, from, hashAddr(network(from).Addr()), a.ASN})
-	if !t.many(now) {
+	t.push(hit{now, from, hashAddr(network(from).Addr()), a.ASN, a.Home != Abroad})
+	near := t.distinct(now, func(h *hit) bool { return h.near }, func(h *hit) uint32 { return h.net }) >= waveNear
+	if !near && !t.many(now) {
 		return nil
 	}
 	began := now >= t.wave
 	t.wave = now + waveLasts
+	if near {
+		t.near = t.wave
+	}
 	var findings []Finding
 	if began {
 		findings = w.sweep(a, t)
@@ -80,57 +93,51 @@ func (w *Watch) guessedAt(a *Attempt, from netip.Prefix) []Finding {
 
 // keep is when a target may be forgotten: one that is protected, last.
 func (t *target) keep() int64 {
-	if t.protected != nil {
-		return t.protected.Until.Unix() + int64(longestProtection/time.Second)
+	last := t.wave
+	for _, p := range t.protected {
+		last = max(last, p.Until.Unix()+int64(protectionPeriod/time.Second))
 	}
-	if len(t.rolls) == 0 {
-		return 0
+	if len(t.hits) > 0 {
+		last = max(last, t.hits[len(t.hits)-1].at)
 	}
-	return t.rolls[len(t.rolls)-1].at
+	return last
 }
 
+// push notes that a source was refused. One that was before is the latest now: whoever tries often leaves no less room for others.
 func (t *target) push(h hit) {
-	if len(t.rolls) >= keptHits {
-		copy(t.rolls, t.rolls[1:])
-		t.rolls = t.rolls[:len(t.rolls)-1]
+	if i := slices.IndexFunc(t.hits, func(x hit) bool { return x.from == h.from }); i >= 0 {
+		t.hits = slices.Delete(t.hits, i, i+1)
+	} else if len(t.hits) >= keptHits {
+		t.hits = slices.Delete(t.hits, 0, 1)
 	}
-	t.rolls = append(t.rolls, h)
+	t.hits = append(t.hits, h)
 }
 
-// forget takes the hits of an address out, from where its owner logged in after all.
+// forget takes an address out, from where its owner logged in after all.
 func (t *target) forget(from netip.Prefix) {
-	kept := t.rolls[:0]
-	for _, h := range t.rolls {
-		if h.from != from {
-			kept = append(kept, h)
-		}
-	}
-	t.rolls = kept
+	t.hits = slices.DeleteFunc(t.hits, func(h hit) bool { return h.from == from })
 }
 
 // many reports whether enough networks tried within a day. Those of one autonomous system may be one telephone on its way.
 func (t *target) many(now int64) bool {
 	nets := t.nets(now)
-	return nets >= waveNets && t.systems(now) >= waveSystems || nets >= waveNetsOne
+	return nets >= waveNets && t.distinct(now, far, func(h *hit) uint32 { return h.asn }) >= waveSystems || nets >= waveNetsOne
 }
 
-// nets is how many networks tried within a day.
+func far(h *hit) bool { return !h.near }
+
+// nets is how many networks that are not its own tried within a day.
 func (t *target) nets(now int64) int {
-	return t.distinct(now, func(h *hit) uint32 { return h.net })
-}
-
-// systems is of how many autonomous systems they are. One that is not known is one of its own.
-func (t *target) systems(now int64) int {
-	return t.distinct(now, func(h *hit) uint32 { return h.asn })
+	return t.distinct(now, far, func(h *hit) uint32 { return h.net })
 }
 
 // distinct counts what is not the same within a day; 0 is never the same.
-func (t *target) distinct(now int64, what func(*hit) uint32) int {
+func (t *target) distinct(now int64, which func(*hit) bool, what func(*hit) uint32) int {
 	var seen [keptHits]uint32
 	n := 0
-	for i := range t.rolls {
-		h := &t.rolls[i]
-		if w := what(h); now-h.at < day && (w == 0 || !slices.Contains(seen[:n], w)) {
+	for i := range t.hits {
+		h := &t.hits[i]
+		if w := what(h); which(h) && now-h.at < day && (w == 0 || !slices.Contains(seen[:n], w)) {
 			seen[n] = w
 			n++
 		}
@@ -138,47 +145,81 @@ func (t *target) distinct(now int64, what func(*hit) uint32) int {
 	return n
 }
 
-// tries is how many of the tries that are kept lie within a day.
-func (t *target) tries(now int64) int {
-	n := 0
-	for _, h := range t.rolls {
-		if now-h.at < day {
-			n++
+// evidence is how many sources and networks guess at an account.
+func (t *target) evidence(now int64, account string) Evidence {
+	e := Evidence{Account: account, Sources: t.distinct(now, func(*hit) bool { return true }, func(h *hit) uint32 { return h.net })}
+	for i := range t.hits {
+		if now-t.hits[i].at < day {
+			e.Tries++
 		}
 	}
-	return n
+	return e
 }
 
-// protect begins or prolongs a protection. It returns it when that is news: when it begins, and when half of it is over.
+// protect begins or prolongs a protection, as long as the account was not protected for long enough. It returns it when that is
+// news: when it begins, and each time that half of it is over.
 func (t *target) protect(a *Attempt, now int64) *Protection {
-	p, until := t.protected, a.At.Add(waveLastsFor)
-	e := Evidence{Tries: t.tries(now), Sources: t.nets(now), Account: a.Account}
-	switch {
-	case p == nil || a.At.Sub(p.Until) >= longestProtection || a.At.After(p.Until) && p.Until.Sub(p.Since) < longestProtection:
-		p = &Protection{Account: a.Account, Since: a.At, Until: until, Evidence: e}
-		t.protected = p
-		return p
-	case p.By != "" || a.At.After(p.Until): // a person's word, or it had its day
+	if now-t.period >= int64(protectionPeriod/time.Second) {
+		t.period, t.spent = now, 0
+	}
+	p := t.of(a.Account)
+	if p != nil && p.By != "" && a.At.Before(p.Until) {
+		return nil // a person's word
+	}
+	from := a.At
+	if p != nil && p.Until.After(from) {
+		from = p.Until
+	}
+	more := min(a.At.Add(waveLastsFor).Sub(from), longestProtection-t.spent)
+	if more <= 0 {
 		return nil
 	}
-	news := until.Sub(p.Until) > waveLastsFor/2
-	if last := p.Since.Add(longestProtection); until.After(last) {
-		until = last
+	t.spent += more
+	if p == nil || !a.At.Before(p.Until) {
+		p = t.put(&Protection{Account: a.Account, Since: a.At})
 	}
-	if !news || !until.After(p.Until) {
+	p.Until, p.Evidence = from.Add(more), t.evidence(now, a.Account)
+	if p.Until.Sub(p.told) < waveLastsFor/2 {
 		return nil
 	}
-	p.Until, p.Evidence = until, e
+	p.told = p.Until
 	return p
+}
+
+// of returns the protection of an account, over or not; nil: there was none.
+func (t *target) of(account string) *Protection {
+	for _, p := range t.protected {
+		if same(p.Account, account) {
+			return p
+		}
+	}
+	return nil
+}
+
+// put replaces an account's protection.
+func (t *target) put(p *Protection) *Protection {
+	t.protected = slices.DeleteFunc(t.protected, func(x *Protection) bool { return same(x.Account, p.Account) })
+	if len(t.protected) >= maxProtected {
+		t.protected = slices.Delete(t.protected, 0, 1)
+	}
+	t.protected = append(t.protected, p)
+	return p
+}
+
+// same reports whether two names of one person may mean one account: one of them without a domain, or both with the same.
+func same(a, b string) bool {
+	_, in, full := strings.Cut(a, "@")
+	_, other, too := strings.Cut(b, "@")
+	return strings.EqualFold(person(a), person(b)) && (!full || !too || strings.EqualFold(in, other))
 }
 
 // sweep bans those that had guessed at an account before the wave was seen.
 func (w *Watch) sweep(a *Attempt, t *target) []Finding {
 	var findings []Finding
 	now, name := a.At.Unix(), hash(person(a.Account))
-	for _, h := range t.rolls {
+	for _, h := range t.hits {
 		s := w.sources[h.from]
-		if s == nil || w.lives(h.from, now) {
+		if s == nil || h.near || w.lives(h.from, now) {
 			continue
 		}
 		one := s.tries.of(now, func(x *try) bool { return x.name == name })
@@ -192,56 +233,54 @@ func (w *Watch) sweep(a *Attempt, t *target) []Finding {
 	return findings
 }
 
-// knows reports whether an account logged in from the neighbourhood of an address before.
-func (w *Watch) knows(account string, client netip.Addr, now int64) bool {
-	h := w.around[network(Source(client))]
-	if h == nil {
-		return false
-	}
-	at, is := h.accounts[hash(person(account))]
-	return is && now-at.last < atHomeFor
-}
-
 // Settled reports whether an account has been logging in from the neighbourhood of an address on several days, for a week at least:
 // whoever found its password yesterday is not.
 func (w *Watch) Settled(account string, client netip.Addr, now time.Time) bool {
 	if !client.IsValid() {
 		return false
 	}
-	h := w.around[network(Source(client))]
-	if h == nil {
-		return false
-	}
-	at, is := h.accounts[hash(person(account))]
-	return is && now.Unix()-at.last < atHomeFor && at.settled(now.Unix())
+	at, is := w.stays(network(Source(client)), account, now.Unix())
+	return is && at.settled(now.Unix())
 }
 
 // Protected returns the protection that an account is under, or nil.
 func (w *Watch) Protected(account string, now time.Time) *Protection {
-	t := w.targets[target64(account)]
-	if t == nil || t.protected == nil || !now.Before(t.protected.Until) {
+	t := w.targets[person(account)]
+	if t == nil {
 		return nil
 	}
-	return t.protected
+	if p := t.of(account); p != nil && now.Before(p.Until) {
+		return p
+	}
+	return nil
+}
+
+// guesses reports whether others of a source's network, or of its autonomous system, take part in a wave at an account.
+func (t *target) guesses(from netip.Prefix, asn uint32, now int64) bool {
+	net := hashAddr(network(from).Addr())
+	return now < t.wave && slices.ContainsFunc(t.hits, func(h hit) bool {
+		return h.from != from && now-h.at < day && (h.net == net || asn != 0 && h.asn == asn)
+	})
 }
 
 // ProtectByHand protects an account for a time that an operator says; d 0 ends it.
 func (w *Watch) ProtectByHand(account string, d time.Duration, by string, now time.Time) *Protection {
-	t := w.targets[target64(account)]
+	t := w.targets[person(account)]
 	if t == nil {
 		t = &target{}
-		w.targets[target64(account)] = t
+		w.targets[person(account)] = t
 	}
-	t.protected = &Protection{Account: account, Since: now, Until: now.Add(d), By: by}
-	return t.protected
+	return t.put(&Protection{Account: account, Since: now, Until: now.Add(d), By: by})
 }
 
 // Protections returns those that stand, by account.
 func (w *Watch) Protections(now time.Time) []*Protection {
 	var all []*Protection
 	for _, t := range w.targets {
-		if t.protected != nil && now.Before(t.protected.Until) {
-			all = append(all, t.protected)
+		for _, p := range t.protected {
+			if now.Before(p.Until) {
+				all = append(all, p)
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b *Protection) int { return strings.Compare(a.Account, b.Account) })

@@ -24,7 +24,7 @@ type Watch struct {
 	targets  map[string]*target        // accounts, and names that many try
 	homes    map[netip.Prefix]*home    // from where somebody logs in
 	around   map[netip.Prefix]*home    // the same of their neighbourhoods
-	people   map[uint32]int64          // who logged in, by the hash of the name, and when last
+	people   map[uint32]*resident      // who logged in, by the hash of the name
 	senders  map[netip.Prefix]int64    // whose mail was taken, when last; neighbourhoods too
 	bans     map[netip.Prefix]*Ban     // those that stand, and those that are remembered
 	confined map[netip.Prefix]*Confine // shared addresses that guess
@@ -37,7 +37,7 @@ type Watch struct {
 func New() *Watch {
 	return &Watch{
 		sources: map[netip.Prefix]*source{}, networks: map[netip.Prefix]*roll{}, targets: map[string]*target{}, homes: map[netip.Prefix]*home{},
-		around: map[netip.Prefix]*home{}, people: map[uint32]int64{}, senders: map[netip.Prefix]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[netip.Prefix]*Confine{},
+		around: map[netip.Prefix]*home{}, people: map[uint32]*resident{}, senders: map[netip.Prefix]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[netip.Prefix]*Confine{},
 	}
 }
 
@@ -54,6 +54,7 @@ type Finding struct {
 type Confine struct {
 	Prefix   netip.Prefix `json:"prefix"`
 	Account  string       `json:"account,omitempty"` // empty: about all
+	Strict   bool         `json:"strict,omitempty"`  // whoever logged in there before is meant too, if he is not settled
 	Since    time.Time    `json:"since"`
 	Until    time.Time    `json:"until"`
 	Evidence Evidence     `json:"evidence"`
@@ -91,6 +92,10 @@ const (
 
 // Take folds one attempt, and returns what follows.
 func (w *Watch) Take(a Attempt) []Finding {
+	if a.Kind == Delivered {
+		w.resident(hash(person(a.Account))).last = a.At.Unix()
+		return nil
+	}
 	if !a.Client.IsValid() || a.Client.IsLoopback() {
 		return nil
 	}
@@ -115,7 +120,7 @@ func (w *Watch) failed(a *Attempt) []Finding {
 		a.Exists = true
 	}
 	if a.Home == AtAddress || w.atHome(from, a.Account, now) {
-		return nil // the owner, or the telephone that still has the old password
+		return w.atOwnHome(a, from) // the owner, or the telephone that still has the old password
 	}
 	s := w.source(from)
 	try := try{at: now, name: hash(person(a.Account)), password: a.Password, exists: a.Exists}
@@ -144,20 +149,22 @@ func (w *Watch) judge(a *Attempt, s *source, from netip.Prefix) []Finding {
 	if r == "" {
 		return nil
 	}
-	if b := w.ban(from, r, e, a.At); b != nil {
-		return []Finding{{Ban: b}}
-	}
-	return nil
+	return w.banning(from, r, e, a.At)
 }
 
 // limit is how many of something are enough within an hour, a day and a week.
 type limit struct{ hour, day, week int }
 
+// never is a limit that is not reached.
+const never = keptTries + 1
+
 var (
 	onePerson   = limit{8, 12, 20}
 	nobodys     = limit{6, 10, 16} // one name that nobody has
-	atNetwork   = limit{32, 36, keptTries}
-	persons     = limit{4, 4, 6}
+	atNetwork   = limit{32, never, never}
+	persons     = limit{6, 8, 12}
+	nearPersons = limit{12, 12, 16} // of accounts that use the network
+	severals    = limit{12, 20, 30} // tries at more than one
 	nobodyNames = limit{3, 3, 4}
 	inWave      = limit{3, 3, 3}
 )
@@ -166,41 +173,62 @@ func (l limit) reached(hour, day, week int) bool {
 	return hour >= l.hour || day >= l.day || week >= l.week
 }
 
+func (c counts) reach(l limit) bool { return l.reached(c.hour, c.day, c.week) }
+
 // verdict says by which rule an address is to be banned; an empty reason: by none.
 func (w *Watch) verdict(a *Attempt, s *source) (Reason, Evidence) {
+	if r, e := w.ofName(a, s); r != "" {
+		return r, e
+	}
+	now := a.At.Unix()
+	all := s.tries.of(now, func(*try) bool { return true })
+	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
+	if nobodies.reach(nobodyNames) {
+		return Names, Evidence{Tries: all.week, Names: nobodies.week, Seconds: now - all.firstWeek}
+	}
+	names := s.tries.names(now, func(t *try) bool { return t.name != nameless })
+	several := Evidence{Tries: all.week, Names: names.week, Seconds: now - all.firstWeek}
+	switch {
+	case a.Home != Abroad:
+		if names.reach(nearPersons) {
+			return Accounts, several
+		}
+	case names.reach(persons), names.week > 1 && all.reach(severals):
+		return Accounts, several
+	}
+	return "", Evidence{}
+}
+
+// ofName says by which rule about the name that was tried.
+func (w *Watch) ofName(a *Attempt, s *source) (Reason, Evidence) {
 	now, name := a.At.Unix(), hash(person(a.Account))
 	if !a.Exists && everybodys[person(a.Account)] {
 		return Default, Evidence{Tries: 1, Account: a.Account}
 	}
-	one, all := s.tries.of(now, func(t *try) bool { return t.name == name }), s.tries.of(now, func(*try) bool { return true })
-	few := onePerson
+	one, few := s.tries.of(now, func(t *try) bool { return t.name == name }), onePerson
 	switch {
 	case a.Home == AtNetwork:
 		few = atNetwork
 	case !a.Exists:
 		few = nobodys
 	}
-	if few.reached(one.hour, one.day, one.week) {
+	if one.reach(few) {
 		return Passwords, Evidence{Tries: one.best(few), Account: a.Account, Seconds: now - one.first(few)}
 	}
-	names := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
-	if nobodyNames.reached(names.hour, names.day, names.week) {
-		return Names, Evidence{Tries: all.week, Names: names.week, Seconds: now - all.firstWeek}
-	}
-	if names = s.tries.names(now, func(t *try) bool { return t.name != nameless }); a.Home == Abroad && persons.reached(names.hour, names.day, names.week) {
-		return Accounts, Evidence{Tries: all.week, Names: names.week, Seconds: now - all.firstWeek}
-	}
-	if t := w.targets[target64(a.Account)]; t != nil && a.Home == Abroad && now < t.wave && inWave.reached(one.hour, one.day, one.week) {
+	if t := w.targets[person(a.Account)]; t != nil && a.Home == Abroad && now < t.wave && one.reach(inWave) {
 		return Wave, Evidence{Tries: one.day, Account: a.Account, Sources: t.nets(now), Seconds: now - one.firstDay}
 	}
 	return "", Evidence{}
 }
 
-// What a neighbourhood from where nobody ever logged in may try, and from how many addresses at least.
+// What a neighbourhood from where nobody ever logged in may try, and from how many addresses at least. Where somebody lives it is
+// more, and each of its addresses pays for itself.
 var (
-	manyOfNetwork = limit{12, 12, 30}
-	sourcesInDay  = 4
-	sourcesInWeek = 8
+	manyOfNetwork   = limit{12, 12, 30}
+	sourcesInDay    = 4
+	sourcesInWeek   = 8
+	manyOfHomely    = 24
+	sourcesOfHomely = 8
 )
 
 // neighbourhood asks whether a whole network guesses, each address a little.
@@ -213,26 +241,37 @@ func (w *Watch) neighbourhood(a *Attempt, from netip.Prefix) []Finding {
 		w.networks[of] = n
 	}
 	n.push(try{at: now, name: hashAddr(from.Addr())})
-	if a.Home != Abroad || w.homely(of, now) {
+	if a.Home != Abroad {
 		return nil
 	}
 	tries, sources := n.of(now, func(*try) bool { return true }), n.names(now, func(*try) bool { return true })
+	if w.homely(of, now) {
+		own := w.source(from).tries.of(now, func(*try) bool { return true })
+		if tries.day < manyOfHomely || sources.day < sourcesOfHomely || !own.reach(inWave) {
+			return nil
+		}
+		return w.banning(from, Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
+	}
 	enough := tries.day >= manyOfNetwork.day && sources.day >= sourcesInDay || tries.week >= manyOfNetwork.week && sources.week >= sourcesInWeek
 	if !enough {
 		return nil
 	}
-	b := w.ban(of, Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
-	if b == nil {
-		return nil
+	return w.banning(of, Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
+}
+
+// banning is a ban as a finding; nil where one stands.
+func (w *Watch) banning(p netip.Prefix, r Reason, e Evidence, at time.Time) []Finding {
+	if b := w.ban(p, r, e, at); b != nil {
+		return []Finding{{Ban: b}}
 	}
-	return []Finding{{Ban: b}}
+	return nil
 }
 
 // What a shared address may try at accounts that are not at home there.
 var (
-	confinePersons  = 5
-	confineTries    = 15
-	confineOne      = 20
+	confinePersons  = 3
+	confineTries    = 30
+	confineOne      = limit{20, 36, never}
 	confineNobodies = 10
 )
 
@@ -245,24 +284,53 @@ func (w *Watch) confine(a *Attempt, s *source, from netip.Prefix) []Finding {
 	many := persons.day >= confinePersons && all.day >= confineTries || nobodies.day >= confineNobodies
 	until, account := a.At.Add(confineFor), ""
 	if !many {
-		if one.hour < confineOne {
+		if !one.reach(confineOne) {
 			return nil
 		}
 		until, account = a.At.Add(confineForOne), a.Account
 	}
-	c := w.confined[from]
-	news := c == nil || !a.At.Before(c.Until) || c.Account != account && c.Account != ""
-	if news {
-		makeRoom(w.confined, maxConfined, func(c *Confine) int64 { return c.Until.Unix() })
-		c = &Confine{Prefix: from, Account: account, Since: a.At}
-		w.confined[from] = c
-	}
-	c.Until = until
-	c.Evidence = Evidence{Tries: all.day, Names: persons.day, Seconds: now - all.firstDay}
-	if !news {
+	return w.confineTo(from, &Confine{Account: account, Since: a.At, Until: until,
+		Evidence: Evidence{Tries: all.day, Names: persons.day, Account: account, Seconds: now - all.firstDay}})
+}
+
+// confineTo confines an address, or goes on doing so. It is news when it begins, or is about more than it was.
+func (w *Watch) confineTo(from netip.Prefix, c *Confine) []Finding {
+	before := w.confined[from]
+	c.Prefix = from
+	if before != nil && c.Since.Before(before.Until) && (before.Account == c.Account || before.Account == "") {
+		before.Until, before.Evidence = maxTime(before.Until, c.Until), c.Evidence
 		return nil
 	}
+	if before == nil {
+		makeRoom(w.confined, maxConfined, func(c *Confine) int64 { return c.Until.Unix() })
+	}
+	w.confined[from] = c
 	return []Finding{{Confine: c}}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// atOwnHome asks whether somebody who knew an account's password guesses the new one: only distinct passwords say so, and who is
+// settled there may try what he likes.
+func (w *Watch) atOwnHome(a *Attempt, from netip.Prefix) []Finding {
+	if a.Password == 0 || a.Home == AtAddress || a.Own || w.Settled(a.Account, a.Client, a.At) {
+		return nil
+	}
+	now, s, name := a.At.Unix(), w.source(from), hash(person(a.Account))
+	if s.tries.add(try{at: now, name: name, password: a.Password, exists: true}, 1) == 0 {
+		return nil
+	}
+	one := s.tries.of(now, func(t *try) bool { return t.name == name })
+	if !one.reach(confineOne) {
+		return nil
+	}
+	return w.confineTo(from, &Confine{Account: a.Account, Strict: true, Since: a.At, Until: a.At.Add(confineFor),
+		Evidence: Evidence{Tries: one.day, Names: 1, Account: a.Account, Seconds: now - one.firstDay}})
 }
 
 // source returns what is counted of an address, made if it is new.

@@ -30,6 +30,7 @@ const (
 	NoMailbox      // asked for a recipient that nobody has
 	NotSMTP        // said what is not SMTP: "GET /", a TLS record, a command too many
 	Taken          // a mail without a login was taken
+	Delivered      // a mail was delivered into a mailbox of this host: there is one; To
 )
 
 // Service is where a login was tried.
@@ -54,7 +55,7 @@ type Attempt struct {
 	Client  netip.Addr // the zero Addr: not told
 	Service Service
 	Account string // the name that was said, as message.Account has it; empty: not told
-	To      string // NoMailbox, Relay: the recipient, as logged
+	To      string // NoMailbox, Relay, Delivered: the recipient, as logged
 	Untold  bool   // Failed: nothing but the end of an SMTP session tells of it
 	Times   int    // how many like it, one after the other; 1 and more
 }
@@ -62,11 +63,14 @@ type Attempt struct {
 // kinds are the kinds of attempts, as the watch has them. One that is not there means nothing to it.
 var kinds = map[Kind]guess.Kind{
 	Failed: guess.Failed, Good: guess.Good, Aborted: guess.Aborted, Pregreet: guess.Pregreet,
-	Relay: guess.Relay, NoMailbox: guess.NoMailbox, NotSMTP: guess.NotSMTP, Taken: guess.Taken,
+	Relay: guess.Relay, NoMailbox: guess.NoMailbox, NotSMTP: guess.NotSMTP, Taken: guess.Taken, Delivered: guess.Delivered,
 }
 
 // Guess is the attempt as the watch takes it, but for what is known of its client and account. ok is false where it tells nothing.
 func (a *Attempt) Guess() (x guess.Attempt, ok bool) {
 	x = guess.Attempt{Kind: kinds[a.Kind], At: a.At, Client: a.Client, Account: a.Account, To: a.To, Times: a.Times}
-	return x, x.Kind != 0 && a.Client.IsValid()
+	if a.Kind == Delivered {
+		x.Account = a.To
+	}
+	return x, x.Kind != 0 && (a.Client.IsValid() || a.Kind == Delivered)
 }

@@ -23,6 +23,7 @@ type Joiner struct {
 	sessions map[process]session // of smtpd, as far as they tell of logins
 	mailbox  map[string]int      // refusals that were counted, by Dovecot's session, which has not ended yet
 	refused  map[string]refusal  // by client: what a password database refused, and the server that asked it has not told of yet
+	early    map[string]refusal  // by client: what smtpd told, and the database has not told of yet, if it does at all
 	before   []byte              // the line before, if it may be folded
 	line     maillog.Line
 }
@@ -49,7 +50,7 @@ type refusal struct {
 
 // New returns a Joiner that knows nothing yet.
 func New() *Joiner {
-	return &Joiner{sessions: map[process]session{}, mailbox: map[string]int{}, refused: map[string]refusal{}}
+	return &Joiner{sessions: map[process]session{}, mailbox: map[string]int{}, refused: map[string]refusal{}, early: map[string]refusal{}}
 }
 
 // Line takes the next line of a log: its text, and what was read of it. Kind None: it tells nothing new.
@@ -85,7 +86,11 @@ func (j *Joiner) take(l *maillog.Line, at time.Time) Attempt {
 	switch l.Kind {
 	case maillog.LoginFailed:
 		j.note(l, session{told: true})
-		return tell(Failed, l, at, times-j.known(l, times, at))
+		n := times - j.known(l, times, at)
+		if n > 0 {
+			j.first(l, n, at)
+		}
+		return tell(Failed, l, at, n)
 	case maillog.LoginUnchecked: // not if the database did tell
 		j.note(l, session{told: true})
 		return tell(Unchecked, l, at, times-j.known(l, times, at))
@@ -98,7 +103,7 @@ func (j *Joiner) take(l *maillog.Line, at time.Time) Attempt {
 		times *= int(max(l.Count, 1))
 		return tell(Failed, l, at, times-j.toldBefore(l, times, at))
 	case maillog.PasswordRefused:
-		if j.refuse(l, at) {
+		if !j.late(l, at) && j.refuse(l, at) {
 			return tell(Failed, l, at, times)
 		}
 	case maillog.MailboxLogin:
@@ -116,6 +121,10 @@ func (j *Joiner) take(l *maillog.Line, at time.Time) Attempt {
 		return tell(violation(l), l, at, times)
 	case maillog.Reject:
 		return tell(refusedWhy(l), l, at, times)
+	case maillog.Delivery:
+		if l.Status == maillog.StatusSent && intoMailbox(l) {
+			return tell(Delivered, l, at, 1)
+		}
 	}
 	return Attempt{}
 }
@@ -159,7 +168,7 @@ func tell(kind Kind, l *maillog.Line, at time.Time, times int) Attempt {
 	if name := l.SASLUsername; len(name) > 0 {
 		a.Account = message.Account(string(name[:min(len(name), maxAccount)]))
 	}
-	if kind == NoMailbox || kind == Relay {
+	if kind == NoMailbox || kind == Relay || kind == Delivered {
 		a.To = string(l.To)
 	}
 	return a
@@ -196,9 +205,17 @@ func violation(l *maillog.Line) Kind {
 	return None
 }
 
-// refusedWhy says what a refusal tells of the client.
+// intoMailbox reports whether a delivery is into a mailbox of this host.
+func intoMailbox(l *maillog.Line) bool {
+	return bytes.HasSuffix(l.Program, []byte("/local")) || bytes.HasSuffix(l.Program, []byte("/virtual")) ||
+		bytes.HasSuffix(l.Program, []byte("/lmtp")) && bytes.Contains(l.Relay.Addr, []byte("dovecot"))
+}
+
+// refusedWhy says what a refusal tells of the client. Who sends a notification asks for whom somebody forged.
 func refusedWhy(l *maillog.Line) Kind {
 	switch {
+	case l.From != nil && len(l.From) == 0:
+		return None
 	case bytes.Contains(l.Reply, []byte("Relay access denied")):
 		return Relay
 	case string(l.DSN) == "5.1.1" && bytes.Contains(l.Reply, []byte("User unknown")):
@@ -262,6 +279,33 @@ func (j *Joiner) refuse(l *maillog.Line, at time.Time) bool {
 	j.refused[client] = refusal{string(l.Database), string(l.Session), r.times + 1, at}
 	return true
 }
+
+// first notes that smtpd told of failures before the database did: syslog has no order between two programs.
+func (j *Joiner) first(l *maillog.Line, times int, at time.Time) {
+	if len(j.early) >= maxSessions {
+		clear(j.early)
+	}
+	client := string(l.Client.Addr)
+	j.early[client] = refusal{times: j.early[client].times + times, last: at}
+}
+
+// late reports whether a database tells of what smtpd told of already, a moment ago.
+func (j *Joiner) late(l *maillog.Line, at time.Time) bool {
+	client := string(l.Client.Addr)
+	r, is := j.early[client]
+	if !is || len(l.Session) > 0 {
+		return false
+	}
+	if r.times--; r.times <= 0 || at.Sub(r.last) > lateness {
+		delete(j.early, client)
+	} else {
+		j.early[client] = r
+	}
+	return at.Sub(r.last) <= lateness
+}
+
+// lateness is how long after smtpd the database's line may come. Longer, it is of the next login.
+const lateness = time.Second
 
 // known returns how many of the failures that a line tells of a database has told of already.
 func (j *Joiner) known(l *maillog.Line, times int, at time.Time) int {

@@ -74,7 +74,7 @@ func (d *Daemon) mayLogin(_ context.Context, a *authpolicy.Attempt) authpolicy.A
 	if !d.config.BansEnforced() {
 		return authpolicy.Pass()
 	}
-	switch d.gate.watch.May(a.Account, a.Client, known, own, t) {
+	switch d.gate.watch.May(guess.Login{Account: a.Account, Client: a.Client, ASN: asn, Home: known, Own: own, At: t}) {
 	case guess.RefusedBanned:
 		return d.refuseLogin(a, "this address is kept out for guessing passwords; ask the administrator")
 	case guess.RefusedConfined:

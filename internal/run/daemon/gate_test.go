@@ -172,7 +172,7 @@ func TestALoginThatEndsAWaveSpeaksAgainstTheAccount(t *testing.T) {
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
 	before := d.state.Account("anna").Suspicion.Points
-	for _, name := range []string{"bert", "carl", "karl"} {
+	for _, name := range []string{"bert", "carl", "karl", "dora", "emil"} {
 		must(t, d, "account/allow", ctl.AccountChange{Account: name})
 		hears(t, d, guesses("203.0.113.9", name)...)
 	}
