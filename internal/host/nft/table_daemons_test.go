@@ -392,3 +392,18 @@ func TestNetworksThatTouchStayWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// What a hijacked daemon asks for does not fill the kernel's memory.
+func TestTheKernelsMemoryIsBounded(t *testing.T) {
+	table := ensured(t)
+	var bans []Ban
+	for i := range maxAddrs + 3*spare {
+		bans = append(bans, Ban{netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}), 32), time.Hour})
+	}
+	if err := table.Add(bans); !errors.Is(err, unix.ENFILE) || !strings.Contains(err.Error(), "the set is full") {
+		t.Errorf("%.300v", err)
+	}
+	if n := len(prefixesOf(t, table)); n < maxAddrs || n >= len(bans) {
+		t.Errorf("%d stand", n)
+	}
+}
