@@ -126,7 +126,7 @@ func explain(tried string, err error) error {
 		errors.Is(err, unix.EPROTONOSUPPORT):
 		return fmt.Errorf("%s: %w (the kernel says: %w)", tried, ErrUnavailable, err)
 	case errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOSPC):
-		return fmt.Errorf("%s: %w: the set is full (%d addresses and %d prefixes of a family at most), lift bans or wait for their end", tried, err, maxAddrs, maxNets)
+		return fmt.Errorf("%s: %w: the set is full (it has room for %d addresses, or %d networks), lift bans or wait for their end", tried, err, maxAddrs, maxNets)
 	}
 	return fmt.Errorf("%s: %w", tried, err)
 }
