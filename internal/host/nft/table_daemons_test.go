@@ -61,6 +61,7 @@ func TestWhatSomebodyChangedIsMended(t *testing.T) {
 		"another policy":            {"add chain inet postward prerouting { policy drop; }", 4},
 		"a rule too many":           {"insert rule inet postward mail accept", 4},
 		"a rule that closes ssh":    {"add rule inet postward prerouting tcp dport 22 drop", 4},
+		"somebody banned for ever":  {"add element inet postward ban4 { 192.0.2.77 }\nadd rule inet postward mail accept", 4},
 		"a rule is another":         {"flush chain inet postward prerouting\nadd rule inet postward prerouting udp dport @ports jump mail", 4},
 		"a chain too many":          {"add chain inet postward extra", 4},
 		"a set too many":            {"add set inet postward extra { type ipv4_addr; }", 4},
