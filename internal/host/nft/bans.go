@@ -75,7 +75,7 @@ func (t *Table) change(prepare func() error) (err error) {
 		if err = prepare(); err == nil {
 			err = t.conn.Flush()
 		}
-		if !changedMeanwhile(err) {
+		if errors.Is(err, unix.ENFILE) || !changedMeanwhile(err) { // what did not fit cannot be deleted either
 			return err
 		}
 	}

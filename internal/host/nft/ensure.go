@@ -60,12 +60,15 @@ func (t *Table) ensure(allow []netip.Prefix) (made bool, err error) {
 	if whole && found.Flags == 0 && t.sameChains() {
 		return t.fill(allow)
 	}
-	bans, _ := t.read(fit) // as far as it can be read
+	bans, err := t.read(fit)
+	if err != nil {
+		return false, err // better a table that somebody changed than bans that are forgotten
+	}
 	t.conn.DelTable(ours())
 	if err := t.build(allow); err != nil {
 		return false, err
 	}
-	return true, t.Add(bans)
+	return true, t.Add(slices.DeleteFunc(bans, func(b Ban) bool { return b.check() != nil })) // over, or somebody's without an end
 }
 
 // build makes a table that is not there, in one transaction with what waits to be sent.

@@ -2,6 +2,7 @@ package nft
 
 import (
 	"bytes"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"time"
@@ -69,25 +70,42 @@ func spans(elements []nftables.SetElement) (all []span) {
 
 // prefixes are those that a span is made of: one, unless somebody else wrote it.
 func (s span) prefixes() (all []netip.Prefix) {
+	if p := common(s.first, s.last); p.Addr() == s.first && last(p) == s.last {
+		return []netip.Prefix{p}
+	}
 	for first := s.first; first.IsValid() && first.Compare(s.last) <= 0; {
-		bits := first.BitLen()
-		for bits > 0 {
-			wider := netip.PrefixFrom(first, bits-1)
+		size := first.BitLen()
+		for size > 0 {
+			wider := netip.PrefixFrom(first, size-1)
 			if wider.Masked().Addr() != first || last(wider).Compare(s.last) > 0 {
 				break
 			}
-			bits--
+			size--
 		}
-		p := netip.PrefixFrom(first, bits)
+		p := netip.PrefixFrom(first, size)
 		all, first = append(all, p), last(p).Next()
 	}
 	return all
 }
 
+// common is the narrowest prefix that holds two addresses of a family.
+func common(a, b netip.Addr) netip.Prefix {
+	x, y := a.AsSlice(), b.AsSlice()
+	n := 0
+	for n < len(x) && x[n] == y[n] {
+		n++
+	}
+	size := 8 * n
+	if n < len(x) {
+		size += bits.LeadingZeros8(x[n] ^ y[n])
+	}
+	return netip.PrefixFrom(a, size).Masked()
+}
+
 // holder returns the widest of the prefixes, other than p itself, that holds p.
 func holder[V any](p netip.Prefix, among map[netip.Prefix]V) (netip.Prefix, bool) {
-	for bits := range p.Bits() {
-		wider := netip.PrefixFrom(p.Addr(), bits).Masked()
+	for size := range p.Bits() {
+		wider := netip.PrefixFrom(p.Addr(), size).Masked()
 		if _, ok := among[wider]; ok {
 			return wider, true
 		}

@@ -59,12 +59,13 @@ func TestSpansThatNftWroteAreRead(t *testing.T) {
 
 func TestOfOverlappingPrefixesTheWiderIsPut(t *testing.T) {
 	standing := map[netip.Prefix]time.Duration{}
-	for _, p := range prefixes("2001:db8:1::/48", "2001:db8:2:3::/64", "2001:db8:2:4::/64") {
+	for _, p := range prefixes("2001:db8:1::/48", "2001:db8:2:3::/64", "2001:db8:2:4::/64", "2001:db8:5::/64") {
 		standing[p] = time.Hour
 	}
-	put, over := settle(prefixes("2001:db8:1:7::/64", "2001:db8:2::/48", "2001:db8:2:3::/64", "2001:db8:3::/64"), standing)
+	put, over := settle(prefixes("2001:db8:1:7::/64", "2001:db8:2::/48", "2001:db8:2:3::/64", "2001:db8:3::/64", "2001:db8:5::/64"), standing)
 	slices.SortFunc(over, netip.Prefix.Compare)
-	if !slices.Equal(put, prefixes("2001:db8:2::/48", "2001:db8:3::/64")) || !slices.Equal(over, prefixes("2001:db8:2:3::/64", "2001:db8:2:4::/64")) {
+	if !slices.Equal(put, prefixes("2001:db8:2::/48", "2001:db8:3::/64", "2001:db8:5::/64")) ||
+		!slices.Equal(over, prefixes("2001:db8:2:3::/64", "2001:db8:2:4::/64", "2001:db8:5::/64")) {
 		t.Errorf("put %v, over %v", put, over)
 	}
 }

@@ -33,8 +33,9 @@ var MailPorts = []uint16{25, 110, 143, 465, 587, 993, 995, 4190}
 const Name = "postward"
 
 const (
-	exchange = 10 * time.Second // the kernel answers while it is asked: what takes longer is a fault
-	sendRoom = 4 << 20          // octets of one transaction
+	exchange  = 10 * time.Second // the kernel answers while it is asked: what takes longer is a fault
+	sendRoom  = 4 << 20          // octets of one transaction
+	pieceRoom = 32 << 10         // octets of a dump at a time: the most that the kernel fills
 )
 
 // Table is the table in the kernel of this network namespace.
@@ -65,7 +66,29 @@ func (t *Table) begin() {
 	nftables.WithSockOptions(
 		func(c *netlink.Conn) error { return c.SetDeadline(time.Now().Add(exchange)) },
 		func(c *netlink.Conn) error { return c.SetWriteBuffer(sendRoom) },
+		widen,
 	)(t.conn)
+}
+
+// widen makes the kernel fill 32 KiB at a time when it dumps a set, instead of 4: for each piece it walks again through
+// all that it has dumped, and a hundred thousand bans took ten seconds. It goes by the longest buffer that was ever
+// waiting when a message came, so one is asked for: the number of the generation.
+func widen(c *netlink.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ask, err := (&netlink.Message{Header: netlink.Header{Length: 20, Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request}, Data: make([]byte, 4)}).MarshalBinary()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		if failed = unix.Sendto(int(fd), ask, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); failed == nil {
+			_, _, failed = unix.Recvfrom(int(fd), make([]byte, pieceRoom), unix.MSG_DONTWAIT) // the answer is there already
+		}
+	})
+	return errors.Join(err, failed)
 }
 
 // Drop takes the table away, with every ban. That it is not there is no error.
@@ -103,7 +126,7 @@ func explain(tried string, err error) error {
 		errors.Is(err, unix.EPROTONOSUPPORT):
 		return fmt.Errorf("%s: %w (the kernel says: %w)", tried, ErrUnavailable, err)
 	case errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOSPC):
-		return fmt.Errorf("%s: %w: the set is full (%d addresses and %d prefixes of a family at most), lift bans or wait for their end", tried, err, maxAddrs, maxNets)
+		return fmt.Errorf("%s: %w: the set is full (it has room for %d addresses, or %d networks), lift bans or wait for their end", tried, err, maxAddrs, maxNets)
 	}
 	return fmt.Errorf("%s: %w", tried, err)
 }

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,11 @@ func someBans() (bans []Ban) {
 	return bans
 }
 
+// altered is the table with someBans, one word of it another.
+func altered(from, to string) string {
+	return strings.Replace(new(Table).Listing(someBans(), never), from, to, 1)
+}
+
 func TestWhatSomebodyChangedIsMended(t *testing.T) {
 	const hook = "type filter hook prerouting priority %s; policy %s;"
 	for name, x := range map[string]struct {
@@ -55,6 +61,7 @@ func TestWhatSomebodyChangedIsMended(t *testing.T) {
 		"another policy":            {"add chain inet postward prerouting { policy drop; }", 4},
 		"a rule too many":           {"insert rule inet postward mail accept", 4},
 		"a rule that closes ssh":    {"add rule inet postward prerouting tcp dport 22 drop", 4},
+		"somebody banned for ever":  {"add element inet postward ban4 { 192.0.2.77 }\nadd rule inet postward mail accept", 4},
 		"a rule is another":         {"flush chain inet postward prerouting\nadd rule inet postward prerouting udp dport @ports jump mail", 4},
 		"a chain too many":          {"add chain inet postward extra", 4},
 		"a set too many":            {"add set inet postward extra { type ipv4_addr; }", 4},
@@ -65,10 +72,13 @@ func TestWhatSomebodyChangedIsMended(t *testing.T) {
 		"nobody is allowed":         {"flush set inet postward allow6", 4},
 		"a set is another": {"flush chain inet postward prerouting\nflush chain inet postward mail\ndelete set inet postward ban4\n" +
 			"add set inet postward ban4 { type ipv4_addr; flags interval; elements = { 0.0.0.0/1 }; }", 3},
-		"a set has a time of its own": {"flush chain inet postward prerouting\nflush chain inet postward mail\ndelete set inet postward ban4\n" +
-			"add set inet postward ban4 { type ipv4_addr; size 133072; flags timeout; timeout 1s; }", 3},
-		"a set has no bound": {"flush chain inet postward prerouting\nflush chain inet postward mail\ndelete set inet postward ban4\n" +
-			"add set inet postward ban4 { type ipv4_addr; flags timeout; }", 3},
+		"a set has a time of its own": {altered("flags timeout\n", "flags timeout\ntimeout 1s\n"), 3},
+		"a set has no bound":          {altered("flags timeout\n\t\tsize 133072\n", "flags timeout\n"), 3},
+		"a set has another bound":     {altered("size 34768\n", "size 100\n"), 3},
+		"a rule lets through":         {altered("counter drop\n", "counter accept\n"), 4},
+		"a rule is about another set": {altered("@ban6net counter", "@ban6 counter"), 4},
+		"a rule does more":            {altered("@ban6net counter drop", "@ban6net limit rate 1/second counter drop"), 4},
+		"all but mail is closed":      {altered("tcp dport @ports", "tcp dport != @ports"), 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := ensured(t)
@@ -79,7 +89,11 @@ func TestWhatSomebodyChangedIsMended(t *testing.T) {
 			if made, err := table.Ensure(never); made || err != nil {
 				t.Fatalf("nothing was changed: %v, %v", made, err)
 			}
+			standing := ruleset(t, "ruleset")
 			nft(t, x.command)
+			if ruleset(t, "ruleset") == standing {
+				t.Fatal("the command changes nothing")
+			}
 			if made, err := table.Ensure(never); !made || err != nil {
 				t.Fatalf("made %v, %v", made, err)
 			}
@@ -377,5 +391,20 @@ func TestNetworksThatTouchStayWhatTheyAre(t *testing.T) {
 				t.Fatalf("step %d: %v stand, not %v", step, got, want)
 			}
 		}
+	}
+}
+
+// What a hijacked daemon asks for does not fill the kernel's memory.
+func TestTheKernelsMemoryIsBounded(t *testing.T) {
+	table := ensured(t)
+	var bans []Ban
+	for i := range maxAddrs + 3*spare {
+		bans = append(bans, Ban{netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}), 32), time.Hour})
+	}
+	if err := table.Add(bans); !errors.Is(err, unix.ENFILE) || !strings.Contains(err.Error(), "the set is full") {
+		t.Errorf("%.300v", err)
+	}
+	if n := len(prefixesOf(t, table)); n < maxAddrs || n >= len(bans) {
+		t.Errorf("%d stand", n)
 	}
 }

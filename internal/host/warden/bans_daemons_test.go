@@ -307,3 +307,24 @@ func TestWithoutRootNobodyIsBannedAndItIsSaid(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// BenchmarkBan is what the daemon waits for: who is logged in, the table, the open sessions.
+func BenchmarkBan(b *testing.B) {
+	for _, n := range []int{1, MaxBans} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			c := Direct(&Acts{})
+			if _, err := c.Ensure(b.Context(), nil); err != nil {
+				b.Fatal(err)
+			}
+			var bans []nft.Ban
+			for i := range n {
+				bans = append(bans, nft.Ban{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{20, 1, byte(i >> 8), byte(i)}), 32), For: time.Hour})
+			}
+			for b.Loop() {
+				if refused, err := c.Ban(b.Context(), bans); err != nil || refused[0] != nil {
+					b.Fatal(refused, err)
+				}
+			}
+		})
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"postward/internal/host/nft"
+	"postward/internal/wire/sock"
 )
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -140,6 +141,24 @@ func TestTheDaemonTellsKindsOfErrorsApart(t *testing.T) {
 	if there := (&told{"no", kinds[kindOf(errors.New("no"))]}); errors.Is(there, nft.ErrMissing) || errors.Is(there, nft.ErrUnavailable) {
 		t.Error("any error is one of a kind")
 	}
+}
+
+// TestSessionsThatStayAreSaidAndTheBansStand: where the kernel ends no connection of another process.
+func TestSessionsThatStayAreSaidAndTheBansStand(t *testing.T) {
+	ours, theirs := net.Pipe()
+	go func() {
+		var q request
+		if readFrame(ours, &q, maxRequest) == nil {
+			writeFrame(ours, &answer{Results: make([]result, len(q.Bans)), Stay: sock.ErrNoDestroy.Error()}, maxAnswer)
+		}
+		ours.Close()
+	}()
+	c := connect(theirs)
+	refused, err := c.Ban(t.Context(), []nft.Ban{{Prefix: prefix("203.0.113.5/32"), For: time.Hour}})
+	if !errors.Is(err, ErrSessionsStay) || !strings.Contains(err.Error(), "CONFIG_INET_DIAG_DESTROY") || len(refused) != 1 || refused[0] != nil {
+		t.Errorf("%v %v", refused, err)
+	}
+	<-c.Gone()
 }
 
 func TestThisHostHasItsAddresses(t *testing.T) {

@@ -169,7 +169,8 @@ func TestPrepareDirRefusesALink(t *testing.T) {
 }
 
 // FuzzServe plays a hijacked child. What passes the check names mails by grammatical IDs and accounts by grammatical
-// names only, and the acts are those of the list; anything else ends the connection or is answered with an error.
+// names only, and the acts are those of the list; anything else ends the connection or is answered with an error. FuzzBan
+// looks at bans.
 func FuzzServe(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x0e{\"act\":\"list\"}"))
 	f.Add([]byte("\x00\x00\x00\x20{\"act\":\"look\",\"id\":\"../A1B2C3\"}"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,30 +36,26 @@ type socket struct {
 // It returns how many it ended. The right CAP_NET_ADMIN is needed. The error is ErrNoDestroy where the kernel cannot;
 // without a connection to end nobody asks whether it could.
 func Destroy(ports []uint16, whose func(netip.Addr) bool) (ended int, err error) {
-	for _, port := range ports {
-		for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-			n, err := destroyAt(family, port, whose)
-			ended += n
-			if err != nil {
-				return ended, fmt.Errorf("end connections at port %d: %w", port, err)
-			}
+	meant := func(s socket) bool { return slices.Contains(ports, s.local.Port()) && whose(s.remote.Addr()) }
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} { // the kernel walks through all it has: once for all ports
+		n, err := destroyOf(family, meant)
+		ended += n
+		if err != nil {
+			return ended, fmt.Errorf("end connections: %w", err)
 		}
 	}
 	return ended, nil
 }
 
-func destroyAt(family byte, port uint16, whose func(netip.Addr) bool) (ended int, err error) {
+func destroyOf(family byte, meant func(socket) bool) (ended int, err error) {
 	fd, err := dial(&unix.Timeval{Sec: dumpWait})
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(fd)
-	all, err := dump(fd, family, port)
-	for _, c := range all {
-		if c.local.Port() != port || !whose(c.remote.Addr()) {
-			continue
-		}
-		switch err := destroy(fd, c); {
+	all, err := dump(fd, family, meant)
+	for _, s := range all {
+		switch err := destroy(fd, s); {
 		case err == nil:
 			ended++
 		case !errors.Is(err, ErrNoSocket): // which ended by itself
@@ -68,11 +65,9 @@ func destroyAt(family byte, port uint16, whose func(netip.Addr) bool) (ended int
 	return ended, err
 }
 
-// dump asks for the connections of a family at a port of this host.
-func dump(fd int, family byte, port uint16) (all []socket, err error) {
-	var id [idSize]byte
-	binary.BigEndian.PutUint16(id[:], port)
-	if err := say(fd, order(unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, family, connected, id)); err != nil {
+// dump asks for the connections of a family and returns those that are meant.
+func dump(fd int, family byte, meant func(socket) bool) (all []socket, err error) {
+	if err := say(fd, order(unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, family, connected, [idSize]byte{})); err != nil {
 		return nil, err
 	}
 	buffer := make([]byte, dumpBuffer)
@@ -81,16 +76,26 @@ func dump(fd int, family byte, port uint16) (all []socket, err error) {
 		if err != nil {
 			return all, err
 		}
-		if all, done, err = readDump(buffer[:n], all); err != nil {
+		var some []socket
+		some, done, err = readDump(buffer[:n])
+		for _, s := range some {
+			if meant(s) {
+				all = append(all, s)
+			}
+		}
+		if err != nil {
 			return all, err
+		}
+		if len(all) > maxSockets {
+			return all, fmt.Errorf("%w: it names more than %d connections", errAnswer, maxSockets)
 		}
 	}
 	return all, nil
 }
 
 // destroy ends one connection.
-func destroy(fd int, c socket) error {
-	if err := say(fd, order(unix.SOCK_DESTROY, unix.NLM_F_REQUEST|unix.NLM_F_ACK, c.family, allState, c.id)); err != nil {
+func destroy(fd int, s socket) error {
+	if err := say(fd, order(unix.SOCK_DESTROY, unix.NLM_F_REQUEST|unix.NLM_F_ACK, s.family, allState, s.id)); err != nil {
 		return err
 	}
 	answer := make([]byte, maxAnswer)
@@ -101,8 +106,8 @@ func destroy(fd int, c socket) error {
 	return readAcknowledgement(answer[:n])
 }
 
-// readDump reads one buffer of a dump: connections, and at its end whether there is no more. all is what came before.
-func readDump(b []byte, all []socket) (_ []socket, done bool, err error) {
+// readDump reads one buffer of a dump: sockets, and at its end whether there is no more.
+func readDump(b []byte) (all []socket, done bool, err error) {
 	for len(b) > 0 {
 		kind, body, err := openMessage(b)
 		if err != nil {
@@ -116,8 +121,6 @@ func readDump(b []byte, all []socket) (_ []socket, done bool, err error) {
 			return all, false, readError(body)
 		case kind != unix.SOCK_DIAG_BY_FAMILY || len(body) < messageSize:
 			return all, false, fmt.Errorf("%w: a message of type %d with %d octets", errAnswer, kind, len(body))
-		case len(all) == maxSockets:
-			return all, false, fmt.Errorf("%w: it names more than %d connections", errAnswer, maxSockets)
 		}
 		all = append(all, socket{end(body, 0, 4), end(body, 2, 20), body[0], [idSize]byte(body[idOffset : idOffset+idSize])})
 	}
