@@ -221,7 +221,7 @@ func (w *Watch) Shift(step time.Duration) {
 		shiftRoll(r)
 	}
 	for _, t := range w.targets {
-		t.wave, t.near, t.period = t.wave+by, t.near+by, t.period+by
+		t.wave, t.counted, t.near, t.period = t.wave+by, t.counted+by, t.near+by, t.period+by
 		for i := range t.hits {
 			t.hits[i].at += by
 		}

@@ -90,7 +90,7 @@ func (r *roll) forgive(name uint32) {
 
 // counts are how many tries lie within an hour, a day and a week, and when the first of each was.
 type counts struct {
-	hour, day, week                int
+	burst, hour, day, week         int // burst: within ten minutes
 	firstHour, firstDay, firstWeek int64
 }
 
@@ -130,6 +130,9 @@ next:
 
 func (c *counts) note(now, at int64) {
 	age := now - at
+	if age < burst {
+		c.burst++
+	}
 	if age < hour {
 		c.hour, c.firstHour = c.hour+1, at
 	}

@@ -11,6 +11,7 @@ import (
 type target struct {
 	hits      []hit         // one a source: where it was refused last, oldest first
 	wave      int64         // Unix seconds until which it is guessed at
+	counted   int64         // when that was counted last
 	near      int64         // the same of guesses from the networks that its owner uses himself
 	period    int64         // since when spent counts
 	spent     time.Duration // for how long it was protected since
@@ -72,14 +73,9 @@ func (w *Watch) guessedAt(a *Attempt, from netip.Prefix) []Finding {
 		w.targets[key] = t
 	}
 	t.push(hit{now, from, hashAddr(network(from).Addr()), a.ASN, a.Home != Abroad})
-	near := t.distinct(now, func(h *hit) bool { return h.near }, func(h *hit) uint32 { return h.net }) >= waveNear
-	if !near && !t.many(now) {
-		return nil
-	}
 	began := now >= t.wave
-	t.wave = now + waveLasts
-	if near {
-		t.near = t.wave
+	if !t.guessedAt(now) {
+		return nil
 	}
 	var findings []Finding
 	if began {
@@ -116,6 +112,25 @@ func (t *target) push(h hit) {
 // forget takes an address out, from where its owner logged in after all.
 func (t *target) forget(from netip.Prefix) {
 	t.hits = slices.DeleteFunc(t.hits, func(h hit) bool { return h.from == from })
+}
+
+// recount is how often it is counted anew, in seconds, who guesses at an account that is guessed at already.
+const recount = 300
+
+// guessedAt reports whether an account is guessed at, and notes until when.
+func (t *target) guessedAt(now int64) bool {
+	if now < t.wave && now-t.counted < recount {
+		return true
+	}
+	near := len(t.hits) >= waveNear && t.distinct(now, func(h *hit) bool { return h.near }, func(h *hit) uint32 { return h.net }) >= waveNear
+	if !near && (len(t.hits) < waveNets || !t.many(now)) {
+		return false
+	}
+	t.wave, t.counted = now+waveLasts, now
+	if near {
+		t.near = t.wave
+	}
+	return true
 }
 
 // many reports whether enough networks tried within a day. Those of one autonomous system may be one telephone on its way.

@@ -70,9 +70,10 @@ type Cracked struct {
 
 // The windows that are asked, in seconds.
 const (
-	hour = 3600
-	day  = 24 * hour
-	week = 7 * day
+	burst = 600
+	hour  = 3600
+	day   = 24 * hour
+	week  = 7 * day
 )
 
 // source is an address that failed.
@@ -162,6 +163,7 @@ var (
 	onePerson   = limit{8, 12, 20}
 	nobodys     = limit{6, 10, 16} // one name that nobody has
 	atNetwork   = limit{32, never, never}
+	nearBurst   = 10 // of one name in ten minutes, where its owner has his provider: no telephone is as hasty
 	persons     = limit{6, 8, 12}
 	nearPersons = limit{12, 12, 16} // of accounts that use the network
 	severals    = limit{12, 20, 30} // tries at more than one
@@ -182,6 +184,9 @@ func (w *Watch) verdict(a *Attempt, s *source) (Reason, Evidence) {
 	}
 	now := a.At.Unix()
 	all := s.tries.of(now, func(*try) bool { return true })
+	if all.week < nobodyNames.hour {
+		return "", Evidence{}
+	}
 	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
 	if nobodies.reach(nobodyNames) {
 		return Names, Evidence{Tries: all.week, Names: nobodies.week, Seconds: now - all.firstWeek}
@@ -212,7 +217,7 @@ func (w *Watch) ofName(a *Attempt, s *source) (Reason, Evidence) {
 	case !a.Exists:
 		few = nobodys
 	}
-	if one.reach(few) {
+	if one.reach(few) || a.Home == AtNetwork && one.burst >= nearBurst {
 		return Passwords, Evidence{Tries: one.best(few), Account: a.Account, Seconds: now - one.first(few)}
 	}
 	if t := w.targets[person(a.Account)]; t != nil && a.Home == Abroad && now < t.wave && one.reach(inWave) {
@@ -244,7 +249,11 @@ func (w *Watch) neighbourhood(a *Attempt, from netip.Prefix) []Finding {
 	if a.Home != Abroad {
 		return nil
 	}
-	tries, sources := n.of(now, func(*try) bool { return true }), n.names(now, func(*try) bool { return true })
+	tries := n.of(now, func(*try) bool { return true })
+	if !tries.reach(manyOfNetwork) {
+		return nil
+	}
+	sources := n.names(now, func(*try) bool { return true })
 	if w.homely(of, now) {
 		own := w.source(from).tries.of(now, func(*try) bool { return true })
 		if tries.day < manyOfHomely || sources.day < sourcesOfHomely || !own.reach(inWave) {
