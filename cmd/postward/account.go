@@ -14,7 +14,8 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "who may send, as whom, and what is known of them"}
-	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountClass())
+	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountClass(),
+		a.accountLock(), a.accountUnlock(), a.accountProtect())
 	return c
 }
 

@@ -367,6 +367,17 @@ func (a *app) printGuessers(r *investigate.Report) {
 		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), strings.Join(names, " "), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
 	}
 	a.out.some([]string{"guessed from", "", "failed logins", "as", "last", "and got in as"}, rows, len(r.Guessers))
+	a.printKept(r)
+}
+
+// printKept says who would have been kept out, and when.
+func (a *app) printKept(r *investigate.Report) {
+	var rows [][]string
+	kept := r.Kept()
+	for _, b := range kept[:a.out.most(6, len(kept))] {
+		rows = append(rows, []string{network(b.Prefix), stamp(b.Since), b.Why()})
+	}
+	a.out.some([]string{"would be banned", "from", "why"}, rows, len(kept))
 }
 
 // maxWords bounds what is shown of a reply, in letters.

@@ -29,7 +29,7 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{Use: "serve", Short: "run the daemon (systemd does this)", Args: cobra.NoArgs,
 		Long: "Run the daemon. Started as root it becomes two processes: a small parent that stays root and does a closed\n" +
-			"list of acts on Postfix's queue, and the daemon itself, which runs as the user of the configuration.\n" +
+			"list of acts on Postfix's queue and on bans, and the daemon itself, which runs as the user of the configuration.\n" +
 			"SIGTERM drains and ends it; SIGHUP starts the daemon again with the configuration as it is then.",
 		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) }}
 }
@@ -59,7 +59,8 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir}, Sockets: append(milterSockets(c), c.Socket)}
+	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir},
+		Sockets: append(milterSockets(c), c.Socket), Never: c.Policy().Own}
 	switch {
 	case child:
 		return a.runDaemon(ctx, c, n, client, log)
@@ -153,7 +154,7 @@ func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts
 	if err := prepare(ctx, c, acts.Postfix, int(uid), int(gid)); err != nil {
 		return err
 	}
-	again, stop := a.whenAsked(ctx, c, log)
+	again, stop := a.whenAsked(ctx, c, acts, log)
 	defer stop()
 	child := warden.Child{Args: []string{"serve", "--config", a.config}, UID: uid, GID: gid, Groups: readers(c.Postfix.LogFile, a.config), Log: log}
 	return warden.Run(ctx, child, acts, again)
@@ -166,7 +167,7 @@ var parents = []string{
 }
 
 // whenAsked passes SIGHUP on if the configuration is good.
-func (a *app) whenAsked(ctx context.Context, before *config.Config, log *slog.Logger) (<-chan os.Signal, func()) {
+func (a *app) whenAsked(ctx context.Context, before *config.Config, acts *warden.Acts, log *slog.Logger) (<-chan os.Signal, func()) {
 	hup, again := make(chan os.Signal, 1), make(chan os.Signal)
 	signal.Notify(hup, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -183,6 +184,7 @@ func (a *app) whenAsked(ctx context.Context, before *config.Config, log *slog.Lo
 				log.Error("the configuration is not taken over, the former one stays in force", "err", err)
 				continue
 			}
+			acts.Renew(c.Policy().Own)
 			select {
 			case again <- s:
 			case <-ctx.Done():

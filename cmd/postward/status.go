@@ -67,6 +67,7 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	if s.Foreign > 0 {
 		o.line("by others  %s in hold: postward held list", guard.Count(s.Foreign, "mail"))
 	}
+	o.line("guessing   %s", guessing(&s.Gate))
 	for _, x := range s.Unlisted {
 		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), guard.Count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}
@@ -78,6 +79,29 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	}
 	o.line("log        %s", logRead(&s.Log))
 	o.line("verdicts   %s", verdicts(s.Verdicts))
+}
+
+// guessing says who is kept out, in one line.
+func guessing(g *ctl.Gate) string {
+	text := guard.Count(g.Bans, "network") + " banned"
+	switch {
+	case g.Bans == 0:
+		text = "nobody is banned"
+	case !g.Enforced:
+		text = guard.Count(g.Bans, "network") + " would be banned (guessing.mode is shadow): postward ban list"
+	case g.Kernel != "":
+		text += ", at the login alone: the kernel keeps nobody out"
+	}
+	if len(g.Protected) > 0 {
+		text += ", " + guard.Count(len(g.Protected), "account") + " protected"
+	}
+	if g.Confined > 0 {
+		text += ", " + fmt.Sprintf("%d confined", g.Confined)
+	}
+	if len(g.Locked) > 0 {
+		text += ", locked: " + printable(strings.Join(g.Locked[:min(len(g.Locked), maxPuzzlingShown)], ", "))
+	}
+	return text
 }
 
 func modes(m map[guard.Subject]guard.Mode) string {

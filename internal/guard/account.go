@@ -39,6 +39,7 @@ type Account struct {
 	Listing *Listing `json:"listing,omitempty"`
 	Learned *Listing `json:"learned,omitempty"` // seen in old logs and maps, not yet allowed
 	Status  Status   `json:"status"`
+	Locked  Time     `json:"locked,omitempty"` // when an operator locked it: nobody logs in
 
 	First    Time   `json:"first,omitempty"` // first mail that passed
 	Last     Time   `json:"last,omitempty"`  // last mail that passed

@@ -44,7 +44,11 @@ func Apply(s *State, e *Event) []Effect {
 		s.clock(e)
 	case KindBegan:
 		s.began(e)
-	case KindListed, KindCleared: // for the journal; the State decides nothing by them
+	case KindLocked, KindUnlocked:
+		s.lock(e)
+	case KindGuessed:
+		s.guessed(e)
+	case KindListed, KindCleared, KindBanned, KindUnbanned, KindProtected, KindConfined, KindSpared, KindUnspared: // for the journal; the State decides nothing by them
 	}
 	return nil
 }
@@ -343,8 +347,11 @@ func (s *State) end(id string) {
 }
 
 func effectID(e *Effect) string {
-	if e.Act == ActAlert {
+	switch e.Act {
+	case ActAlert:
 		return fmt.Sprintf("alert:%d:%s", e.Incident, e.Stage)
+	case ActKick:
+		return fmt.Sprintf("kick:%d", e.Incident)
 	}
 	return string(e.Act) + ":" + e.Mail
 }

@@ -138,6 +138,7 @@ func (a *Account) shiftCounts(by stride) {
 func (a *Account) shiftDates(by stride, now Time) {
 	step := by.Time
 	a.First, a.Last, a.LastNo, a.Past, a.Crowded = moved(a.First, step, now), moved(a.Last, step, now), moved(a.LastNo, step, now), moved(a.Past, step, now), moved(a.Crowded, step, now)
+	a.Locked = moved(a.Locked, step, now)
 	if a.Listing != nil {
 		l := *a.Listing
 		l.Since = moved(l.Since, step, now)

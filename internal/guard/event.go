@@ -34,6 +34,15 @@ const (
 	KindCleared   Kind = "cleared"   // it does so no more
 	KindClock     Kind = "clock"     // the host's clock was set: by Step, to At
 	KindBegan     Kind = "began"     // postward runs again; by the clock it had not for Step
+	KindLocked    Kind = "locked"    // an operator locked an account: nobody logs in
+	KindUnlocked  Kind = "unlocked"  // and opened it again
+	KindGuessed   Kind = "guessed"   // somebody logged in after many had guessed at the account
+	KindBanned    Kind = "banned"    // a network is kept out for a time
+	KindUnbanned  Kind = "unbanned"  // an operator lifted a ban
+	KindProtected Kind = "protected" // many guess at an account: for a time only who is known there logs in
+	KindSpared    Kind = "spared"    // an operator put a network on the allow list: it is never banned
+	KindUnspared  Kind = "unspared"  // and took it off
+	KindConfined  Kind = "confined"  // an address that many share guesses: it logs in where it is known only
 )
 
 // Event is a fact, as the journal keeps it. Key is its natural key: a fact told twice (by the milter and the log,
@@ -59,6 +68,8 @@ type Event struct {
 	Past        *Past        `json:"past,omitempty"`        // for KindLearned
 	Network     netip.Addr   `json:"network,omitzero"`      // for KindForgotten (the zero Addr: everything), KindLogin
 	ASN         uint32       `json:"asn,omitempty"`         // for KindLogin: Network's autonomous system
+	Prefix      netip.Prefix `json:"prefix,omitzero"`       // for KindBanned, KindUnbanned, KindConfined, KindSpared, KindUnspared
+	Until       Time         `json:"until,omitempty"`       // for KindBanned, KindProtected, KindConfined
 	Policy      *Policy      `json:"policy,omitempty"`      // for KindPolicy
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID
@@ -83,6 +94,7 @@ const (
 	ActHold    Act = "hold"    // hold a queued mail
 	ActDelete  Act = "delete"  // delete a held mail, a copy stays in the trash
 	ActAlert   Act = "alert"   // tell the operator
+	ActKick    Act = "kick"    // end the sessions of an incident's account
 )
 
 // Stages of an incident that are worth an alert.

@@ -153,6 +153,9 @@ func (s *State) contain(a *Account, i *Incident, now Time) []Effect {
 	if i.Shadow {
 		return due
 	}
+	if !hosted(a.Name) {
+		due = append(due, s.start(now, Effect{Act: ActKick, Incident: i.ID}))
+	}
 	for _, m := range s.mailsOf(a.Name) {
 		switch {
 		case m.Status == MailCooling:

@@ -50,6 +50,8 @@ type Client struct {
 	User, Password, Mechanism string
 	// As is the Unix user whose socket it is, empty for who runs the test. The rest of the session is not his.
 	As string
+	// From is an address of the far host, which then connects; empty: this host does.
+	From string
 	// Timeout bounds every wait for a reply, 60 s if 0.
 	Timeout time.Duration
 }
@@ -78,6 +80,15 @@ func (c Client) Open(ctx context.Context) (*Session, error) {
 
 // Dial connects, within limit, and reads nothing. The kernel counts a socket for the user that its thread has for files (setfsuid(2)).
 func (c Client) Dial(ctx context.Context, limit time.Duration) (net.Conn, error) {
+	if c.From != "" {
+		far, err := TheFar()
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return far.Dial(ctx, c.From, c.Addr)
+	}
 	dialer := net.Dialer{Timeout: limit}
 	if c.As == "" {
 		return dialer.DialContext(ctx, "tcp", c.Addr)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ func TestAnInterruptedAttachPutsEverythingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup it is ignored, and who is started inherits that
 	before := configuration(t, site.Postfix.ConfigDir)
 	for name, interrupt := range map[string]func(p *os.Process, out io.Closer) error{
 		"Ctrl-C":       func(p *os.Process, _ io.Closer) error { return p.Signal(syscall.SIGINT) },

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"sync"
 	"time"
 
 	"postward/internal/host/doveadm"
+	"postward/internal/host/nft"
 	"postward/internal/host/postfix"
 )
 
@@ -19,6 +22,10 @@ const (
 	actRelease = "release"
 	actDelete  = "delete"
 	actShare   = "share"
+	actBan     = "ban"
+	actUnban   = "unban"
+	actBans    = "bans"
+	actEnsure  = "ensure"
 )
 
 // request is what the child may ask.
@@ -28,14 +35,20 @@ type request struct {
 	ID    string         `json:"id,omitempty"`    // look
 	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
 
-	Account string `json:"account,omitempty"` // kick
+	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
+	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
+	Account  string         `json:"account,omitempty"`  // kick
 }
 
 type answer struct {
 	Error   string          `json:"error,omitempty"`
+	Kind    string          `json:"kind,omitempty"` // of the error: see kinds
 	Queue   []postfix.Entry `json:"queue,omitempty"`
 	Text    string          `json:"text,omitempty"`
 	Results []result        `json:"results,omitempty"`
+	Bans    []nft.Ban       `json:"bans,omitempty"`
+	Made    bool            `json:"made,omitempty"` // ensure: something was missing
+	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left
 	Kicked  bool            `json:"kicked,omitempty"`
 }
 
@@ -45,13 +58,23 @@ type result struct {
 	Err  string `json:"err,omitempty"`
 }
 
-// Acts is what the warden does, on one Postfix and one Dovecot. Its fields are fixed when it starts.
+// Acts is what the warden does, on one Postfix, one Dovecot and one kernel. Its fields are fixed when it starts; Renew changes Never.
 type Acts struct {
 	Postfix postfix.Instance
 	Dovecot doveadm.Instance
 	Trash   Trash
-	Sockets []string // paths of the daemon's unix sockets
+	Sockets []string       // paths of the daemon's unix sockets
+	Never   []netip.Prefix // whom nobody bans: the operator's own networks and allow list
+	Ports   []uint16       // what a ban closes; nft.MailPorts if none is named
+	Logins  Logins
+
+	mu      sync.Mutex     // for Never and allowed
+	allowed []netip.Prefix // beside Never, as the daemon last said
+	table   *nft.Table     // opened by the first act that needs it
 }
+
+// maxAllow bounds what the daemon allows: the operator's own networks have room beside it.
+const maxAllow = nft.MaxAllow / 2
 
 // actTime bounds one act: the daemon waits for it, and a tool that hangs must not hang it too.
 const actTime = 2 * time.Minute
@@ -63,9 +86,16 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 	if err := q.check(); err != nil {
 		return &answer{Error: err.Error()}
 	}
-	var out answer
-	var results []postfix.Result
-	var err error
+	out, err := a.act(ctx, q)
+	if err != nil {
+		return &answer{Error: err.Error(), Kind: kindOf(err)}
+	}
+	return out
+}
+
+// act carries out a request that was checked.
+func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
+	out = new(answer)
 	switch q.Act {
 	case actList:
 		var queues []string
@@ -75,28 +105,46 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 		out.Queue, err = a.Postfix.List(ctx, queues...)
 	case actLook:
 		out.Text, err = a.Postfix.Look(ctx, postfix.QueueID(q.ID))
+	case actHold, actRelease, actDelete:
+		out.Results, err = a.mails(ctx, q)
+	case actShare:
+		err = a.share()
+	case actBan:
+		var stay error
+		if out.Results, stay, err = a.ban(q.Bans); stay != nil {
+			out.Stay = stay.Error()
+		}
+	case actUnban:
+		err = a.unban(q.Prefixes)
+	case actBans:
+		out.Bans, err = a.bans()
+	case actEnsure:
+		out.Made, err = a.ensure(q.Prefixes)
+	case actKick:
+		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
+	}
+	return out, err
+}
+
+// mails does something to a batch of mails.
+func (a *Acts) mails(ctx context.Context, q *request) (out []result, err error) {
+	var results []postfix.Result
+	switch q.Act {
 	case actHold:
 		results, err = a.Postfix.Hold(ctx, q.Mails)
 	case actRelease:
 		results, err = a.Postfix.Release(ctx, q.Mails)
 	case actDelete:
 		results, err = a.delete(ctx, q.Mails)
-	case actShare:
-		err = a.share()
-	case actKick:
-		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
-	}
-	if err != nil {
-		return &answer{Error: err.Error()}
 	}
 	for _, r := range results {
 		one := result{Gone: r.Gone}
 		if r.Err != nil {
 			one.Err = r.Err.Error()
 		}
-		out.Results = append(out.Results, one)
+		out = append(out, one)
 	}
-	return &out
+	return out, err
 }
 
 func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Result, error) {
@@ -110,7 +158,19 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList, actShare:
+	case actList, actShare, actBans:
+	case actBan:
+		if len(q.Bans) == 0 || len(q.Bans) > MaxBans {
+			return fmt.Errorf("%s takes 1 to %d bans, not %d", q.Act, MaxBans, len(q.Bans))
+		}
+	case actUnban:
+		if len(q.Prefixes) == 0 || len(q.Prefixes) > MaxBans {
+			return fmt.Errorf("%s takes 1 to %d prefixes, not %d", q.Act, MaxBans, len(q.Prefixes))
+		}
+	case actEnsure:
+		if len(q.Prefixes) > maxAllow {
+			return fmt.Errorf("%s takes up to %d prefixes, not %d", q.Act, maxAllow, len(q.Prefixes))
+		}
 	case actLook:
 		if _, err := postfix.ParseQueueID(q.ID); err != nil {
 			return err

@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"sync"
 
+	"postward/internal/host/nft"
 	"postward/internal/host/postfix"
 )
 
 // ErrNoWarden says that the root parent has ended, or speaks nonsense. The daemon can only end itself.
 var ErrNoWarden = errors.New("the privileged parent does not answer")
 
-// Client asks for acts. Its methods but Share are those of postfix.Instance, with the same errors in words.
+// Client asks for acts. Its methods for the queue are those of postfix.Instance, those for bans nearly those of nft.Table,
+// with the same errors in words.
 type Client struct {
 	mu   sync.Mutex
 	ask  func(context.Context, *request) (*answer, error)
@@ -87,7 +91,7 @@ func (c *Client) do(ctx context.Context, q *request) (*answer, error) {
 	defer c.mu.Unlock()
 	a, err := c.ask(ctx, q)
 	if err == nil && a.Error != "" {
-		err = errors.New(a.Error)
+		err = &told{a.Error, kinds[a.Kind]}
 	}
 	return a, err
 }
@@ -131,6 +135,60 @@ func (c *Client) Share(ctx context.Context) error {
 	return err
 }
 
+// Ban keeps addresses away from the mail ports, or gives their bans the time that is named now, and ends the sessions
+// that they have open there. refused has an error, in words, for each ban that the warden does not carry out, and nil for
+// the others, whose bans stand if err is nil or ErrSessionsStay. nft.ErrMissing: Ensure the table, and ban again.
+// nft.ErrUnavailable: this host can ban nobody. More than MaxBans are several requests. See nft.Table.Add for prefixes
+// that overlap.
+func (c *Client) Ban(ctx context.Context, bans []nft.Ban) (refused []error, err error) {
+	var stay error
+	for part := range slices.Chunk(bans, MaxBans) {
+		a, err := c.do(ctx, &request{Act: actBan, Bans: part})
+		if err != nil {
+			return refused, err
+		}
+		if len(a.Results) != len(part) {
+			return refused, fmt.Errorf("ban %d addresses: %d results", len(part), len(a.Results))
+		}
+		for _, r := range a.Results {
+			refused = append(refused, r.err())
+		}
+		if a.Stay != "" {
+			stay = fmt.Errorf("%w: %s", ErrSessionsStay, a.Stay)
+		}
+	}
+	return refused, stay
+}
+
+// Unban lifts the bans of exactly these prefixes; that one is not banned is no error.
+func (c *Client) Unban(ctx context.Context, prefixes []netip.Prefix) error {
+	for part := range slices.Chunk(prefixes, MaxBans) {
+		if _, err := c.do(ctx, &request{Act: actUnban, Prefixes: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bans lists the bans that stand in the kernel, with what is left of their times.
+func (c *Client) Bans(ctx context.Context) ([]nft.Ban, error) {
+	a, err := c.do(ctx, &request{Act: actBans})
+	if err != nil {
+		return nil, err
+	}
+	return a.Bans, nil
+}
+
+// Ensure makes the table in the kernel what it should be. allow is never dropped nor banned, beside the operator's own
+// networks. made says that the table was missing or changed: bans may be gone, and are to be given again.
+func (c *Client) Ensure(ctx context.Context, allow []netip.Prefix) (made bool, err error) {
+	a, err := c.do(ctx, &request{Act: actEnsure, Prefixes: allow})
+	if err != nil {
+		return false, err
+	}
+	return a.Made, nil
+}
+
 func (c *Client) batch(ctx context.Context, act string, mails []postfix.Held) ([]postfix.Result, error) {
 	a, err := c.do(ctx, &request{Act: act, Mails: mails})
 	if err != nil {
@@ -141,10 +199,14 @@ func (c *Client) batch(ctx context.Context, act string, mails []postfix.Held) ([
 	}
 	out := make([]postfix.Result, len(mails))
 	for i, r := range a.Results {
-		out[i].Gone = r.Gone
-		if r.Err != "" {
-			out[i].Err = errors.New(r.Err)
-		}
+		out[i].Gone, out[i].Err = r.Gone, r.err()
 	}
 	return out, nil
+}
+
+func (r result) err() error {
+	if r.Err == "" {
+		return nil
+	}
+	return errors.New(r.Err)
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"postward/internal/log/maillog"
-	"postward/internal/mail/message"
+	"postward/internal/guard/guess"
+	"postward/internal/log/logins"
 )
 
 // Guesser is a client that failed to log in.
@@ -50,30 +50,84 @@ const (
 // mistyped is how many failures before a login are nobody's guesses.
 const mistyped = 2
 
+// names counts failures by the name that was tried: it may be an account that sends later.
+type names map[string]int
+
+// maxNames bounds them.
+const maxNames = 20_000
+
+// tried counts failures under a name. A guesser tries many: when there is no room, those that were tried least are forgotten.
+func (n names) tried(name string, times int) {
+	if name == "" {
+		return
+	}
+	for least := 1; len(n) >= maxNames && n[name] == 0; least *= 2 {
+		for other, times := range n {
+			if times <= least {
+				delete(n, other)
+			}
+		}
+	}
+	n[name] += times
+}
+
+// maxBans bounds the bans that are reported.
+const maxBans = 10_000
+
+// watched has the watch judge an attempt, as if nobody were known before the first line: whoever logged in has an account.
+func (i *Investigation) watched(a *logins.Attempt) {
+	x, ok := a.Guess()
+	if !ok {
+		return
+	}
+	x.ASN, _ = i.options.Where(x.Client)
+	for _, f := range i.watch.Take(x) {
+		if f.Ban != nil && len(i.report.Bans) < maxBans && !a.At.Before(i.options.Since) {
+			b := *f.Ban
+			i.report.Bans = append(i.report.Bans, &b)
+		}
+	}
+}
+
+// Kept returns the networks that would have been banned, each once, as it was banned first.
+func (r *Report) Kept() []*guess.Ban {
+	return slices.DeleteFunc(slices.Clone(r.Bans), func(b *guess.Ban) bool { return b.Times > 1 })
+}
+
+// attempted takes what a client tried, if it belongs into the report.
+func (i *Investigation) attempted(a logins.Attempt) {
+	i.watched(&a)
+	if a.At.Before(i.options.Since) {
+		return
+	}
+	switch a.Kind {
+	case logins.Failed:
+		i.wrong(a)
+	case logins.Unchecked:
+		i.report.Unchecked += a.Times
+	case logins.Good:
+		i.gotIn(a)
+	}
+}
+
 // wrong counts failed logins of a client.
-func (i *Investigation) wrong(l *maillog.Line, times int, at time.Time) {
-	if times <= 0 {
+func (i *Investigation) wrong(a logins.Attempt) {
+	i.hour(a.At).Wrong += a.Times
+	i.names.tried(a.Account, a.Times)
+	if !a.Client.IsValid() {
 		return
 	}
-	i.hour(at).Wrong += times
-	name := message.Account(string(l.SASLUsername))
-	i.logins.tried(name, times)
-	addr, err := netip.ParseAddr(string(l.Client.Addr))
-	if err != nil {
-		return
-	}
-	addr = addr.Unmap()
-	g := i.report.guessers[addr]
+	g := i.report.guessers[a.Client]
 	if g == nil {
 		if len(i.report.guessers) >= maxGuessers {
 			return
 		}
-		g = &Guesser{Client: addr, First: at}
-		g.ASN, g.Country = i.options.Where(addr)
-		i.report.guessers[addr] = g
+		g = &Guesser{Client: a.Client, First: a.At}
+		g.ASN, g.Country = i.options.Where(a.Client)
+		i.report.guessers[a.Client] = g
 	}
-	g.Failed, g.Last = g.Failed+times, at
-	g.tried(name, times)
+	g.Failed, g.Last = g.Failed+a.Times, a.At
+	g.tried(a.Account, a.Times)
 }
 
 func (g *Guesser) tried(name string, times int) {
@@ -96,22 +150,14 @@ func (g *Guesser) settle() {
 }
 
 // gotIn notes that a client that had failed to log in did not fail.
-func (i *Investigation) gotIn(l *maillog.Line, at time.Time) {
-	addr := l.Client.Addr
-	if l.Origin.Addr != nil {
-		addr = l.Origin.Addr
-	}
-	client, err := netip.ParseAddr(string(addr))
-	if err != nil || len(l.SASLUsername) == 0 {
+func (i *Investigation) gotIn(a logins.Attempt) {
+	g := i.report.guessers[a.Client]
+	if g == nil || a.Account == "" || slices.Contains(g.LoggedIn, a.Account) || len(g.LoggedIn) >= maxEntered {
 		return
 	}
-	g, account := i.report.guessers[client.Unmap()], message.Account(string(l.SASLUsername))
-	if g == nil || slices.Contains(g.LoggedIn, account) || len(g.LoggedIn) >= maxEntered {
-		return
-	}
-	g.LoggedIn = append(g.LoggedIn, account)
+	g.LoggedIn = append(g.LoggedIn, a.Account)
 	if g.Failed > mistyped {
-		g.Entered = append(g.Entered, Entered{account, g.Failed, at})
+		g.Entered = append(g.Entered, Entered{a.Account, g.Failed, a.At})
 	}
 }
 

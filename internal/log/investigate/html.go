@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postward/internal/guard/guess"
 )
 
 //go:embed page.html
@@ -43,6 +45,8 @@ func head(n int, list any) any {
 	case []*Receiver:
 		return l[:min(n, len(l))]
 	case []*Source:
+		return l[:min(n, len(l))]
+	case []*guess.Ban:
 		return l[:min(n, len(l))]
 	case []Tried:
 		return l[:min(n, len(l))]

@@ -17,7 +17,9 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/guard/guess"
 	"postward/internal/log/delivery"
+	"postward/internal/log/logins"
 	"postward/internal/log/maillog"
 	"postward/internal/log/unread"
 )
@@ -59,6 +61,7 @@ type Report struct {
 	Unchecked int             `json:"unchecked_logins,omitempty"`
 	Accounts  []*Account      `json:"accounts"`                        // those that stand out first, then by recipients
 	Guessers  []*Guesser      `json:"guessers"`                        // most failures first
+	Bans      []*guess.Ban    `json:"would_have_banned,omitempty"`     // in the order in which they would have been
 	Replies   []*Receiver     `json:"receivers"`                       // most refusals first
 	Relays    []*Relay        `json:"relayed_without_login,omitempty"` // most recipients first
 	Hours     map[int64]*Hour `json:"hours"`                           // by hours since 1970
@@ -119,17 +122,18 @@ type Investigation struct {
 	relays  relays
 	sources int       // of all accounts
 	start   time.Time // the first line of all, reported or not
-	logins  logins
+	names   names
+	joiner  *logins.Joiner
+	watch   *guess.Watch
 	replay  *replay
 	line    maillog.Line
 	unread  unread.Lines
-	before  []byte // see remember
 	last    time.Time
 }
 
 // New begins an investigation.
 func New(o Options) *Investigation {
-	i := &Investigation{options: o, replay: newReplay(), logins: newLogins(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
+	i := &Investigation{options: o, replay: newReplay(), names: names{}, joiner: logins.New(), watch: guess.New(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
 		Unread: map[string]int64{}, Hours: map[int64]*Hour{}, accounts: map[string]*Account{}, guessers: map[netip.Addr]*Guesser{}, replies: map[string]*Receiver{},
 	}}
 	if i.options.Where == nil {
@@ -147,19 +151,19 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	maillog.Parse(text, l)
 	switch {
 	case l.Kind == maillog.Repeats:
-		i.again(l.Count, i.last)
+		i.attempted(i.joiner.Line(text, l, i.last))
 		return
 	case l.Kind == maillog.Unknown:
-		i.before = i.before[:0]
+		i.joiner.Line(text, l, i.last)
 		i.unread.Note(text, l)
 		i.leftOut(l, changed)
 		return
 	case !l.Kind.Understood():
+		i.joiner.Line(text, l, i.last)
 		i.report.Unread[base(l.Program)]++
 		return
 	}
 	i.report.Ours++
-	i.remember(text)
 	at := l.Stamp.Next(i.last, changed)
 	i.last = at
 	if i.start.IsZero() || at.Before(i.start) {
@@ -167,8 +171,8 @@ func (i *Investigation) Line(text []byte, changed time.Time) {
 	}
 	if !at.Before(i.options.Since) {
 		i.looked(at)
-		i.login(l, at)
 	}
+	i.attempted(i.joiner.Line(text, l, at))
 	i.tracker.Line(l, at)
 	i.judgeArrived(at)
 }
@@ -205,7 +209,7 @@ func (i *Investigation) Finish() *Report {
 		g.settle()
 	}
 	for name, a := range r.accounts {
-		a.Wrong = i.logins.of(name)
+		a.Wrong = i.names[name]
 		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(i.start) < firstDays
 		a.settleSources()
 	}

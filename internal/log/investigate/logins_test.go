@@ -58,11 +58,11 @@ func TestWhatIsRememberedOfLoginsIsBounded(t *testing.T) {
 	for n := range 2*maxNames + maxGuessers {
 		say(n, fmt.Sprintf("name%d", n))
 	}
-	if len(i.logins.names) > maxNames || len(i.logins.sessions) > maxSessions || len(i.report.guessers) > maxGuessers {
-		t.Errorf("%d names, %d sessions, %d guessers", len(i.logins.names), len(i.logins.sessions), len(i.report.guessers))
+	if len(i.names) > maxNames || len(i.report.guessers) > maxGuessers {
+		t.Errorf("%d names, %d guessers", len(i.names), len(i.report.guessers))
 	}
-	if i.logins.of("bob") != 3 {
-		t.Errorf("who was tried most is forgotten: %d", i.logins.of("bob"))
+	if i.names["bob"] != 3 {
+		t.Errorf("who was tried most is forgotten: %d", i.names["bob"])
 	}
 }
 

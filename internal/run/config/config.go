@@ -65,6 +65,10 @@ type Config struct {
 		Names      []string // addresses and domains that blocklists are asked about; none: no list is asked
 		Registered []string // lists that know the address of this host's resolver
 	}
+	Guessing struct {
+		Mode   guard.Mode // empty: as Mode
+		Kernel bool       // who is banned is kept out by the kernel
+	}
 	Canary struct {
 		Every time.Duration // 0: off
 	}
@@ -89,10 +93,19 @@ func Default() *Config {
 	const sockets = "unix:/var/spool/postfix/postward/"
 	c.Milter.Inbound, c.Milter.Submission, c.Milter.Local = sockets+"inbound.sock", sockets+"submission.sock", sockets+"local.sock"
 	c.Milter.AnswerTimeout, c.Milter.MaxSessions = 10*time.Second, 2000
+	c.Guessing.Kernel = true
 	c.AuthPolicy.KeyFile = "/etc/postward/authpolicy.key"
 	c.Canary.Every = 4 * time.Minute
 	c.Retention.JournalDays = 90
 	return c
+}
+
+// BansEnforced reports whether who guesses passwords is kept out, and not only named.
+func (c *Config) BansEnforced() bool {
+	if c.Guessing.Mode != "" {
+		return c.Guessing.Mode == guard.Enforce
+	}
+	return c.Mode == guard.Enforce
 }
 
 // Policy is what the configuration says to the guard.

@@ -78,6 +78,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.Notify.URLs }, secret: true},
 		{name: "notify.command", doc: "A program and its arguments that gets each alert as JSON on standard input, like [\"/usr/local/bin/tell-me\", \"--loud\"].",
 			at: func(c *Config) any { return &c.Notify.Command }},
+		{name: "guessing.mode", doc: "Who guesses passwords: shadow names them, enforce keeps them out; empty: as mode above.", at: func(c *Config) any { return &c.Guessing.Mode }, check: mode(true)},
+		{name: "guessing.kernel", doc: "Keep them away from the mail ports, in a table of nftables of postward's own (inet postward). false: nothing is written there,\nand who is banned is refused when he speaks.", at: func(c *Config) any { return &c.Guessing.Kernel }},
 		{name: "canary.every", doc: "When Postfix is quiet for so long, postward connects to it to see whether it, its milter and its log are well; \"0s\": never.",
 			at: func(c *Config) any { return &c.Canary.Every }, check: between(0, 5*time.Minute)},
 		{name: "watch.names", doc: "Your own addresses and domains, like [\"192.0.2.25\", \"example.org\"]: blocklists are asked about them every 3 hours, every 15\nminutes while an incident is open. None: no list is asked. postward watch show says what would be asked, and where.",

@@ -80,6 +80,12 @@ func assign(at, value any) error {
 		return text(value, at)
 	case *guard.Mode:
 		return text(value, (*string)(at))
+	case *bool:
+		b, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("%s where true or false belongs", kind(value))
+		}
+		*at = b
 	case *int:
 		n, ok := value.(int64)
 		if !ok || int64(int(n)) != n {
@@ -201,6 +207,8 @@ func show(at any) string {
 		return strconv.Quote(*at)
 	case *guard.Mode:
 		return strconv.Quote(string(*at))
+	case *bool:
+		return strconv.FormatBool(*at)
 	case *int:
 		return strconv.Itoa(*at)
 	case *guard.Points:

@@ -2,8 +2,10 @@ package ctl
 
 import (
 	"net/netip"
+	"time"
 
 	"postward/internal/guard"
+	"postward/internal/guard/guess"
 	"postward/internal/log/unread"
 )
 
@@ -33,6 +35,7 @@ type Status struct {
 	Sockets    map[guard.Direction]string   `json:"sockets"`
 	Sessions   map[guard.Direction]int      `json:"sessions"`
 	Log        Log                          `json:"log"`
+	Gate       Gate                         `json:"gate"`
 }
 
 // Log is what was read of the mail log since the start.
@@ -123,4 +126,57 @@ type HeldAnswer struct {
 type LookAnswer struct {
 	Mail *guard.Mail `json:"mail"`
 	Text string      `json:"text"`
+}
+
+// BansAnswer is the answer of "ban/list" and of what changes it; for "ban/remove", what was lifted.
+type BansAnswer struct {
+	Bans      []guess.Ban        `json:"bans"`
+	Protected []guess.Protection `json:"protected,omitempty"`
+	Confined  []guess.Confine    `json:"confined,omitempty"`
+	Enforced  bool               `json:"enforced"`         // false: shadow, nobody is kept out
+	Kernel    string             `json:"kernel,omitempty"` // why it keeps nobody out
+}
+
+// BanRequest is the request of "ban/add", "ban/remove", "allow/add" and "allow/remove".
+type BanRequest struct {
+	Network netip.Prefix  `json:"network"`
+	For     time.Duration `json:"for,omitempty"`
+}
+
+// SourceRequest is the request of "source/show".
+type SourceRequest struct {
+	Client netip.Addr `json:"client"`
+}
+
+// SourceAnswer is everything that is known of an address.
+type SourceAnswer struct {
+	guess.About
+	Why      string   `json:"why,omitempty"` // of the ban that stands
+	ASN      uint32   `json:"asn,omitempty"`
+	Country  string   `json:"country,omitempty"`
+	Webmail  bool     `json:"webmail,omitempty"`
+	Accounts []string `json:"accounts,omitempty"` // that wrote from there lately
+	Enforced bool     `json:"enforced"`
+}
+
+// AllowAnswer is the answer of the allow verbs.
+type AllowAnswer struct {
+	Networks []netip.Prefix `json:"networks"`
+	Own      []netip.Prefix `json:"own"` // networks.own of the configuration: never banned either
+}
+
+// ProtectRequest is the request of "account/protect"; no time ends it.
+type ProtectRequest struct {
+	Account string        `json:"account"`
+	For     time.Duration `json:"for"`
+}
+
+// Gate is what status says of who may log in.
+type Gate struct {
+	Enforced  bool     `json:"enforced"`
+	Bans      int      `json:"bans"`
+	Protected []string `json:"protected,omitempty"`
+	Confined  int      `json:"confined,omitempty"`
+	Locked    []string `json:"locked,omitempty"`
+	Kernel    string   `json:"kernel,omitempty"` // why it keeps nobody out
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postward/internal/guard"
+	"postward/internal/guard/guess"
 	"postward/internal/host/postfix"
 	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
@@ -37,6 +38,22 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return answering(request, d.explain)
 	case "account/allow", "account/deny", "account/class":
 		return answering(request, func(r ctl.AccountChange) (*guard.Account, error) { return d.changeAccount(ctx, actor, verb, &r) })
+	case "account/lock", "account/unlock":
+		return answering(request, func(r ctl.Name) (*guard.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
+	case "account/protect":
+		return answering(request, func(r ctl.ProtectRequest) (guess.Protection, error) { return d.protect(ctx, actor, r) })
+	case "ban/list":
+		return d.bans(), nil
+	case "ban/add":
+		return answering(request, func(r ctl.BanRequest) (ctl.BansAnswer, error) { return d.addBan(ctx, actor, r) })
+	case "ban/remove":
+		return answering(request, func(r ctl.BanRequest) (ctl.BansAnswer, error) { return d.removeBan(ctx, actor, r) })
+	case "source/show":
+		return answering(request, d.source)
+	case "allow/list":
+		return d.allowed(), nil
+	case "allow/add", "allow/remove":
+		return answering(request, func(r ctl.BanRequest) (ctl.AllowAnswer, error) { return d.changeAllowed(ctx, actor, verb, r) })
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":
@@ -347,9 +364,11 @@ func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (ctl.LookAnswer,
 // status gathers one screen.
 func (d *Daemon) status() ctl.Status {
 	d.checkHealth(time.Now())
+	gate := d.gateStatus(time.Now())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := ctl.Status{
+		Gate:    gate,
 		Version: d.version, Node: d.config.Node, Started: d.started, Now: now(), Modes: d.state.Policy().Modes,
 		Listed: d.state.Site().Listed, Accounts: len(d.state.Accounts()), Verdicts: maps.Clone(d.verdicts),
 		Contained: []string{}, Undone: []guard.Effect{}, Unlisted: []guard.Account{}, Troubles: d.troubles.List(), Log: d.mailLog.Log(),
@@ -395,6 +414,9 @@ const maxUnlisted = 5
 func (d *Daemon) accountStatus(s *ctl.Status) {
 	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
 		a := d.state.Account(name)
+		if a.Locked != 0 {
+			s.Gate.Locked = append(s.Gate.Locked, name)
+		}
 		switch {
 		case a.Status == guard.Contained:
 			s.Contained = append(s.Contained, name)

@@ -24,7 +24,11 @@ func (d *Daemon) carryOut(ctx context.Context) error {
 			return nil
 		}
 		next = rest
-		d.carry(ctx, batch)
+		if batch[0].effect.Act == guard.ActKick {
+			d.kickAll(ctx, batch)
+		} else {
+			d.carry(ctx, batch)
+		}
 		for i := range batch {
 			d.leaveLine(batch[i].effect.ID)
 		}

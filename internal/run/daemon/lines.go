@@ -101,7 +101,9 @@ const manyLines = 200
 // hear reads a line and takes it, as often as the journal refuses what it tells.
 func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.Ticket, error) {
 	var line maillog.Line
-	if !maillog.Parse(text, &line) || line.Kind == maillog.Unknown {
+	parsed := maillog.Parse(text, &line)
+	d.hearLogin(text, &line)
+	if !parsed || line.Kind == maillog.Unknown {
 		d.mailLog.Strange(text, &line)
 		return nil, nil
 	}
@@ -174,13 +176,21 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 	return d.recordLocked(e)
 }
 
-// takeLogin notes from which network an account's mail is read: once a day and network.
+// takeLogin notes from which network an account's mail is read.
 func (d *Daemon) takeLogin(l *maillog.Line) (*store.Ticket, error) {
 	client, err := netip.ParseAddr(string(l.Client.Addr))
-	if err != nil || d.where == nil {
+	if err != nil {
 		return nil, nil
 	}
-	e := &guard.Event{Kind: guard.KindLogin, At: now(), Account: message.Account(string(l.SASLUsername)), Network: guard.Network(client), ASN: d.where.Lookup(client).ASN}
+	return d.takeReading(message.Account(string(l.SASLUsername)), client)
+}
+
+// takeReading notes that an account's mail is read from somewhere: once a day and network.
+func (d *Daemon) takeReading(account string, client netip.Addr) (*store.Ticket, error) {
+	if d.where == nil {
+		return nil, nil
+	}
+	e := &guard.Event{Kind: guard.KindLogin, At: now(), Account: account, Network: guard.Network(client), ASN: d.where.Lookup(client).ASN}
 	e.Key = fmt.Sprintf("login:%s:%d:%s:%s", e.Account, e.ASN, e.Network, e.At.Time().UTC().Format(time.DateOnly))
 	d.mu.Lock()
 	defer d.mu.Unlock()

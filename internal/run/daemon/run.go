@@ -58,6 +58,7 @@ func Run(ctx context.Context, p Parts) error {
 	err = d.serve(ctx, p)
 	d.flushRefusals()
 	d.checkpoint()
+	d.saveGate(time.Now())
 	d.noteClock()
 	err = errors.Join(err, d.store.Close())
 	if errors.Is(err, store.ErrCorrupt) { // and what it held is saved
@@ -109,10 +110,10 @@ func load(ctx context.Context, p Parts, path string, written time.Time) (*Daemon
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
 		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), alertedChannels: map[string][]int{},
-		refusals: refusals{}, inLine: map[string]bool{},
+		refusals: refusals{}, inLine: map[string]bool{}, gate: newGate(),
 	}
 	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
-	if err := d.restore(ctx, p.Delimiter, written); err != nil {
+	if err := errors.Join(d.restore(ctx, p.Delimiter, written), d.restoreGate(ctx)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return d, nil
@@ -252,6 +253,9 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
 		part("prune", d.pruneOften)
+		part("gate", d.tendGate)
+		part("bans", d.keepOut)
+		part("dovecot", d.answerDovecot)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		part("troubles", (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)

@@ -97,6 +97,13 @@ func (s *Store) commitTx(ctx context.Context, g *group) error {
 		b.exec(`insert into cursor (name, at, body) values ($1, $2, $3)
 			on conflict (name) do update set at = excluded.at, body = excluded.body`, name, int64(p.at), p.body)
 	}
+	for network, body := range g.bans {
+		if body == "" {
+			b.exec(`delete from ban where prefix = $1`, network)
+			continue
+		}
+		b.exec(`insert into ban (prefix, body) values ($1, $2) on conflict (prefix) do update set body = excluded.body`, network, body)
+	}
 	if g.checkpoint != nil {
 		b.checkpoint(g.checkpoint, g.upTo)
 	}

@@ -41,7 +41,7 @@ func (w *Writer) tick() int {
 	}
 	g := w.queue[0]
 	g.ticks++
-	if idle := len(g.events) == 0 && g.checkpoint == nil; idle && g.ticks < idleTicks && w.trouble == nil {
+	if idle := len(g.events) == 0 && g.checkpoint == nil && len(g.bans) == 0; idle && g.ticks < idleTicks && w.trouble == nil {
 		return 0
 	}
 	return len(w.queue)

@@ -102,3 +102,21 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 	}
 	return body, nil
 }
+
+// Bans returns what was noted of networks that are or were banned, in no order.
+func (s *Store) Bans(ctx context.Context) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `select body from ban`)
+	if err != nil {
+		return nil, fmt.Errorf("read the bans from %s: %w", s.path, damaged(err))
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return nil, fmt.Errorf("read the bans from %s: %w", s.path, damaged(err))
+		}
+		all = append(all, body)
+	}
+	return all, rows.Err()
+}

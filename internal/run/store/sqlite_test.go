@@ -95,7 +95,7 @@ func TestNewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "this store was written by a newer postward (schema 7, this one knows 1): install that version or newer"
+	const want = "this store was written by a newer postward (schema 7, this one knows 2): install that version or newer"
 	if _, err := Open(t.Context(), path); !errors.Is(err, ErrNewer) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("Open: %v", err)
 	}

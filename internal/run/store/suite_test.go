@@ -29,6 +29,7 @@ func testStore(t *testing.T, fresh func(t *testing.T) (open func() *Store)) {
 		{"AFactToldTwiceStandsOnce", testTwice},
 		{"ASequenceNumberIsNeverGivenTwice", testNumbers},
 		{"ACursorComesWithItsEvents", testCursor},
+		{"ABanIsARowUntilItIsForgotten", testBans},
 		{"TheJournalIsSearched", testSearch},
 		{"TextFromOutsideIsData", testOddText},
 		{"PruneLeavesWhatTheCheckpointLacks", testPrune},
@@ -410,5 +411,23 @@ func testClosed(t *testing.T, open func() *Store) {
 	s.Writer().Checkpoint(&guard.Checkpoint{})
 	if err := s.Writer().Flush(t.Context()); err != nil {
 		t.Errorf("Flush after Close: %v", err)
+	}
+}
+
+func testBans(t *testing.T, open func() *Store) {
+	s := open()
+	w := s.Writer()
+	w.SetBan("203.0.113.9/32", `{"times":1}`)
+	w.SetBan("203.0.113.9/32", `{"times":2}`)
+	w.SetBan("203.0.113.10/32", `{"times":1}`)
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.SetBan("203.0.113.10/32", "")
+	closed(t, s)
+	s = open()
+	defer closed(t, s)
+	if bans, err := s.Bans(t.Context()); err != nil || len(bans) != 1 || bans[0] != `{"times":2}` {
+		t.Errorf("%q, %v", bans, err)
 	}
 }

@@ -50,6 +50,7 @@ type group struct {
 	events     []row
 	bytes      int
 	cursors    map[string]position
+	bans       map[string]string // by network; empty: it is forgotten
 	checkpoint *guard.Checkpoint
 	upTo       int64 // the event that checkpoint is up to
 
@@ -136,6 +137,20 @@ func (w *Writer) SetCursor(name, body string) {
 		g.cursors = map[string]position{}
 	}
 	g.cursors[name] = position{w.lastAt, body}
+}
+
+// SetBan notes what is known of a network that is or was banned, as text that only its owner understands; empty: nothing any more.
+func (w *Writer) SetBan(network, body string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	g := w.open()
+	if g.bans == nil {
+		g.bans = map[string]string{}
+	}
+	g.bans[network] = body
 }
 
 // Checkpoint queues the rows that changed up to the last event appended, and owns them from then on. It is never

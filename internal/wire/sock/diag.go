@@ -15,7 +15,8 @@ const (
 	headerSize  = 16
 	requestSize = 56
 	messageSize = 72 // what follows are attributes, which are not asked for
-	idOffset    = 4  // struct inet_diag_sockid in a message: ports at 0 and 2, addresses at 4 and 20
+	idOffset    = 4  // struct inet_diag_sockid in a message: ports at 0 and 2, addresses at 4 and 20, an interface, a cookie
+	idSize      = 48
 	uidOffset   = 64
 	inodeOffset = 68
 	maxAnswer   = 1024 // octets of an answer that are read
@@ -30,20 +31,26 @@ var errAnswer = errors.New("the kernel's answer cannot be read")
 // question asks for the one socket whose local end is local and whose other end is remote.
 func question(local, remote netip.AddrPort) []byte {
 	host := binary.NativeEndian
+	id := binary.BigEndian.AppendUint16(nil, local.Port())
+	id = binary.BigEndian.AppendUint16(id, remote.Port())
+	id = appendAddr(appendAddr(id, local.Addr()), remote.Addr())
+	for _, n := range []uint32{0, noCookie, noCookie} { // of any interface
+		id = host.AppendUint32(id, n)
+	}
+	return order(unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST, family(local.Addr()), allState, [idSize]byte(id))
+}
+
+// order is a message with struct inet_diag_req_v2.
+func order(kind, flags uint16, family byte, states uint32, id [idSize]byte) []byte {
+	host := binary.NativeEndian
 	b := host.AppendUint32(nil, headerSize+requestSize)
-	b = host.AppendUint16(b, unix.SOCK_DIAG_BY_FAMILY)
-	b = host.AppendUint16(b, unix.NLM_F_REQUEST)
+	b = host.AppendUint16(b, kind)
+	b = host.AppendUint16(b, flags)
 	b = host.AppendUint32(b, sequence)
 	b = host.AppendUint32(b, 0) // to the kernel
-	b = append(b, family(local.Addr()), unix.IPPROTO_TCP, 0, 0)
-	b = host.AppendUint32(b, allState)
-	b = binary.BigEndian.AppendUint16(b, local.Port())
-	b = binary.BigEndian.AppendUint16(b, remote.Port())
-	b = appendAddr(appendAddr(b, local.Addr()), remote.Addr())
-	for _, n := range []uint32{0, noCookie, noCookie} { // of any interface
-		b = host.AppendUint32(b, n)
-	}
-	return b
+	b = append(b, family, unix.IPPROTO_TCP, 0, 0)
+	b = host.AppendUint32(b, states)
+	return append(b, id[:]...)
 }
 
 func family(a netip.Addr) byte {
@@ -122,4 +129,35 @@ func end(body []byte, port, addr int) netip.AddrPort {
 		a = netip.AddrFrom4([4]byte(id[addr : addr+4]))
 	}
 	return netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(id[port:]))
+}
+
+// dial opens a socket to sock_diag that waits so long for an answer.
+func dial(wait *unix.Timeval) (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return -1, fmt.Errorf("open a sock_diag socket: %w", err)
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, wait); err != nil {
+		return -1, errors.Join(fmt.Errorf("limit the wait for sock_diag: %w", err), unix.Close(fd))
+	}
+	return fd, nil
+}
+
+func say(fd int, message []byte) error {
+	if err := unix.Sendto(fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("ask sock_diag: %w", err)
+	}
+	return nil
+}
+
+// hear reads what the kernel says next.
+func hear(fd int, into []byte) (n int, err error) {
+	n, from, err := unix.Recvfrom(fd, into, 0)
+	if err != nil {
+		return 0, fmt.Errorf("hear sock_diag: %w", err)
+	}
+	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
+		return 0, errors.New("hear sock_diag: somebody else than the kernel spoke")
+	}
+	return n, nil
 }

@@ -45,24 +45,15 @@ func plain(p netip.AddrPort) netip.AddrPort {
 
 // askKernel sends a question to the kernel and returns its answer.
 func askKernel(question []byte) ([]byte, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	fd, err := dial(&unix.Timeval{Usec: ownerWait})
 	if err != nil {
-		return nil, fmt.Errorf("open a sock_diag socket: %w", err)
+		return nil, err
 	}
 	defer unix.Close(fd)
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: ownerWait}); err != nil {
-		return nil, fmt.Errorf("limit the wait for sock_diag: %w", err)
-	}
-	if err := unix.Sendto(fd, question, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("ask sock_diag: %w", err)
+	if err := say(fd, question); err != nil {
+		return nil, err
 	}
 	answer := make([]byte, maxAnswer)
-	n, from, err := unix.Recvfrom(fd, answer, 0)
-	if err != nil {
-		return nil, fmt.Errorf("hear sock_diag: %w", err)
-	}
-	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
-		return nil, errors.New("hear sock_diag: somebody else than the kernel spoke")
-	}
-	return answer[:n], nil
+	n, err := hear(fd, answer)
+	return answer[:n], err
 }

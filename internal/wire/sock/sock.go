@@ -1,5 +1,6 @@
 // Package sock opens sockets for others of this host and asks the kernel who is at the other end: of a unix socket
-// (SO_PEERCRED), and of a TCP connection that stays on this host (sock_diag(7)). It imports nothing of the house.
+// (SO_PEERCRED), and of a TCP connection that stays on this host (sock_diag(7)). It ends connections of other processes
+// (Destroy). It imports nothing of the house.
 package sock
 
 import (

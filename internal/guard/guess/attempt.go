@@ -1,0 +1,86 @@
+package guess
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Kind says what a client did.
+type Kind uint8
+
+const (
+	Failed    Kind = iota + 1 // a login was refused
+	Good                      // somebody logged in
+	Aborted                   // the client went away within a login
+	Pregreet                  // it spoke before the greeting
+	Relay                     // it asked for relay
+	NoMailbox                 // it asked for a recipient that nobody has
+	NotSMTP                   // it said what is not SMTP
+	Taken                     // its mail was taken
+)
+
+// Home says how well an account knows where somebody logs in from.
+type Home uint8
+
+const (
+	Abroad    Home = iota
+	AtNetwork      // the autonomous system is the account's
+	AtAddress      // the address is
+)
+
+// Attempt is one thing that a client did, as far as it is told.
+type Attempt struct {
+	Kind    Kind
+	At      time.Time
+	Client  netip.Addr
+	ASN     uint32 // its autonomous system; 0: not known
+	Account string // the name that was said; empty: not told
+	Exists  bool   // there is such an account
+	Home    Home   // how well it knows the client, as far as its mail tells
+	// Password tells one password from another, for an account; 0: not told. It need not be unique: of two that look the same
+	// the second is not counted.
+	Password uint32
+	To       string // NoMailbox: the recipient
+	Own      bool   // of the operator's own networks, or on the allow list
+	Shared   bool   // a webmail host or a proxy: its address is everybody's
+	Times    int    // how often, one after the other; 0: once
+}
+
+// Source returns what is counted and banned of an address: itself, or the /64 that a host of IPv6 has for its own.
+func Source(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return netip.PrefixFrom(a, 32)
+	}
+	p, _ := a.Prefix(64) // it does not fail: 64 of 128 bits
+	return p
+}
+
+// network returns the neighbourhood of a source: its /24, or its /48.
+func network(p netip.Prefix) netip.Prefix {
+	bits := 24
+	if !p.Addr().Is4() {
+		bits = 48
+	}
+	p, _ = p.Addr().Prefix(bits)
+	return p
+}
+
+// person is the part of a name that tells one person from another: "anna" of "anna@example.org" and of "ANNA".
+func person(name string) string {
+	local, _, _ := strings.Cut(name, "@")
+	return strings.ToLower(local)
+}
+
+// everybodys are names that guessers bring along: defaults of images, of services, of examples. From the names in
+// the logs of public incidents and the defaults of distributions for small boards (pi, alarm, ubuntu, debian, odroid, orangepi).
+var everybodys = map[string]bool{}
+
+func init() {
+	for _, name := range strings.Fields(`alarm pi ubuntu debian odroid orangepi osmc kali vagrant ec2-user centos fedora admin administrator
+		root test test1 test2 tester testing testuser guest user user1 demo scanner scan printer fax ftp ftpuser www www-data nobody
+		mysql postgres oracle backup git svn jenkins nagios zabbix tomcat ubnt default support1 temp tmp qwerty password 1234 12345 123456`) {
+		everybodys[name] = true
+	}
+}

@@ -1,0 +1,192 @@
+package guess
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Ban is a network that is kept out for a time, and what is remembered of it afterwards.
+type Ban struct {
+	Prefix   netip.Prefix `json:"prefix"`
+	Since    time.Time    `json:"since"`
+	Until    time.Time    `json:"until"`
+	Times    int          `json:"times"` // this is the so-manieth
+	Reason   Reason       `json:"reason"`
+	Evidence Evidence     `json:"evidence"`
+	By       string       `json:"by,omitempty"` // the operator; empty: postward
+}
+
+// Why says what the ban stands on.
+func (b *Ban) Why() string { return b.Reason.Why(b.Evidence) }
+
+// How long bans last.
+const (
+	firstBan   = 30 * time.Minute
+	banGrows   = 4
+	LongestBan = 7 * 24 * time.Hour
+	// banForgotten is after how long without one the next is a first one again.
+	banForgotten = 30 * 24 * time.Hour
+	// MaxBans bounds those that are remembered. Beyond it the ones that ended first are forgotten, then those that end first.
+	MaxBans = 100_000
+)
+
+// length is how long the so-manieth ban of a network lasts.
+func length(times int) time.Duration {
+	d := firstBan
+	for range times - 1 {
+		if d *= banGrows; d >= LongestBan {
+			return LongestBan
+		}
+	}
+	return d
+}
+
+// Banned returns the ban that an address is under, or nil.
+func (w *Watch) Banned(a netip.Addr, now time.Time) *Ban {
+	a = a.Unmap().WithZone("")
+	if !a.IsValid() || w.Allowed(a) {
+		return nil
+	}
+	for _, bits := range w.widths {
+		if p, err := a.Prefix(bits); err == nil {
+			if b := w.bans[p]; b != nil && now.Before(b.Until) {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// widths are all lengths of prefixes that are banned, the longest first: at most maxWidths of them.
+func (w *Watch) noteWidth(bits int) {
+	if !slices.Contains(w.widths, bits) {
+		w.widths = append(w.widths, bits)
+		slices.Sort(w.widths)
+		slices.Reverse(w.widths)
+	}
+}
+
+// ban bans a network from now on, longer than the last time. It returns nil where one stands already.
+func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
+	b := w.bans[p]
+	switch {
+	case b == nil:
+		b = &Ban{Prefix: p}
+	case now.Before(b.Until):
+		return nil
+	case now.Sub(b.Until) > banForgotten:
+		b.Times = 0
+	}
+	b.Times++
+	b.Since, b.Until, b.Reason, b.Evidence, b.By = now, now.Add(length(b.Times)), r, e, ""
+	w.keep(b)
+	return b
+}
+
+// BanByHand bans a network for a time that an operator says.
+func (w *Watch) BanByHand(p netip.Prefix, d time.Duration, by string, now time.Time) *Ban {
+	b := w.bans[p]
+	if b == nil {
+		b = &Ban{Prefix: p}
+	}
+	b.Times++
+	b.Since, b.Until, b.Reason, b.Evidence, b.By = now, now.Add(min(d, LongestBan)), ByHand, Evidence{}, by
+	w.keep(b)
+	return b
+}
+
+func (w *Watch) keep(b *Ban) {
+	w.noteWidth(b.Prefix.Bits())
+	if w.bans[b.Prefix] == nil && len(w.bans) >= MaxBans {
+		w.makeRoom()
+	}
+	w.bans[b.Prefix] = b
+}
+
+// makeRoom forgets a tenth of the bans: those that end, or ended, first.
+func (w *Watch) makeRoom() {
+	all := make([]*Ban, 0, len(w.bans))
+	for _, b := range w.bans {
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b *Ban) int { return a.Until.Compare(b.Until) })
+	for _, b := range all[:len(all)/10] {
+		delete(w.bans, b.Prefix)
+		w.gone = append(w.gone, b.Prefix)
+	}
+}
+
+// Unban lifts the bans that touch a network, and forgives what led to them: a person said so. It returns those that stood.
+func (w *Watch) Unban(p netip.Prefix, now time.Time) []*Ban {
+	var lifted []*Ban
+	for _, b := range w.bans {
+		if !b.Prefix.Overlaps(p) {
+			continue
+		}
+		if now.Before(b.Until) {
+			lifted = append(lifted, b)
+		}
+		delete(w.bans, b.Prefix)
+		w.gone = append(w.gone, b.Prefix)
+	}
+	for s := range w.sources {
+		if s.Overlaps(p) {
+			delete(w.sources, s)
+		}
+	}
+	for n := range w.networks {
+		if n.Overlaps(p) {
+			delete(w.networks, n)
+		}
+	}
+	slices.SortFunc(lifted, func(a, b *Ban) int { return a.Prefix.Addr().Compare(b.Prefix.Addr()) })
+	return lifted
+}
+
+// Bans returns those that stand, the newest first.
+func (w *Watch) Bans(now time.Time) []*Ban {
+	var all []*Ban
+	for _, b := range w.bans {
+		if now.Before(b.Until) && !w.allowedWhole(b.Prefix) {
+			all = append(all, b)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Ban) int {
+		if c := b.Since.Compare(a.Since); c != 0 {
+			return c
+		}
+		return a.Prefix.Addr().Compare(b.Prefix.Addr())
+	})
+	return all
+}
+
+// Ban returns what is remembered of a network's bans, or nil.
+func (w *Watch) Ban(p netip.Prefix) *Ban { return w.bans[p] }
+
+// Prune forgets the bans whose time to be remembered is over, and returns the prefixes that are forgotten since the last call.
+func (w *Watch) Prune(now time.Time) []netip.Prefix {
+	for p, b := range w.bans {
+		if now.Sub(b.Until) > banForgotten {
+			delete(w.bans, p)
+			w.gone = append(w.gone, p)
+		}
+	}
+	gone := w.gone
+	w.gone = nil
+	return gone
+}
+
+// Allow puts networks on the allow list, whole: what was on it before is not any more.
+func (w *Watch) Allow(list []netip.Prefix) { w.allow = slices.Clone(list) }
+
+// Allowed reports whether an address is on the allow list.
+func (w *Watch) Allowed(a netip.Addr) bool {
+	a = a.Unmap()
+	return slices.ContainsFunc(w.allow, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// allowedWhole reports whether all of a network is on the allow list.
+func (w *Watch) allowedWhole(p netip.Prefix) bool {
+	return slices.ContainsFunc(w.allow, func(a netip.Prefix) bool { return a.Bits() <= p.Bits() && a.Contains(p.Addr()) })
+}

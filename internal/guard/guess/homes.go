@@ -1,0 +1,219 @@
+package guess
+
+import (
+	"net/netip"
+	"time"
+)
+
+// home is an address from where somebody logs in.
+type home struct {
+	last     int64           // the last good login of any
+	accounts map[uint32]stay // whose, by the hash of the name
+}
+
+// stay is how long somebody has been logging in from somewhere.
+type stay struct {
+	first, last int64
+	days        uint16 // on so many
+}
+
+// settled reports whether somebody lives there, as far as logins can tell: a password that was found is no reason to.
+func (s stay) settled(now int64) bool { return s.days >= settledDays && now-s.first >= settledFor }
+
+const (
+	maxAtHome = 256 // accounts that are remembered of an address
+	// livesFor is for how long after a good login an address is never banned.
+	livesFor = week
+	// atHomeFor is for how long an account is at home where it logged in.
+	atHomeFor = 30 * day
+	// settledDays and settledFor are how many days with a login, and how long after the first, make somebody settled.
+	settledDays = 5
+	settledFor  = 7 * day
+)
+
+// lives reports whether somebody logged in from an address within the last days.
+func (w *Watch) lives(p netip.Prefix, now int64) bool {
+	h := w.homes[p]
+	return h != nil && now-h.last < livesFor
+}
+
+// atHome reports whether an account logged in from an address before.
+func (w *Watch) atHome(p netip.Prefix, account string, now int64) bool {
+	h := w.homes[p]
+	if h == nil || account == "" {
+		return false
+	}
+	at, is := h.accounts[hash(person(account))]
+	return is && now-at.last < atHomeFor
+}
+
+// homely reports whether somebody logs in from a neighbourhood, or sends mail that is taken.
+func (w *Watch) homely(of netip.Prefix, now int64) bool {
+	h := w.around[of]
+	sent, sends := w.senders[of]
+	return h != nil && now-h.last < atHomeFor || sends && now-sent < livesFor
+}
+
+// good notes a login, if it is one: what ends a wave of guesses is told, and makes nobody at home.
+func (w *Watch) good(a *Attempt) []Finding {
+	if a.Account == "" {
+		return nil
+	}
+	now, from := a.At.Unix(), Source(a.Client)
+	if a.Home != AtAddress && !a.Own && !w.atHome(from, a.Account, now) {
+		if e, guessed := w.guessed(a, from); guessed {
+			return w.cracked(a, from, e)
+		}
+	}
+	name := hash(person(a.Account))
+	if s := w.sources[from]; s != nil {
+		s.tries.forgive(name)
+	}
+	if t := w.targets[target64(a.Account)]; t != nil {
+		t.forget(from)
+	}
+	w.enter(from, name, now)
+	return nil
+}
+
+// enter notes that a name is at home at an address, and that it is somebody's.
+func (w *Watch) enter(from netip.Prefix, name uint32, now int64) {
+	enter(w.homes, from, name, now)
+	enter(w.around, network(from), name, now)
+	if _, is := w.people[name]; !is {
+		makeRoom(w.people, maxPeople, func(at int64) int64 { return at })
+	}
+	w.people[name] = max(w.people[name], now)
+}
+
+// enter notes that a name is at home.
+func enter(homes map[netip.Prefix]*home, p netip.Prefix, name uint32, now int64) {
+	h := homes[p]
+	if h == nil {
+		makeRoom(homes, maxHomes, func(h *home) int64 { return h.last })
+		h = &home{accounts: map[uint32]stay{}}
+		homes[p] = h
+	}
+	h.last = max(h.last, now)
+	at, is := h.accounts[name]
+	switch {
+	case !is:
+		makeRoom(h.accounts, maxAtHome, func(at stay) int64 { return at.last })
+		at = stay{first: now, last: now, days: 1}
+	case now-at.last >= atHomeFor:
+		at = stay{first: now, last: now, days: 1}
+	case now/day > at.last/day:
+		at.days++
+	}
+	at.last = max(at.last, now)
+	h.accounts[name] = at
+}
+
+// cracked tells of a login that ends a wave, once a day and address.
+func (w *Watch) cracked(a *Attempt, from netip.Prefix, e Evidence) []Finding {
+	s := w.source(from)
+	if now := a.At.Unix(); now-s.cracked < day {
+		return nil
+	} else {
+		s.cracked = now
+	}
+	return []Finding{{Cracked: &Cracked{a.Account, a.Client, a.At, e}}}
+}
+
+// guessed reports whether a login looks like the end of a wave: of its address, or of many at its account.
+func (w *Watch) guessed(a *Attempt, from netip.Prefix) (Evidence, bool) {
+	now, s := a.At.Unix(), w.sources[from]
+	if t := w.targets[target64(a.Account)]; t != nil && now < t.wave && a.Home == Abroad {
+		return Evidence{Tries: t.tries(now), Sources: t.nets(now), Account: a.Account}, true
+	}
+	if s == nil {
+		return Evidence{}, false
+	}
+	name := hash(person(a.Account))
+	one := s.tries.of(now, func(t *try) bool { return t.name == name })
+	others := s.tries.names(now, func(t *try) bool { return t.name != name && t.name != nameless })
+	if one.week >= onePerson.hour || others.week >= persons.hour-1 {
+		all := s.tries.of(now, func(*try) bool { return true })
+		return Evidence{Tries: all.week, Names: others.week + 1, Account: a.Account, Seconds: now - all.firstWeek}, true
+	}
+	return Evidence{}, false
+}
+
+// taken notes whose mail was taken.
+func (w *Watch) taken(a *Attempt) {
+	from := Source(a.Client)
+	for _, p := range [...]netip.Prefix{from, network(from)} {
+		if _, is := w.senders[p]; !is {
+			makeRoom(w.senders, maxSenders, func(at int64) int64 { return at })
+		}
+		w.senders[p] = a.At.Unix()
+	}
+}
+
+// What a client does before any login, in points; and how many are enough in a day.
+var rudeness = map[Kind]int{Aborted: 6, Pregreet: 15, Relay: 12, NoMailbox: 4, NotSMTP: 20}
+
+const tooRude = 60
+
+// rude counts what a client does before any login. Whose mail is taken, or who lives here, is forgiven: a big provider's server
+// asks for people who left, and a neighbour's old exchanger for relay.
+func (w *Watch) rude(a *Attempt) []Finding {
+	now, from := a.At.Unix(), Source(a.Client)
+	sent, sends := w.senders[from]
+	if a.Own || a.Shared || a.Home != Abroad || w.lives(from, now) || sends && now-sent < livesFor {
+		return nil
+	}
+	s := w.source(from)
+	t := try{at: now, name: uint32(a.Kind)}
+	if a.Kind == NoMailbox {
+		t.password = hash(a.To) // the same recipient again is no other one
+	}
+	if s.rude.add(t, max(a.Times, 1)) == 0 {
+		return nil
+	}
+	points := 0
+	all := s.rude.of(now, func(t *try) bool {
+		if now-t.at < day {
+			points += rudeness[Kind(t.name)]
+		}
+		return true
+	})
+	if points < tooRude {
+		return nil
+	}
+	b := w.ban(from, Manners, Evidence{Tries: all.day, Seconds: now - all.firstDay}, a.At)
+	if b == nil {
+		return nil
+	}
+	return []Finding{{Ban: b}}
+}
+
+// Why a login is not let in.
+type Refusal string
+
+const (
+	RefusedBanned    Refusal = "banned"
+	RefusedConfined  Refusal = "confined"
+	RefusedProtected Refusal = "protected"
+)
+
+// May reports whether a client may log in to an account now, whatever password it has; an empty Refusal: it may.
+func (w *Watch) May(account string, client netip.Addr, known Home, own bool, now time.Time) Refusal {
+	if own || known == AtAddress || w.Allowed(client) {
+		return ""
+	}
+	from, at := Source(client), now.Unix()
+	if w.atHome(from, account, at) {
+		return ""
+	}
+	if w.Banned(client, now) != nil && !w.lives(from, at) {
+		return RefusedBanned
+	}
+	if c := w.confined[from]; c != nil && now.Before(c.Until) && (c.Account == "" || person(c.Account) == person(account)) {
+		return RefusedConfined
+	}
+	if p := w.Protected(account, now); p != nil && known == Abroad && !w.knows(account, client, at) {
+		return RefusedProtected
+	}
+	return ""
+}

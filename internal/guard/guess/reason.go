@@ -1,0 +1,75 @@
+package guess
+
+import (
+	"fmt"
+	"time"
+)
+
+// Reason says why. The set is closed; a reason is never used again for another meaning.
+type Reason string
+
+const (
+	Passwords Reason = "passwords" // many passwords for one account
+	Accounts  Reason = "accounts"  // several people's accounts
+	Names     Reason = "names"     // names that nobody has
+	Default   Reason = "default"   // a name that every guesser brings along, and nobody has here
+	Wave      Reason = "wave"      // one of many that guess at the same account
+	Network   Reason = "network"   // a whole network tries, in small portions
+	Manners   Reason = "manners"   // relay, harvest, no SMTP
+	ByHand    Reason = "by hand"   // an operator said so
+)
+
+// Reasons are all of them, in the order in which they are asked.
+var Reasons = []Reason{Default, Passwords, Names, Accounts, Wave, Network, Manners, ByHand}
+
+// Evidence is what a reason stands on.
+type Evidence struct {
+	Tries   int    `json:"tries,omitempty"`
+	Names   int    `json:"names,omitempty"`   // under how many names
+	Sources int    `json:"sources,omitempty"` // from how many addresses, or networks
+	Account string `json:"account,omitempty"` // the one account that it was about
+	Seconds int64  `json:"seconds,omitempty"` // from the first to the last
+}
+
+// Why is the reason as a sentence made of facts.
+func (r Reason) Why(e Evidence) string {
+	within := ""
+	if e.Seconds > 0 {
+		within = " in " + span(time.Duration(e.Seconds)*time.Second)
+	}
+	switch r {
+	case Passwords:
+		return fmt.Sprintf("%d refused logins%s as %q", e.Tries, within, e.Account)
+	case Accounts:
+		return fmt.Sprintf("%d refused logins%s, as %d people", e.Tries, within, e.Names)
+	case Names:
+		return fmt.Sprintf("%d refused logins%s, as %d people that nobody here is", e.Tries, within, e.Names)
+	case Default:
+		return fmt.Sprintf("a login as %q, which nobody has here", e.Account)
+	case Wave:
+		return fmt.Sprintf("%d refused logins%s as %q, at which %d networks guess", e.Tries, within, e.Account, e.Sources)
+	case Network:
+		return fmt.Sprintf("%d refused logins%s from %d of its addresses, and never a good one", e.Tries, within, e.Sources)
+	case Manners:
+		return fmt.Sprintf("%d times%s relay, unknown recipients or no SMTP, and no mail that was taken", e.Tries, within)
+	case ByHand:
+		return "an operator said so"
+	}
+	return string(r)
+}
+
+// span is a time in words, rounded to what a person wants to know.
+func span(d time.Duration) string {
+	for _, unit := range []struct {
+		of   time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := int((d + unit.of/2) / unit.of); d >= unit.of {
+			if n == 1 {
+				return "a" + map[bool]string{true: "n"}[unit.name == "hour"] + " " + unit.name
+			}
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return "a minute"
+}

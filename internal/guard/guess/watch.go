@@ -1,0 +1,308 @@
+package guess
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Bounds of what is remembered. What outsiders can fill (sources, networks, names) is apart from what only a good login fills.
+const (
+	maxSources  = 40_000
+	maxNetworks = 20_000
+	maxTargets  = 20_000
+	maxHomes    = 50_000
+	maxPeople   = 200_000
+	maxSenders  = 50_000
+	maxConfined = 5_000
+)
+
+// Watch is what is known of who logs in and who does not.
+type Watch struct {
+	sources  map[netip.Prefix]*source  // those that failed
+	networks map[netip.Prefix]*roll    // their neighbourhoods
+	targets  map[string]*target        // accounts, and names that many try
+	homes    map[netip.Prefix]*home    // from where somebody logs in
+	around   map[netip.Prefix]*home    // the same of their neighbourhoods
+	people   map[uint32]int64          // who logged in, by the hash of the name, and when last
+	senders  map[netip.Prefix]int64    // whose mail was taken, when last; neighbourhoods too
+	bans     map[netip.Prefix]*Ban     // those that stand, and those that are remembered
+	confined map[netip.Prefix]*Confine // shared addresses that guess
+	widths   []int                     // of bans
+	gone     []netip.Prefix            // bans that are forgotten, and not yet told
+	allow    []netip.Prefix
+}
+
+// New returns a Watch that has seen nothing.
+func New() *Watch {
+	return &Watch{
+		sources: map[netip.Prefix]*source{}, networks: map[netip.Prefix]*roll{}, targets: map[string]*target{}, homes: map[netip.Prefix]*home{},
+		around: map[netip.Prefix]*home{}, people: map[uint32]int64{}, senders: map[netip.Prefix]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[netip.Prefix]*Confine{},
+	}
+}
+
+// Finding is something to be done, or told. Exactly one field is set.
+type Finding struct {
+	Ban     *Ban
+	Protect *Protection
+	Confine *Confine
+	Cracked *Cracked
+}
+
+// Confine is an address that is shared with guessers: it may only log in to accounts that it had logged in to. Where one account
+// alone is guessed at, it is about that one.
+type Confine struct {
+	Prefix   netip.Prefix `json:"prefix"`
+	Account  string       `json:"account,omitempty"` // empty: about all
+	Since    time.Time    `json:"since"`
+	Until    time.Time    `json:"until"`
+	Evidence Evidence     `json:"evidence"`
+}
+
+// Cracked is a login that succeeded where guesses were made: the guesser may have found the password.
+type Cracked struct {
+	Account  string
+	Client   netip.Addr
+	At       time.Time
+	Evidence Evidence
+}
+
+// The windows that are asked, in seconds.
+const (
+	hour = 3600
+	day  = 24 * hour
+	week = 7 * day
+)
+
+// source is an address that failed.
+type source struct {
+	tries   roll
+	rude    roll     // what it did before any login
+	cracked int64    // when it was told that it found a password
+	said    []string // some of the names it tried
+}
+
+// confineFor is how long a shared address is confined, from the last guess on; of one account it is shorter: it may be its own
+// person, who will find the right password.
+const (
+	confineFor    = time.Hour
+	confineForOne = 15 * time.Minute
+)
+
+// Take folds one attempt, and returns what follows.
+func (w *Watch) Take(a Attempt) []Finding {
+	if !a.Client.IsValid() || a.Client.IsLoopback() {
+		return nil
+	}
+	a.Client = a.Client.Unmap().WithZone("")
+	switch a.Kind {
+	case Failed:
+		return w.failed(&a)
+	case Good:
+		return w.good(&a)
+	case Taken:
+		w.taken(&a)
+	case Aborted, Pregreet, Relay, NoMailbox, NotSMTP:
+		return w.rude(&a)
+	}
+	return nil
+}
+
+// failed counts a refused login.
+func (w *Watch) failed(a *Attempt) []Finding {
+	now, from := a.At.Unix(), Source(a.Client)
+	if _, is := w.people[hash(person(a.Account))]; is {
+		a.Exists = true
+	}
+	if a.Home == AtAddress || w.atHome(from, a.Account, now) {
+		return nil // the owner, or the telephone that still has the old password
+	}
+	s := w.source(from)
+	try := try{at: now, name: hash(person(a.Account)), password: a.Password, exists: a.Exists}
+	n := s.tries.add(try, max(a.Times, 1))
+	s.say(a.Account)
+	if n == 0 {
+		return nil
+	}
+	findings := w.guessedAt(a, from)
+	switch {
+	case a.Own || a.Shared:
+	case w.lives(from, now):
+		findings = append(findings, w.confine(a, s, from)...)
+	default:
+		findings = append(findings, w.judge(a, s, from)...)
+		for range n {
+			findings = append(findings, w.neighbourhood(a, from)...)
+		}
+	}
+	return findings
+}
+
+// judge asks whether what an address tried is enough.
+func (w *Watch) judge(a *Attempt, s *source, from netip.Prefix) []Finding {
+	r, e := w.verdict(a, s)
+	if r == "" {
+		return nil
+	}
+	if b := w.ban(from, r, e, a.At); b != nil {
+		return []Finding{{Ban: b}}
+	}
+	return nil
+}
+
+// limit is how many of something are enough within an hour, a day and a week.
+type limit struct{ hour, day, week int }
+
+var (
+	onePerson   = limit{8, 12, 20}
+	nobodys     = limit{6, 10, 16} // one name that nobody has
+	atNetwork   = limit{32, 36, keptTries}
+	persons     = limit{4, 4, 6}
+	nobodyNames = limit{3, 3, 4}
+	inWave      = limit{3, 3, 3}
+)
+
+func (l limit) reached(hour, day, week int) bool {
+	return hour >= l.hour || day >= l.day || week >= l.week
+}
+
+// verdict says by which rule an address is to be banned; an empty reason: by none.
+func (w *Watch) verdict(a *Attempt, s *source) (Reason, Evidence) {
+	now, name := a.At.Unix(), hash(person(a.Account))
+	if !a.Exists && everybodys[person(a.Account)] {
+		return Default, Evidence{Tries: 1, Account: a.Account}
+	}
+	one, all := s.tries.of(now, func(t *try) bool { return t.name == name }), s.tries.of(now, func(*try) bool { return true })
+	few := onePerson
+	switch {
+	case a.Home == AtNetwork:
+		few = atNetwork
+	case !a.Exists:
+		few = nobodys
+	}
+	if few.reached(one.hour, one.day, one.week) {
+		return Passwords, Evidence{Tries: one.best(few), Account: a.Account, Seconds: now - one.first(few)}
+	}
+	names := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
+	if nobodyNames.reached(names.hour, names.day, names.week) {
+		return Names, Evidence{Tries: all.week, Names: names.week, Seconds: now - all.firstWeek}
+	}
+	if names = s.tries.names(now, func(t *try) bool { return t.name != nameless }); a.Home == Abroad && persons.reached(names.hour, names.day, names.week) {
+		return Accounts, Evidence{Tries: all.week, Names: names.week, Seconds: now - all.firstWeek}
+	}
+	if t := w.targets[target64(a.Account)]; t != nil && a.Home == Abroad && now < t.wave && inWave.reached(one.hour, one.day, one.week) {
+		return Wave, Evidence{Tries: one.day, Account: a.Account, Sources: t.nets(now), Seconds: now - one.firstDay}
+	}
+	return "", Evidence{}
+}
+
+// What a neighbourhood from where nobody ever logged in may try, and from how many addresses at least.
+var (
+	manyOfNetwork = limit{12, 12, 30}
+	sourcesInDay  = 4
+	sourcesInWeek = 8
+)
+
+// neighbourhood asks whether a whole network guesses, each address a little.
+func (w *Watch) neighbourhood(a *Attempt, from netip.Prefix) []Finding {
+	now, of := a.At.Unix(), network(from)
+	n := w.networks[of]
+	if n == nil {
+		makeRoom(w.networks, maxNetworks, func(r *roll) int64 { return r.last() })
+		n = &roll{}
+		w.networks[of] = n
+	}
+	n.push(try{at: now, name: hashAddr(from.Addr())})
+	if a.Home != Abroad || w.homely(of, now) {
+		return nil
+	}
+	tries, sources := n.of(now, func(*try) bool { return true }), n.names(now, func(*try) bool { return true })
+	enough := tries.day >= manyOfNetwork.day && sources.day >= sourcesInDay || tries.week >= manyOfNetwork.week && sources.week >= sourcesInWeek
+	if !enough {
+		return nil
+	}
+	b := w.ban(of, Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
+	if b == nil {
+		return nil
+	}
+	return []Finding{{Ban: b}}
+}
+
+// What a shared address may try at accounts that are not at home there.
+var (
+	confinePersons  = 5
+	confineTries    = 15
+	confineOne      = 20
+	confineNobodies = 10
+)
+
+// confine asks whether a guesser sits among those who log in from an address.
+func (w *Watch) confine(a *Attempt, s *source, from netip.Prefix) []Finding {
+	now, name := a.At.Unix(), hash(person(a.Account))
+	all, persons := s.tries.of(now, func(*try) bool { return true }), s.tries.names(now, func(*try) bool { return true })
+	one := s.tries.of(now, func(t *try) bool { return t.name == name })
+	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
+	many := persons.day >= confinePersons && all.day >= confineTries || nobodies.day >= confineNobodies
+	until, account := a.At.Add(confineFor), ""
+	if !many {
+		if one.hour < confineOne {
+			return nil
+		}
+		until, account = a.At.Add(confineForOne), a.Account
+	}
+	c := w.confined[from]
+	news := c == nil || !a.At.Before(c.Until) || c.Account != account && c.Account != ""
+	if news {
+		makeRoom(w.confined, maxConfined, func(c *Confine) int64 { return c.Until.Unix() })
+		c = &Confine{Prefix: from, Account: account, Since: a.At}
+		w.confined[from] = c
+	}
+	c.Until = until
+	c.Evidence = Evidence{Tries: all.day, Names: persons.day, Seconds: now - all.firstDay}
+	if !news {
+		return nil
+	}
+	return []Finding{{Confine: c}}
+}
+
+// source returns what is counted of an address, made if it is new.
+func (w *Watch) source(p netip.Prefix) *source {
+	s := w.sources[p]
+	if s == nil {
+		makeRoom(w.sources, maxSources, func(s *source) int64 { return max(s.tries.last(), s.rude.last()) })
+		s = &source{}
+		w.sources[p] = s
+	}
+	return s
+}
+
+// makeRoom forgets, where there are too many, the one of some that was last seen the longest ago.
+func makeRoom[K comparable, V any](m map[K]V, limit int, last func(V) int64) {
+	if len(m) < limit {
+		return
+	}
+	const some = 16
+	var oldest K
+	at, seen := int64(0), 0
+	for k, v := range m {
+		if t := last(v); seen == 0 || t < at {
+			oldest, at = k, t
+		}
+		if seen++; seen == some {
+			break
+		}
+	}
+	delete(m, oldest)
+}
+
+// Confined returns the addresses that are confined, the newest first.
+func (w *Watch) Confined(now time.Time) []*Confine {
+	var all []*Confine
+	for _, c := range w.confined {
+		if now.Before(c.Until) {
+			all = append(all, c)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Confine) int { return b.Since.Compare(a.Since) })
+	return all
+}

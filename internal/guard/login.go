@@ -1,0 +1,78 @@
+package guard
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Home says how well an account knows where somebody logs in from: LevelAddress and LevelNetwork are its own, anything less is
+// abroad. Of a webmail host, which is everybody's, nothing is known.
+func Home(s *State, account string, client netip.Addr, asn uint32) Level {
+	a := s.accounts[account]
+	if a == nil || sharedSource(s.policy, client) {
+		return LevelNew
+	}
+	from := sourceOf(&Transaction{Client: client, ASN: asn})
+	level := a.Sources.level(from, false)
+	if level < LevelNetwork && a.Sources.met(from) {
+		return LevelNetwork
+	}
+	return level
+}
+
+// LoginRefusal says why an account may not log in.
+type LoginRefusal string
+
+const (
+	LoginLocked    LoginRefusal = "locked"    // an operator locked it
+	LoginContained LoginRefusal = "contained" // its mail is refused, and it does not know where this login comes from
+)
+
+// MayLogin reports whether an account may log in from somewhere, as far as its mail and the operator say; an empty refusal: it may.
+// Whose account is contained still reads his mail from where he always did.
+func MayLogin(s *State, account string, client netip.Addr, asn uint32) LoginRefusal {
+	a := s.accounts[account]
+	switch {
+	case a == nil:
+		return ""
+	case a.Locked != 0:
+		return LoginLocked
+	case a.Status == Contained && !s.policy.IsOwn(client) && Home(s, account, client, asn) < LevelNetwork:
+		return LoginContained
+	}
+	return ""
+}
+
+// lock applies an operator's word about who may log in.
+func (s *State) lock(e *Event) {
+	a := s.touch(e.Account)
+	if a.Locked = 0; e.Kind == KindLocked {
+		a.Locked = e.At
+	}
+}
+
+// guessedPoints is what a login that followed a wave of guesses says against an account.
+const guessedPoints = 2 * Point
+
+// guessed notes that somebody may have found an account's password.
+func (s *State) guessed(e *Event) {
+	if s.accounts[e.Account] != nil {
+		s.touch(e.Account).Suspicion.gather(e.At, guessedPoints)
+	}
+}
+
+// maxUsers bounds the accounts that are named of an address.
+const maxUsers = 50
+
+// Users returns the accounts that wrote from an address lately, or from its /64.
+func (s *State) Users(client netip.Addr) []string {
+	network := Network(client)
+	var users []string
+	for name, a := range s.accounts {
+		if a.Sources.Networks.find(network) != nil {
+			users = append(users, name)
+		}
+	}
+	slices.Sort(users)
+	return users[:min(len(users), maxUsers)]
+}

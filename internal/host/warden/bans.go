@@ -1,0 +1,162 @@
+package warden
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"postward/internal/host/nft"
+	"postward/internal/wire/sock"
+)
+
+// Renew takes over the networks of a configuration that was read again.
+func (a *Acts) Renew(never []netip.Prefix) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.Never = never
+}
+
+// never are the prefixes that are not banned: those of the start, and those that the daemon named when it last ensured
+// the table.
+func (a *Acts) never() []netip.Prefix {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := slices.Concat(a.Never, a.allowed)
+	for i, p := range all {
+		all[i] = plain(p)
+	}
+	return all
+}
+
+// opened is the table in the kernel, opened once.
+func (a *Acts) opened() (*nft.Table, error) {
+	if a.table == nil {
+		table, err := nft.Open()
+		if err != nil {
+			return nil, err
+		}
+		table.Ports, a.table = a.ports(), table
+	}
+	return a.table, nil
+}
+
+func (a *Acts) ports() []uint16 {
+	if len(a.Ports) == 0 {
+		return nft.MailPorts
+	}
+	return a.Ports
+}
+
+// ban carries out those of the bans that are not refused, and ends what the banned have open. stay says why that could
+// not be done.
+func (a *Acts) ban(bans []nft.Ban) (results []result, stay, err error) {
+	table, err := a.opened()
+	if err != nil {
+		return nil, nil, err
+	}
+	s := spared{never: a.never()}
+	if s.host, err = hostAddrs(); err != nil {
+		return nil, nil, err
+	}
+	if s.logins, err = a.Logins.addrs(); err != nil {
+		return nil, nil, fmt.Errorf("ban nobody, for it could be the administrator: %w", err)
+	}
+	results, good := s.sort(bans)
+	if err := table.Add(good); err != nil {
+		return nil, nil, err
+	}
+	return results, a.hangUp(good), nil
+}
+
+// sort tells the bans that are carried out from those that are refused.
+func (s *spared) sort(bans []nft.Ban) (results []result, good []nft.Ban) {
+	for _, b := range bans {
+		b.Prefix = plain(b.Prefix)
+		var r result
+		if err := s.refusal(b); err != nil {
+			r.Err = fmt.Sprintf("ban refused: %v", err)
+		} else {
+			good = append(good, b)
+		}
+		results = append(results, r)
+	}
+	return results, good
+}
+
+// hangUp ends the open sessions of the banned at the mail ports.
+func (a *Acts) hangUp(bans []nft.Ban) error {
+	if len(bans) == 0 {
+		return nil
+	}
+	among := map[netip.Prefix]bool{}
+	for _, b := range bans {
+		among[b.Prefix] = true
+	}
+	_, err := sock.Destroy(a.ports(), func(addr netip.Addr) bool {
+		for bits := addr.BitLen(); bits >= widest4; bits-- {
+			if p, _ := addr.Prefix(bits); among[p] {
+				return true
+			}
+		}
+		return false
+	})
+	return err
+}
+
+func (a *Acts) unban(prefixes []netip.Prefix) error {
+	table, err := a.opened()
+	if err != nil {
+		return err
+	}
+	var all []netip.Prefix
+	for _, p := range prefixes {
+		all = append(all, plain(p))
+	}
+	return table.Remove(all)
+}
+
+func (a *Acts) bans() ([]nft.Ban, error) {
+	table, err := a.opened()
+	if err != nil {
+		return nil, err
+	}
+	return table.List()
+}
+
+// ensure makes or mends the table. What the daemon allows is allowed beside what the operator's configuration names.
+func (a *Acts) ensure(allow []netip.Prefix) (made bool, err error) {
+	table, err := a.opened()
+	if err != nil {
+		return false, err
+	}
+	a.mu.Lock()
+	a.allowed = allow
+	a.mu.Unlock()
+	return table.Ensure(a.never())
+}
+
+// ErrSessionsStay says that bans stand, and that sessions that the banned had open could not be ended at once: no packet
+// of theirs arrives any more, and they end when the mail server's patience does.
+var ErrSessionsStay = errors.New("open sessions of banned addresses were left to their time-outs")
+
+// kinds are the errors that the daemon tells apart, by the word for them on the wire.
+var kinds = map[string]error{"unavailable": nft.ErrUnavailable, "missing": nft.ErrMissing}
+
+func kindOf(err error) string {
+	for word, is := range kinds {
+		if errors.Is(err, is) {
+			return word
+		}
+	}
+	return ""
+}
+
+// told is an error of the parent's as the child has it: its text, and what kind it is.
+type told struct {
+	text string
+	kind error
+}
+
+func (e *told) Error() string { return e.text }
+func (e *told) Unwrap() error { return e.kind }

@@ -1,0 +1,309 @@
+//go:build daemons
+
+package warden
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"postward/internal/host/nft"
+	"postward/test/rig"
+)
+
+// server is an address of this host's.
+const server = "198.51.100.25"
+
+// TestMain runs this package's tests in a room of their own: the network, and its rules, are nobody else's.
+func TestMain(m *testing.M) {
+	os.Exit(rig.MainIn(rig.Room{Addresses: []string{server + "/32"}, Needs: []string{"nft", "ip"}}, m, rig.Skip))
+}
+
+// parent is a warden with its child's client, as over the socketpair.
+func parent(t *testing.T, a *Acts) *Client {
+	t.Helper()
+	ruleset(t, "flush", "ruleset")
+	ours, theirs := net.Pipe()
+	served := make(chan error, 1)
+	go func() { served <- a.serve(context.WithoutCancel(t.Context()), ours) }()
+	c := connect(theirs)
+	t.Cleanup(func() {
+		theirs.Close()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		<-c.Gone()
+		ruleset(t, "flush", "ruleset")
+	})
+	return c
+}
+
+func ruleset(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("nft", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("nft %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+func hour(addrs ...string) (bans []nft.Ban) {
+	for _, a := range addrs {
+		bans = append(bans, nft.Ban{Prefix: prefix(a), For: time.Hour})
+	}
+	return bans
+}
+
+// stand are the prefixes that the kernel has.
+func stand(t *testing.T, c *Client) (all []string) {
+	t.Helper()
+	bans, err := c.Bans(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bans {
+		if b.For <= 0 || b.For > time.Hour {
+			t.Errorf("%+v", b)
+		}
+		all = append(all, b.Prefix.String())
+	}
+	return all
+}
+
+// TestWhatAHijackedDaemonAsksForIsNotBanned: by the wire, in the kernel.
+func TestWhatAHijackedDaemonAsksForIsNotBanned(t *testing.T) {
+	c := parent(t, &Acts{Logins: someLogins(t), Never: []netip.Prefix{prefix("192.0.2.0/24")}})
+	if made, err := c.Ensure(t.Context(), []netip.Prefix{prefix("203.0.115.0/24")}); !made || err != nil {
+		t.Fatal(made, err)
+	}
+	ask := hour("0.0.0.0/0", "::/0", "127.0.0.1/32", "::ffff:127.0.0.1/128", server+"/32", "198.51.100.0/24", "192.0.2.7/32", "203.0.114.9/32",
+		"2001:db8:9::/48", "203.0.115.7/32", "203.0.113.7/32", "2001:db8:1::/64", "::ffff:203.0.113.8/128")
+	ask = append(ask, nft.Ban{Prefix: prefix("203.0.113.9/32"), For: 8 * 24 * time.Hour}, nft.Ban{For: time.Hour})
+	refused, err := c.Ban(t.Context(), ask)
+	if err != nil || len(refused) != len(ask) {
+		t.Fatalf("%d of %d, %v", len(refused), len(ask), err)
+	}
+	for i, b := range ask {
+		if good := i >= 10 && i <= 12; (refused[i] == nil) != good {
+			t.Errorf("%s for %s: %v", b.Prefix, b.For, refused[i])
+		}
+	}
+	if got := stand(t, c); !slices.Equal(got, []string{"203.0.113.7/32", "203.0.113.8/32", "2001:db8:1::/64"}) {
+		t.Errorf("%v", got)
+	}
+	for _, want := range []string{"elements = { 192.0.2.0/24, 203.0.115.0/24 }"} {
+		if all := ruleset(t, "list", "set", "inet", "postward", "allow4"); !strings.Contains(all, want) {
+			t.Errorf("no %q in %s", want, all)
+		}
+	}
+}
+
+func TestABanIsLiftedByTheAddressThatWasNamed(t *testing.T) {
+	c := parent(t, &Acts{Logins: someLogins(t)})
+	if _, err := c.Ensure(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ban(t.Context(), hour("::ffff:203.0.113.7/128", "203.0.112.0/24")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := c.Unban(t.Context(), []netip.Prefix{prefix("::ffff:203.0.113.7/128"), prefix("203.0.112.0/24"), prefix("203.0.113.1/32")}); err != nil {
+			t.Fatal(err)
+		}
+		if got := stand(t, c); len(got) > 0 {
+			t.Errorf("%v", got)
+		}
+	}
+	if err := c.Unban(t.Context(), []netip.Prefix{{}}); err == nil || errors.Is(err, ErrNoWarden) {
+		t.Errorf("no prefix: %v", err)
+	}
+}
+
+func TestAFlushedRulesetIsToldAndRestored(t *testing.T) {
+	c := parent(t, &Acts{Logins: someLogins(t)})
+	if _, err := c.Ban(t.Context(), hour("203.0.113.7/32")); !errors.Is(err, nft.ErrMissing) {
+		t.Errorf("before there is a table: %v", err)
+	}
+	for range 2 {
+		if made, err := c.Ensure(t.Context(), nil); !made || err != nil {
+			t.Fatal(made, err)
+		}
+		if refused, err := c.Ban(t.Context(), hour("203.0.113.7/32")); err != nil || refused[0] != nil {
+			t.Fatal(refused, err)
+		}
+		if made, err := c.Ensure(t.Context(), nil); made || err != nil {
+			t.Fatal(made, err)
+		}
+		ruleset(t, "flush", "ruleset")
+		if _, err := c.Bans(t.Context()); !errors.Is(err, nft.ErrMissing) {
+			t.Errorf("flushed: %v", err)
+		}
+	}
+}
+
+// TestNetworksThatAreReadAgainAreSpared: SIGHUP.
+func TestNetworksThatAreReadAgainAreSpared(t *testing.T) {
+	a := &Acts{Logins: someLogins(t)}
+	c := parent(t, a)
+	if _, err := c.Ensure(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	a.Renew([]netip.Prefix{prefix("203.0.113.0/24")})
+	if refused, err := c.Ban(t.Context(), hour("203.0.113.7/32")); err != nil || refused[0] == nil {
+		t.Error(refused, err)
+	}
+}
+
+// far lives in a network namespace of its own at the other end of a wire, and connects from there.
+func far(t *testing.T) func(network, to string) net.Conn {
+	t.Helper()
+	ask, tid := make(chan func()), make(chan int)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine, and the namespace with it
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Error(err)
+		}
+		tid <- unix.Gettid()
+		for do := range ask {
+			do()
+		}
+	}()
+	t.Cleanup(func() { close(ask) })
+	ip := func(args string) {
+		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+			t.Errorf("ip %s: %v %s", args, err, out)
+		}
+	}
+	there := func(do func()) {
+		done := make(chan struct{})
+		ask <- func() { defer close(done); do() }
+		<-done
+	}
+	ip("link add near type veth peer name far netns " + strconv.Itoa(<-tid))
+	ip("addr add 203.0.113.1/24 dev near")
+	ip("link set near up")
+	there(func() {
+		ip("link set far up")
+		ip("addr add 203.0.113.5/24 dev far")
+		ip("addr add 203.0.113.6/24 dev far")
+	})
+	t.Cleanup(func() { ip("link del near") })
+	return func(source, to string) (c net.Conn) {
+		there(func() {
+			var err error
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: 10 * time.Second}
+			if c, err = d.Dial("tcp", to); err != nil {
+				t.Error(err)
+			}
+		})
+		if t.Failed() {
+			t.FailNow()
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+}
+
+// TestOpenSessionsOfTheBannedEnd: at the mail ports alone, and nobody else's.
+func TestOpenSessionsOfTheBannedEnd(t *testing.T) {
+	c, dial := parent(t, &Acts{Logins: someLogins(t)}), far(t)
+	if _, err := c.Ensure(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	session := func(source, port string) (client, served net.Conn) {
+		l, err := net.Listen("tcp", "203.0.113.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		client = dial(source, l.Addr().String())
+		if served, err = l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { served.Close() })
+		return client, served
+	}
+	for i, p := range []string{"203.0.113.5/32", "203.0.113.4/31", "::ffff:203.0.113.5/128"} {
+		_, mail := session("203.0.113.5", "25")
+		other, stays := session("203.0.113.6", "143")
+		ssh, root := session("203.0.113.5", "22")
+		if refused, err := c.Ban(t.Context(), hour(p)); err != nil || refused[0] != nil {
+			t.Fatal(i, refused, err)
+		}
+		mail.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := mail.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNABORTED) {
+			t.Errorf("%s: the server hears %v", p, err)
+		}
+		for client, served := range map[net.Conn]net.Conn{other: stays, ssh: root} {
+			served.SetDeadline(time.Now().Add(10 * time.Second))
+			if _, err := client.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.ReadFull(served, make([]byte, 1)); err != nil {
+				t.Errorf("%s: %s to %s is over: %v", p, client.LocalAddr(), client.RemoteAddr(), err)
+			}
+		}
+		if err := c.Unban(t.Context(), []netip.Prefix{prefix(p)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestManyBansAreOneCall: more than one request holds.
+func TestManyBansAreOneCall(t *testing.T) {
+	c := parent(t, &Acts{Logins: someLogins(t)})
+	if _, err := c.Ensure(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	var bans []nft.Ban
+	var all []netip.Prefix
+	for i := range 3*MaxBans - 1 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{20, 1, byte(i >> 8), byte(i)}), 32)
+		bans, all = append(bans, nft.Ban{Prefix: p, For: time.Hour}), append(all, p)
+	}
+	bans[MaxBans+1].Prefix = prefix("127.0.0.1/32")
+	refused, err := c.Ban(t.Context(), bans)
+	if err != nil || len(refused) != len(bans) || refused[MaxBans+1] == nil || refused[MaxBans] != nil {
+		t.Fatalf("%d %v", len(refused), err)
+	}
+	if got := stand(t, c); len(got) != len(bans)-1 {
+		t.Errorf("%d stand", len(got))
+	}
+	if err := c.Unban(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if got := stand(t, c); len(got) > 0 {
+		t.Errorf("%d stand", len(got))
+	}
+}
+
+// TestWithoutRootNobodyIsBannedAndItIsSaid: Direct, as an ordinary user.
+func TestWithoutRootNobodyIsBannedAndItIsSaid(t *testing.T) {
+	said := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and the thread ends with the goroutine
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+			said <- err
+			return
+		}
+		_, err := Direct(&Acts{}).Ban(context.Background(), hour("203.0.113.7/32"))
+		said <- err
+	}()
+	if err := <-said; !errors.Is(err, nft.ErrUnavailable) || !strings.Contains(err.Error(), "run postward serve as root") {
+		t.Error(err)
+	}
+}

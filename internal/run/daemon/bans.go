@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/guard/guess"
+	"postward/internal/host/nft"
+	"postward/internal/host/warden"
+	"postward/internal/mail/milter"
+)
+
+// compareEvery is how often the kernel's bans are compared with ours: somebody may have flushed the ruleset.
+const compareEvery = time.Minute
+
+// sparedFor is how long nobody tries again to ban what the parent refuses to ban.
+const sparedFor = 24 * time.Hour
+
+// keepOut has the kernel keep out who is banned, until ctx ends: at once what is new, and each minute all of it.
+func (d *Daemon) keepOut(ctx context.Context) error {
+	minute := time.NewTicker(compareEvery)
+	defer minute.Stop()
+	d.compareBans(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.gate.news:
+			d.tellBans(ctx)
+		case <-minute.C:
+			d.compareBans(ctx)
+		}
+	}
+}
+
+// tellBans tells the kernel what is new.
+func (d *Daemon) tellBans(ctx context.Context) {
+	d.gate.mu.Lock()
+	tell, lift := d.gate.tell, d.gate.lift
+	d.gate.tell, d.gate.lift = nil, nil
+	d.gate.mu.Unlock()
+	if !d.kernelBans() {
+		return
+	}
+	var err error
+	if len(lift) > 0 {
+		err = d.warden.Unban(ctx, lift)
+	}
+	if bans := inForce(tell, time.Now()); err == nil && len(bans) > 0 {
+		err = d.ban(ctx, bans)
+	}
+	if err != nil { // the table is not there, or not whole: all of it, then
+		d.compareBans(ctx)
+	}
+}
+
+// inForce are the bans as the kernel has them: with the time that is left.
+func inForce(bans []*guess.Ban, t time.Time) []nft.Ban {
+	var all []nft.Ban
+	for _, b := range bans {
+		if left := b.Until.Sub(t).Round(time.Second); left >= time.Second {
+			all = append(all, nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)})
+		}
+	}
+	return all
+}
+
+// ban bans, and lifts what the parent refuses to ban: it is an administrator's, or the host's own.
+func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
+	refused, err := d.warden.Ban(ctx, bans)
+	if errors.Is(err, warden.ErrSessionsStay) {
+		d.log.Info("open sessions of the banned are left to end by themselves", "why", err)
+		err = nil
+	}
+	for i, why := range refused {
+		if why != nil {
+			d.spare(bans[i].Prefix, why)
+		}
+	}
+	return err
+}
+
+// spare lifts a ban that the parent refuses.
+func (d *Daemon) spare(p netip.Prefix, why error) {
+	d.log.Warn("a ban is not carried out, and is lifted", "network", p, "why", why)
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	t := time.Now()
+	d.gate.watch.Unban(p, t)
+	for _, gone := range d.gate.watch.Prune(t) {
+		d.writer.SetBan(gone.String(), "")
+	}
+	if len(d.gate.spared) >= maxAllowed {
+		clear(d.gate.spared)
+	}
+	d.gate.spared[p] = t.Add(sparedFor)
+	d.note(&guard.Event{Kind: guard.KindUnbanned, Prefix: p, Text: why.Error()})
+}
+
+// isSpared reports whether an address lies where the parent lately refused to ban. The caller holds the gate's mutex.
+func (g *gate) isSpared(a netip.Addr, t time.Time) bool {
+	for p, until := range g.spared {
+		if p.Contains(a) && t.Before(until) {
+			return true
+		}
+	}
+	return false
+}
+
+// compareBans makes the table if somebody is banned and it is not there, or not as it should be, and has the same bans in it as
+// are in force here.
+func (d *Daemon) compareBans(ctx context.Context) {
+	err := d.sameBans(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	d.gate.mu.Lock()
+	before := d.gate.keeps
+	d.gate.keeps = err
+	d.gate.mu.Unlock()
+	if err != nil && err != errNotAsked && (before == nil || before.Error() != err.Error()) {
+		d.log.Error("the kernel keeps nobody out: who is banned is refused when he speaks", "err", err)
+	}
+}
+
+func (d *Daemon) sameBans(ctx context.Context) error {
+	t := time.Now()
+	d.gate.mu.Lock()
+	want := inForce(d.gate.watch.Bans(t), t)
+	allow := slices.Clone(d.gate.allow)
+	d.gate.tell, d.gate.lift = nil, nil
+	d.gate.mu.Unlock()
+	if !d.kernelBans() {
+		want = nil
+	}
+	if len(want) > 0 {
+		made, err := d.warden.Ensure(ctx, allow)
+		if err != nil {
+			return err
+		}
+		if made {
+			d.log.Info("the table of bans was made, or mended", "bans", len(want))
+		}
+	}
+	have, err := d.warden.Bans(ctx)
+	switch {
+	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.kernelBans()):
+		err = nil // there is no table until somebody is banned; in shadow nobody need be
+	case err != nil:
+		return err
+	}
+	missing, over := differ(want, have)
+	if len(over) > 0 {
+		if err := d.warden.Unban(ctx, over); err != nil {
+			return err
+		}
+	}
+	if d.config.BansEnforced() && !d.config.Guessing.Kernel {
+		return errNotAsked
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return d.ban(ctx, missing)
+}
+
+// errNotAsked says that the operator does not want anything in nftables.
+var errNotAsked = errors.New("guessing.kernel is false")
+
+// kernelBans reports whether the kernel keeps out who is banned, as far as the configuration says.
+func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.Guessing.Kernel }
+
+// agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
+const agrees = time.Minute
+
+// differ tells what the kernel lacks, and what it has and should not.
+func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
+	standing := map[netip.Prefix]time.Duration{}
+	for _, b := range have {
+		standing[b.Prefix] = b.For
+	}
+	wanted := map[netip.Prefix]bool{}
+	for _, b := range want {
+		wanted[b.Prefix] = true
+		if left, is := standing[b.Prefix]; !is || (left-b.For).Abs() > agrees {
+			missing = append(missing, b)
+		}
+	}
+	for _, b := range have {
+		if !wanted[b.Prefix] {
+			over = append(over, b.Prefix)
+		}
+	}
+	return missing, over
+}
+
+// keptOut is the answer to a client that is banned where the kernel lets it in; ok is false for everybody else. Nothing is lost: a
+// mail server that shares the address tries again.
+func (d *Daemon) keptOut(client netip.Addr) (answer milter.Answer, ok bool) {
+	if !d.config.BansEnforced() {
+		return answer, false
+	}
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	b := d.gate.watch.Banned(client, time.Now())
+	if b == nil {
+		return answer, false
+	}
+	text := fmt.Sprintf("%s is kept out until %s for guessing passwords; the administrator can let it in", client, b.Until.UTC().Format(time.RFC3339))
+	return milter.Answer{Action: guard.Tempfail, Reply: guard.Reply{Code: 451, Enhanced: "4.7.1", Text: text}}, true
+}

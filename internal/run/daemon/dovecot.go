@@ -1,0 +1,202 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/guard/guess"
+	"postward/internal/host/authpolicy"
+)
+
+// answerDovecot answers what Dovecot asks about each login, until ctx ends. That it cannot be heard is a trouble, and no reason not
+// to guard the mail: Dovecot lets everybody in meanwhile whose password is right.
+func (d *Daemon) answerDovecot(ctx context.Context) error {
+	if d.config.AuthPolicy.Listen == "" {
+		return nil
+	}
+	for {
+		err := d.listenToDovecot(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		d.troubles.Set("dovecot", fmt.Sprintf("Dovecot is not answered, and lets everybody in whose password is right: %v", err), time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(listenAgain):
+		}
+	}
+}
+
+// listenAgain is how soon it is tried again to listen.
+const listenAgain = 10 * time.Second
+
+func (d *Daemon) listenToDovecot(ctx context.Context) error {
+	key, err := authpolicy.LoadKey(d.config.AuthPolicy.KeyFile)
+	if err != nil {
+		return fmt.Errorf("%w: postward attach --dovecot --apply makes it", err)
+	}
+	l, err := authpolicy.Listen(d.config.AuthPolicy.Listen)
+	if err != nil {
+		return err
+	}
+	d.troubles.Set("dovecot", "", time.Now())
+	s := &authpolicy.Server{Key: key, Before: d.mayLogin, Report: d.reported, Log: d.log}
+	return s.Serve(ctx, l)
+}
+
+// mayLogin answers before a password is looked at: who is refused learns nothing about it.
+func (d *Daemon) mayLogin(_ context.Context, a *authpolicy.Attempt) authpolicy.Answer {
+	if !a.Client.IsValid() || a.Client.IsLoopback() || internal[a.Protocol] {
+		return authpolicy.Pass()
+	}
+	t := time.Now()
+	asn := d.asn(a.Client)
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	d.mu.Lock()
+	name := d.accountOf(a.Account)
+	refusal := guard.MayLogin(d.state, name, a.Client, asn)
+	own := d.state.Policy().IsOwn(a.Client)
+	known := homes[guard.Home(d.state, name, a.Client, asn)]
+	d.mu.Unlock()
+	switch refusal {
+	case guard.LoginLocked:
+		return d.refuseLogin(a, "this account is locked; ask the administrator")
+	case guard.LoginContained:
+		if !d.gate.watch.Settled(a.Account, a.Client, t) {
+			return d.refuseLogin(a, "this account was stopped; it can be read from where it always was. Ask the administrator")
+		}
+	}
+	if !d.config.BansEnforced() {
+		return authpolicy.Pass()
+	}
+	switch d.gate.watch.May(a.Account, a.Client, known, own, t) {
+	case guess.RefusedBanned:
+		return d.refuseLogin(a, "this address is kept out for guessing passwords; ask the administrator")
+	case guess.RefusedConfined:
+		return d.refuseLogin(a, "somebody at this address guesses passwords: only who logged in from here before gets in. Try later, or ask the administrator")
+	case guess.RefusedProtected:
+		return d.refuseLogin(a, "many guess at this account: for a time it can be used only from where it was before. Ask the administrator")
+	}
+	return authpolicy.Pass()
+}
+
+// internal are the protocols by which a mail server's own parts log in.
+var internal = map[string]bool{"lmtp": true, "doveadm": true, "lda": true}
+
+// refuseLogin refuses, and notes it: that it failed is our doing, and nobody's guess. The caller holds the gate's mutex.
+func (d *Daemon) refuseLogin(a *authpolicy.Attempt, why string) authpolicy.Answer {
+	d.gate.refused.note(a.Client, time.Now())
+	return authpolicy.Refuse(why)
+}
+
+// reported takes how a login ended.
+func (d *Daemon) reported(a *authpolicy.Attempt) {
+	if !a.Client.IsValid() || internal[a.Protocol] || a.PolicyReject {
+		return
+	}
+	x := guess.Attempt{Kind: guess.Failed, At: time.Now(), Client: a.Client, Account: a.Account, Password: fold(uint64(a.PasswordHash))}
+	switch {
+	case a.Success:
+		x.Kind = guess.Good
+	case a.Failure != "" && a.Failure != "credentials" && a.Failure != "account":
+		return // expired, disabled, a trouble of the server's: nobody's guess
+	}
+	d.gate.mu.Lock()
+	d.gate.reports = x.At
+	d.gate.mu.Unlock()
+	d.attempted(x)
+	if a.Success {
+		d.noteReading(a.Account, a.Client, a.Protocol)
+	}
+}
+
+// fold makes a hash small; 0, which is none, stays so.
+func fold(h uint64) uint32 { return uint32(h) ^ uint32(h>>32) }
+
+// noteReading notes from where an account's mail is read, as a line of the log does.
+func (d *Daemon) noteReading(account string, client netip.Addr, protocol string) {
+	if protocol == "imap" || protocol == "pop3" {
+		if _, err := d.takeReading(account, client); err != nil {
+			d.log.Error("a login is not written", "account", account, "err", err)
+		}
+	}
+}
+
+// reportsLast is for how long after a report of Dovecot's the log's lines about logins tell nothing new: each is reported too, with
+// what tells one password from another.
+const reportsLast = 10 * time.Minute
+
+// kick ends an account's sessions in Dovecot, if it is Dovecot that asks us.
+func (d *Daemon) kick(ctx context.Context, account string) {
+	if d.config.AuthPolicy.Listen == "" {
+		return
+	}
+	kicked, err := d.warden.Kick(ctx, account)
+	if err != nil {
+		d.log.Warn("an account's open sessions are not ended: doveadm kick ends them", "account", account, "err", err)
+	} else if kicked {
+		d.log.Info("an account's open sessions were ended", "account", account)
+	}
+}
+
+// kickAll ends the sessions of accounts that were stopped: who is at home logs in again at once.
+func (d *Daemon) kickAll(ctx context.Context, batch []work) {
+	for _, w := range batch {
+		if d.written(ctx, &w) != nil {
+			continue
+		}
+		d.mu.Lock()
+		i := d.state.Incident(w.effect.Incident)
+		d.mu.Unlock()
+		if i == nil || d.config.AuthPolicy.Listen == "" {
+			d.ended(&w.effect, guard.Gone, "")
+			continue
+		}
+		if _, err := d.warden.Kick(ctx, i.Account); err != nil {
+			d.ended(&w.effect, guard.Failed, err.Error())
+			continue
+		}
+		d.ended(&w.effect, guard.Done, "")
+	}
+}
+
+// refusedLogins counts what we refused, until the log tells of it.
+type refusedLogins map[netip.Addr]refusedLogin
+
+type refusedLogin struct {
+	times int
+	last  time.Time
+}
+
+// refusedFor is for how long the log may tell of a login that we refused; maxRefused bounds the addresses.
+const (
+	refusedFor = 5 * time.Minute
+	maxRefused = 10_000
+)
+
+func (r refusedLogins) note(client netip.Addr, t time.Time) {
+	client = client.Unmap()
+	if len(r) >= maxRefused {
+		clear(r)
+	}
+	r[client] = refusedLogin{r[client].times + 1, t}
+}
+
+// ours reports whether a login that failed is one that we refused.
+func (r refusedLogins) ours(client netip.Addr, t time.Time) bool {
+	x, is := r[client]
+	if !is {
+		return false
+	}
+	if x.times--; x.times <= 0 || t.Sub(x.last) > refusedFor {
+		delete(r, client)
+	} else {
+		r[client] = x
+	}
+	return t.Sub(x.last) <= refusedFor
+}

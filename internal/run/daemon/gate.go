@@ -1,0 +1,291 @@
+package daemon
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/guard/guess"
+	"postward/internal/log/logins"
+	"postward/internal/log/maillog"
+	"postward/internal/run/ctl"
+)
+
+// gate is who may log in, and who is kept out: the watch over those who guess, what the kernel is to be told of it, and what the
+// operator said. The watch has a mutex of its own, which is taken before the State's and never after it.
+type gate struct {
+	joiner *logins.Joiner // the log's goroutine's alone
+
+	mu      sync.Mutex
+	watch   *guess.Watch
+	allow   []netip.Prefix             // the allow list
+	changed bool                       // of what Save writes, since it was last written
+	tell    []*guess.Ban               // bans that the kernel has not been told of
+	lift    []netip.Prefix             // networks that the kernel is to let in again
+	news    chan struct{}              // there are some
+	spared  map[netip.Prefix]time.Time // what the parent refused to ban, and until when nobody tries again
+	refused refusedLogins              // by Dovecot, at our word
+	reports time.Time                  // when Dovecot last told how a login ended
+	keeps   error                      // why the kernel keeps nobody out; nil: it does
+}
+
+func newGate() gate {
+	return gate{joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}}
+}
+
+// Under which names the memory of the watch and the allow list are stored.
+const (
+	guessName = "guess"
+	allowName = "allow"
+)
+
+// restoreGate takes up what the gate knew.
+func (d *Daemon) restoreGate(ctx context.Context) error {
+	rows, err := d.store.Bans(ctx)
+	if err != nil {
+		return err
+	}
+	var bans []*guess.Ban
+	for _, row := range rows {
+		b := new(guess.Ban)
+		if err := json.Unmarshal([]byte(row), b); err != nil {
+			return fmt.Errorf("read a ban: %w", err)
+		}
+		bans = append(bans, b)
+	}
+	text, err := d.store.Cursor(ctx, guessName)
+	if err != nil {
+		return err
+	}
+	saved, err := base64.StdEncoding.DecodeString(text)
+	if err == nil {
+		d.gate.watch, err = guess.Restore(saved, bans)
+	}
+	if err != nil { // the bans are there all the same; who failed to log in will fail again
+		d.log.Error("what was remembered of failed logins is not taken up again", "err", err)
+		d.gate.watch, _ = guess.Restore(nil, bans)
+	}
+	if text, err = d.store.Cursor(ctx, allowName); err != nil {
+		return err
+	}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &d.gate.allow); err != nil {
+			return fmt.Errorf("read the allow list: %w", err)
+		}
+	}
+	d.gate.watch.Allow(d.gate.allow)
+	return nil
+}
+
+// hearLogin takes a line, if it tells of a login, or of what a guesser does before one.
+func (d *Daemon) hearLogin(text []byte, l *maillog.Line) {
+	t := time.Now()
+	at := t
+	if l.Kind.Understood() && l.Kind != maillog.Repeats {
+		if at = l.Stamp.Time(t); at.After(t) {
+			at = t
+		}
+	}
+	a := d.gate.joiner.Line(text, l, at)
+	if x, ok := a.Guess(); ok && !d.toldElsewhere(&a, t) {
+		d.attempted(x)
+	}
+}
+
+// toldElsewhere reports whether a login is no news: we refused it, or Dovecot reports each.
+func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
+	if a.Kind != logins.Failed {
+		return false
+	}
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	return d.gate.refused.ours(a.Client, t) || !a.Untold && t.Sub(d.gate.reports) < reportsLast
+}
+
+// attempted has the watch judge an attempt, and carries out what it finds.
+func (d *Daemon) attempted(x guess.Attempt) {
+	x.ASN = d.asn(x.Client)
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	d.mu.Lock()
+	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.watch.Allowed(x.Client) || d.gate.isSpared(x.Client, time.Now())
+	x.Shared = d.state.Policy().IsWebmail(x.Client)
+	if x.Account != "" {
+		name := d.accountOf(x.Account)
+		x.Exists = name != ""
+		x.Home = homes[guard.Home(d.state, name, x.Client, x.ASN)]
+	}
+	step := d.stepped
+	d.stepped = 0
+	d.mu.Unlock()
+	d.gate.watch.Shift(step)
+	for _, f := range d.gate.watch.Take(x) {
+		d.found(&f)
+	}
+	d.gate.changed = true
+}
+
+// homes is how well an account knows a source, in the words of the watch.
+var homes = map[guard.Level]guess.Home{guard.LevelNetwork: guess.AtNetwork, guard.LevelAddress: guess.AtAddress}
+
+func (d *Daemon) asn(a netip.Addr) uint32 {
+	if d.where == nil {
+		return 0
+	}
+	return d.where.Lookup(a).ASN
+}
+
+// accountOf finds the account that a name means, with or without a domain of the site's; empty: none is known. The caller holds
+// the State's mutex.
+func (d *Daemon) accountOf(name string) string {
+	if d.state.Account(name) != nil {
+		return name
+	}
+	local, domain, full := strings.Cut(name, "@")
+	for _, own := range d.state.Policy().Domains {
+		switch {
+		case full && domain == own && d.state.Account(local) != nil:
+			return local
+		case !full && d.state.Account(name+"@"+own) != nil:
+			return name + "@" + own
+		}
+	}
+	return ""
+}
+
+// found carries out what the watch found. The caller holds the gate's mutex.
+func (d *Daemon) found(f *guess.Finding) {
+	switch {
+	case f.Ban != nil:
+		d.banned(f.Ban, "")
+	case f.Protect != nil:
+		p := f.Protect
+		why := fmt.Sprintf("%s from %s guess at it", guard.Count(p.Evidence.Tries, "login"), guard.Count(p.Evidence.Sources, "network"))
+		d.note(&guard.Event{Kind: guard.KindProtected, Account: p.Account, Until: guard.TimeOf(p.Until), Text: why})
+	case f.Confine != nil:
+		c := f.Confine
+		why := guess.Accounts.Why(c.Evidence)
+		d.note(&guard.Event{Kind: guard.KindConfined, Prefix: c.Prefix, Account: c.Account, Until: guard.TimeOf(c.Until), Text: why})
+	case f.Cracked != nil:
+		c := f.Cracked
+		why := guess.Accounts.Why(c.Evidence)
+		d.note(&guard.Event{Kind: guard.KindGuessed, Account: c.Account, Network: c.Client, Text: why})
+		d.troubles.SetAfter("guessed:"+c.Account, fmt.Sprintf("somebody logged in as %s from %s after %s: if that was not its owner, postward account lock %s, and change the password",
+			c.Account, c.Client, why, c.Account), 0, time.Now())
+	}
+}
+
+// note writes a fact about the gate into the journal. That it cannot be written undoes nothing.
+func (d *Daemon) note(e *guard.Event) {
+	e.At = now()
+	e.Key = fmt.Sprintf("%s:%s%s:%d", e.Kind, e.Account, e.Prefix, e.At)
+	if _, err := d.record(e); err != nil {
+		d.log.Error("what was found at the gate is not written", "kind", e.Kind, "account", e.Account, "err", err)
+	}
+}
+
+// banned writes a ban down and has the kernel told. The caller holds the gate's mutex.
+func (d *Daemon) banned(b *guess.Ban, actor string) {
+	d.note(&guard.Event{Kind: guard.KindBanned, Actor: actor, Prefix: b.Prefix, Until: guard.TimeOf(b.Until), Text: b.Why()})
+	d.keepBan(b)
+	d.gate.tell = append(d.gate.tell, b)
+	d.wakeGate()
+}
+
+// wakeGate has the kernel told of what is new.
+func (d *Daemon) wakeGate() {
+	select {
+	case d.gate.news <- struct{}{}:
+	default:
+	}
+}
+
+// gateStatus is what status says of the gate.
+func (d *Daemon) gateStatus(t time.Time) ctl.Gate {
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	s := ctl.Gate{Enforced: d.config.BansEnforced(), Bans: len(d.gate.watch.Bans(t)), Confined: len(d.gate.watch.Confined(t))}
+	for _, p := range d.gate.watch.Protections(t) {
+		s.Protected = append(s.Protected, p.Account)
+	}
+	if d.gate.keeps != nil {
+		s.Kernel = d.gate.keeps.Error()
+	}
+	return s
+}
+
+func (d *Daemon) keepBan(b *guess.Ban) {
+	row, err := json.Marshal(b)
+	if err != nil { // it cannot be: times and numbers
+		d.log.Error("a ban is not written", "network", b.Prefix, "err", err)
+		return
+	}
+	d.writer.SetBan(b.Prefix.String(), string(row))
+}
+
+// How often the gate's memory is written down, and what is over is forgotten.
+const gateEvery = time.Minute
+
+// savedEvery is how often the memory is written while something happens: an SD card wears out.
+const savedEvery = 10 * time.Minute
+
+// tendGate forgets what is over and writes down the rest, until ctx ends.
+func (d *Daemon) tendGate(ctx context.Context) error {
+	var saved time.Time
+	return every(ctx, gateEvery, func() error {
+		t := time.Now()
+		d.gate.mu.Lock()
+		for _, p := range d.gate.watch.Prune(t) {
+			d.writer.SetBan(p.String(), "")
+		}
+		d.gate.mu.Unlock()
+		d.tellOfGate(t)
+		if t.Sub(saved) >= savedEvery {
+			d.saveGate(t)
+			saved = t
+		}
+		return nil
+	})
+}
+
+// saveGate writes the memory of the watch down, with what was appended before.
+func (d *Daemon) saveGate(t time.Time) {
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	if !d.gate.changed {
+		return
+	}
+	saved, err := d.gate.watch.Save(t)
+	if err != nil {
+		d.log.Error("what is remembered of failed logins is not written", "err", err)
+		return
+	}
+	d.gate.changed = false
+	d.writer.SetCursor(guessName, base64.StdEncoding.EncodeToString(saved))
+}
+
+// tellOfGate says in status, and to the owner, at whom many guess.
+func (d *Daemon) tellOfGate(t time.Time) {
+	d.gate.mu.Lock()
+	protected := d.gate.watch.Protections(t)
+	d.gate.mu.Unlock()
+	text := ""
+	if len(protected) > 0 {
+		var names []string
+		for _, p := range protected[:min(len(protected), 5)] {
+			names = append(names, p.Account)
+		}
+		if more := len(protected) - len(names); more > 0 {
+			names = append(names, fmt.Sprintf("%d more", more))
+		}
+		text = fmt.Sprintf("many networks guess the password of %s: for a time only who logged in from there before gets in. postward ban list says who is kept out; postward account protect ACCOUNT --off ends it",
+			strings.Join(names, ", "))
+	}
+	d.troubles.SetAfter("guessing", text, time.Minute, t)
+}

@@ -1,0 +1,239 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/guard"
+	"postward/internal/guard/guess"
+	"postward/internal/host/nft"
+	"postward/internal/log/follow"
+	"postward/internal/run/ctl"
+)
+
+// hears has the daemon read lines, stamped now.
+func hears(t testing.TB, d *Daemon, lines ...string) {
+	t.Helper()
+	for _, text := range lines {
+		if _, err := d.hear(t.Context(), []byte(time.Now().UTC().Format(time.RFC3339)+" mx "+text), follow.Key{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// guesses is an SMTP session in which a login fails.
+func guesses(client, account string) []string {
+	return []string{
+		fmt.Sprintf("postfix/submission/smtpd[9]: connect from unknown[%s]", client),
+		fmt.Sprintf("postfix/submission/smtpd[9]: warning: unknown[%s]: SASL LOGIN authentication failed: no, sasl_username=%s", client, account),
+		fmt.Sprintf("postfix/submission/smtpd[9]: disconnect from unknown[%s] ehlo=1 auth=0/1 quit=1 commands=2/3", client),
+	}
+}
+
+func reads(client, account string) string {
+	return fmt.Sprintf("dovecot: imap-login: Login: user=<%s>, method=PLAIN, rip=%s, lip=192.0.2.1, mpid=7, TLS, session=<s1>", account, client)
+}
+
+func listed(d *Daemon) string {
+	var all []string
+	for _, b := range d.bans().Bans {
+		all = append(all, fmt.Sprintf("%s %s %d", b.Prefix, b.Reason, b.Times))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestWhoGuessesIsBannedAndItOutlivesTheDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := begin(t, dir)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	for range 7 {
+		hears(t, d, guesses("203.0.113.9", "anna")...)
+	}
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	const want = "203.0.113.10/32 default 1"
+	if got := listed(d); got != want {
+		t.Errorf("banned: %s", got)
+	}
+	d.saveGate(time.Now())
+	end(t, d)
+	d = begin(t, dir)
+	defer end(t, d)
+	if got := listed(d); got != want {
+		t.Errorf("after the restart: %s", got)
+	}
+	hears(t, d, guesses("203.0.113.9", "anna")...)
+	if got := listed(d); got != "203.0.113.9/32 passwords 1, "+want {
+		t.Errorf("the eighth: %s", got)
+	}
+}
+
+func TestWhoLogsInSomewhereIsNotBannedThere(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	hears(t, d, reads("198.51.100.7", "anna"))
+	for range 30 {
+		hears(t, d, guesses("198.51.100.7", "anna")...)
+	}
+	if got := listed(d); got != "" {
+		t.Errorf("banned: %s", got)
+	}
+}
+
+// TestAForgedLineBansNobodyElse: what a stranger puts into a name or a HELO is never the address that is banned.
+func TestAForgedLineBansNobodyElse(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for n := range 40 {
+		forged := fmt.Sprintf("x[198.51.100.%d]: SASL LOGIN authentication failed, rip=198.51.100.%[1]d>, user=<y", n)
+		hears(t, d, guesses("203.0.113.9", forged)...)
+		hears(t, d, fmt.Sprintf("postfix/smtpd[9]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <a@b.example>: Relay access denied; from=<c@d.example> to=<a@b.example> proto=ESMTP helo=<unknown[198.51.100.%d]>", n))
+	}
+	for _, b := range d.bans().Bans {
+		if b.Prefix.String() != "203.0.113.9/32" {
+			t.Errorf("banned: %s, %s", b.Prefix, b.Why())
+		}
+	}
+}
+
+func TestAPersonBansAndLifts(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	ask := func(verb, network string, span time.Duration) error {
+		_, err := d.answer(t.Context(), "root", verb, fmt.Appendf(nil, `{"network":%q,"for":%d}`, network, span))
+		return err
+	}
+	for network, refused := range map[string]string{
+		"203.0.113.9/32": "", "203.0.113.0/24": "", "2001:db8:1:2::/64": "",
+		"0.0.0.0/0": "too wide", "203.0.0.0/16": "too wide", "::/0": "too wide", "2001:db8::/32": "too wide", "127.0.0.1/32": "your own networks", "::1/128": "your own networks",
+		"::ffff:203.0.113.9/128": "no address", "224.0.0.1/32": "nobody comes from there", "fe80::1/128": "nobody comes from there",
+	} {
+		err := ask("ban/add", network, time.Hour)
+		if refused == "" && err != nil || refused != "" && (err == nil || !strings.Contains(err.Error(), refused)) {
+			t.Errorf("%s: %v, not %q", network, err, refused)
+		}
+	}
+	if err := ask("ban/add", "203.0.113.77/32", 8*24*time.Hour); err == nil {
+		t.Error("a ban for longer than a week is taken")
+	}
+	if err := ask("ban/remove", "203.0.113.9/32", 0); err != nil {
+		t.Error(err)
+	}
+	if got := listed(d); got != "2001:db8:1:2::/64 by hand 1" { // and the /24 is lifted that held the address
+		t.Errorf("banned: %s", got)
+	}
+	if err := ask("ban/remove", "203.0.113.9/32", 0); err == nil {
+		t.Error("what is not banned is lifted")
+	}
+	if err := ask("allow/add", "2001:db8:1::/48", 0); err != nil {
+		t.Error(err)
+	}
+	if got := listed(d); got != "" {
+		t.Errorf("banned, though allowed: %s", got)
+	}
+	if err := ask("ban/add", "2001:db8:1:2::/64", time.Hour); err == nil {
+		t.Error("what is allowed is banned")
+	}
+}
+
+func TestInShadowNobodyIsKeptOut(t *testing.T) {
+	d := beginIn(t, t.TempDir(), guard.Shadow)
+	defer end(t, d)
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	if b := d.bans(); len(b.Bans) != 1 || b.Enforced {
+		t.Errorf("%+v", b)
+	}
+	if _, banned := d.keptOut(netip.MustParseAddr("203.0.113.10")); banned {
+		t.Error("it is kept out")
+	}
+}
+
+// TestWithoutAKernelThatBansWhoIsBannedIsPutOff: the daemon of these tests has none, and no root.
+func TestWithoutAKernelThatBansWhoIsBannedIsPutOff(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	m := mail(1, "", 1)
+	m.Client = netip.MustParseAddr("203.0.113.10")
+	if a := d.judgeMail(t.Context(), m); a.Action != guard.Tempfail || !strings.Contains(a.Reply.Text, "kept out until") {
+		t.Errorf("%+v", a)
+	}
+	m.Client = netip.MustParseAddr("203.0.113.11")
+	if a := d.judgeMail(t.Context(), m); strings.Contains(a.Reply.Text, "kept out until") {
+		t.Errorf("another: %+v", a)
+	}
+}
+
+func TestALoginThatEndsAWaveSpeaksAgainstTheAccount(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	before := d.state.Account("anna").Suspicion.Points
+	for _, name := range []string{"bert", "carl", "karl"} {
+		must(t, d, "account/allow", ctl.AccountChange{Account: name})
+		hears(t, d, guesses("203.0.113.9", name)...)
+	}
+	hears(t, d, reads("203.0.113.9", "anna"))
+	if got := d.state.Account("anna").Suspicion.Points - before; got < 2*guard.Point {
+		t.Errorf("it gathered %d", got)
+	}
+	if s := d.status(); !strings.Contains(strings.Join(s.Troubles, "\n"), "postward account lock anna") {
+		t.Errorf("status says %q", s.Troubles)
+	}
+}
+
+func TestALockIsTold(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	must(t, d, "account/lock", ctl.Name{Account: "anna"})
+	if r := guard.MayLogin(d.state, "anna", netip.MustParseAddr("198.51.100.7"), 0); r != guard.LoginLocked {
+		t.Errorf("%q", r)
+	}
+	if s := d.status(); len(s.Gate.Locked) != 1 {
+		t.Errorf("%+v", s.Gate)
+	}
+	must(t, d, "account/unlock", ctl.Name{Account: "anna"})
+	if r := guard.MayLogin(d.state, "anna", netip.MustParseAddr("198.51.100.7"), 0); r != "" {
+		t.Errorf("%q", r)
+	}
+}
+
+func TestTheClockMovesTheGateToo(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	until := d.bans().Bans[0].Until
+	d.mu.Lock()
+	d.stepped = -time.Hour
+	d.mu.Unlock()
+	hears(t, d, guesses("203.0.113.11", "alarm")...)
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	if b := d.gate.watch.Ban(netip.MustParsePrefix("203.0.113.10/32")); !b.Until.Equal(until.Add(-time.Hour)) {
+		t.Errorf("it ends at %s, not an hour before %s", b.Until, until)
+	}
+}
+
+func TestWhatTheKernelLacksAndWhatIsOverIsFound(t *testing.T) {
+	p := func(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+	want := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour}, {Prefix: p("203.0.113.2/32"), For: time.Hour}, {Prefix: p("203.0.113.3/32"), For: time.Hour}}
+	have := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour - time.Second}, {Prefix: p("203.0.113.2/32"), For: time.Minute}, {Prefix: p("203.0.113.4/32"), For: time.Hour}}
+	missing, over := differ(want, have)
+	if fmt.Sprint(missing) != fmt.Sprint(want[1:]) || fmt.Sprint(over) != "[203.0.113.4/32]" {
+		t.Errorf("missing %v, over %v", missing, over)
+	}
+}
+
+func TestReasonsOfBansAreShown(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	x := must(t, d, "source/show", ctl.SourceRequest{Client: netip.MustParseAddr("203.0.113.10")}).(ctl.SourceAnswer)
+	if x.Ban == nil || x.Ban.Reason != guess.Default || x.Why == "" || x.Day != 1 || strings.Join(x.Tried, "") != "alarm" {
+		t.Errorf("%+v", x)
+	}
+}
