@@ -6,9 +6,9 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
-DAEMONS := ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./test/...
+DAEMONS := ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief
+.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief bench-guess
 
 build: build/postward
 
@@ -84,3 +84,7 @@ bench-detect:
 THIEFTIME ?= 60s
 bench-thief:
 	@$(GO) build -o build/bench-thief ./bench/thief && build/bench-thief -time $(THIEFTIME)
+
+# Guessers and people who look like them in a log of a million lines, beside fail2ban and sshguard (see bench/guess).
+bench-guess:
+	@test/setup.sh bench && $(GO) build -o build/bench-guess ./bench/guess && build/bench-guess

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what `make run`, `make test`, `make prove` and `make bench-log` need on a Debian 12 or 13 with Go: packages that are
+# Installs what `make run`, `make test`, `make prove` and the benches need on a Debian 12 or 13 with Go: packages that are
 # missing, and the system user postward. Starts no daemon, touches no configuration, removes nothing.
 #
 #   test/setup.sh [run|test|prove|bench]        (default: test)
@@ -34,8 +34,8 @@ packages() {
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector
 		prove  spin               the model of the hold protocol
-		bench  sshguard           its parser, beside ours
-		bench  fail2ban           the same
+		bench  sshguard           its parser and its bans, beside ours
+		bench  fail2ban           its filters and its bans, beside ours
 		bench  python3-spf        its verdicts, beside ours
 	LIST
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/host/doveadm"
 	"postward/internal/host/postfix"
 	"postward/internal/host/warden"
 	"postward/internal/run/config"
@@ -59,7 +60,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Trash: warden.Trash{Dir: c.TrashDir},
+	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Dovecot: doveadm.Instance{Config: c.AuthPolicy.Dovecot}, Trash: warden.Trash{Dir: c.TrashDir},
 		Sockets: append(milterSockets(c), c.Socket), Never: c.Policy().Own}
 	switch {
 	case child:
@@ -163,7 +164,7 @@ func (a *app) runWarden(ctx context.Context, c *config.Config, acts *warden.Acts
 // parents are the keys that the parent acts on when it starts: it does not read them again.
 var parents = []string{
 	"user", "group", "state_dir", "trash_dir", "socket", "postfix.config_dir", "postfix.log_file",
-	"milter.inbound", "milter.submission", "milter.local",
+	"milter.inbound", "milter.submission", "milter.local", "authpolicy.dovecot",
 }
 
 // whenAsked passes SIGHUP on if the configuration is good.

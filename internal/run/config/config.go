@@ -55,6 +55,7 @@ type Config struct {
 	AuthPolicy struct {
 		Listen  string // where Dovecot asks, on loopback; empty: off
 		KeyFile string // what Dovecot shows
+		Dovecot string // its configuration file; empty: where its tools look
 	}
 	MMDB   []string // files of networks and countries; empty: the built-in table
 	Notify struct {

@@ -67,6 +67,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.AuthPolicy.Listen }, check: loopback},
 		{name: "authpolicy.key_file", doc: "What Dovecot shows when it asks; postward attach --dovecot makes it. Whoever can read it can report logins that never were.",
 			at: func(c *Config) any { return &c.AuthPolicy.KeyFile }, check: absolute},
+		{name: "authpolicy.dovecot", doc: "Dovecot's configuration file, if it is not where its tools look; postward ends the sessions of a stopped account there.",
+			at: func(c *Config) any { return &c.AuthPolicy.Dovecot }, check: absoluteOr},
 		{name: "networks.own", doc: "Your own networks: never locked out; mail from there without a login counts for net:ADDRESS.",
 			at: func(c *Config) any { return &c.policy.Own }},
 		{name: "networks.webmail", doc: "Hosts that many people send through (webmail, proxies): their address says nothing about a person.",
@@ -137,6 +139,14 @@ func notEmpty(v any) error {
 		return fmt.Errorf("%q is no name", s)
 	}
 	return nil
+}
+
+// absoluteOr is absolute, or nothing.
+func absoluteOr(v any) error {
+	if *v.(*string) == "" {
+		return nil
+	}
+	return absolute(v)
 }
 
 func absolute(v any) error {
