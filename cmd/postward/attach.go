@@ -43,7 +43,7 @@ func (f *attachFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.stateDir, "state-dir", "/var/lib/postward", "where the backup and what was learned are kept, unless postward.toml says where")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show every changed line and change nothing")
 	c.Flags().BoolVar(&f.noReload, "no-reload", false, "leave the running Postfix alone")
-	c.Flags().StringVar(&f.dovecotConf, "dovecot-conf", doveadm.DefaultConfig, "Dovecot's configuration")
+	c.Flags().StringVar(&f.dovecotConf, "dovecot-conf", doveadm.DefaultConfig, "Dovecot's configuration, unless postward.toml names one")
 }
 
 // fromConfig takes from the configuration what was not told. Without one the defaults stand; a broken one may mean
@@ -64,6 +64,9 @@ func (a *app) fromConfig(c *cobra.Command, f *attachFlags) error {
 	}
 	if !state {
 		f.stateDir = is.StateDir
+	}
+	if !c.Flags().Changed("dovecot-conf") && is.AuthPolicy.Dovecot != "" {
+		f.dovecotConf = is.AuthPolicy.Dovecot
 	}
 	return nil
 }

@@ -56,6 +56,10 @@ func TestAttachShowsWhatDovecotWouldBeToldAndTellsItNothing(t *testing.T) {
 	if made, err := filepath.Glob(filepath.Dir(config) + "/*/*"); err != nil || len(made) > 0 {
 		t.Errorf("%v %v", made, err)
 	}
+	path := file(t, fmt.Sprintf("[authpolicy]\ndovecot = %q\n", config))
+	if out, said, _ := postward(t, "--config", path, "attach", "--postfix", postfixOf(t), "--dovecot"); !strings.Contains(out, " in "+config+"\n") {
+		t.Errorf("the one that postward.toml names is not looked at:\n%s%s", out, said)
+	}
 	if out, _, _ := shownBy(t); strings.Contains(out, "auth_policy") {
 		t.Errorf("nobody asked for Dovecot:\n%s", out)
 	}
