@@ -15,6 +15,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/host/attach"
+	"postward/internal/host/doveadm"
 	"postward/internal/host/learn"
 	"postward/internal/host/warden"
 	"postward/internal/run/config"
@@ -30,7 +31,9 @@ type attachFlags struct {
 	dryRun   bool
 	unheard  bool
 	noReload bool
-	dovecot  string // its dovecot.conf; empty: Dovecot is left alone
+
+	dovecot     bool // Dovecot too
+	dovecotConf string
 
 	again string // the flags that were given: what does the same once more
 }
@@ -40,7 +43,7 @@ func (f *attachFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.stateDir, "state-dir", "/var/lib/postward", "where the backup and what was learned are kept, unless postward.toml says where")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show every changed line and change nothing")
 	c.Flags().BoolVar(&f.noReload, "no-reload", false, "leave the running Postfix alone")
-	f.addDovecot(c)
+	c.Flags().StringVar(&f.dovecotConf, "dovecot-conf", doveadm.DefaultConfig, "Dovecot's configuration, unless postward.toml names one")
 }
 
 // fromConfig takes from the configuration what was not told. Without one the defaults stand; a broken one may mean
@@ -62,20 +65,22 @@ func (a *app) fromConfig(c *cobra.Command, f *attachFlags) error {
 	if !state {
 		f.stateDir = is.StateDir
 	}
+	if !c.Flags().Changed("dovecot-conf") && is.AuthPolicy.Dovecot != "" {
+		f.dovecotConf = is.AuthPolicy.Dovecot
+	}
 	return nil
 }
 
 // given are the flags of a command that say where, as a shell reads them.
 func given(c *cobra.Command) string {
 	said := ""
-	for _, name := range []string{"config", "postfix", "state-dir", "sockets", "dovecot"} {
+	for _, name := range []string{"config", "postfix", "state-dir", "sockets", "dovecot-conf"} {
 		if f := c.Flags().Lookup(name); f != nil && f.Changed {
-			if name == "dovecot" { // its value is optional, and stands behind =
-				said += " --dovecot=" + quoted(f.Value.String())
-				continue
-			}
 			said += " --" + name + " " + quoted(f.Value.String())
 		}
+	}
+	if f := c.Flags().Lookup("dovecot"); f != nil && f.Changed {
+		said += " --dovecot"
 	}
 	return said
 }
@@ -102,7 +107,7 @@ func (a *app) attachCommand() *cobra.Command {
 			}
 			ctx, stop := interruptible(c.Context())
 			defer stop()
-			if err := a.attach(ctx, &f); err != nil || f.dovecot == "" || a.json && !f.apply {
+			if err := a.attach(ctx, &f); err != nil || !f.dovecot || a.json && !f.apply {
 				return err
 			}
 			return a.attachDovecot(ctx, &f)
@@ -110,6 +115,7 @@ func (a *app) attachCommand() *cobra.Command {
 	f.add(c)
 	c.Flags().BoolVar(&f.apply, "apply", false, "do it")
 	c.Flags().BoolVar(&f.unheard, "unheard", false, "attach although postward does not run yet: until it does, submissions get 4xx")
+	c.Flags().BoolVar(&f.dovecot, "dovecot", false, "tell Dovecot to ask postward about each login, too")
 	c.Flags().StringVar(&f.sockets, "sockets", "", "directory of the milter sockets (default: postward in Postfix's queue directory)")
 	c.MarkFlagsMutuallyExclusive("apply", "dry-run")
 	return c

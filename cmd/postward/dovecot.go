@@ -6,33 +6,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"postward/internal/host/attach"
 	"postward/internal/host/authpolicy"
-	"postward/internal/host/doveadm"
 	"postward/internal/run/config"
 )
 
 // proposedListen is where Dovecot asks when the configuration does not say.
 const proposedListen = "127.0.0.1:4002"
 
-// addDovecot adds --dovecot, whose value may be left out.
-func (f *attachFlags) addDovecot(c *cobra.Command) {
-	usage := "tell Dovecot to ask postward about each login, too; =`FILE`, if its dovecot.conf is elsewhere"
-	if c.Use == "detach" {
-		usage = "Dovecot's `FILE`, if its dovecot.conf is elsewhere"
-	}
-	c.Flags().StringVar(&f.dovecot, "dovecot", "", usage)
-	c.Flags().Lookup("dovecot").NoOptDefVal = doveadm.DefaultConfig
-}
-
 // findDovecot is nil unless it was asked for.
 func (f *attachFlags) findDovecot(ctx context.Context) (*attach.Dovecot, error) {
-	if f.dovecot == "" {
+	if !f.dovecot {
 		return nil, nil
 	}
-	return attach.FindDovecot(ctx, f.postfix, f.dovecot)
+	return attach.FindDovecot(ctx, f.postfix, f.dovecotConf)
 }
 
 func (a *app) attachDovecot(ctx context.Context, f *attachFlags) error {
@@ -97,13 +84,9 @@ func (a *app) applyDovecot(ctx context.Context, d *attach.Dovecot, c *config.Con
 	return nil
 }
 
-// detachDovecot takes our files away, whether Dovecot was named or not; nil if there are none.
+// detachDovecot takes our files away; nil if there are none.
 func (a *app) detachDovecot(f *attachFlags) (*attach.DetachedDovecot, error) {
-	path := f.dovecot
-	if path == "" {
-		path = doveadm.DefaultConfig
-	}
-	d, err := attach.DetachDovecot(path, attach.Options{DryRun: f.dryRun})
+	d, err := attach.DetachDovecot(f.dovecotConf, attach.Options{DryRun: f.dryRun})
 	if errors.Is(err, attach.ErrNotAttached) {
 		return nil, nil
 	}

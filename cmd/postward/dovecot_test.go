@@ -44,8 +44,8 @@ func shownBy(t *testing.T, args ...string) (out, said string, code int) {
 
 func TestAttachShowsWhatDovecotWouldBeToldAndTellsItNothing(t *testing.T) {
 	config := dovecotOf(t)
-	out, said, code := shownBy(t, "--dovecot="+config)
-	for _, want := range []string{config, filepath.Dir(config) + "/conf.d/99-postward.conf", "auth_policy_server_url = http://127.0.0.1:4711/", "(the digits in ", "--dovecot=" + config + "\n"} {
+	out, said, code := shownBy(t, "--dovecot", "--dovecot-conf", config)
+	for _, want := range []string{config, filepath.Dir(config) + "/conf.d/99-postward.conf", "auth_policy_server_url = http://127.0.0.1:4711/", "(the digits in ", " --dovecot-conf " + config + " --dovecot\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s%s", want, out, said)
 		}
@@ -56,10 +56,14 @@ func TestAttachShowsWhatDovecotWouldBeToldAndTellsItNothing(t *testing.T) {
 	if made, err := filepath.Glob(filepath.Dir(config) + "/*/*"); err != nil || len(made) > 0 {
 		t.Errorf("%v %v", made, err)
 	}
+	path := file(t, fmt.Sprintf("[authpolicy]\ndovecot = %q\n", config))
+	if out, said, _ := postward(t, "--config", path, "attach", "--postfix", postfixOf(t), "--dovecot"); !strings.Contains(out, " in "+config+"\n") {
+		t.Errorf("the one that postward.toml names is not looked at:\n%s%s", out, said)
+	}
 	if out, _, _ := shownBy(t); strings.Contains(out, "auth_policy") {
 		t.Errorf("nobody asked for Dovecot:\n%s", out)
 	}
-	if out, _, _ := shownBy(t, "--json", "--dovecot="+config); !strings.Contains(out, `"place": "`+filepath.Dir(config)) {
+	if out, _, _ := shownBy(t, "--json", "--dovecot", "--dovecot-conf", config); !strings.Contains(out, `"place": "`+filepath.Dir(config)) {
 		t.Errorf("not in JSON:\n%s", out)
 	}
 }
@@ -71,7 +75,7 @@ func TestDetachTakesDovecotsFilesAwayAlsoWhenPostfixIsNotAttached(t *testing.T) 
 	if err := os.WriteFile(place, []byte("# Written by postward attach --dovecot, taken away by postward detach. sha256 "+empty+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"detach", "--postfix", postfixOf(t), "--state-dir", t.TempDir(), "--dovecot=" + config}
+	args := []string{"detach", "--postfix", postfixOf(t), "--state-dir", t.TempDir(), "--dovecot-conf", config}
 	if out, said, code := postward(t, append(args, "--dry-run")...); code != exitFine || !strings.Contains(out, place) {
 		t.Errorf("%d %s%s", code, out, said)
 	}

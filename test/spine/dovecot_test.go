@@ -40,13 +40,13 @@ func TestAttachTellsDovecotWhenAskedAndDetachTakesItBack(t *testing.T) {
 	defer cancel()
 	run := func(verb string, args ...string) string {
 		t.Helper()
-		out, err := w.Run(ctx, append([]string{verb, "--postfix", site.Postfix.ConfigDir, "--state-dir", w.StateDir, "--no-reload", "--dovecot=" + site.Dovecot.Config}, args...)...)
+		out, err := w.Run(ctx, append([]string{verb, "--postfix", site.Postfix.ConfigDir, "--state-dir", w.StateDir, "--no-reload", "--dovecot-conf", site.Dovecot.Config}, args...)...)
 		if err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
 		return out
 	}
-	out := run("attach", "--apply", "--unheard")
+	out := run("attach", "--apply", "--unheard", "--dovecot")
 	digits := strings.TrimSpace(rig.ReadFile(t, key))
 	if !strings.Contains(out, "doveadm reload") || strings.Contains(out, digits) {
 		t.Errorf("attach said:\n%s", out)
@@ -69,7 +69,7 @@ func TestAttachTellsDovecotWhenAskedAndDetachTakesItBack(t *testing.T) {
 	if st := info.Sys().(*syscall.Stat_t); info.Mode().Perm() != 0o640 || st.Uid != 0 || strconv.Itoa(int(st.Gid)) != daemon.Gid {
 		t.Errorf("the key is of %d:%d, mode %o", st.Uid, st.Gid, info.Mode().Perm())
 	}
-	if out := run("attach", "--apply", "--unheard"); !strings.Contains(out, "told the same already") {
+	if out := run("attach", "--apply", "--unheard", "--dovecot"); !strings.Contains(out, "told the same already") {
 		t.Errorf("a second time: %s", out)
 	}
 	if out := run("detach"); !strings.Contains(out, "99-postward.conf: taken away") {

@@ -68,7 +68,7 @@ func FindDovecot(ctx context.Context, postfixDir, config string) (*Dovecot, erro
 func readDovecot(config string) (string, error) {
 	f, _, err := openRegular(config)
 	if err != nil {
-		return "", fmt.Errorf("read Dovecot's configuration: %w (another one? --dovecot=/its/dovecot.conf)", err)
+		return "", fmt.Errorf("read Dovecot's configuration: %w (another one? --dovecot-conf)", err)
 	}
 	defer f.Close()
 	b, err := readBounded(f, postfix.MaxFile)
@@ -171,7 +171,7 @@ func listensAt(text, path, queue string) string {
 		path = filepath.Join(queue, path)
 	}
 	if !strings.Contains(text, "unix_listener "+path+" {") {
-		return "Postfix asks at " + path + " for its logins, where this Dovecot does not listen: is it another one? --dovecot=/its/dovecot.conf"
+		return "Postfix asks at " + path + " for its logins, where this Dovecot does not listen: is it another one? --dovecot-conf"
 	}
 	return ""
 }
