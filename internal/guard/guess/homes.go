@@ -199,7 +199,7 @@ func (w *Watch) taken(a *Attempt) {
 }
 
 // What a client does before any login, in points; and how many are enough in a day.
-var rudeness = map[Kind]int{Aborted: 6, Pregreet: 15, Relay: 12, NoMailbox: 4, NotSMTP: 20}
+var rudeness = map[Kind]int{Aborted: 6, Pregreet: 15, Relay: 12, NoMailbox: 2, NotSMTP: 20}
 
 const tooRude = 60
 

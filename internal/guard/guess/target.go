@@ -37,7 +37,7 @@ const (
 	waveNets    = 10 // networks (a /24, a /48) in a day
 	waveSystems = 3  // of so many autonomous systems, where they are known,
 	waveNetsOne = 25 // or so many networks of fewer
-	waveNear    = 30 // networks of the autonomous systems that the account uses: a telephone on its way has some of them
+	waveNear    = 40 // addresses of the autonomous systems that the account uses: a telephone on its way has some of them
 	waveLasts   = hour
 )
 
@@ -122,7 +122,7 @@ func (t *target) guessedAt(now int64) bool {
 	if now < t.wave && now-t.counted < recount {
 		return true
 	}
-	near := len(t.hits) >= waveNear && t.distinct(now, func(h *hit) bool { return h.near }, func(h *hit) uint32 { return h.net }) >= waveNear
+	near := t.neighbours(now) >= waveNear
 	if !near && (len(t.hits) < waveNets || !t.many(now)) {
 		return false
 	}
@@ -137,6 +137,17 @@ func (t *target) guessedAt(now int64) bool {
 func (t *target) many(now int64) bool {
 	nets := t.nets(now)
 	return nets >= waveNets && t.distinct(now, far, func(h *hit) uint32 { return h.asn }) >= waveSystems || nets >= waveNetsOne
+}
+
+// neighbours is how many addresses of its own systems tried within a day.
+func (t *target) neighbours(now int64) int {
+	n := 0
+	for i := range t.hits {
+		if t.hits[i].near && now-t.hits[i].at < day {
+			n++
+		}
+	}
+	return n
 }
 
 func far(h *hit) bool { return !h.near }
