@@ -93,6 +93,6 @@ func (a *app) actOnHeld(ctx context.Context, verb string, ids []string, said str
 	if err := a.ask(ctx, verb, ctl.MailsRequest{QueueIDs: ids}, &acted); err != nil || a.json {
 		return a.orJSON(err, acted)
 	}
-	a.out.line(said, guard.Count(acted.Mails, "mail"))
+	a.out.line(said, are(acted.Mails))
 	return nil
 }

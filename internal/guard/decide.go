@@ -230,7 +230,7 @@ func (j *judgement) contained() (objection, bool) {
 		return objection{}, false
 	}
 	o := objection{action: Reject, reason: ReasonContained,
-		why: fmt.Sprintf("sending from %s was stopped, incident %d", j.account.Name, j.state.open[j.account.Name])}
+		why: fmt.Sprintf("sending from %s %s stopped, incident %d", j.account.Name, j.happened("was"), j.state.open[j.account.Name])}
 	if j.level == LevelAddress {
 		o.action = Tempfail
 	}
@@ -282,7 +282,15 @@ func (j *judgement) suspicious() (objection, bool) {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonSuspicious, evidence: j.evidence(),
-		why: fmt.Sprintf("other mail of %s is held (incident %d); %s", j.account.Name, j.state.open[j.account.Name], j.facts())}, true
+		why: fmt.Sprintf("other mail of %s %s held (incident %d); %s", j.account.Name, j.happened("is"), j.state.open[j.account.Name], j.facts())}, true
+}
+
+// happened is a word for what an incident did, or in shadow mode would have done.
+func (j *judgement) happened(word string) string {
+	if i := j.state.OpenIncident(j.account.Name); i != nil && i.Shadow {
+		return "would be"
+	}
+	return word
 }
 
 // overScore is lock 3: no single fact suffices, and together they do. Mail to known people from a familiar

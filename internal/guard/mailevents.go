@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +61,11 @@ func (s *State) untaken(m *Mail) {
 // answered counts a recipient whose server took the mail, or refused it for good: each once.
 func (s *State) answered(m *Mail, e *Event) {
 	h := s.site.Secret.hash(e.Recipient)
-	if slices.Contains(m.Left, h) || slices.Contains(m.Bounced, h) || len(m.Left)+len(m.Bounced) >= MaxRecipients {
+	before := m.Left
+	if e.Kind == KindBounced {
+		before = m.Bounced
+	}
+	if slices.Contains(before, h) || len(before) >= MaxRecipients {
 		return
 	}
 	a := s.touch(m.Account)
@@ -75,9 +80,18 @@ func (s *State) answered(m *Mail, e *Event) {
 		return
 	}
 	m.Left = append(m.Left, h)
-	if i := s.incidents[m.Incident]; i != nil && !m.ByHand {
-		i.Left++
+	if i := s.incidents[cmp.Or(m.Incident, m.FreedWith)]; i != nil {
+		i.took(m.ByHand)
 		s.changed.Incidents[i.ID] = struct{}{}
+	}
+}
+
+// took counts a recipient whose server took a mail of the incident: before a person let it go, or for that.
+func (i *Incident) took(byHand bool) {
+	if byHand {
+		i.Freed++
+	} else {
+		i.Left++
 	}
 }
 
