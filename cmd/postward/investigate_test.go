@@ -299,3 +299,26 @@ func TestALogOfTwoNovembersHasTwoYears(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// TestRotatedLogsWithoutAYearAreOfOneYear: the newest file has more than a day, and is read last.
+func TestRotatedLogsWithoutAYearAreOfOneYear(t *testing.T) {
+	texts := map[string]string{}
+	begin := time.Now().AddDate(0, 0, -20)
+	for n := range 19 {
+		name := "mail.log"
+		if n < 10 {
+			name = "mail.log.1"
+		}
+		at := begin.AddDate(0, 0, n)
+		texts[name] += strings.ReplaceAll(mailOf(n, "anna", "friend@far.example"), time.Date(2026, 11, 1, 8, n, 0, 0, time.UTC).Format(time.RFC3339), at.Format(time.Stamp))
+	}
+	dir := rig.WriteDir(t, texts)
+	first, last := begin.Format(time.DateOnly), begin.AddDate(0, 0, 18).Format(time.DateOnly)
+	out, said, code := investigated(t, "", dir)
+	if head, _, _ := strings.Cut(out, "\n"); code != exitFine || !strings.HasPrefix(head, first) || !strings.Contains(head, " to "+last) {
+		t.Errorf("not from %s to %s: %d %s %s", first, last, code, head, said)
+	}
+	if out, said, code = investigated(t, "", "--since", "60h", dir); code != exitFine || !strings.Contains(out, "mail") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+}
