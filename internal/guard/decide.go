@@ -404,11 +404,14 @@ func (j *judgement) sourceFact() string {
 	if t.ASN != 0 {
 		where += " (" + asnText(t.ASN) + " in " + t.Country + ")"
 	}
+	used := a.Sources.Networks.find(Network(t.Client))
 	switch {
 	case a.Last == 0:
 		return where + ": " + a.Name + " has never sent before"
 	case a.dormant(j.policy, t.At):
 		return fmt.Sprintf("%s: first mail of %s for %d days", where, a.Name, int(t.At.Sub(a.Last).Hours()/24))
+	case j.level == LevelNew && used != nil:
+		return where + ", not familiar yet after " + Count(int(used.Messages), "mail") + " of " + a.Name
 	case j.level == LevelNew:
 		return where + " never used by " + a.Name
 	case j.strange && j.level >= LevelNetwork && !j.lent:

@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // stopped has an account hold mail until it is contained.
@@ -108,4 +109,23 @@ func TestWhatWasCalledSpamIsKnownAsSpam(t *testing.T) {
 		t.Error("it is not noted")
 	}
 	w.same()
+}
+
+// TestASourceThatWasUsedIsNotCalledNeverUsed: it is only not familiar.
+func TestASourceThatWasUsedIsNotCalledNeverUsed(t *testing.T) {
+	w := newWorld(t)
+	w.allow("anna")
+	for i := range 3 {
+		w.send(w.mail("anna", "203.0.113.80", fmt.Sprintf("s%d@far.example", i)))
+		w.now = w.now.Add(24 * time.Hour)
+		w.pass(3 * time.Minute)
+	}
+	j := newJudgement(w.state, w.mail("anna", "203.0.113.80", "x@far.example"), "anna")
+	if said := j.sourceFact(); said != "203.0.113.80, not familiar yet after 3 mails of anna" {
+		t.Error(said)
+	}
+	j = newJudgement(w.state, w.mail("anna", "203.0.113.81", "x@far.example"), "anna")
+	if said := j.sourceFact(); said != "203.0.113.81 never used by anna" {
+		t.Error(said)
+	}
 }

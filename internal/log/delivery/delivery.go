@@ -22,6 +22,7 @@
 package delivery
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -101,6 +102,15 @@ type Delivery struct {
 	Delay    string         `json:"delay,omitempty"` // seconds since it arrived
 	At       time.Time      `json:"at"`
 	Attempts int            `json:"attempts"`
+}
+
+// Name is the recipient as he was given: what a milter was told, if it is a whole address.
+func (d *Delivery) Name() string { return cmp.Or(d.OrigTo, d.To) }
+
+// Said reports whether Reply has the words of a server elsewhere, and not those of this site: of its own smtp(8), as "TLS is
+// required, but was not offered by host", or of a content filter.
+func (d *Delivery) Said() bool {
+	return d.Reached() && !d.Near() && (strings.Contains(d.Reply, " said: ") || strings.Contains(d.Reply, " refused to talk to me: "))
 }
 
 // Reached reports whether a server was, that is none of this host's: what it answered is its own.
