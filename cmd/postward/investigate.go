@@ -200,10 +200,10 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 		if r.NotUnderstood() > 0 {
 			what = "was understood"
 		}
-		o.line("%d lines were read, and none %s.", r.Lines, what)
+		o.line("%s read, and nothing there %s.", guard.Count(int(r.Lines), "line"), what)
 		return false
 	}
-	o.line("%s to %s: %d lines, %d of them about mail, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
+	o.line("%s to %s: %s, %d of them about mail, %s", stamp(r.First), stamp(r.Last), guard.Count(int(r.Lines), "line"), r.Ours, guard.Count(int(r.Mails), "mail"))
 	switch {
 	case out == 0 && r.Blind():
 		o.line("%s", o.paint(alarm, fmt.Sprintf("The greater part was not understood (%s): whether an account stands out is not known.", guard.Count(int(r.NotUnderstood()), "line"))))
@@ -348,9 +348,6 @@ func (o *output) some(head []string, rows [][]string, all int) {
 		return
 	}
 	o.line("")
-	if !o.person { // several tables in one pipe
-		o.line("%s", strings.ToUpper(strings.Join(head, "\t")))
-	}
 	o.table(head, rows)
 	if left := all - len(rows); left > 0 {
 		o.line("and %d more; --json has them all", left)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Judge says what should become of a transaction, and why. It reads s and changes nothing; the verdict counts
@@ -424,10 +425,13 @@ func (j *judgement) sourceFact() string {
 	return where + ", " + j.level.String() + " of " + a.Name
 }
 
-// Count says a number of things in words: "1 mail", "2 mails".
+// Count says a number of things in words: "1 mail", "2 mails", "2 copies".
 func Count(n int, what string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + what
+	case strings.HasSuffix(what, "y") && !strings.ContainsAny(what[max(len(what)-2, 0):len(what)-1], "aeou"):
+		what = what[:len(what)-1] + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
