@@ -152,3 +152,17 @@ func TestNoCountSaysOneThings(t *testing.T) {
 		}
 	}
 }
+
+// TestARestoredMailIsNamedByItsNewQueueID: and what can be restored is listed.
+func TestARestoredMailIsNamedByItsNewQueueID(t *testing.T) {
+	m := guard.Mail{QueueID: "B2", Account: "anna", First: "bob@far.example", Recipients: 3, Subject: "hello"}
+	config := desk(t, map[string]any{"held/restore": ctl.HeldAnswer{Mails: []*guard.Mail{&m}}, "held/deleted": ctl.HeldAnswer{Mails: []*guard.Mail{{QueueID: "A1", Account: "anna", First: "bob@far.example", Recipients: 1}}}})
+	out, said, code := postward(t, "--config", config, "held", "restore", "A1")
+	if code != exitFine || !strings.Contains(out, "anna to bob@far.example and 2 more is back in hold: postward held show B2") {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+	out, said, code = postward(t, "--config", config, "held", "deleted")
+	if code != exitFine || !strings.HasPrefix(out, "QUEUE ID\tACCOUNT\t") || !strings.Contains(out, "A1\tanna\t") {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+}

@@ -26,6 +26,8 @@ func Apply(s *State, e *Event) []Effect {
 		return s.mailEvent(e)
 	case KindRelease, KindDelete, KindSpam, KindClosed:
 		return s.operatorEvent(e)
+	case KindRestored:
+		s.restored(e)
 	case KindAllowed, KindDenied, KindClassed, KindLearned:
 		s.listingEvent(e)
 	case KindForgotten:

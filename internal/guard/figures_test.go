@@ -129,3 +129,35 @@ func TestASourceThatWasUsedIsNotCalledNeverUsed(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// TestARestoredMailWaitsForAPersonAgain: in its incident, with what it would teach, and once.
+func TestARestoredMailWaitsForAPersonAgain(t *testing.T) {
+	w := newWorld(t)
+	i := w.stopped("anna")
+	var m *Mail
+	for _, x := range w.state.mailsOf("anna") {
+		if x.Status == MailHeld {
+			m = x
+		}
+	}
+	waiting := w.state.Account("anna").Waiting
+	trashed := m.Clone()
+	w.apply(Event{Key: "delete", Kind: KindDelete, Mail: m.ID, Account: "anna", Actor: "test", Trashed: []*Mail{trashed}})
+	w.apply(Event{Key: "removed", Kind: KindRemoved, Mail: m.ID}) // the log is read before the outcome is known
+	w.apply(Event{Key: "outcome", Kind: KindOutcome, Effect: "delete:" + m.ID, Outcome: Done})
+	if i.Deleted != 1 {
+		t.Fatalf("it is not deleted: %+v", i)
+	}
+	back := Event{Key: "restored", Kind: KindRestored, Mail: m.ID, Account: "anna", Incident: i.ID, QueueID: "B000001", Trashed: []*Mail{trashed}, Actor: "test"}
+	w.apply(back)
+	w.apply(back)
+	is := w.state.Queued("B000001")
+	if is == nil || is.Status != MailHeld || is.Incident != i.ID || is.ByHand || len(is.Teach) != len(trashed.Teach) || i.Deleted != 0 || w.state.Account("anna").Waiting != waiting {
+		t.Fatalf("%+v, %d deleted, %d waiting of %d", is, i.Deleted, w.state.Account("anna").Waiting, waiting)
+	}
+	w.apply(Event{Key: "release", Kind: KindRelease, Mail: m.ID, Account: "anna", Actor: "test"})
+	if is.Status != MailReleasing || !is.ByHand {
+		t.Errorf("%+v", is)
+	}
+	w.same()
+}

@@ -134,6 +134,37 @@ func (s *State) requeued(m *Mail, queueID string) {
 	}
 }
 
+// restored takes in a deleted mail that is back in hold, for a person to decide. A mail that is there, under its own name or as
+// the one that has this queue ID, is not taken in twice.
+func (s *State) restored(e *Event) {
+	if len(e.Trashed) != 1 || s.waitsAs(e.Trashed[0].ID) || s.Queued(e.QueueID) != nil {
+		return
+	}
+	m := e.Trashed[0].Clone()
+	s.forgetRemoved(m.ID)
+	m.Status, m.QueueID, m.ReleaseAt, m.ByHand = MailHeld, e.QueueID, 0, false
+	m.Holds, m.HoldLines = 0, nil
+	s.mails[m.ID] = m
+	s.noteQueueID(m)
+	s.changed.Mails[m.ID] = struct{}{}
+	s.waits(s.touch(m.Account), 1)
+	if i := s.incidents[m.Incident]; i != nil {
+		i.Deleted = max(i.Deleted-1, 0)
+		s.changed.Incidents[i.ID] = struct{}{}
+	}
+}
+
+// waitsAs reports whether a mail is followed still, and not only remembered.
+func (s *State) waitsAs(id string) bool {
+	m := s.mails[id]
+	return m != nil && m.Status != MailRemoved
+}
+
+// forgetRemoved ends that a mail is remembered as one that left: it is back.
+func (s *State) forgetRemoved(id string) {
+	s.removed = slices.DeleteFunc(s.removed, func(other string) bool { return other == id })
+}
+
 // renamed follows a mail to its new queue ID. It lies where it lay.
 func (s *State) renamed(m *Mail, queueID string) {
 	if s.queue[m.QueueID] == m.ID {

@@ -14,14 +14,14 @@ import (
 	"postward/test/rig"
 )
 
-// old is a log of mail that was sent at noon, so many days ago.
+// old is a log of mail that was sent so many days ago: four minutes apart.
 type old struct {
 	text strings.Builder
 	n    int
 }
 
 func (o *old) mail(daysAgo int, account, address, to, orig, end string) {
-	at := time.Now().UTC().AddDate(0, 0, -daysAgo).Truncate(24 * time.Hour).Add(12*time.Hour + time.Duration(o.n%600)*time.Minute/10).Format("2006-01-02T15:04:05+00:00 mx postfix/")
+	at := time.Now().UTC().AddDate(0, 0, -daysAgo).Truncate(24 * time.Hour).Add(6*time.Hour + time.Duration(o.n%100)*4*time.Minute).Format("2006-01-02T15:04:05+00:00 mx postfix/")
 	o.n++
 	id := fmt.Sprintf("6D%06X", o.n)
 	if orig != "" {
@@ -69,11 +69,13 @@ func TestTheReportHoldsWhereTheDaemonHolds(t *testing.T) {
 		all.mail(day, "anna", stranger, "bob@example.com", "", "")
 	}
 	f.do(t, "account", "learn", week.file(t))
-	live := 0
+	live, gone := 0, func(n int) string { return fmt.Sprintf("old%d@d%d.example", n, n) }
 	for n := range 14 {
-		to := fmt.Sprintf("old%d@d%d.example", n, n)
+		all.mail(1, "anna", stranger, gone(n), "", "dsn=5.1.1, status=bounced (host mx.example.com[198.51.100.7] said: 550 no such user (in reply to RCPT TO command))")
+	}
+	for n := range 14 {
+		to := gone(n)
 		f.Sink.Answer(to, rig.Answer{Code: 550, Text: "5.1.1 no such user"})
-		all.mail(1, "anna", stranger, to, "", "dsn=5.1.1, status=bounced (host mx.example.com[198.51.100.7] said: 550 no such user (in reply to RCPT TO command))")
 		m := f.one("anna", stranger, to)
 		if m.Outcome != rig.Accepted {
 			t.Fatalf("mail %d: %s %s", n+1, m.Outcome, m.Reply)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestOnlyQueueIDsAreQueueIDs(t *testing.T) {
@@ -34,7 +35,7 @@ func TestAMailIsItsIDAndItsTimeOfArrival(t *testing.T) {
 		"the ID's next":   {Entry{ID: "A1B2C3D4", Arrived: at.Add(time.Hour)}, false},
 		"the ID's former": {Entry{ID: "A1B2C3D4", Arrived: at.Add(-time.Hour)}, false},
 	} {
-		if got := held.is(&c.entry); got != c.want {
+		if got := held.Is(&c.entry); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -197,4 +198,15 @@ func TestMailInHoldIsFoundByEachOfItsRecipients(t *testing.T) {
 	if err != nil || !slices.Equal(ids, []QueueID{"4AAAA1"}) {
 		t.Errorf("%v %v", ids, err)
 	}
+}
+
+// FuzzLookAt reads anything; what it returns is bounded and text.
+func FuzzLookAt(f *testing.F) {
+	f.Add("*** ENVELOPE RECORDS x ***\nrecipient: a@b\n*** MESSAGE CONTENTS x ***\nA: b\n*** HEADER EXTRACTED x ***\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := lookAt(strings.NewReader(text))
+		if err != nil || len(got) > 3*(maxLook+maxLookedLine+100) || !utf8.ValidString(got) {
+			t.Errorf("%d octets, %v", len(got), err)
+		}
+	})
 }

@@ -17,13 +17,14 @@ const (
 	actHold    = "hold"
 	actRelease = "release"
 	actDelete  = "delete"
+	actRestore = "restore"
 	actShare   = "share"
 )
 
 // request is what the child may ask.
 type request struct {
 	Act   string         `json:"act"`
-	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete
+	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete; restore: one
 	ID    string         `json:"id,omitempty"`    // look
 	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
 }
@@ -32,6 +33,7 @@ type answer struct {
 	Error   string          `json:"error,omitempty"`
 	Queue   []postfix.Entry `json:"queue,omitempty"`
 	Text    string          `json:"text,omitempty"`
+	ID      string          `json:"id,omitempty"` // restore: the queue ID that it has now
 	Results []result        `json:"results,omitempty"`
 }
 
@@ -76,6 +78,10 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 		results, err = a.Postfix.Release(ctx, q.Mails)
 	case actDelete:
 		results, err = a.delete(ctx, q.Mails)
+	case actRestore:
+		var id postfix.QueueID
+		id, err = a.restore(ctx, q.Mails[0])
+		out.ID = string(id)
 	case actShare:
 		err = a.share()
 	}
@@ -111,6 +117,10 @@ func (q *request) check() error {
 	case actHold, actRelease, actDelete:
 		if len(q.Mails) == 0 || len(q.Mails) > postfix.MaxBatch {
 			return fmt.Errorf("%s takes 1 to %d mails, not %d", q.Act, postfix.MaxBatch, len(q.Mails))
+		}
+	case actRestore:
+		if len(q.Mails) != 1 {
+			return fmt.Errorf("%s takes 1 mail, not %d", q.Act, len(q.Mails))
 		}
 	default:
 		return fmt.Errorf("%.20q is no act", q.Act)

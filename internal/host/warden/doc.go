@@ -1,6 +1,6 @@
 // Package warden keeps the privileges. `postward serve`, started as root, is two processes: the warden, which stays
 // root, and its child, the daemon, which runs as the user postward and may do nothing to Postfix by itself. The
-// child asks the warden over a socketpair for one of a closed list of acts: list, look, hold, release, delete; and share,
+// child asks the warden over a socketpair for one of a closed list of acts: list, look, hold, release, delete, restore; and share,
 // which gives its own sockets to the groups that may use them. There is no act that runs a command, names a path or
 // names an instance; a mail is named by a queue ID of checked grammar and the time it arrived.
 //

@@ -50,6 +50,10 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return d.held(), nil
 	case "held/show":
 		return answering(request, func(r ctl.MailsRequest) (ctl.LookAnswer, error) { return d.look(ctx, &r) })
+	case "held/deleted":
+		return d.deleted(ctx)
+	case "held/restore":
+		return answering(request, func(r ctl.MailsRequest) (ctl.HeldAnswer, error) { return d.bringBack(ctx, actor, &r) })
 	case "held/release", "held/delete":
 		return answering(request, func(r ctl.MailsRequest) (ctl.Acted, error) { return d.actOnHeld(ctx, actor, verb, &r) })
 	}
@@ -299,7 +303,11 @@ func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, e
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range words {
-		n += len(d.state.Decides(e))
+		about := d.state.Decides(e)
+		n += len(about)
+		if e.Kind == guard.KindDelete || e.Kind == guard.KindSpam {
+			e.Trashed = copies(about) // the journal says what it was when a copy in the trash is all that is left
+		}
 		if last, err = d.recordLocked(e); err != nil {
 			return n, last, err
 		}

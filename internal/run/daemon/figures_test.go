@@ -105,3 +105,36 @@ func TestACopyOfTheSitesOwnIsNoRecipientOfAnAccount(t *testing.T) {
 		t.Errorf("%d domains refused: the archive's is not the account's", len(n))
 	}
 }
+
+// TestWhatWasDeletedIsListedUntilItIsBack: whichever is read first, the log or the act's outcome.
+func TestWhatWasDeletedIsListedUntilItIsBack(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	m := heldMail(t, d)
+	list := func() []*guard.Mail { return must(t, d, "held/deleted", nil).(ctl.HeldAnswer).Mails }
+	must(t, d, "held/delete", ctl.MailsRequest{QueueIDs: []string{m.QueueID}})
+	if len(list()) != 0 {
+		t.Error("what is in hold still is listed as deleted")
+	}
+	say := func(e *guard.Event) {
+		t.Helper()
+		if err := d.recordAndWait(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(&guard.Event{Key: "removed:" + m.ID, Kind: guard.KindRemoved, At: now(), Mail: m.ID})
+	gone := list()
+	if len(gone) != 1 || gone[0].QueueID != m.QueueID {
+		t.Fatalf("%+v", gone)
+	}
+	if _, err := d.answer(t.Context(), "root", "held/restore", []byte(`{"queue_ids":["A1B2C3D4"]}`)); err == nil {
+		t.Error("a mail that nobody deleted was restored")
+	}
+	if _, err := d.answer(t.Context(), "root", "held/restore", []byte(`{"queue_ids":["`+m.QueueID+`"]}`)); err == nil {
+		t.Error("restored without a Postfix")
+	}
+	say(&guard.Event{Key: "restored:" + m.ID, Kind: guard.KindRestored, At: now() + 1, Mail: m.ID, Account: m.Account, QueueID: "B1B2C3D4", Trashed: gone})
+	if len(list()) != 0 || d.state.Queued("B1B2C3D4") == nil {
+		t.Errorf("%+v", list())
+	}
+}
