@@ -62,7 +62,7 @@ func (a *app) accountShow() *cobra.Command {
 		if x.Learned != nil && x.Learned.Messages > 0 {
 			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
 		}
-		a.out.line("  mails %d, last %s; %d refused; %s known", x.Messages, when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
+		a.out.line("  %s, last %s; %d refused; %s known", guard.Count(int(x.Messages), "mail"), when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
 		a.printSources(&x.Sources)
 		a.printNumbers(&x)
 		return nil
@@ -71,19 +71,19 @@ func (a *app) accountShow() *cobra.Command {
 
 func (a *app) printSources(s *guard.Sources) {
 	for _, u := range s.Networks {
-		a.out.line("  from %-24s %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar))
+		a.out.line("  from %-24s %11s, last %s, %s", u.What, guard.Count(int(u.Messages), "mail"), when(u.Last), familiar(u.Familiar))
 	}
 	for _, u := range s.ASNs {
-		a.out.line("  network AS%-19d %5d mails, last %s, %s", u.What, u.Messages, when(u.Last), familiar(u.Familiar))
+		a.out.line("  network AS%-19d %11s, last %s, %s", u.What, guard.Count(int(u.Messages), "mail"), when(u.Last), familiar(u.Familiar))
 	}
 	for _, r := range s.Readings {
 		a.out.line("  network AS%-19d mail was read on %s", r.ASN, guard.Count(int(r.Days), "day"))
 	}
 	for _, u := range s.Countries {
-		a.out.line("  country %-21s %5d mails, last %s, %s", printable(u.What), u.Messages, when(u.Last), familiar(u.Familiar))
+		a.out.line("  country %-21s %11s, last %s, %s", printable(u.What), guard.Count(int(u.Messages), "mail"), when(u.Last), familiar(u.Familiar))
 	}
 	for _, u := range s.Programs {
-		a.out.line("  program %-21s %5d mails, last %s, %s", oneLine(u.What), u.Messages, when(u.Last), familiar(s.Program(u.What)))
+		a.out.line("  program %-21s %11s, last %s, %s", oneLine(u.What), guard.Count(int(u.Messages), "mail"), when(u.Last), familiar(s.Program(u.What)))
 	}
 }
 

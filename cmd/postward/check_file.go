@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"postward/internal/domain/check"
+	"postward/internal/guard"
 	"postward/internal/run/ctl"
 )
 
@@ -172,7 +173,7 @@ func (b *bulk) print(a *app, stop func()) error {
 // progress is how far it is; no person reads it who reads the rows.
 func (b *bulk) progress(out *output) *progress {
 	p := newProgress(b.size, func(printed int64, seconds float64) string {
-		return fmt.Sprintf("%d domains, %.0f a second", printed, float64(printed)/seconds)
+		return fmt.Sprintf("%s, %.0f a second", guard.Count(int(printed), "domain"), float64(printed)/seconds)
 	})
 	if out.person {
 		p.w = nil

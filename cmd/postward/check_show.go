@@ -22,10 +22,16 @@ func (a *app) showCheck(r *check.Report, d *since) error {
 		v.report(r, d)
 		return nil
 	case d != nil:
-		return a.out.table(nil, diffRows(r, d))
+		if rows := diffRows(r, d); len(rows) > 0 {
+			return a.out.table(append([]string{"became"}, findingHead...), rows)
+		}
+		return nil // cron sends no mail of it
 	}
-	return a.out.table(nil, findingRows(r.Target, r.Findings))
+	return a.out.table(findingHead, findingRows(r.Target, r.Findings))
 }
+
+// findingHead names the columns of findingRows.
+var findingHead = []string{"grade", "target", "finding", "about", "title", "seen", "do"}
 
 // reportJSON is the report, and with --diff what became of the earlier one.
 func reportJSON(r *check.Report, d *since) any {

@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 
 	"postward/internal/run/config"
 	"postward/internal/run/notify"
@@ -104,23 +101,3 @@ func (a *app) notifyTest(ctx context.Context) error {
 	}
 	return nil
 }
-
-// manualCommand writes the man pages; it is for those who build packages.
-func manualCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{Use: "manual DIRECTORY", Short: "write the man pages", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
-		if err := os.MkdirAll(args[0], 0o755); err != nil {
-			return fmt.Errorf("write the man pages: %w", err)
-		}
-		header := &doc.GenManHeader{Title: "POSTWARD", Section: "8", Source: "postward " + version, Manual: "postward"}
-		if err := doc.GenManTree(root, header, args[0]); err != nil {
-			return fmt.Errorf("write the man pages: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(args[0], "postward-reasons.7"), reasonsPage, 0o644); err != nil {
-			return fmt.Errorf("write the man pages: %w", err)
-		}
-		return nil
-	}}
-}
-
-//go:embed postward-reasons.7
-var reasonsPage []byte

@@ -12,7 +12,7 @@ import (
 
 func (a *app) heldCommand() *cobra.Command {
 	c := &cobra.Command{Use: "held", Short: "mail that postward holds"}
-	c.AddCommand(a.heldList(), a.heldShow(), a.heldRelease(), a.heldDelete())
+	c.AddCommand(a.heldList(), a.heldShow(), a.heldRelease(), a.heldDelete(), a.heldDeleted(), a.heldRestore())
 	return c
 }
 
@@ -93,6 +93,36 @@ func (a *app) actOnHeld(ctx context.Context, verb string, ids []string, said str
 	if err := a.ask(ctx, verb, ctl.MailsRequest{QueueIDs: ids}, &acted); err != nil || a.json {
 		return a.orJSON(err, acted)
 	}
-	a.out.line(said, guard.Count(acted.Mails, "mail"))
+	a.out.line(said, are(acted.Mails))
 	return nil
+}
+
+func (a *app) heldDeleted() *cobra.Command {
+	return &cobra.Command{Use: "deleted", Short: "list deleted mail that can be restored, the last first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		var x ctl.HeldAnswer
+		if err := a.ask(c.Context(), "held/deleted", nil, &x); err != nil || a.json {
+			return a.orJSON(err, x)
+		}
+		var rows [][]string
+		for _, m := range x.Mails {
+			rows = append(rows, []string{m.QueueID, m.Account, when(m.At), m.First + more(m.Recipients-1), m.Subject})
+		}
+		return a.out.table([]string{"queue id", "account", "since", "to", "subject"}, rows)
+	}}
+}
+
+func (a *app) heldRestore() *cobra.Command {
+	return &cobra.Command{Use: "restore QUEUE-ID…", Short: "bring deleted mail back into hold, from its copy", Args: cobra.MinimumNArgs(1),
+		Long: "Bring deleted mail back into hold, as it was: every octet and every recipient. Nothing judges it anew; Postfix gives it another\n" +
+			"queue ID, and it waits for a person. A copy is kept for 7 days after the mail was deleted; postward held deleted lists them.",
+		RunE: func(c *cobra.Command, args []string) error {
+			var x ctl.HeldAnswer
+			if err := a.ask(c.Context(), "held/restore", ctl.MailsRequest{QueueIDs: args}, &x); err != nil || a.json {
+				return a.orJSON(err, x)
+			}
+			for _, m := range x.Mails {
+				a.out.line("The mail of %s to %s is back in hold: postward held show %s", printable(m.Account), printable(m.First+more(m.Recipients-1)), m.QueueID)
+			}
+			return nil
+		}}
 }

@@ -20,16 +20,29 @@ func (a *app) incidentCommand() *cobra.Command {
 
 func (a *app) incidentList() *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "list the incidents, newest first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		var list []*guard.Incident
+		var list []ctl.IncidentRow
 		if err := a.ask(c.Context(), "incident/list", nil, &list); err != nil || a.json {
 			return a.orJSON(err, list)
 		}
 		var rows [][]string
 		for _, i := range list {
-			rows = append(rows, []string{fmt.Sprint(i.ID), i.Account, incidentState(i), when(i.Opened), fmt.Sprint(i.Held), fmt.Sprint(i.Left), fmt.Sprint(i.Refused)})
+			rows = append(rows, incidentRow(&i))
 		}
-		return a.out.table([]string{"incident", "account", "state", "opened", "held", "left", "refused"}, rows)
+		return a.out.table([]string{"incident", "account", "state", "opened", "held now", "left", "refused", "would be stopped"}, rows)
 	}}
+}
+
+// incidentRow is an incident in a line. What shadow mode would have stopped was neither held nor refused.
+func incidentRow(i *ctl.IncidentRow) []string {
+	refused, would := i.Refused, 0
+	if i.Shadow {
+		refused, would = 0, i.Held+i.Refused
+	}
+	row := []string{fmt.Sprint(i.ID), i.Account, incidentState(i.Incident), when(i.Opened)}
+	for _, n := range []int{i.Waiting, i.Left + i.Freed, refused, would} {
+		row = append(row, fmt.Sprint(n))
+	}
+	return row
 }
 
 func incidentState(i *guard.Incident) string {
@@ -72,13 +85,7 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 	if i.Would != 0 {
 		o.line("  would be contained %s: containment is in shadow mode", when(i.Would))
 	}
-	if i.Shadow {
-		o.line("  shadow mode: all of it left; the figures are what enforcing would have done")
-	}
-	o.line("  held %d   refused %d   put back on hold %d   left for %s", i.Held, i.Refused, i.Stopped, guard.Count(i.Left, "recipient"))
-	if i.Released+i.Deleted > 0 {
-		o.line("  released %d   deleted %d", i.Released, i.Deleted)
-	}
+	a.printFigures(i, len(x.Mails))
 	o.line("Why")
 	for _, s := range i.Sentences {
 		o.line("  %s  %-12s %s%s", clock(s.At), s.Reason, oneLine(s.Why), again(s.Times-1))
@@ -96,17 +103,49 @@ func (a *app) printIncident(x *ctl.IncidentAnswer) {
 			o.line("  and %d more: postward held list", n)
 		}
 	}
-	if i.Status != guard.IncidentClosed {
-		o.line("Next")
-		if i.Shadow {
-			o.line("  postward incident release %d   it was the owner: learn from it", i.ID)
-			o.line("  postward incident close %d     it was not, or is nothing to learn from; what goes on is told again after a day", i.ID)
-			return
-		}
+	a.printIncidentNext(i)
+}
+
+// printFigures says how much it was, and what became of it since. In shadow mode nothing was held.
+func (a *app) printFigures(i *guard.Incident, waiting int) {
+	o := a.out
+	if i.Shadow {
+		o.line("  shadow mode: nothing was stopped, left for %s; enforced: %d held, %d refused", guard.Count(i.Left, "recipient"), i.Held, i.Refused)
+		return
+	}
+	before := ""
+	if i.Released+i.Freed > 0 {
+		before = " before a release"
+	}
+	o.line("  held %d, still %d   refused %d   put back on hold %d   left for %s%s", i.Held, waiting, i.Refused, i.Stopped, guard.Count(i.Left, "recipient"), before)
+	if i.Released+i.Freed > 0 {
+		o.line("  released %d, and with that left for %s", i.Released, guard.Count(i.Freed, "recipient"))
+	}
+	if i.Deleted > 0 {
+		o.line("  deleted %d", i.Deleted)
+	}
+}
+
+// printIncidentNext says what a person can do now. What was called spam is not offered to be let go.
+func (a *app) printIncidentNext(i *guard.Incident) {
+	o := a.out
+	if i.Status == guard.IncidentClosed {
+		return
+	}
+	o.line("Next")
+	switch {
+	case i.Shadow && !i.Spam:
+		o.line("  postward incident release %d   it was the owner: learn from it", i.ID)
+	case !i.Spam:
 		o.line("  postward incident release %d   it was the owner: let the mail go and learn from it", i.ID)
 		o.line("  postward incident spam %d      it was not: delete what is held (a copy is kept for 7 days) and remember it", i.ID)
-		o.line("  postward incident close %d     done: the password is changed, %s may send again", i.ID, printable(i.Account))
 	}
+	o.line("  %s", printable(guard.Remedy(i.Account)))
+	if i.Shadow {
+		o.line("  postward incident close %d     it was not, or is nothing to learn from; what goes on is told again after a day", i.ID)
+		return
+	}
+	o.line("  postward incident close %d     done: %s, %s may send again", i.ID, guard.Cured(i.Account), printable(i.Account))
 }
 
 // place says where a network is: "AS3303 CH".
@@ -194,8 +233,23 @@ func (a *app) actOnIncident(ctx context.Context, verb, arg string, r ctl.Inciden
 	if err := a.ask(ctx, verb, r, &acted); err != nil || a.json {
 		return a.orJSON(err, acted)
 	}
-	a.out.line(said, id, guard.Count(acted.Mails, "mail"))
+	if acted.Shadow {
+		a.out.line("Incident %d is done with. It is one of shadow mode: nothing was held.", id)
+		return nil
+	}
+	a.out.line(said, id, are(acted.Mails))
 	return nil
+}
+
+// are is how many mails something is done with: "1 mail is", "2 mails are", "no mail is".
+func are(mails int) string {
+	switch mails {
+	case 0:
+		return "no mail is"
+	case 1:
+		return "1 mail is"
+	}
+	return guard.Count(mails, "mail") + " are"
 }
 
 func incidentID(arg string) (int64, error) {

@@ -200,10 +200,10 @@ func (a *app) printHead(r *investigate.Report, out int) bool {
 		if r.NotUnderstood() > 0 {
 			what = "was understood"
 		}
-		o.line("%d lines were read, and none %s.", r.Lines, what)
+		o.line("%s read, and nothing there %s.", guard.Count(int(r.Lines), "line"), what)
 		return false
 	}
-	o.line("%s to %s: %d lines, %d of them about mail, %s", stamp(r.First), stamp(r.Last), r.Lines, r.Ours, guard.Count(int(r.Mails), "mail"))
+	o.line("%s to %s: %s, %d of them about mail, %s", stamp(r.First), stamp(r.Last), guard.Count(int(r.Lines), "line"), r.Ours, guard.Count(int(r.Mails), "mail"))
 	switch {
 	case out == 0 && r.Blind():
 		o.line("%s", o.paint(alarm, fmt.Sprintf("The greater part was not understood (%s): whether an account stands out is not known.", guard.Count(int(r.NotUnderstood()), "line"))))
@@ -266,11 +266,14 @@ func (a *app) printReport(r *investigate.Report) {
 	a.printRelays(r)
 	if len(out) > 0 {
 		o.line("\nNext")
-		o.line("  %s; what of its mail still waits: postqueue -p", printable(next(r)))
+		for _, line := range next(r) {
+			o.line("  %s", printable(line))
+		}
+		o.line("  postqueue -p     shows what of their mail still waits")
 		o.line("  postward attach   shows how postward would be put on this Postfix, to watch at first")
 	}
 	a.printBroken(r)
-	for _, text := range []string{r.ColdStart(), r.LeftOut(), r.NotChecked()} {
+	for _, text := range []string{r.ColdStart(), r.CopiedTo(), r.LeftOut(), r.NotChecked()} {
 		if text != "" {
 			o.line("\n%s.", printable(text))
 		}
@@ -286,17 +289,29 @@ func (a *app) printReport(r *investigate.Report) {
 // maxNext bounds the accounts that are named under Next.
 const maxNext = 5
 
-// next says of which accounts the password is to be changed. Who only writes much is to be asked.
-func next(r *investigate.Report) string {
-	names, doing := []string{}, "change the password of "
-	accounts := r.Hijacked()
-	if len(accounts) == 0 {
-		accounts, doing = r.StandsOut(), "ask whose mail that is, or change the password of "
+// next says what is to be done about which accounts, the hijacked ones first. Who only writes much is to be asked.
+func next(r *investigate.Report) []string {
+	names, left := named(r.Hijacked())
+	lines := guard.Remedies(names)
+	if left > 0 {
+		lines = append(lines, fmt.Sprintf("the same for %s that stand out above", guard.Count(left, "more account")))
 	}
+	busy, left := named(r.Busy())
+	switch {
+	case len(busy) == 0:
+	case len(names) == 0:
+		lines = append(lines, "ask whose mail that is, or "+strings.Join(guard.Remedies(busy), "; ")+more(left))
+	default:
+		lines = append(lines, "ask whose mail that is, which comes from where it always does: "+strings.Join(busy, ", ")+more(left))
+	}
+	return lines
+}
+
+func named(accounts []*investigate.Account) (names []string, left int) {
 	for _, x := range accounts[:min(maxNext, len(accounts))] {
 		names = append(names, x.Name)
 	}
-	return doing + strings.Join(names, ", ") + more(len(accounts)-len(names))
+	return names, len(accounts) - len(names)
 }
 
 // printRelays says who sent through this server without a login.
@@ -333,9 +348,6 @@ func (o *output) some(head []string, rows [][]string, all int) {
 		return
 	}
 	o.line("")
-	if !o.person { // several tables in one pipe
-		o.line("%s", strings.ToUpper(strings.Join(head, "\t")))
-	}
 	o.table(head, rows)
 	if left := all - len(rows); left > 0 {
 		o.line("and %d more; --json has them all", left)

@@ -295,7 +295,102 @@ func TestALogOfTwoNovembersHasTwoYears(t *testing.T) {
 		}
 	}
 	out, _, _ := result(t, exec.Command(os.Args[0], "mail", "find", "anna", "--log", dir), "")
-	if first, _, _ := strings.Cut(out, "\n"); !strings.Contains(first, "2025-10-20") {
+	if rows := strings.Split(out, "\n"); !strings.Contains(rows[1], "2025-10-20") {
 		t.Error(out)
+	}
+}
+
+// TestRotatedLogsWithoutAYearAreOfOneYear: the newest file has more than a day, and is read last.
+func TestRotatedLogsWithoutAYearAreOfOneYear(t *testing.T) {
+	texts := map[string]string{}
+	begin := time.Now().AddDate(0, 0, -20)
+	for n := range 19 {
+		name := "mail.log"
+		if n < 10 {
+			name = "mail.log.1"
+		}
+		at := begin.AddDate(0, 0, n)
+		texts[name] += strings.ReplaceAll(mailOf(n, "anna", "friend@far.example"), time.Date(2026, 11, 1, 8, n, 0, 0, time.UTC).Format(time.RFC3339), at.Format(time.Stamp))
+	}
+	dir := rig.WriteDir(t, texts)
+	first, last := begin.Format(time.DateOnly), begin.AddDate(0, 0, 18).Format(time.DateOnly)
+	out, said, code := investigated(t, "", dir)
+	if head, _, _ := strings.Cut(out, "\n"); code != exitFine || !strings.HasPrefix(head, first) || !strings.Contains(head, " to "+last) {
+		t.Errorf("not from %s to %s: %d %s %s", first, last, code, head, said)
+	}
+	if out, said, code = investigated(t, "", "--since", "60h", dir); code != exitFine || !strings.Contains(out, "mail") {
+		t.Errorf("%d %s %s", code, out, said)
+	}
+}
+
+// weeks is a log of forty days: an office writes to its friends, a newsletter goes out every week, and in the last night but one
+// somebody sends as anna from elsewhere, to so many.
+func weeks(victims int) string {
+	var b strings.Builder
+	begin, n := time.Now().UTC().AddDate(0, 0, -40).Truncate(24*time.Hour), 0
+	send := func(at time.Time, account, client, to string) {
+		old := time.Date(2026, 11, 1, 8, n, 0, 0, time.UTC).Format(time.RFC3339)
+		b.WriteString(strings.NewReplacer(old, at.Format(time.RFC3339), "203.0.113.9", client).Replace(mailOf(n, account, to)))
+		n++
+	}
+	for day := range 40 {
+		d := begin.AddDate(0, 0, day)
+		for h := 8; h < 16; h += 2 {
+			send(d.Add(time.Duration(h)*time.Hour), "anna", "192.0.2.50", fmt.Sprintf("friend%d@far.example", h))
+			send(d.Add(time.Duration(h)*time.Hour+time.Minute), "bert", "192.0.2.51", fmt.Sprintf("friend%d@far.example", h+1))
+		}
+		for i := range 300 * (1 - min(day%7, 1)) {
+			send(d.Add(17*time.Hour+time.Duration(i)*time.Second), "news", "192.0.2.90", fmt.Sprintf("reader%d@d%d.example", i+37*day, i%50))
+		}
+		for i := range victims {
+			if day == 38 {
+				send(d.Add(22*time.Hour+time.Duration(i)*time.Second), "anna", fmt.Sprintf("198.51.100.%d", i%3), fmt.Sprintf("victim%d@gone.example", i))
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestNextNamesTheHijackedAccountAndNotTheNewsletter: whichever of them sent more, and with whatever is left out of the report.
+func TestNextNamesTheHijackedAccountAndNotTheNewsletter(t *testing.T) {
+	for _, victims := range []int{14, 40, 400} {
+		text := weeks(victims)
+		for _, args := range [][]string{{"-"}, {"--since", "400h", "-"}, {"--since", "96h", "-"}} {
+			out, said, code := investigated(t, text, args...)
+			_, after, _ := strings.Cut(out, "\nNext\n")
+			if code != exitFound || !strings.HasPrefix(after, "  change the password of anna\n") {
+				t.Errorf("%d victims, %v: %d %s%.400s", victims, args, code, said, after)
+			}
+			if strings.Contains(after, "news") && !strings.Contains(after, "ask whose mail that is, which comes from where it always does: news\n") {
+				t.Errorf("%d victims, %v: %.400s", victims, args, after)
+			}
+		}
+	}
+}
+
+// TestSinceForgetsNothingThatWasBefore: who wrote for weeks has not "never sent before".
+func TestSinceForgetsNothingThatWasBefore(t *testing.T) {
+	text := weeks(40)
+	for _, since := range []string{"48h", "96h", "400h", "800h"} {
+		out, said, _ := investigated(t, text, "--since", since, "-")
+		if strings.Contains(out, "has never sent before") || strings.Contains(out, "192.0.2.50 never used") || strings.Contains(out, "192.0.2.90 never used") || strings.Contains(out, "because sending from") {
+			t.Errorf("%s: %.1500s%s", since, out, said)
+		}
+	}
+}
+
+// TestAUserOfTheHostIsNotToldToChangeItsPassword: nor a number of one.
+func TestAUserOfTheHostIsNotToldToChangeItsPassword(t *testing.T) {
+	var b strings.Builder
+	for n := range 300 {
+		at := time.Now().UTC().Add(time.Duration(n-4000)*time.Second).AddDate(0, 0, min(n, 1)*10-10).Format(time.RFC3339)
+		fmt.Fprintf(&b, "%s mx postfix/pickup[3]: A%07X: uid=33 from=<www-data>\n", at, n)
+		fmt.Fprintf(&b, "%s mx postfix/qmgr[2]: A%07X: from=<www-data@example.org>, size=900, nrcpt=1 (queue active)\n", at, n)
+		fmt.Fprintf(&b, "%s mx postfix/smtp[3]: A%07X: to=<v%d@victim.example>, relay=mx.example.net[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n", at, n, n)
+		fmt.Fprintf(&b, "%s mx postfix/qmgr[2]: A%07X: removed\n", at, n)
+	}
+	out, said, code := investigated(t, b.String(), "-")
+	if _, after, _ := strings.Cut(out, "\nNext\n"); code != exitFound || strings.Contains(after, "password") || !strings.Contains(after, "ps -u 33") {
+		t.Errorf("%d %s %s", code, said, after)
 	}
 }

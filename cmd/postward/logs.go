@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/log/oldlog"
 )
 
@@ -43,7 +44,7 @@ func logProgress(files []oldlog.File) *progress {
 		size += f.Size
 	}
 	return newProgress(size, func(lines int64, seconds float64) string {
-		return fmt.Sprintf("%d lines, %s", lines, rate(float64(lines)/seconds))
+		return fmt.Sprintf("%s, %s", guard.Count(int(lines), "line"), rate(float64(lines)/seconds))
 	})
 }
 

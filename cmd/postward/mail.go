@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postward/internal/guard"
+	"postward/internal/host/postfix"
 	"postward/internal/log/delivery"
 	"postward/internal/log/investigate"
 	"postward/internal/log/maillog"
@@ -81,19 +82,50 @@ func eachMail(ctx context.Context, files []oldlog.File, out func(*delivery.Mail)
 	return notRead, err
 }
 
-// found returns the last mails that a key names, or else what of them was refused before it was one, and how many before them are left out.
+// waitingFor returns the queue IDs of the mails in hold that are for an address: of several recipients the log names one, and the
+// queue all. Without a Postfix on this host, or on somebody else's, the log is all there is.
+func (a *app) waitingFor(ctx context.Context, address string) map[string]bool {
+	if !strings.Contains(address, "@") {
+		return nil
+	}
+	var p postfix.Instance
+	if c, err := config.Load(a.config); err == nil {
+		p.ConfigDir = c.Postfix.ConfigDir
+	}
+	ctx, cancel := context.WithTimeout(ctx, queueTime)
+	defer cancel()
+	ids, err := p.WaitingFor(ctx, func(to string) bool { return delivery.SameAddress(to, address) })
+	if err != nil {
+		return nil
+	}
+	waiting := map[string]bool{}
+	for _, id := range ids {
+		waiting[string(id)] = true
+	}
+	return waiting
+}
+
+// queueTime bounds how long it is waited for the queue.
+const queueTime = 10 * time.Second
+
+// found returns the last mails that a key names, with what an account was refused before it was one (or else what strangers were), and
+// how many before them are left out.
 func (a *app) found(ctx context.Context, key string, logs []string) (mails []*delivery.Mail, left int, err error) {
 	files, err := a.logFiles(logs)
 	if err != nil {
 		return nil, 0, err
 	}
-	var refused []*delivery.Mail
+	var refused, ours []*delivery.Mail // by a stranger, by an account
+	waiting := a.waitingFor(ctx, key)
 	notRead, err := eachMail(ctx, files, func(m *delivery.Mail) {
-		if !m.Is(key) {
+		switch {
+		case !m.Is(key) && !(m.InHold && slices.ContainsFunc(m.IDs, func(id string) bool { return waiting[id] })):
 			return
-		}
-		if m.IDs[0] == delivery.NoQueue {
+		case m.IDs[0] == delivery.NoQueue && m.Account == "":
 			refused = append(refused[max(len(refused)-maxRefused+1, 0):], m)
+			return
+		case m.IDs[0] == delivery.NoQueue:
+			ours = append(ours[max(len(ours)-maxRefused+1, 0):], m)
 			return
 		}
 		if len(mails) == maxFound {
@@ -102,9 +134,11 @@ func (a *app) found(ctx context.Context, key string, logs []string) (mails []*de
 		mails = append(mails, m)
 	})
 	sayNotRead(notRead)
-	if len(mails) == 0 { // else they would bury them: everybody is sent spam
-		mails = refused
+	if len(mails)+len(ours) == 0 { // else they would bury them: everybody is sent spam
+		ours = refused
 	}
+	mails = append(mails, ours...)
+	slices.SortStableFunc(mails, func(x, y *delivery.Mail) int { return x.Arrived.Compare(y.Arrived) })
 	if err == nil && len(mails) == 0 {
 		err = &ctl.Problem{What: fmt.Sprintf("the log says nothing of %q", key), Hint: "postward mail find a@b.example --log /var/log   (older logs too)"}
 	}
@@ -178,7 +212,11 @@ func (a *app) printMail(m *delivery.Mail) {
 		a.printDelivery(&m.Deliveries[i])
 	}
 	if n := len(m.Deliveries) + m.More - 20; n > 0 {
-		o.line("  and %s more: --json", guard.Count(n, "recipient"))
+		o.line("  and %s: --json", guard.Count(n, "more recipient"))
+	}
+	for _, r := range m.Refused {
+		o.line("  refused   %s, before the mail was taken", printable(r.To))
+		o.line("            %s", oneLine(r.Why))
 	}
 	if !m.Ended.IsZero() {
 		o.line("  out of the queue %s", stamp(m.Ended))
@@ -197,7 +235,11 @@ func (a *app) printDelivery(d *delivery.Delivery) {
 	if d.Relay != "" && d.Relay != "none" { // nobody was reached
 		relay = " by " + d.Relay
 	}
-	a.out.line("  %-9s %s%s, %s, after %s s%s", d.Outcome, printable(d.To), printable(orig), guard.Count(d.Attempts, "attempt"), printable(d.Delay), printable(relay))
+	copies := ""
+	if d.Copies > 1 {
+		copies = guard.Count(d.Copies, "copy") + ", "
+	}
+	a.out.line("  %-9s %s%s, %s%s, after %s s%s", d.Outcome, printable(d.To), printable(orig), copies, guard.Count(d.Attempts, "attempt"), printable(d.Delay), printable(relay))
 	a.out.line("            %s %s", printable(d.DSN), oneLine(d.Reply))
 }
 

@@ -58,7 +58,7 @@ func TestRotatedLogsAreSearchedByDefault(t *testing.T) {
 		dir := rig.WriteDir(t, files)
 		configuration := logFile(t, filepath.Join(dir, "mail.log"))
 		out, said, code := postward(t, "--config", configuration, "mail", "find", "anna")
-		if n := strings.Count(out, "\n"); code != exitFine || n != len(files)-1 {
+		if n := strings.Count(out, "\n"); code != exitFine || n != len(files) { // and the head
 			t.Errorf("without %q: %d mails, %d %s", gone, n, code, said)
 		}
 		if out, said, code := postward(t, "--config", configuration, "mail", "trace", "n0@x.example"); code != exitFine || !strings.Contains(out, "A0000000: sent") {
@@ -98,7 +98,7 @@ func TestTheLastMailsAreShownAndTheOthersCounted(t *testing.T) {
 		t.Errorf("%d %s %s", code, out, said)
 	}
 	out, said, _ = postward(t, "mail", "find", "anna", "--log", dir)
-	if strings.Count(out, "\n") != maxFound || !strings.Contains(out, "r599@far.example") || !strings.Contains(said, "left out 100 mails before these") {
+	if strings.Count(out, "\n") != maxFound+1 || !strings.Contains(out, "r599@far.example") || !strings.Contains(said, "left out 100 mails before these") {
 		t.Errorf("%d rows, %s", strings.Count(out, "\n"), said)
 	}
 	out, _, _ = postward(t, "--json", "mail", "find", "r7@far.example", "--log", dir)
@@ -174,5 +174,56 @@ func TestWhatWasRefusedIsFoundWithItsReason(t *testing.T) {
 		if out, _, code := result(t, exec.Command(os.Args[0], "mail", "find", key, "--log", dir), ""); code != exitFine || !strings.Contains(out, "@far.example") {
 			t.Errorf("find %s: %d %s", key, code, out)
 		}
+	}
+}
+
+// TestCopiesAreNoAttempts: local(8) writes one name for each mailbox, file and command of an alias.
+func TestCopiesAreNoAttempts(t *testing.T) {
+	const smtpd, qmgr, local = "2026-11-01T08:00:00Z mx postfix/submission/smtpd[9]: ", "2026-11-01T08:00:00Z mx postfix/qmgr[2]: ", "2026-11-01T08:00:01Z mx postfix/local[3]: 4AAAA1: to=<team@example.org>, relay=local, delay=1, delays=0/0/0/1, "
+	begin := smtpd + "4AAAA1: client=unknown[203.0.113.9], sasl_method=PLAIN, sasl_username=rita\n" + qmgr + "4AAAA1: from=<rita@example.org>, size=900, nrcpt=1 (queue active)\n"
+	sent, later := local+"dsn=2.0.0, status=sent (delivered to command: cat)\n", local+"dsn=4.3.0, status=deferred (temporary failure)\n"
+	bounced := local + "dsn=5.2.0, status=bounced (mailbox full)\n"
+	for lines, want := range map[string]string{
+		strings.Repeat(sent, 5):     "sent      team@example.org, 5 copies, 1 attempt,",
+		sent:                        "sent      team@example.org, 1 attempt,",
+		later + sent:                "sent      team@example.org, 2 attempts,",
+		later + later + sent + sent: "sent      team@example.org, 2 copies, 3 attempts,",
+		sent + bounced:              "bounced   team@example.org, 2 copies, 1 attempt,",
+		bounced + sent:              "bounced   team@example.org, 2 copies, 1 attempt,",
+		sent + sent + later + sent:  "sent      team@example.org, 3 copies, 2 attempts,",
+	} {
+		dir := rig.WriteDir(t, map[string]string{"mail.log": begin + lines})
+		if out, said, _ := postward(t, "mail", "trace", "rita", "--log", dir); !strings.Contains(out, want) {
+			t.Errorf("no %q: %s%s", want, out, said)
+		}
+	}
+}
+
+// TestARefusedRecipientOfAMailThatWasTakenIsFound: with the reason; and so is what an account was refused before it had a queue ID,
+// though other mail of it left.
+func TestARefusedRecipientOfAMailThatWasTakenIsFound(t *testing.T) {
+	const smtpd = "2026-11-01T09:00:00Z mx postfix/submission/smtpd[9]: "
+	log := mailOf(1, "rita", "good@far.example")
+	log = strings.Replace(log, "2026-11-01T08:01:00Z mx postfix/cleanup", smtpd+"A0000001: reject: RCPT from unknown[203.0.113.9]: 550 5.1.1 <bad@far.example>: User unknown; from=<rita@example.org> to=<bad@far.example> proto=ESMTP helo=<x>\n2026-11-01T08:01:00Z mx postfix/cleanup", 1)
+	log += smtpd + "NOQUEUE: milter-reject: MAIL from unknown[203.0.113.9]: 550 5.7.1 sending from this account was stopped, incident 4; from=<rita@example.org> proto=ESMTP helo=<x> sasl_username=<rita>\n"
+	log += smtpd + "NOQUEUE: reject: RCPT from unknown[198.51.100.9]: 554 5.7.1 Service unavailable; from=<x@spam.example> to=<good@far.example> proto=ESMTP helo=<x>\n"
+	dir := rig.WriteDir(t, map[string]string{"mail.log": log})
+	for key, want := range map[string][]string{
+		"bad@far.example":  {"refused   bad@far.example", "550 5.1.1 <bad@far.example>: User unknown", "sent      good@far.example"},
+		"rita":             {"NOQUEUE: refused", "milter-reject: 550 5.7.1 sending from this account was stopped, incident 4"},
+		"rita@example.org": {"NOQUEUE: refused", "was stopped, incident 4"},
+	} {
+		out, said, code := postward(t, "mail", "trace", key, "--log", dir)
+		for _, w := range want {
+			if code != exitFine || !strings.Contains(out, w) {
+				t.Errorf("%s: no %q: %d %s%s", key, w, code, out, said)
+			}
+		}
+	}
+	if out, _, _ := postward(t, "mail", "find", "good@far.example", "--log", dir); strings.Contains(out, "NOQUEUE") {
+		t.Errorf("a stranger's refusals bury the mail: %s", out)
+	}
+	if out, _, _ := postward(t, "mail", "find", "rita", "--log", dir); strings.Count(out, "\n") != 3 || !strings.Contains(out, "NOQUEUE") {
+		t.Error(out)
 	}
 }

@@ -90,6 +90,42 @@ func TestManualAndCompletionAreMade(t *testing.T) {
 	}
 }
 
+// TestEveryManPageThatIsReferredToIsThere: in a directory of any name, and where man(1) looks for it.
+func TestEveryManPageThatIsReferredToIsThere(t *testing.T) {
+	refers := regexp.MustCompile(`(postward[a-z.\\-]*)(?:\\fP)? ?\(([1-8])\)`)
+	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "man")} {
+		if _, said, code := postward(t, "manual", dir); code != exitFine {
+			t.Fatal(said)
+		}
+		pages := map[string]string{}
+		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				text, read := os.ReadFile(path)
+				pages[filepath.Base(path)], err = string(text), read
+				if filepath.Base(dir) == "man" && !strings.HasSuffix(filepath.Dir(path), "man"+filepath.Ext(path)[1:]) {
+					t.Errorf("%s is where nobody looks for it", path)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for name, text := range pages {
+			for _, m := range refers.FindAllStringSubmatch(text, -1) {
+				found++
+				if page := strings.ReplaceAll(m[1], "\\", "") + "." + m[2]; pages[page] == "" {
+					t.Errorf("%s refers to %s, which is missing", name, page)
+				}
+			}
+		}
+		if !strings.Contains(pages["postward.8"], "postward-reasons(7)") || found < 100 {
+			t.Errorf("%d references, postward(8) ends with %.200s", found, pages["postward.8"][max(len(pages["postward.8"])-200, 0):])
+		}
+	}
+}
+
 // Every reason of the guard stands in its man page.
 func TestReasonsPageIsWhole(t *testing.T) {
 	source, err := os.ReadFile("../../internal/guard/reasons.go")

@@ -19,7 +19,7 @@ import (
 
 // The voice of the terminal:
 //   - one screen; the thing that needs a person comes first; what is fine is said in one line
-//   - tables for people, tab-separated values when piped, JSON when asked
+//   - tables for people, tab-separated values under the same head when piped, JSON when asked
 //   - colour only on a terminal and without NO_COLOR, never the only carrier of a meaning
 //   - times are local, with their zone; a text from outside is printed without its control characters
 
@@ -52,10 +52,10 @@ func (o *output) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// table prints rows under a head: aligned for a person, tab-separated and without a head in a pipe.
+// table prints rows under a head: aligned for a person, tab-separated in a pipe.
 func (o *output) table(head []string, rows [][]string) error {
 	if !o.person {
-		for _, row := range rows {
+		for _, row := range append([][]string{upper(head)}, rows...) {
 			if _, err := fmt.Fprintln(o.w, strings.Join(cells(row), "\t")); err != nil {
 				return err
 			}
@@ -63,11 +63,19 @@ func (o *output) table(head []string, rows [][]string) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(o.w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ToUpper(strings.Join(head, "\t")))
+	fmt.Fprintln(w, strings.Join(upper(head), "\t"))
 	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(cells(row), "\t"))
 	}
 	return w.Flush()
+}
+
+func upper(head []string) []string {
+	names := make([]string, len(head))
+	for i, h := range head {
+		names[i] = strings.ToUpper(h)
+	}
+	return names
 }
 
 func cells(row []string) []string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/guard"
 	"postward/internal/lists/dnsbl"
 	"postward/internal/lists/standing"
 	"postward/internal/run/config"
@@ -128,7 +129,7 @@ func (a *app) printWatched(w *watched) error {
 	for _, r := range w.Refused {
 		a.out.line("not asked: %-24s %s", r.List, printable(r.Why))
 	}
-	every := fmt.Sprintf("%d questions every %.0f hours, every %.0f minutes while an incident is open, through %s", len(w.Questions), standing.Every.Hours(), standing.Often.Minutes(), strings.Join(w.Resolvers, ", "))
+	every := fmt.Sprintf("%s every %.0f hours, every %.0f minutes while an incident is open, through %s", guard.Count(len(w.Questions), "question"), standing.Every.Hours(), standing.Often.Minutes(), strings.Join(w.Resolvers, ", "))
 	switch {
 	case w.On:
 		a.out.line("\nThe daemon asks: %s.", every)

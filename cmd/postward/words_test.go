@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -126,5 +128,41 @@ func TestAUserWhoNeverWroteIsNotSeenInLogs(t *testing.T) {
 	}
 	if out, _, _ := postward(t, "--config", path, "account", "show", "local:daemon"); strings.Contains(out, "logs") {
 		t.Error(out)
+	}
+}
+
+// TestNoCountSaysOneThings: a source with one mail, an account with one, a log of one line.
+func TestNoCountSaysOneThings(t *testing.T) {
+	x := guard.Account{Name: "anna", Messages: 1}
+	x.Sources.Networks = append(x.Sources.Networks, guard.Use[netip.Addr]{What: netip.MustParseAddr("203.0.113.80"), Messages: 1})
+	x.Sources.Countries = append(x.Sources.Countries, guard.Use[string]{What: "CH", Messages: 1})
+	i := guard.Incident{ID: 1, Account: "anna", Held: 1, Left: 1, Released: 1, Freed: 1, Sources: []guard.IncidentSource{{Messages: 1}}, Sentences: []guard.Sentence{{Times: 2}}}
+	config := desk(t, map[string]any{
+		"account/show": x, "incident/show": ctl.IncidentAnswer{Incident: &i, Mails: []*guard.Mail{{QueueID: "A1", Recipients: 2}}},
+		"status": ctl.Status{Foreign: 1, Unlisted: []guard.Account{{Name: "bert", Refused: 1}}, Log: ctl.Log{Lines: 1}, Open: 1, Undone: []guard.Effect{{ID: "x", Attempts: 1}}},
+	})
+	dir := rig.WriteDir(t, map[string]string{"one.log": "2026-11-01T08:00:00Z mx postfix/smtpd[9]: connect from unknown[203.0.113.9]\n", "mail.log": mailsOf(0, 1, "anna")})
+	for _, args := range [][]string{
+		{"--config", config, "account", "show", "anna"}, {"--config", config, "incident", "show", "1"}, {"--config", config, "status"},
+		{"investigate", dir + "/one.log"}, {"investigate", dir + "/mail.log"}, {"mail", "trace", "anna", "--log", dir + "/mail.log"},
+	} {
+		out, said, _ := postward(t, args...)
+		if one := regexp.MustCompile(`(^|[ (])1 [a-z-]*(mail|recipient|line|time|attempt|account|session|day|incident|network|copie|cop|log)e?s\b`).FindString(out + said); one != "" || out == "" {
+			t.Errorf("%v: %q in\n%s%s", args, one, out, said)
+		}
+	}
+}
+
+// TestARestoredMailIsNamedByItsNewQueueID: and what can be restored is listed.
+func TestARestoredMailIsNamedByItsNewQueueID(t *testing.T) {
+	m := guard.Mail{QueueID: "B2", Account: "anna", First: "bob@far.example", Recipients: 3, Subject: "hello"}
+	config := desk(t, map[string]any{"held/restore": ctl.HeldAnswer{Mails: []*guard.Mail{&m}}, "held/deleted": ctl.HeldAnswer{Mails: []*guard.Mail{{QueueID: "A1", Account: "anna", First: "bob@far.example", Recipients: 1}}}})
+	out, said, code := postward(t, "--config", config, "held", "restore", "A1")
+	if code != exitFine || !strings.Contains(out, "anna to bob@far.example and 2 more is back in hold: postward held show B2") {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+	out, said, code = postward(t, "--config", config, "held", "deleted")
+	if code != exitFine || !strings.HasPrefix(out, "QUEUE ID\tACCOUNT\t") || !strings.Contains(out, "A1\tanna\t") {
+		t.Errorf("%d %s%s", code, out, said)
 	}
 }

@@ -26,6 +26,8 @@ func Apply(s *State, e *Event) []Effect {
 		return s.mailEvent(e)
 	case KindRelease, KindDelete, KindSpam, KindClosed:
 		return s.operatorEvent(e)
+	case KindRestored:
+		s.restored(e)
 	case KindAllowed, KindDenied, KindClassed, KindLearned:
 		s.listingEvent(e)
 	case KindForgotten:
@@ -248,7 +250,7 @@ func (s *State) unknownRecipients(a *Account, t *Transaction) []uint64 {
 // track begins to follow a mail until it is out of Postfix's queue.
 func (s *State) track(t *Transaction, v *Verdict, status MailStatus, gained Points) *Mail {
 	m := mailOf(t, v)
-	m.Status, m.Gained = status, gained
+	m.Status, m.Gained, m.Envelope = status, gained, s.site.Secret.envelope(t)
 	m.Wrote, m.Crowded = s.writersAmong(s.accounts[v.Account], t), s.accounts[v.Account].crowded(t.At)
 	s.mails[m.ID] = m
 	s.noteQueueID(m)

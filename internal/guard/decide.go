@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Judge says what should become of a transaction, and why. It reads s and changes nothing; the verdict counts
@@ -230,7 +231,7 @@ func (j *judgement) contained() (objection, bool) {
 		return objection{}, false
 	}
 	o := objection{action: Reject, reason: ReasonContained,
-		why: fmt.Sprintf("sending from %s was stopped, incident %d", j.account.Name, j.state.open[j.account.Name])}
+		why: fmt.Sprintf("sending from %s %s stopped, incident %d", j.account.Name, j.happened("was"), j.state.open[j.account.Name])}
 	if j.level == LevelAddress {
 		o.action = Tempfail
 	}
@@ -282,7 +283,15 @@ func (j *judgement) suspicious() (objection, bool) {
 		return objection{}, false
 	}
 	return objection{action: Hold, reason: ReasonSuspicious, evidence: j.evidence(),
-		why: fmt.Sprintf("other mail of %s is held (incident %d); %s", j.account.Name, j.state.open[j.account.Name], j.facts())}, true
+		why: fmt.Sprintf("other mail of %s %s held (incident %d); %s", j.account.Name, j.happened("is"), j.state.open[j.account.Name], j.facts())}, true
+}
+
+// happened is a word for what an incident did, or in shadow mode would have done.
+func (j *judgement) happened(word string) string {
+	if i := j.state.OpenIncident(j.account.Name); i != nil && i.Shadow {
+		return "would be"
+	}
+	return word
 }
 
 // overScore is lock 3: no single fact suffices, and together they do. Mail to known people from a familiar
@@ -396,11 +405,14 @@ func (j *judgement) sourceFact() string {
 	if t.ASN != 0 {
 		where += " (" + asnText(t.ASN) + " in " + t.Country + ")"
 	}
+	used := a.Sources.Networks.find(Network(t.Client))
 	switch {
 	case a.Last == 0:
 		return where + ": " + a.Name + " has never sent before"
 	case a.dormant(j.policy, t.At):
 		return fmt.Sprintf("%s: first mail of %s for %d days", where, a.Name, int(t.At.Sub(a.Last).Hours()/24))
+	case j.level == LevelNew && used != nil:
+		return where + ", not familiar yet after " + Count(int(used.Messages), "mail") + " of " + a.Name
 	case j.level == LevelNew:
 		return where + " never used by " + a.Name
 	case j.strange && j.level >= LevelNetwork && !j.lent:
@@ -413,10 +425,13 @@ func (j *judgement) sourceFact() string {
 	return where + ", " + j.level.String() + " of " + a.Name
 }
 
-// Count says a number of things in words: "1 mail", "2 mails".
+// Count says a number of things in words: "1 mail", "2 mails", "2 copies".
 func Count(n int, what string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + what
+	case strings.HasSuffix(what, "y") && !strings.ContainsAny(what[max(len(what)-2, 0):len(what)-1], "aeou"):
+		what = what[:len(what)-1] + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -29,6 +29,7 @@ const (
 	KindDelete    Kind = "delete"    // an operator deleted held mail
 	KindSpam      Kind = "spam"      // an operator called an incident's mail spam: it is deleted, and remembered
 	KindClosed    Kind = "closed"    // an operator closed an incident
+	KindRestored  Kind = "restored"  // an operator had a deleted mail brought back into hold
 	KindOutcome   Kind = "outcome"   // what became of an effect
 	KindListed    Kind = "listed"    // a blocklist lists an address or a domain of ours
 	KindCleared   Kind = "cleared"   // it does so no more
@@ -57,7 +58,7 @@ type Event struct {
 	Account   string `json:"account,omitempty"`
 	Mail      string `json:"mail,omitempty"`      // Mail.ID
 	Incident  int64  `json:"incident,omitempty"`  // Incident.ID
-	QueueID   string `json:"queue_id,omitempty"`  // for KindRequeued and KindRenamed: the new one
+	QueueID   string `json:"queue_id,omitempty"`  // for KindRequeued, KindRenamed and KindRestored: the new one
 	Recipient string `json:"recipient,omitempty"` // for KindLeft and KindBounced
 	DSN       string `json:"dsn,omitempty"`       // for KindLeft and KindBounced: the enhanced status code
 	Text      string `json:"text,omitempty"`      // the receiver's words, an operator's note, an error
@@ -73,6 +74,7 @@ type Event struct {
 	Policy      *Policy      `json:"policy,omitempty"`      // for KindPolicy
 	Listing     *Listing     `json:"listing,omitempty"`     // for KindAllowed, KindClassed, KindLearned
 	Effect      string       `json:"effect,omitempty"`      // for KindOutcome: Effect.ID
+	Trashed     []*Mail      `json:"trashed,omitempty"`     // for KindDelete and KindSpam: what is deleted by it; for KindRestored: one that is back
 	Outcome     Outcome      `json:"outcome,omitempty"`     // for KindOutcome
 	Step        int64        `json:"step,omitempty"`        // for KindClock: milliseconds, negative when it was set back; for KindBegan
 }

@@ -34,6 +34,7 @@ type Incident struct {
 	Closed    Time           `json:"closed,omitempty"`
 	By        string         `json:"by,omitempty"`      // who closed it
 	Outcome   string         `json:"outcome,omitempty"` // released, closed
+	Spam      bool           `json:"spam,omitempty"`    // an operator called it spam
 	Evidence  Families       `json:"evidence"`
 	First     Time           `json:"first"` // the first mail that belongs to it
 	Last      Time           `json:"last"`  // the last one, refused ones included
@@ -43,6 +44,7 @@ type Incident struct {
 	Stopped  int `json:"stopped"`  // passed mails put on hold while they were queued
 	Refused  int `json:"refused"`  // mails refused since
 	Left     int `json:"left"`     // recipients whose servers took a mail of the incident before it was released
+	Freed    int `json:"freed"`    // recipients whose servers took one after an operator let it go
 	Released int `json:"released"` // mails that an operator let go
 	Deleted  int `json:"deleted"`  // mails that an operator deleted
 	Before   int `json:"before"`   // mails accepted (passed, cooling, held) before the account was contained

@@ -31,7 +31,8 @@ type Mail struct {
 	ReversePath string     `json:"reverse_path"`
 	Subject     string     `json:"subject,omitempty"`
 	MessageID   string     `json:"message_id,omitempty"`
-	First       string     `json:"first,omitempty"` // its first recipient
+	First       string     `json:"first,omitempty"`    // its first recipient
+	Envelope    []uint32   `json:"envelope,omitempty"` // its recipients as its client named them, by a part of their hashes, sorted
 	Recipients  int        `json:"recipients"`
 	Reason      Reason     `json:"reason"`
 	Why         string     `json:"why,omitempty"`
@@ -56,6 +57,7 @@ type Mail struct {
 	Holds       int      `json:"holds,omitempty"`      // "placed on hold" lines that our own acts will write
 	HoldLines   []string `json:"hold_lines,omitempty"` // keys of such lines that were seen, at most maxHoldLines
 	ByHand      bool     `json:"by_hand,omitempty"`    // released by an operator
+	FreedWith   int64    `json:"freed_with,omitempty"` // the incident that it was released with, and does not belong to
 	Unlearned   bool     `json:"unlearned,omitempty"`  // a lock in shadow would have stopped it: it teaches nothing
 }
 
@@ -74,7 +76,7 @@ func (m *Mail) tier() Tier { return m.Budget.or(m.Level) }
 func (m *Mail) Clone() *Mail {
 	c := *m
 	c.Teach, c.Unkeyed = slices.Clone(m.Teach), slices.Clone(m.Unkeyed)
-	c.Wrote = slices.Clone(m.Wrote)
+	c.Wrote, c.Envelope = slices.Clone(m.Wrote), slices.Clone(m.Envelope)
 	c.Left, c.Bounced, c.HoldLines = slices.Clone(m.Left), slices.Clone(m.Bounced), slices.Clone(m.HoldLines)
 	return &c
 }

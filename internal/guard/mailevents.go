@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +61,11 @@ func (s *State) untaken(m *Mail) {
 // answered counts a recipient whose server took the mail, or refused it for good: each once.
 func (s *State) answered(m *Mail, e *Event) {
 	h := s.site.Secret.hash(e.Recipient)
-	if slices.Contains(m.Left, h) || slices.Contains(m.Bounced, h) || len(m.Left)+len(m.Bounced) >= MaxRecipients {
+	before := m.Left
+	if e.Kind == KindBounced {
+		before = m.Bounced
+	}
+	if slices.Contains(before, h) || len(before) >= MaxRecipients {
 		return
 	}
 	a := s.touch(m.Account)
@@ -75,9 +80,18 @@ func (s *State) answered(m *Mail, e *Event) {
 		return
 	}
 	m.Left = append(m.Left, h)
-	if i := s.incidents[m.Incident]; i != nil && !m.ByHand {
-		i.Left++
+	if i := s.incidents[cmp.Or(m.Incident, m.FreedWith)]; i != nil {
+		i.took(m.ByHand)
 		s.changed.Incidents[i.ID] = struct{}{}
+	}
+}
+
+// took counts a recipient whose server took a mail of the incident: before a person let it go, or for that.
+func (i *Incident) took(byHand bool) {
+	if byHand {
+		i.Freed++
+	} else {
+		i.Left++
 	}
 }
 
@@ -118,6 +132,37 @@ func (s *State) requeued(m *Mail, queueID string) {
 		s.end(effectID(&Effect{Act: ActRelease, Mail: m.ID}))
 		m.Status, m.ByHand, m.Teach, m.Unkeyed = MailReleased, true, nil, nil
 	}
+}
+
+// restored takes in a deleted mail that is back in hold, for a person to decide. A mail that is there, under its own name or as
+// the one that has this queue ID, is not taken in twice.
+func (s *State) restored(e *Event) {
+	if len(e.Trashed) != 1 || s.waitsAs(e.Trashed[0].ID) || s.Queued(e.QueueID) != nil {
+		return
+	}
+	m := e.Trashed[0].Clone()
+	s.forgetRemoved(m.ID)
+	m.Status, m.QueueID, m.ReleaseAt, m.ByHand = MailHeld, e.QueueID, 0, false
+	m.Holds, m.HoldLines = 0, nil
+	s.mails[m.ID] = m
+	s.noteQueueID(m)
+	s.changed.Mails[m.ID] = struct{}{}
+	s.waits(s.touch(m.Account), 1)
+	if i := s.incidents[m.Incident]; i != nil {
+		i.Deleted = max(i.Deleted-1, 0)
+		s.changed.Incidents[i.ID] = struct{}{}
+	}
+}
+
+// waitsAs reports whether a mail is followed still, and not only remembered.
+func (s *State) waitsAs(id string) bool {
+	m := s.mails[id]
+	return m != nil && m.Status != MailRemoved
+}
+
+// forgetRemoved ends that a mail is remembered as one that left: it is back.
+func (s *State) forgetRemoved(id string) {
+	s.removed = slices.DeleteFunc(s.removed, func(other string) bool { return other == id })
 }
 
 // renamed follows a mail to its new queue ID. It lies where it lay.

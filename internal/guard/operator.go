@@ -74,6 +74,9 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 		i.noteCooled(m)
 	}
 	m.ByHand = true
+	if m.Incident == 0 {
+		m.FreedWith = e.Incident
+	}
 	s.changed.Mails[m.ID] = struct{}{}
 	if e.Kind == KindDelete || e.Kind == KindSpam {
 		i.Deleted++

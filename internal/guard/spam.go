@@ -115,7 +115,7 @@ func (s *State) spam(i *Incident, e *Event) []Effect {
 			s.site.Spam.noteNetwork(m.Source.Network, e.At)
 		}
 	}
-	s.changed.Site = true
+	s.changed.Site, i.Spam = true, true
 	if i.Status == IncidentClosed || a.Status == Contained {
 		return nil
 	}

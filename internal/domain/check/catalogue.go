@@ -62,6 +62,7 @@ var catalogue = []entry{
 	{"mta-sts.mx", Fault, "the MTA-STS policy does not name an exchanger", "RFC 8461 section 4.1: senders that go by the policy do not deliver to it."},
 	{"dane.mismatch", Fault, "the certificate is not the one that DNS names", "RFC 7672: senders that go by DANE (Postfix with dane, Microsoft, many in Germany and the Netherlands) do not deliver."},
 	{"dane.unanswered", Fault, "the name servers fail when asked for TLSA", "RFC 7672 section 2.2: whether there is a promise is then not known; senders that go by DANE keep the mail back, and return it in the end."},
+	{"mta-sts.several", Warning, "several MTA-STS records", "RFC 8461 section 3.1: senders then go by none of them, as if there were no policy."},
 	{"mta-sts.record", Warning, "the MTA-STS record cannot be read", "RFC 8461 section 3.1: senders then act as if there were no policy."},
 	{"mta-sts.policy", Warning, "the MTA-STS policy cannot be had", "Senders then act as if there were none, or go by an old one that they kept."},
 	{"mta-sts.type", Warning, "the MTA-STS policy has another media type", "RFC 8461 section 3.2: it must be text/plain, and senders should refuse another; those that do act as if there were no policy."},

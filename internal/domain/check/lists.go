@@ -41,7 +41,7 @@ func (r *run) blocklists(ctx context.Context) string {
 	if len(words.unheard) > 0 {
 		r.find("lists.unknown", r.Target.String(), words.unheard.String(), nil)
 	} else if words.heard == 0 && words.asked > 0 {
-		r.find("lists.unknown", r.Target.String(), fmt.Sprintf("none of %d lists gave an answer that can be believed", words.asked), nil)
+		r.find("lists.unknown", r.Target.String(), fmt.Sprintf("no list gave an answer that can be believed (asked: %d)", words.asked), nil)
 	}
 	return words.line()
 }

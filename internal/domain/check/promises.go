@@ -77,14 +77,14 @@ func (r *run) promise(ctx context.Context) string {
 		r.find("mta-sts.none", at, "no record", nil)
 		return ""
 	}
-	_, err := mtasts.ParseRecord(texts[0])
-	if err != nil || len(texts) > 1 {
-		saw := strings.Join(texts, " | ")
-		if err != nil {
-			saw += ": " + err.Error()
-		}
-		r.find("mta-sts.record", at, saw, &Mend{Do: "Publish one record; give it another id whenever the policy changes.",
-			Remove: removeTexts(at, texts), Add: []Record{Text(at, "v=STSv1; id="+r.clock().UTC().Format("20060102150405"))}})
+	mend := &Mend{Do: "Publish one record; give it another id whenever the policy changes.",
+		Remove: removeTexts(at, texts), Add: []Record{Text(at, "v=STSv1; id="+r.clock().UTC().Format("20060102150405"))}}
+	if len(texts) > 1 {
+		r.find("mta-sts.several", at, strings.Join(texts, " | "), mend)
+		return ""
+	}
+	if _, err := mtasts.ParseRecord(texts[0]); err != nil {
+		r.find("mta-sts.record", at, texts[0]+": "+err.Error(), mend)
 		return ""
 	}
 	if !r.Connect {

@@ -45,7 +45,8 @@ var promiseFaults = map[string]fault{
 	"nobody answers for TLS-RPT": kept(fault{also: func(w *domainWorld) { w.fail["_smtp._tls.example.org"] = dns.Timeout }, want: []ID{"tls-rpt.unknown"}}),
 
 	"no MTA-STS":                           kept(fault{take: []string{"_mta-sts."}, want: []ID{"mta-sts.none"}}),
-	"several MTA-STS":                      {put: []string{`_mta-sts.example.org. TXT "v=STSv1; id=2"`}, want: []ID{"mta-sts.record"}},
+	"several MTA-STS":                      {put: []string{`_mta-sts.example.org. TXT "v=STSv1; id=2"`}, want: []ID{"mta-sts.several"}},
+	"several MTA-STS, one of them broken":  {put: []string{`_mta-sts.example.org. TXT "v=STSv1; id = 2"`}, want: []ID{"mta-sts.several"}},
 	"MTA-STS without an ID":                {take: []string{"_mta-sts."}, put: []string{`_mta-sts.example.org. TXT "v=STSv1; id=2026-11"`}, want: []ID{"mta-sts.record"}},
 	"MTA-STS and no policy":                policyHost(world.PolicyMissing, "mta-sts.policy"),
 	"MTA-STS that leads elsewhere":         policyHost(world.PolicyRedirected, "mta-sts.policy"),

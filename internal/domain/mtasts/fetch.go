@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -131,7 +131,12 @@ func fetch(ctx context.Context, c Config, addr netip.Addr, domain string) (Docum
 		return Document{}, errors.New("a policy of more than 64 KiB")
 	}
 	d := Document{Text: string(body), Type: reply.Header.Get("Content-Type")}
-	kind, _, err := mime.ParseMediaType(d.Type)
-	d.Odd = err != nil || kind != "text/plain"
+	d.Odd = !plain(d.Type)
 	return d, nil
+}
+
+// plain reports whether a Content-Type is text/plain, whatever its parameters are, and whether they can be read.
+func plain(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/plain")
 }

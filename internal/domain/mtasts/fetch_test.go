@@ -50,3 +50,15 @@ func TestTheAddressThatIsConnectedToIsLookedAt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAPlainTextIsOneWhateverItsParametersAre: RFC 8461 section 3.2 asks for the type.
+func TestAPlainTextIsOneWhateverItsParametersAre(t *testing.T) {
+	for text, want := range map[string]bool{
+		"text/plain": true, "Text/Plain; charset=utf-8": true, "text/plain;": true, "text/plain; charset": true, "text/plain; charset=utf-8; charset=x": true,
+		"": false, "application/octet-stream": false, "text/html; charset=utf-8": false, "text/plainly": false, "text": false,
+	} {
+		if plain(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}

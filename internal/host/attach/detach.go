@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"postward/internal/guard"
 	"postward/internal/host/postfix"
 )
 
@@ -152,8 +153,8 @@ func (d *Detached) nothing() bool {
 // warn says what the operator must know.
 func (d *Detached) warn(rec *Record, o Options) {
 	if o.Held > 0 {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%d mails that postward held stay in Postfix's hold queue; nobody judges them any more. "+
-			"Look with `postqueue -p`; let one go with `postsuper -H ID` and then `postqueue -i ID`, delete one with `postsuper -d ID hold`", o.Held))
+		d.Warnings = append(d.Warnings, fmt.Sprintf("what postward held stays in Postfix's hold queue: %s, which nobody judges any more. "+
+			"Look with `postqueue -p`; let one go with `postsuper -H ID` and then `postqueue -i ID`, delete one with `postsuper -d ID hold`", guard.Count(o.Held, "mail")))
 	}
 	for _, g := range d.Files {
 		if g.How == Cleaned && len(g.Kept) > 0 {

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -101,7 +102,8 @@ func greeted(ctx context.Context, h *Host) error {
 	return nil
 }
 
-// greeting connects once and reads a reply code (RFC 5321 section 3.1). Any code will do: 554 is an answer too.
+// greeting connects once and reads a greeting (RFC 5321 section 3.1) to its end: who speaks before that is a spammer to postscreen(8),
+// which logs it. Any code will do: 554 is an answer too.
 func greeting(ctx context.Context, address string, deadline time.Time) error {
 	d := net.Dialer{Deadline: deadline}
 	conn, err := d.DialContext(ctx, "tcp", address)
@@ -112,16 +114,26 @@ func greeting(ctx context.Context, address string, deadline time.Time) error {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	var code [3]byte
-	if _, err := io.ReadFull(conn, code[:]); err != nil {
-		return err
-	}
-	if _, err := strconv.Atoi(string(code[:])); err != nil {
-		return fmt.Errorf("it said %q", code)
+	in := bufio.NewReader(io.LimitReader(conn, maxGreeting))
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if _, err := strconv.Atoi(line[:min(3, len(line))]); err != nil {
+			return fmt.Errorf("it said %.100q", line)
+		}
+		if len(line) < 4 || line[3] != '-' {
+			break
+		}
 	}
 	fmt.Fprint(conn, "QUIT\r\n")
+	in.ReadString('\n') // its goodbye, if there is one: else it would log that we were lost
 	return nil
 }
+
+// maxGreeting bounds what is read of a greeting, in octets.
+const maxGreeting = 64 << 10
 
 // ports returns the addresses to ask for a greeting: inet services that speak SMTP in the clear.
 func (h *Host) ports() []string {

@@ -179,7 +179,7 @@ func (l *Learned) finish() {
 		}
 	}
 	if l.dropped > 0 {
-		l.note("%d entries were left out: more than %d accounts, %d addresses of one account, or overlong names", l.dropped, maxAccounts, maxPerPerson)
+		l.note("entries left out: %d; there are more than %d accounts, %d addresses of one account, or overlong names", l.dropped, maxAccounts, maxPerPerson)
 	}
 }
 

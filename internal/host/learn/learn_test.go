@@ -325,6 +325,29 @@ func TestAnAddressIsLearnedOnceHoweverItIsWritten(t *testing.T) {
 	}
 }
 
+// TestARecipientIsLearnedByTheNameThatTheMilterWillSee: and not by that of the mailbox behind an alias.
+func TestARecipientIsLearnedByTheNameThatTheMilterWillSee(t *testing.T) {
+	var b strings.Builder
+	for n, to := range []string{"to=<bob0@imap.internal.example>, orig_to=<Bob0@Example.org>", "to=<carl@far.example>", "to=<root@mx.example.org>, orig_to=<root>", "to=<one@in.example.org>, orig_to=<staff@example.org>", "to=<two@in.example.org>, orig_to=<staff@example.org>"} {
+		id := fmt.Sprintf("4A1B2C3D%02d", n)
+		b.WriteString(mailLines("2025-02-28T10:00:00Z", id, "anna", "anna@example.org"))
+		fmt.Fprintf(&b, "2025-02-28T10:00:01Z mx postfix/smtp[3]: %s: %s, relay=mx.example.com[198.51.100.7]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n", id, to)
+		fmt.Fprintf(&b, "2025-02-28T10:00:01Z mx postfix/qmgr[3]: %s: removed\n", id)
+	}
+	var known []string
+	for _, e := range learnedFrom(t, b.String()).Events(testNow) {
+		if e.Account == "anna" && e.Past != nil {
+			for _, x := range e.Past.People {
+				known = append(known, x.Address)
+			}
+		}
+	}
+	slices.Sort(known)
+	if want := []string{"bob0@example.org", "carl@far.example", "root@mx.example.org", "staff@example.org"}; !slices.Equal(known, want) {
+		t.Errorf("%q", known)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"key":"learned:anna:1","kind":"learned","at":1,"account":"anna","listing":{"since":1}}`+"\n"), uint8(9))
 	f.Add([]byte("{}\nno event\n"), uint8(0))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"postward/internal/guard"
@@ -118,10 +119,19 @@ func (r *logReader) ended(m *delivery.Mail) {
 	var to []string
 	for _, d := range m.Deliveries {
 		if d.Status == maillog.StatusSent && len(to) < maxOldRecipients {
-			to = append(to, message.Canonical(d.To))
+			to = append(to, message.Canonical(milters(&d)))
 		}
 	}
 	r.learned.past(o, to)
+}
+
+// milters is the name by which postward will meet a recipient: as his sender wrote it, before aliases. One without a domain
+// Postfix completes.
+func milters(d *delivery.Delivery) string {
+	if name := d.Name(); strings.Contains(name, "@") {
+		return name
+	}
+	return d.To
 }
 
 // client returns the account that a mail through smtpd counts for; empty for strangers and for what a content

@@ -81,7 +81,7 @@ func (p Instance) act(ctx context.Context, mails []Held, a act) ([]Result, error
 	var todo []QueueID
 	for i := range mails {
 		e := before[mails[i].ID]
-		if e == nil || !mails[i].is(e) {
+		if e == nil || !mails[i].Is(e) {
 			results[i].Gone = true
 		} else if results[i].Err = a.begin(e); results[i].Err == nil && a.todo(e.Queue) {
 			todo = append(todo, e.ID)
@@ -97,7 +97,7 @@ func (p Instance) act(ctx context.Context, mails []Held, a act) ([]Result, error
 	}
 	for i := range mails {
 		e := after[mails[i].ID]
-		if !results[i].Gone && results[i].Err == nil && e != nil && mails[i].is(e) && !a.done(e.Queue) {
+		if !results[i].Gone && results[i].Err == nil && e != nil && mails[i].Is(e) && !a.done(e.Queue) {
 			results[i].Err = fmt.Errorf("%s %s: it is still in %s", a.name, e.ID, e.Queue)
 			if did != nil {
 				results[i].Err = fmt.Errorf("%w: %w", results[i].Err, did)
@@ -134,6 +134,14 @@ func (p Instance) find(ctx context.Context, mails []Held) (map[QueueID]*Entry, e
 		}
 	}
 	return found, nil
+}
+
+// Repair has postsuper(1) give each mail in hold the queue ID that fits its file, as is due where a file came from elsewhere.
+func (p Instance) Repair(ctx context.Context) error {
+	if err := p.run(ctx, nil, discard, "postsuper", "-s", QueueHold); err != nil {
+		return fmt.Errorf("repair the hold queue: %w", err)
+	}
+	return nil
 }
 
 // super runs postsuper(1), which reads the IDs from its standard input. The log of Postfix names each.

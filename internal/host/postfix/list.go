@@ -1,12 +1,12 @@
 package postfix
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -47,34 +47,74 @@ func (p Instance) List(ctx context.Context, queues ...string) ([]Entry, error) {
 	return all, nil
 }
 
+// WaitingFor returns the IDs of the mails in hold of which a recipient is wanted. Unlike List it needs no root.
+func (p Instance) WaitingFor(ctx context.Context, wanted func(recipient string) bool) ([]QueueID, error) {
+	var all []QueueID
+	err := p.run(ctx, nil, func(r io.Reader) (err error) {
+		all, err = readWaiting(r, wanted)
+		return err
+	}, "postqueue", "-j")
+	if err != nil {
+		return nil, fmt.Errorf("list the queue: %w", err)
+	}
+	return all, nil
+}
+
+func readWaiting(r io.Reader, wanted func(recipient string) bool) (all []QueueID, err error) {
+	err = eachEntry(r, func(raw *queued) {
+		id, err := ParseQueueID(raw.ID)
+		if err == nil && raw.Queue == QueueHold && slices.ContainsFunc(raw.Recipients, func(x rcpt) bool { return wanted(x.Address) }) {
+			all = append(all, id)
+		}
+	})
+	return all, err
+}
+
 // readList reads what postqueue -j prints: one JSON object a mail. An entry whose ID is none is left out: nothing
 // could be done with it.
 func readList(r io.Reader, queues []string) ([]Entry, error) {
+	all := []Entry{}
+	err := eachEntry(r, func(raw *queued) {
+		if id, err := ParseQueueID(raw.ID); err == nil && wanted(raw.Queue, queues) {
+			all = append(all, Entry{Queue: raw.Queue, ID: id, Sender: nullPath(raw.Sender), Arrived: time.Unix(raw.Arrived, 0), Size: raw.Size})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// queued is a mail as postqueue -j prints it.
+type queued struct {
+	Queue      string `json:"queue_name"`
+	ID         string `json:"queue_id"`
+	Arrived    int64  `json:"arrival_time"`
+	Size       int64  `json:"message_size"`
+	Sender     string `json:"sender"`
+	Recipients []rcpt `json:"recipients"`
+}
+
+type rcpt struct {
+	Address string `json:"address"`
+}
+
+// eachEntry hands out each mail of a listing.
+func eachEntry(r io.Reader, each func(*queued)) error {
 	limited := &io.LimitedReader{R: r, N: maxListing}
 	decoder := json.NewDecoder(limited)
-	all := []Entry{}
-	for {
-		var raw struct {
-			Queue   string `json:"queue_name"`
-			ID      string `json:"queue_id"`
-			Arrived int64  `json:"arrival_time"`
-			Size    int64  `json:"message_size"`
-			Sender  string `json:"sender"`
-		}
+	for n := 0; ; n++ {
+		var raw queued
 		err := decoder.Decode(&raw)
 		switch {
-		case limited.N <= 0 || len(all) > maxEntries:
-			return nil, fmt.Errorf("the queue has more than %d mails or %d octets of list", maxEntries, maxListing)
+		case limited.N <= 0 || n > maxEntries:
+			return fmt.Errorf("the queue has more than %d mails or %d octets of list", maxEntries, maxListing)
 		case errors.Is(err, io.EOF):
-			return all, nil
+			return nil
 		case err != nil:
-			return nil, fmt.Errorf("read the list: %w", err)
+			return fmt.Errorf("read the list: %w", err)
 		}
-		id, err := ParseQueueID(raw.ID)
-		if err != nil || !wanted(raw.Queue, queues) {
-			continue
-		}
-		all = append(all, Entry{Queue: raw.Queue, ID: id, Sender: nullPath(raw.Sender), Arrived: time.Unix(raw.Arrived, 0), Size: raw.Size})
+		each(&raw)
 	}
 }
 
@@ -93,28 +133,4 @@ func nullPath(sender string) string {
 		return ""
 	}
 	return sender
-}
-
-// Bounds of Look: what it returns, and how long it waits, for postcat(1) waits at a pipe in the queue.
-const (
-	maxLook  = 64 << 10
-	lookTime = 10 * time.Second
-)
-
-// Look returns the envelope and the header section of a mail in the queue, as postcat(1) prints them, at most
-// 64 KiB. The text is a stranger's.
-func (p Instance) Look(ctx context.Context, id QueueID) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	var out []byte
-	err := p.run(ctx, nil, func(r io.Reader) (err error) {
-		if out, err = io.ReadAll(io.LimitReader(r, maxLook)); err != nil {
-			return err
-		}
-		return discard(r)
-	}, "postcat", "-e", "-h", "-q", string(id))
-	if err != nil {
-		return "", fmt.Errorf("look into %s: %w", id, err)
-	}
-	return string(bytes.ToValidUTF8(out, []byte("?"))), nil
 }

@@ -1,9 +1,12 @@
 package postfix
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestOnlyQueueIDsAreQueueIDs(t *testing.T) {
@@ -32,7 +35,7 @@ func TestAMailIsItsIDAndItsTimeOfArrival(t *testing.T) {
 		"the ID's next":   {Entry{ID: "A1B2C3D4", Arrived: at.Add(time.Hour)}, false},
 		"the ID's former": {Entry{ID: "A1B2C3D4", Arrived: at.Add(-time.Hour)}, false},
 	} {
-		if got := held.is(&c.entry); got != c.want {
+		if got := held.Is(&c.entry); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -160,4 +163,50 @@ func TestANetworkIsReadAsPostfixWritesIt(t *testing.T) {
 			t.Errorf("%s: %s %v", item, got, err)
 		}
 	}
+}
+
+// TestAMailOfManyRecipientsIsShownWithItsHeader: what is about the others is counted.
+func TestAMailOfManyRecipientsIsShownWithItsHeader(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("*** ENVELOPE RECORDS hold/4AAAA1 ***\nmessage_size: 1 2 3\nsender: rita@example.org\n")
+	for n := range 900 {
+		fmt.Fprintf(&b, "named_attribute: dsn_orig_rcpt=rfc822;r%[1]d@far.example\noriginal_recipient: r%[1]d@far.example\nrecipient: r%[1]d@far.example\n", n)
+	}
+	b.WriteString("*** MESSAGE CONTENTS hold/4AAAA1 ***\nSubject: hello\nrecipient: is a field of this message\nX: " + strings.Repeat("x", 3*maxLookedLine) + "\nLast: field\n*** HEADER EXTRACTED hold/4AAAA1 ***\nrecipient: late@far.example\n*** MESSAGE FILE END hold/4AAAA1 ***\n")
+	text, err := lookAt(strings.NewReader(b.String()))
+	if err != nil || strings.Count(text, "\n") > 40 || strings.Count(text, "recipient: r") != maxLookedAt {
+		t.Errorf("%d lines, %d recipients, %v", strings.Count(text, "\n"), strings.Count(text, "recipient: r"), err)
+	}
+	for _, want := range []string{"sender: rita@example.org\n", "Subject: hello\n", "recipient: is a field of this message\n", "\nLast: field\n", fmt.Sprintf("and %d more recipients", 901-maxLookedAt)} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	long, err := lookAt(strings.NewReader("*** MESSAGE CONTENTS x ***\n" + strings.Repeat("A: b\n", 1<<20)))
+	if err != nil || len(long) > maxLook+maxLookedLine {
+		t.Errorf("%d octets, %v", len(long), err)
+	}
+}
+
+// TestMailInHoldIsFoundByEachOfItsRecipients: the log names one of them.
+func TestMailInHoldIsFoundByEachOfItsRecipients(t *testing.T) {
+	const listing = `{"queue_name": "hold", "queue_id": "4AAAA1", "arrival_time": 1, "message_size": 1, "sender": "a@b", "recipients": [{"address": "one@far.example"}, {"address": "two@far.example", "delay_reason": "x"}]}
+{"queue_name": "deferred", "queue_id": "4AAAA2", "arrival_time": 1, "message_size": 1, "sender": "a@b", "recipients": [{"address": "two@far.example"}]}
+{"queue_name": "hold", "queue_id": "4AAAA3", "arrival_time": 1, "message_size": 1, "sender": "a@b", "recipients": []}
+`
+	ids, err := readWaiting(strings.NewReader(listing), func(to string) bool { return to == "two@far.example" })
+	if err != nil || !slices.Equal(ids, []QueueID{"4AAAA1"}) {
+		t.Errorf("%v %v", ids, err)
+	}
+}
+
+// FuzzLookAt reads anything; what it returns is bounded and text.
+func FuzzLookAt(f *testing.F) {
+	f.Add("*** ENVELOPE RECORDS x ***\nrecipient: a@b\n*** MESSAGE CONTENTS x ***\nA: b\n*** HEADER EXTRACTED x ***\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := lookAt(strings.NewReader(text))
+		if err != nil || len(got) > 3*(maxLook+maxLookedLine+100) || !utf8.ValidString(got) {
+			t.Errorf("%d octets, %v", len(got), err)
+		}
+	})
 }

@@ -31,8 +31,8 @@ type Held struct {
 // slack is by how much a time of arrival may lie outside: Postfix shows whole seconds.
 const slack = 2 * time.Second
 
-// is reports whether e is the mail h.
-func (h *Held) is(e *Entry) bool {
+// Is reports whether e is the mail h.
+func (h *Held) Is(e *Entry) bool {
 	return e.ID == h.ID && !e.Arrived.Before(h.After.Add(-slack)) && !e.Arrived.After(h.Before.Add(slack))
 }
 
@@ -40,7 +40,7 @@ func (h *Held) is(e *Entry) bool {
 // where a queue was moved or restored postsuper(1) puts that right. What the ID says of the time of arrival stays.
 func (h *Held) Renamed(e *Entry) bool {
 	other := Held{ID: e.ID, After: h.After, Before: h.Before}
-	return e.ID != h.ID && other.is(e) && h.ID.stamp() == e.ID.stamp()
+	return e.ID != h.ID && other.Is(e) && h.ID.stamp() == e.ID.stamp()
 }
 
 // stamp is the part of a queue ID that tells the time: with long ones all of it, else the microseconds.

@@ -21,6 +21,7 @@ const (
 	actHold    = "hold"
 	actRelease = "release"
 	actDelete  = "delete"
+	actRestore = "restore"
 	actShare   = "share"
 	actBan     = "ban"
 	actUnban   = "unban"
@@ -31,7 +32,7 @@ const (
 // request is what the child may ask.
 type request struct {
 	Act   string         `json:"act"`
-	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete
+	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete; restore: one
 	ID    string         `json:"id,omitempty"`    // look
 	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
 
@@ -45,6 +46,7 @@ type answer struct {
 	Kind    string          `json:"kind,omitempty"` // of the error: see kinds
 	Queue   []postfix.Entry `json:"queue,omitempty"`
 	Text    string          `json:"text,omitempty"`
+	ID      string          `json:"id,omitempty"` // restore: the queue ID that it has now
 	Results []result        `json:"results,omitempty"`
 	Bans    []nft.Ban       `json:"bans,omitempty"`
 	Made    bool            `json:"made,omitempty"` // ensure: something was missing
@@ -107,6 +109,10 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Text, err = a.Postfix.Look(ctx, postfix.QueueID(q.ID))
 	case actHold, actRelease, actDelete:
 		out.Results, err = a.mails(ctx, q)
+	case actRestore:
+		var id postfix.QueueID
+		id, err = a.restore(ctx, q.Mails[0])
+		out.ID = string(id)
 	case actShare:
 		err = a.share()
 	case actBan:
@@ -182,6 +188,10 @@ func (q *request) check() error {
 	case actKick:
 		if _, err := doveadm.ParseAccount(q.Account); err != nil {
 			return err
+		}
+	case actRestore:
+		if len(q.Mails) != 1 {
+			return fmt.Errorf("%s takes 1 mail, not %d", q.Act, len(q.Mails))
 		}
 	default:
 		return fmt.Errorf("%.20q is no act", q.Act)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -21,16 +20,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"postward/internal/host/nft"
-	"postward/test/rig"
 )
 
 // server is an address of this host's.
 const server = "198.51.100.25"
-
-// TestMain runs this package's tests in a room of their own: the network, and its rules, are nobody else's.
-func TestMain(m *testing.M) {
-	os.Exit(rig.MainIn(rig.Room{Addresses: []string{server + "/32"}, Needs: []string{"nft", "ip"}}, m, rig.Skip))
-}
 
 // parent is a warden with its child's client, as over the socketpair.
 func parent(t *testing.T, a *Acts) *Client {

@@ -129,6 +129,15 @@ func (c *Client) Delete(ctx context.Context, mails []postfix.Held) ([]postfix.Re
 	return c.batch(ctx, actDelete, mails)
 }
 
+// Restore brings a deleted mail back into hold, from its copy in the trash, and returns the queue ID that it has now.
+func (c *Client) Restore(ctx context.Context, mail postfix.Held) (postfix.QueueID, error) {
+	a, err := c.do(ctx, &request{Act: actRestore, Mails: []postfix.Held{mail}})
+	if err != nil {
+		return "", err
+	}
+	return postfix.ParseQueueID(a.ID)
+}
+
 // Share gives the daemon's sockets, which it has opened, to the groups of their directories.
 func (c *Client) Share(ctx context.Context) error {
 	_, err := c.do(ctx, &request{Act: actShare})

@@ -1,6 +1,6 @@
 // Package warden keeps the privileges. `postward serve`, started as root, is two processes: the warden, which stays
 // root, and its child, the daemon, which runs as the user postward and may do nothing to Postfix by itself. The
-// child asks the warden over a socketpair for one of a closed list of acts: on the queue list, look, hold, release, delete;
+// child asks the warden over a socketpair for one of a closed list of acts: on the queue list, look, hold, release, delete, restore;
 // on the kernel's table of the banned (nft) ban, unban, bans, ensure; share, which gives its own sockets to the groups
 // that may use them; and kick, which ends the sessions of an account in Dovecot. There is no act that runs a command, names
 // a path, a port or an instance; a mail is named by a queue ID of checked grammar and the time it arrived, who is banned by a

@@ -31,6 +31,9 @@ func TestWhatIsNoActIsRefused(t *testing.T) {
 		"ALL":             {Act: actRelease, Mails: []postfix.Held{{ID: "ALL"}}},
 		"one bad of two":  {Act: actDelete, Mails: append(held, postfix.Held{ID: "-"})},
 		"look at a path":  {Act: actLook, ID: "../../etc/passwd"},
+		"restore of all":  {Act: actRestore},
+		"restore of two":  {Act: actRestore, Mails: append(held, held...)},
+		"restore a path":  {Act: actRestore, Mails: []postfix.Held{{ID: "../A1B2C3D4"}}},
 	} {
 		if err := q.check(); err == nil {
 			t.Errorf("%s was not refused", name)

@@ -56,7 +56,7 @@ func (c *Checker) Ask(ctx context.Context, now time.Time, l *List, s Subject) Re
 	}
 	subject, health, err := c.answer(ctx, now, l, s)
 	if err != nil {
-		r.Outcome, r.Why = Unknown, fmt.Sprintf("no time was left to ask it: %d questions a second are its terms", l.Terms.PerSecond)
+		r.Outcome, r.Why = Unknown, fmt.Sprintf("no time was left to ask it: its terms are %d a second", l.Terms.PerSecond)
 		return r
 	}
 	if subject.outcome == Listed && now.Sub(health.Checked) > freshFor { // it may have begun to list everything since

@@ -372,7 +372,7 @@ func TestTheTermsNumberOfADayIsKept(t *testing.T) {
 	for range 20 {
 		last = c.Ask(t.Context(), now, l, host)
 	}
-	if last.Outcome != NotAsked || last.Why != "its 12 queries of today are used up" || z.count() > 12 {
+	if last.Outcome != NotAsked || last.Why != "the queries of today, 12 by its terms, are used up" || z.count() > 12 {
 		t.Errorf("%+v after %d", last, z.count())
 	}
 	if r := c.Ask(t.Context(), now.Add(24*time.Hour), l, host); r.Outcome != Clear {

@@ -159,7 +159,7 @@ func (c *Checker) cannot(l *List, s Subject, now time.Time) string {
 	case !askable(c.name(l, s)):
 		return "the name is too long to be asked for there"
 	case c.operator(l).spent(l.Terms.PerDay, now):
-		return fmt.Sprintf("its %d queries of today are used up", l.Terms.PerDay)
+		return fmt.Sprintf("the queries of today, %d by its terms, are used up", l.Terms.PerDay)
 	}
 	return ""
 }

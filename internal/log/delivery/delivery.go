@@ -22,6 +22,7 @@
 package delivery
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -61,6 +62,7 @@ type Mail struct {
 	Deliveries []Delivery `json:"deliveries,omitempty"`     // one a recipient: the last attempt
 	More       int        `json:"more,omitempty"`           // further recipients, of whom nothing is kept
 	Named      []string   `json:"named,omitempty"`          // recipients whom a line names that is not about an attempt: of a mail on hold none else does
+	Refused    []Refusal  `json:"refused,omitempty"`        // recipients whom this host refused, of a mail that went on without them; at most maxNamed
 	Why        string     `json:"why,omitempty"`            // what was said when it was put on hold, refused or thrown away, or its client broke off
 	Unclear    int        `json:"unclear,omitempty"`        // attempts that the log tells of in words that can be read in two ways
 	MoreIDs    int        `json:"more_queue_ids,omitempty"` // further queue IDs, between the first and the others
@@ -101,6 +103,23 @@ type Delivery struct {
 	Delay    string         `json:"delay,omitempty"` // seconds since it arrived
 	At       time.Time      `json:"at"`
 	Attempts int            `json:"attempts"`
+	Copies   int            `json:"copies,omitempty"` // of one name, if there are several: an alias with many mailboxes, files and commands
+}
+
+// Refusal is a recipient whom this host refused, of a mail that went on without it.
+type Refusal struct {
+	To  string    `json:"to"`
+	Why string    `json:"why"`
+	At  time.Time `json:"at"`
+}
+
+// Name is the recipient as he was given: what a milter was told, if it is a whole address.
+func (d *Delivery) Name() string { return cmp.Or(d.OrigTo, d.To) }
+
+// Said reports whether Reply has the words of a server elsewhere, and not those of this site: of its own smtp(8), as "TLS is
+// required, but was not offered by host", or of a content filter.
+func (d *Delivery) Said() bool {
+	return d.Reached() && !d.Near() && (strings.Contains(d.Reply, " said: ") || strings.Contains(d.Reply, " refused to talk to me: "))
 }
 
 // Reached reports whether a server was, that is none of this host's: what it answered is its own.
@@ -185,18 +204,29 @@ func (m *Mail) because(l *maillog.Line) {
 	if to := text(l.To); to != "" && len(m.Named) < maxNamed && !slices.Contains(m.Named, to) {
 		m.Named = append(m.Named, to)
 	}
+	m.Why = whyOf(l)
+}
+
+// whyOf is what a line says that decides about a mail or a recipient.
+func whyOf(l *maillog.Line) string {
 	words := strings.Join(slices.DeleteFunc([]string{string(l.Code), string(l.DSN), text(l.Reply)}, func(s string) bool { return s == "" }), " ")
 	switch l.Kind {
 	case maillog.Lost:
 		words = "after " + string(l.Stage)
 	case maillog.QueueTrouble:
-		m.Why = words
-		return
+		return words
 	}
 	if len(l.Rule) > 0 {
 		words = text(l.Rule)
 	}
-	m.Why = text([]byte(string(l.Action) + ": " + words))
+	return text([]byte(string(l.Action) + ": " + words))
+}
+
+// refuse keeps a recipient whom this host refused, while the mail goes on.
+func (m *Mail) refuse(l *maillog.Line, at time.Time) {
+	if to := text(l.To); to != "" && len(m.Refused) < maxNamed {
+		m.Refused = append(m.Refused, Refusal{to, whyOf(l), at})
+	}
 }
 
 // hold notes that it was put on hold, or taken off.
@@ -219,14 +249,26 @@ func (m *Mail) note(d *Delivery, room bool) {
 	i := slices.IndexFunc(m.Deliveries, func(x Delivery) bool { return x.To == d.To && x.OrigTo == d.OrigTo })
 	switch {
 	case i >= 0:
-		attempts := m.Deliveries[i].Attempts + d.Attempts
-		m.Deliveries[i] = *d
-		m.Deliveries[i].Attempts = attempts
+		m.Deliveries[i].again(d)
 	case m.thin || len(m.Deliveries) >= MaxDeliveries:
 		m.count(d, room)
 	default:
 		m.Deliveries = append(m.Deliveries, *d)
 	}
+}
+
+// again notes a further line about a recipient: another attempt if the last one was put off, else another copy that goes by the
+// same name. The worse of their ends is kept, for that is what somebody asks about.
+func (d *Delivery) again(next *Delivery) {
+	attempts, copies := d.Attempts+next.Attempts, d.Copies
+	if d.Status != maillog.StatusDeferred {
+		attempts, copies = max(d.Attempts, next.Attempts), max(copies, 1)+1
+		if next.Status == maillog.StatusSent {
+			next = d
+		}
+	}
+	*d = *next
+	d.Attempts, d.Copies = attempts, copies
 }
 
 // pass notes that a recipient's copy goes on under the next ID. What becomes of it is told there, or has been already.

@@ -24,11 +24,14 @@ func (m *Mail) Is(key string) bool {
 	if same(m.MessageID) || strings.EqualFold(m.MessageID, inBrackets) || same(strings.Trim(m.MessageID, "<>")) || same(m.Account) || named(m.From) {
 		return true
 	}
-	if slices.ContainsFunc(m.Named, named) {
+	if slices.ContainsFunc(m.Named, named) || slices.ContainsFunc(m.Refused, func(r Refusal) bool { return named(r.To) }) {
 		return true
 	}
 	return slices.ContainsFunc(m.Deliveries, func(d Delivery) bool { return named(d.To) || named(d.OrigTo) })
 }
+
+// SameAddress reports whether two texts are one address, however they are written.
+func SameAddress(a, b string) bool { return message.Canonical(a) == message.Canonical(b) }
 
 // Outcome says in a word or two what became of a mail.
 func (m *Mail) Outcome() string {

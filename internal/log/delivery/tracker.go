@@ -137,6 +137,9 @@ func (t *Tracker) ruled(key string, l *maillog.Line, at time.Time) {
 		how = Refused
 	case maillog.Reject, maillog.MilterReject:
 		if stage := string(l.Stage); stage == "RCPT" { // one recipient, not the mail
+			if m := t.open[key]; m != nil {
+				m.refuse(l, at)
+			}
 			return
 		}
 		how = Refused

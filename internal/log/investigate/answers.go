@@ -105,15 +105,14 @@ func (r *replay) tell(f *followed) {
 	for k := range f.mail.Deliveries {
 		d := &f.mail.Deliveries[k]
 		kind := answer(d)
-		to := message.Canonical(d.To)
-		if kind == "" || f.told[to] {
+		to := message.Canonical(d.Name())
+		if told := string(kind) + to; kind == "" || f.told[told] || r.copies.is(to) && len(f.mail.Deliveries) > 1 {
 			continue
-		}
-		if !f.over {
+		} else if !f.over {
 			if f.told == nil {
 				f.told = map[string]bool{}
 			}
-			f.told[to] = true
+			f.told[told] = true
 		}
 		at := f.left.Add(max(d.At.Sub(f.mail.Arrived), 0))
 		last = max(last, at)

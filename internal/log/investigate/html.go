@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/guard/guess"
 )
 
@@ -21,8 +22,20 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"place": func(asn uint32, country string) string { return Place(asn, country) },
 	"chart": chart,
 	"last":  func(bars []bar) int { return len(bars) - 1 },
+	"count": counted,
 	"first": func(n int, list any) any { return head(n, list) },
 }).Parse(page))
+
+// counted is a number of things in words, of whatever type the number is.
+func counted(n any, what string) (string, error) {
+	switch n := n.(type) {
+	case int:
+		return guard.Count(n, what), nil
+	case int64:
+		return guard.Count(int(n), what), nil
+	}
+	return "", fmt.Errorf("%T is no number of things", n)
+}
 
 // Place names a network and country for people.
 func Place(asn uint32, country string) string {
@@ -96,7 +109,7 @@ func chart(r *Report) []bar {
 			X: float64(i) * width, Width: max(width-1, 1), Sent: tall(s.Sent), SentY: chartHeight - tall(s.Sent),
 			Stopped: tall(s.Stopped), StoppedY: chartHeight - tall(s.Stopped),
 			At:    at,
-			Title: fmt.Sprintf("%s: %d recipients, %d of them stopped by postward; %d failed logins", at, s.Sent, s.Stopped, s.Wrong),
+			Title: fmt.Sprintf("%s: %s, %d of them stopped by postward; %s", at, guard.Count(s.Sent, "recipient"), s.Stopped, guard.Count(s.Wrong, "failed login")),
 		})
 	}
 	return bars

@@ -39,7 +39,7 @@ type Where func(netip.Addr) (asn uint32, country string)
 // Options say what to look at.
 type Options struct {
 	Now     time.Time // of the investigation: stamps without a year lie before it
-	Since   time.Time // what came before is known to the decision, and not reported; zero: nothing
+	Since   time.Time // what came before is learned, as attach learns from old logs, and not reported; zero: nothing
 	Account string    // only this one's mail; empty: all
 	Where   Where     // may be nil
 }
@@ -56,10 +56,11 @@ type Report struct {
 	Forms   []unread.Form    `json:"unread_forms"`   // those, by the form of their headers
 	Mails   int64            `json:"mails"`          // all that entered the queue
 	// Suppressed are lines that are not in the log, for journald left them out or cannot print them.
-	Suppressed uint64 `json:"suppressed,omitempty"`
+	Suppressed uint64   `json:"suppressed,omitempty"`
+	Copies     []string `json:"copies,omitempty"` // addresses to which this server copies every mail: recipients of no account
 	// Unchecked are logins that failed because the server that checks passwords was not there, or had trouble of its own.
 	Unchecked int             `json:"unchecked_logins,omitempty"`
-	Accounts  []*Account      `json:"accounts"`                        // those that stand out first, then by recipients
+	Accounts  []*Account      `json:"accounts"`                        // those that stand out first, of these the hijacked ones, then by recipients
 	Guessers  []*Guesser      `json:"guessers"`                        // most failures first
 	Bans      []*guess.Ban    `json:"would_have_banned,omitempty"`     // in the order in which they would have been
 	Replies   []*Receiver     `json:"receivers"`                       // most refusals first
@@ -91,6 +92,8 @@ type Account struct {
 	hour    int64
 	count   int
 	sources map[netip.Addr]*Source
+	begun   time.Time // to write, as far as the whole log tells
+	moved   bool      // it wrote before what is reported, and from none of the sources of which mail would have been kept
 }
 
 // Stop is what postward would have done about an account.
@@ -122,6 +125,7 @@ type Investigation struct {
 	relays  relays
 	sources int       // of all accounts
 	start   time.Time // the first line of all, reported or not
+	earlier map[string]*earlier
 	names   names
 	joiner  *logins.Joiner
 	watch   *guess.Watch
@@ -133,7 +137,7 @@ type Investigation struct {
 
 // New begins an investigation.
 func New(o Options) *Investigation {
-	i := &Investigation{options: o, replay: newReplay(), names: names{}, joiner: logins.New(), watch: guess.New(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
+	i := &Investigation{options: o, replay: newReplay(), earlier: map[string]*earlier{}, names: names{}, joiner: logins.New(), watch: guess.New(), relays: newRelays(), arrived: arrivals{open: map[*delivery.Mail]*arrival{}}, report: &Report{
 		Unread: map[string]int64{}, Hours: map[int64]*Hour{}, accounts: map[string]*Account{}, guessers: map[netip.Addr]*Guesser{}, replies: map[string]*Receiver{},
 	}}
 	if i.options.Where == nil {
@@ -204,6 +208,7 @@ func (i *Investigation) Finish() *Report {
 	i.tracker.Flush()
 	i.judgeArrived(i.last)
 	r := i.report
+	r.Copies = i.replay.copies.names()
 	r.Strange, r.Forms = i.unread.Total(), i.unread.Forms()
 	for _, g := range r.guessers {
 		g.settle()
@@ -212,12 +217,13 @@ func (i *Investigation) Finish() *Report {
 		a.Wrong = i.names[name]
 		a.Cold = a.Stopped != nil && a.Stopped.Contained.IsZero() && a.Stopped.Last.Sub(i.start) < firstDays
 		a.settleSources()
+		a.settleBegun(i.earlier[name])
 	}
 	if i.options.Account == "" {
 		r.Relays = i.relays.settle(i.options.Where, i.relayed)
 	}
 	r.Accounts = slices.SortedFunc(maps.Values(r.accounts), func(a, b *Account) int {
-		return cmp.Or(cmp.Compare(b.suspect(), a.suspect()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.suspect(), a.suspect()), cmp.Compare(b.Recipients, a.Recipients), cmp.Compare(a.Name, b.Name))
 	})
 	r.Guessers = slices.SortedFunc(maps.Values(r.guessers), func(a, b *Guesser) int {
 		return cmp.Or(cmp.Compare(b.Failed, a.Failed), a.Client.Compare(b.Client))
@@ -264,9 +270,7 @@ func (i *Investigation) mail(m *delivery.Mail) {
 		return
 	}
 	if a := i.account(m); a != nil {
-		for k := range m.Deliveries {
-			i.receiver(a, &m.Deliveries[k])
-		}
+		i.received(a, m)
 	}
 }
 
@@ -286,18 +290,21 @@ func (i *Investigation) mailArrived(m *delivery.Mail) {
 		return
 	}
 	if m.Arrived.Before(i.options.Since) { // known from then on, and not reported
-		i.replayed(m)
+		i.replay.copies.take(m.Account, transaction(m))
+		i.remembered(m)
 		return
 	}
 	a := i.account(m)
 	if a == nil {
 		return
 	}
-	n := max(len(m.Deliveries)+m.More, int(m.Count))
+	t := transaction(m)
+	i.replay.copies.take(m.Account, t)
+	n := len(t.Recipients) + t.MoreRecipients
 	a.add(m, n)
 	h := i.hour(m.Arrived)
 	h.Sent += n
-	kept := i.judge(a, m, n)
+	kept := i.judge(a, m, t)
 	i.source(a, m, n, kept)
 	if kept {
 		h.Stopped += n

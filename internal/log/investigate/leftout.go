@@ -48,5 +48,5 @@ func (r *Report) LeftOut() string {
 	if r.Suppressed == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d lines are not in the log: journald left them out (raise RateLimitBurst in journald.conf(5)), or cannot print them", r.Suppressed)
+	return guard.Count(int(r.Suppressed), "line") + map[bool]string{true: " is", false: " are"}[r.Suppressed == 1] + " not in the log: left out by journald (raise RateLimitBurst in journald.conf(5)), or not printable"
 }

@@ -2,10 +2,12 @@ package investigate
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"postward/internal/log/delivery"
 	"postward/internal/log/maillog"
+	"postward/internal/mail/message"
 )
 
 // Receiver is what one domain's servers answered.
@@ -20,10 +22,9 @@ type Receiver struct {
 	asked int // recipients, whatever was answered
 }
 
-// count takes what became of one recipient. Where no server was reached, what is said is our own Postfix's, and no refusal of
-// theirs.
+// count takes what became of one recipient. What this site's own Postfix or a filter of it says is no refusal of theirs.
 func (r *Receiver) count(d *delivery.Delivery) {
-	answered := d.Reached()
+	answered := d.Said()
 	switch d.Status {
 	case maillog.StatusSent:
 		r.Taken++
@@ -55,19 +56,39 @@ func (r *Receiver) with(x *Receiver) *Receiver {
 	return x
 }
 
-// receiver takes what became of one recipient of an account's mail.
-func (i *Investigation) receiver(a *Account, d *delivery.Delivery) {
-	switch d.Status {
-	case maillog.StatusDiscarded: // nobody got it, so nobody said anything
-		a.Discarded++
-		return
-	case maillog.StatusSent:
-		a.Delivered++
-	case maillog.StatusBounced:
-		a.Bounced++
+// received takes what became of an account's mail: at each server, and for each recipient that the account named. One that was
+// expanded to many got it when one of them did.
+func (i *Investigation) received(a *Account, m *delivery.Mail) {
+	became := map[string]maillog.Status{}
+	for k := range m.Deliveries {
+		d := &m.Deliveries[k]
+		if d.Status != maillog.StatusDiscarded { // nobody got it, so nobody said anything
+			i.receiverOf(domainOf(d)).count(d)
+		}
+		name := message.Canonical(d.Name())
+		if i.replay.copies.is(name) && len(m.Deliveries) > 1 {
+			continue
+		}
+		if better(d.Status, became[name]) {
+			became[name] = d.Status
+		}
 	}
-	i.receiverOf(domainOf(d)).count(d)
+	for _, s := range became {
+		switch s {
+		case maillog.StatusDiscarded:
+			a.Discarded++
+		case maillog.StatusSent:
+			a.Delivered++
+		case maillog.StatusBounced:
+			a.Bounced++
+		}
+	}
 }
+
+// ends are what becomes of a recipient, the worst first.
+var ends = []maillog.Status{maillog.StatusBounced, maillog.StatusDiscarded, maillog.StatusSent}
+
+func better(a, b maillog.Status) bool { return slices.Index(ends, a) > slices.Index(ends, b) }
 
 // receiverOf returns what a domain answered; one that is not kept when there is no room.
 func (i *Investigation) receiverOf(domain string) *Receiver {

@@ -12,6 +12,8 @@ import (
 // replay is postward over old mail.
 type replay struct {
 	state    *guard.State
+	past     map[string]*guard.Past // what was before the report, by account; nil when it is learned
+	copies   copies
 	mails    int
 	tick     guard.Time // when it was looked what is due
 	agenda   agenda
@@ -25,18 +27,19 @@ func newReplay() *replay {
 	for _, s := range guard.Subjects {
 		p.Modes[s] = guard.Enforce
 	}
-	r := &replay{state: guard.New(), followed: map[string]*followed{}, ids: map[*delivery.Mail]*followed{}}
+	r := &replay{state: guard.New(), past: map[string]*guard.Past{}, copies: copies{}, followed: map[string]*followed{}, ids: map[*delivery.Mail]*followed{}}
 	guard.Apply(r.state, &guard.Event{Key: "policy", Kind: guard.KindPolicy, Policy: p})
 	return r
 }
 
 // judge says whether postward would have kept a mail from leaving, and notes it on the account.
-func (i *Investigation) judge(a *Account, m *delivery.Mail, recipients int) (stopped bool) {
-	v, contained := i.replayed(m)
+func (i *Investigation) judge(a *Account, m *delivery.Mail, t *guard.Transaction) (stopped bool) {
+	t.ASN, t.Country = i.options.Where(m.Client)
+	v, contained := i.replay.judge(m.Account, t, m)
 	switch {
 	case v.Action == guard.Accept || v.Cool:
 		if a.Stopped != nil {
-			a.Stopped.Passed += recipients
+			a.Stopped.Passed += t.RecipientCount()
 		}
 		return false
 	case a.Stopped == nil:
@@ -57,41 +60,42 @@ func (i *Investigation) judge(a *Account, m *delivery.Mail, recipients int) (sto
 	return true
 }
 
-// replayed judges a mail.
-func (i *Investigation) replayed(m *delivery.Mail) (v guard.Verdict, contained bool) {
-	t := transaction(m)
-	t.ASN, t.Country = i.options.Where(m.Client)
-	return i.replay.judge(m.Account, t, m)
-}
-
+// transaction is a mail as the milter would have seen it: with the recipients that its client named, each once. Those of whom
+// the log does not say who they are are counted.
 func transaction(m *delivery.Mail) *guard.Transaction {
 	at := guard.TimeOf(m.Arrived)
 	t := &guard.Transaction{
 		Stage: guard.StageEnd, At: at, MailAt: at, Direction: guard.Submission, QueueID: m.IDs[0], Login: m.Account, Client: m.Client,
 		ReversePath: message.Canonical(m.From), MessageID: m.MessageID, Size: m.Size, Zone: guard.NoZone,
 	}
-	if len(m.Deliveries) == 0 {
-		for _, to := range m.Named {
-			t.Recipients = append(t.Recipients, message.Canonical(to))
-		}
+	names := m.Named
+	if len(m.Deliveries) > 0 {
+		names = nil
 	}
 	for k := range m.Deliveries {
-		d := &m.Deliveries[k]
-		to := d.To
-		if d.OrigTo != "" {
-			to = d.OrigTo
-		}
-		if len(t.Recipients) < guard.MaxRecipients {
-			t.Recipients = append(t.Recipients, message.Canonical(to))
-		}
+		names = append(names, m.Deliveries[k].Name())
 	}
+	known := map[string]bool{}
+	for _, name := range names {
+		name = message.Canonical(name)
+		switch {
+		case known[name]:
+		case len(t.Recipients) < guard.MaxRecipients:
+			t.Recipients = append(t.Recipients, name)
+		default:
+			t.MoreRecipients++
+		}
+		known[name] = true
+	}
+	t.MoreRecipients += max(m.More, int(m.Count)-len(names), 0)
 	return t
 }
 
 // judge judges a mail as the daemon does, and does at once what becomes due: nobody is there to release what is held.
 func (r *replay) judge(account string, t *guard.Transaction, m *delivery.Mail) (v guard.Verdict, contained bool) {
+	r.learn(t.At)
 	if r.state.Account(account) == nil {
-		r.apply(&guard.Event{Key: "allow:" + account, Kind: guard.KindAllowed, At: t.At, Account: account, Listing: &guard.Listing{Addresses: []string{"*"}}})
+		r.allow(account, t.At)
 	}
 	r.until(t.At)
 	if t.At.Sub(r.tick) >= time.Second { // as the daemon does

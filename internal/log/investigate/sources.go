@@ -28,6 +28,8 @@ type Source struct {
 	Kept       int        `json:"would_be_kept,omitempty"` // mails
 	First      time.Time  `json:"first"`
 	Last       time.Time  `json:"last"`
+
+	begun time.Time // the account to write from there, as far as the whole log tells
 }
 
 // source counts a mail for the network that it came from.

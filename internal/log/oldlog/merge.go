@@ -84,12 +84,14 @@ func (m *merger) lead() {
 	s := m.waiting[0]
 	m.waiting = m.waiting[1:]
 	m.said(s.file.Lines(m.ctx, m.packed, func(line []byte) error {
-		if s.file.Timed || len(m.waiting)+len(m.open) > 0 {
-			if at, known := m.timed(s.file, line, s.at); known {
-				s.at = at
-			}
-			m.before(s.at)
+		if !s.file.Timed && len(m.waiting)+len(m.open) == 0 {
+			m.each(s.file, line, time.Time{}) // that of its first line says nothing of this one
+			return nil
 		}
+		if at, known := m.timed(s.file, line, s.at); known {
+			s.at = at
+		}
+		m.before(s.at)
 		m.each(s.file, line, s.at)
 		return nil
 	}))

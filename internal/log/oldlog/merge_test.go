@@ -87,3 +87,24 @@ func TestAMergeEndsWhenItIsTold(t *testing.T) {
 		t.Errorf("%v after %d lines", err, n)
 	}
 }
+
+// TestTheTimeOfAFilesFirstLineIsNotToldOfItsLast: by it the reader would tell the year of a stamp without one.
+func TestTheTimeOfAFilesFirstLineIsNotToldOfItsLast(t *testing.T) {
+	dir := t.TempDir()
+	var files []File
+	for name, text := range map[string]string{"a": "10 a\n20 b\n", "b": "30 c\n90000 d\n180000 e\n"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, File{Path: path})
+	}
+	_, err := Merge(t.Context(), files, nil, clock, func(f *File, line []byte, at time.Time) {
+		if own, _ := clock(f, line, at); !at.IsZero() && !at.Equal(own) {
+			t.Errorf("%s is told with the time %d", line, at.Unix())
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

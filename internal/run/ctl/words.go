@@ -97,6 +97,12 @@ type IncidentRequest struct {
 	Listing *guard.Listing `json:"listing,omitempty"` // for release: what the account is declared to be
 }
 
+// IncidentRow is an incident of a list. Incident.Held only grows.
+type IncidentRow struct {
+	*guard.Incident
+	Waiting int `json:"waiting"` // its mails that are held now
+}
+
 // IncidentAnswer is an incident with the mail that still waits because of it.
 type IncidentAnswer struct {
 	Incident *guard.Incident `json:"incident"`
@@ -105,8 +111,9 @@ type IncidentAnswer struct {
 
 // Acted says how many mails a verb let go or deleted; for "incident/close", how many it left in hold.
 type Acted struct {
-	Mails    int `json:"mails"`
-	Accounts int `json:"accounts,omitempty"` // for "account/learn"
+	Mails    int  `json:"mails"`
+	Accounts int  `json:"accounts,omitempty"` // for "account/learn"
+	Shadow   bool `json:"shadow,omitempty"`   // it is about an incident of shadow mode: nothing was held
 }
 
 // Foreign is a mail in hold that postward did not put there: shown, never touched.

@@ -129,13 +129,21 @@ func alertOf(node string, i *guard.Incident, stage string) notify.Alert {
 	if len(i.Sentences) > 0 {
 		a.Text = i.Sentences[0].Why + ". "
 	}
-	a.Text += fmt.Sprintf("%s held, %d refused, left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left, "recipient"))
-	a.Next = []string{
-		fmt.Sprintf("postward incident show %d", i.ID),
-		fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID),
-		fmt.Sprintf("change the password of %s if it was not", i.Account),
+	a.Text += figures(i)
+	a.Next = []string{fmt.Sprintf("postward incident show %d", i.ID)}
+	if !i.Spam {
+		a.Next = append(a.Next, fmt.Sprintf("postward incident release %d   (it was the owner)", i.ID))
 	}
+	a.Next = append(a.Next, "if it was not: "+guard.Remedy(i.Account))
 	return a
+}
+
+// figures says how much it was. In shadow mode nothing is held.
+func figures(i *guard.Incident) string {
+	if i.Shadow {
+		return fmt.Sprintf("%s would be held, %d would be refused; left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left, "recipient"))
+	}
+	return fmt.Sprintf("%s held, %d refused, left for %s.", guard.Count(i.Held, "mail"), i.Refused, guard.Count(i.Left+i.Freed, "recipient"))
 }
 
 // troubleAlerts tells the owner of the troubles that last. It knows nothing of the State.

@@ -67,6 +67,10 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return d.held(), nil
 	case "held/show":
 		return answering(request, func(r ctl.MailsRequest) (ctl.LookAnswer, error) { return d.look(ctx, &r) })
+	case "held/deleted":
+		return d.deleted(ctx)
+	case "held/restore":
+		return answering(request, func(r ctl.MailsRequest) (ctl.HeldAnswer, error) { return d.bringBack(ctx, actor, &r) })
 	case "held/release", "held/delete":
 		return answering(request, func(r ctl.MailsRequest) (ctl.Acted, error) { return d.actOnHeld(ctx, actor, verb, &r) })
 	}
@@ -86,9 +90,24 @@ func (d *Daemon) accounts() []*guard.Account {
 	defer d.mu.Unlock()
 	list := []*guard.Account{}
 	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
-		list = append(list, d.state.Account(name).Clone())
+		list = append(list, d.shownLocked(d.state.Account(name)))
 	}
 	return list
+}
+
+// shownLocked is an account for a person: in shadow mode nothing was done to it.
+func (d *Daemon) shownLocked(a *guard.Account) *guard.Account {
+	a = a.Clone()
+	if a.Status != guard.Normal && d.onlyTold(a.Name) {
+		a.Status = "would be " + a.Status
+	}
+	return a
+}
+
+// onlyTold reports whether an account's incident is one of shadow mode.
+func (d *Daemon) onlyTold(account string) bool {
+	i := d.state.OpenIncident(account)
+	return i != nil && i.Shadow
 }
 
 func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {
@@ -98,7 +117,7 @@ func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {
 	if a == nil {
 		return nil, noAccount(r.Account)
 	}
-	return a.Clone(), nil
+	return d.shownLocked(a), nil
 }
 
 // learnMore takes in what an operator's old logs say.
@@ -220,14 +239,20 @@ func (d *Daemon) recordAndWait(ctx context.Context, e *guard.Event) error {
 	return t.Wait(ctx)
 }
 
-func (d *Daemon) incidents() []*guard.Incident {
+func (d *Daemon) incidents() []ctl.IncidentRow {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	list := []*guard.Incident{}
-	for _, i := range d.state.Incidents() {
-		list = append(list, i.Clone())
+	waiting := map[int64]int{}
+	for _, m := range d.state.Mails() {
+		if m.Waiting() {
+			waiting[m.Incident]++
+		}
 	}
-	slices.SortFunc(list, func(a, b *guard.Incident) int { return cmp.Compare(b.ID, a.ID) })
+	list := []ctl.IncidentRow{}
+	for _, i := range d.state.Incidents() {
+		list = append(list, ctl.IncidentRow{Incident: i.Clone(), Waiting: waiting[i.ID]})
+	}
+	slices.SortFunc(list, func(a, b ctl.IncidentRow) int { return cmp.Compare(b.ID, a.ID) })
 	return list
 }
 
@@ -278,7 +303,7 @@ func (d *Daemon) actOnIncident(ctx context.Context, actor, verb string, r *ctl.I
 	if verb == "incident/close" {
 		n = len(shown.Mails) // which stay
 	}
-	return ctl.Acted{Mails: n}, err
+	return ctl.Acted{Mails: n, Shadow: shown.Incident.Shadow}, err
 }
 
 // decide records operators' words about held mail, waits until they are on disk, and returns how many mails they
@@ -295,7 +320,11 @@ func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, e
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range words {
-		n += len(d.state.Decides(e))
+		about := d.state.Decides(e)
+		n += len(about)
+		if e.Kind == guard.KindDelete || e.Kind == guard.KindSpam {
+			e.Trashed = copies(about) // the journal says what it was when a copy in the trash is all that is left
+		}
 		if last, err = d.recordLocked(e); err != nil {
 			return n, last, err
 		}
@@ -418,7 +447,7 @@ func (d *Daemon) accountStatus(s *ctl.Status) {
 			s.Gate.Locked = append(s.Gate.Locked, name)
 		}
 		switch {
-		case a.Status == guard.Contained:
+		case a.Status == guard.Contained && !d.onlyTold(name):
 			s.Contained = append(s.Contained, name)
 		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
 			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})

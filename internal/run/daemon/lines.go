@@ -166,7 +166,10 @@ func (d *Daemon) takeLine(l *maillog.Line, key follow.Key) (*store.Ticket, error
 	e := &guard.Event{Kind: kind, At: now(), Mail: m.ID, Account: m.Account, Key: string(kind) + ":" + m.ID}
 	switch kind {
 	case guard.KindLeft, guard.KindBounced:
-		e.Recipient = message.Canonical(string(l.To))
+		named := false
+		if e.Recipient, named = d.state.NamedAs(m, message.Canonical(string(l.To)), message.Canonical(string(l.OrigTo))); !named {
+			return nil, nil // a copy of the site's own
+		}
 		e.Text = string(l.Reply[:min(len(l.Reply), guard.MaxText)])
 		e.Key += ":" + e.Recipient
 		e.DSN = string(l.DSN)

@@ -26,7 +26,7 @@ func (t *Troubles) Journal(err error, now time.Time) {
 // Panics notes how many mails of a direction were put off by a bug since the start.
 func (t *Troubles) Panics(dir guard.Direction, mails int, now time.Time) {
 	if mails > 0 {
-		t.Set("panics "+string(dir), fmt.Sprintf("%d mails of %s were put off by a bug: journalctl -u postward | grep bug", mails, dir), now)
+		t.Set("panics "+string(dir), fmt.Sprintf("%s of %s put off by a bug: journalctl -u postward | grep bug", guard.Count(int(mails), "mail"), dir), now)
 	}
 }
 
