@@ -17,6 +17,7 @@ import (
 	"postward/internal/host/attach"
 	"postward/internal/host/doveadm"
 	"postward/internal/host/learn"
+	"postward/internal/host/nft"
 	"postward/internal/host/warden"
 	"postward/internal/run/config"
 	"postward/internal/run/ctl"
@@ -365,6 +366,9 @@ func (a *app) detach(ctx context.Context, f *attachFlags, dovecot *attach.Detach
 		a.out.line("%v", err)
 		return nil
 	}
+	if err == nil && !f.dryRun {
+		a.dropBans()
+	}
 	if err != nil || a.json {
 		return a.orJSON(err, struct {
 			*attach.Detached
@@ -389,6 +393,18 @@ func (a *app) detach(ctx context.Context, f *attachFlags, dovecot *attach.Detach
 		a.out.line("Detached.")
 	}
 	return nil
+}
+
+// dropBans takes the table of the banned out of the kernel: nobody would lift them any more. Where there is none, or no kernel that has
+// any, there is nothing to do.
+func (a *app) dropBans() {
+	table, err := nft.Open()
+	if err == nil {
+		err = table.Drop()
+	}
+	if err != nil && !errors.Is(err, nft.ErrUnavailable) {
+		a.out.line("%s the table of the banned stays (%s): nft delete table inet %s", a.out.paint(watch, "Note:"), printable(err.Error()), nft.Name)
+	}
 }
 
 // heldNow returns how many mails postward holds; none when it does not run.

@@ -265,8 +265,8 @@ func (a *app) accountLock() *cobra.Command {
 }
 
 func (a *app) accountUnlock() *cobra.Command {
-	return &cobra.Command{Use: "unlock ACCOUNT", Short: "open an account that was locked", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		return a.lockAccount(c.Context(), "account/unlock", args[0], "%s is not locked.")
+	return &cobra.Command{Use: "unlock ACCOUNT", Short: "let an account log in again that was locked, or stopped", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		return a.lockAccount(c.Context(), "account/unlock", args[0], "%s may log in, with its password, from everywhere. Whether its mail is refused says its incident: postward incident list")
 	}}
 }
 

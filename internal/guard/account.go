@@ -40,6 +40,7 @@ type Account struct {
 	Learned *Listing `json:"learned,omitempty"` // seen in old logs and maps, not yet allowed
 	Status  Status   `json:"status"`
 	Locked  Time     `json:"locked,omitempty"` // when an operator locked it: nobody logs in
+	Opened  int64    `json:"opened,omitempty"` // the incident in which an operator let everybody log in again
 
 	First    Time   `json:"first,omitempty"` // first mail that passed
 	Last     Time   `json:"last,omitempty"`  // last mail that passed

@@ -37,17 +37,20 @@ func MayLogin(s *State, account string, client netip.Addr, asn uint32) LoginRefu
 		return ""
 	case a.Locked != 0:
 		return LoginLocked
-	case a.Status == Contained && !s.policy.IsOwn(client) && Home(s, account, client, asn) < LevelNetwork:
+	case a.Status == Contained && a.Opened != s.open[account] && !s.policy.IsOwn(client) && Home(s, account, client, asn) < LevelNetwork:
 		return LoginContained
 	}
 	return ""
 }
 
-// lock applies an operator's word about who may log in.
+// lock applies an operator's word about who may log in. To open an account that is contained opens its logins; its mail is the
+// incident's.
 func (s *State) lock(e *Event) {
 	a := s.touch(e.Account)
-	if a.Locked = 0; e.Kind == KindLocked {
-		a.Locked = e.At
+	if e.Kind == KindLocked {
+		a.Locked, a.Opened = e.At, 0
+	} else {
+		a.Locked, a.Opened = 0, s.open[e.Account]
 	}
 }
 

@@ -204,7 +204,9 @@ func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name
 	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, a.Name, t), Kind: kind, At: t, Actor: actor, Account: a.Name}); err != nil {
 		return nil, err
 	}
-	d.kick(ctx, a.Name)
+	if verb == "account/lock" {
+		d.kick(ctx, a.Name)
+	}
 	return d.account(ctl.Name{Account: a.Name})
 }
 
