@@ -120,7 +120,46 @@ func (s *story) hijack(ctx context.Context) (*result, error) {
 	if r.incident, err = s.incidentOf(ctx, "alarm"); err != nil {
 		return nil, err
 	}
-	return r, s.show(ctx, "incident", "show", fmt.Sprint(r.incident.ID))
+	if err := s.show(ctx, "incident", "show", fmt.Sprint(r.incident.ID)); err != nil {
+		return nil, err
+	}
+	return r, s.locked(ctx)
+}
+
+// locked: the stranger still has the right password, and it opens nothing any more; from where alarm is at home it does.
+func (s *story) locked(ctx context.Context) error {
+	fmt.Println("\nHis password is still right. But Dovecot asks postward about each login (postward attach --dovecot):")
+	if said, err := s.site.Dovecot.Doveadm(ctx, "reload"); err != nil {
+		return fmt.Errorf("reload Dovecot: %w: %s", err, said)
+	}
+	try := func(from string, in bool) error {
+		taken, said := s.site.Dovecot.Login(ctx, "imap", from, "s1", "alarm", "alarm")
+		answer := "let in"
+		if !taken {
+			_, reason, _ := strings.Cut(said, "reason=")
+			reason, _, _ = strings.Cut(reason, "\n")
+			answer = "refused: " + reason
+		}
+		fmt.Printf("  IMAP from %-14s %s\n", from, answer)
+		if taken != in {
+			return fmt.Errorf("a login as alarm from %s: %s", from, said)
+		}
+		return nil
+	}
+	if err := errors.Join(try(stranger, false), try(office, true)); err != nil {
+		return err
+	}
+	fmt.Println("\nThe owner may open it again, and lock it until the password is changed:")
+	if err := s.show(ctx, "account", "unlock", "alarm"); err != nil {
+		return err
+	}
+	if err := try(stranger, true); err != nil {
+		return err
+	}
+	if err := s.show(ctx, "account", "lock", "alarm"); err != nil {
+		return err
+	}
+	return errors.Join(try(stranger, false), try(office, false))
 }
 
 // incidentOf finds the newest incident of an account.

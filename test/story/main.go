@@ -139,13 +139,20 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 	if s.stay {
 		config.SMTPPort, config.SubmissionPort = freeOr(2525), freeOr(2587)
 	}
-	if s.site, err = rig.NewSite(config, users); err != nil {
+	if s.site, err = rig.NewSite(config, users, "!include_try conf.d/*.conf"); err != nil {
 		return err
 	}
 	s.parts.Add(s.site.Close)
-	s.ward, err = rig.Attach(s.site.Postfix, rig.PostwardConfig{Binary: binary, Mode: "enforce",
-		Settings: fmt.Sprintf("[domains]\nlocal = [\"example.org\"]\n[networks]\nown = [\"192.0.2.0/24\"]\n[cooling]\ntime = \"30s\"\n[notify]\nurls = [%q]\n", s.webhook.url())})
+	port, err := rig.FreePort()
 	if err != nil {
+		return err
+	}
+	s.ward, err = rig.Attach(s.site.Postfix, rig.PostwardConfig{Binary: binary, Mode: "enforce", Settings: fmt.Sprintf(settings, s.webhook.url(),
+		fmt.Sprintf("127.0.0.1:%d", port), filepath.Join(s.site.Dovecot.Dir, "keys", "authpolicy.key"), s.site.Dovecot.Config, !s.stay)})
+	if err != nil {
+		return err
+	}
+	if err := s.tellDovecot(); err != nil {
 		return err
 	}
 	if err := s.ward.Start(); err != nil {
@@ -153,6 +160,35 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 	}
 	s.parts.Add(s.ward.Stop)
 	return s.site.Postfix.Start()
+}
+
+// settings are postward.toml's. Where the story stays open the network is the host's, and so is its kernel: nothing is written there.
+const settings = `[domains]
+local = ["example.org"]
+[networks]
+own = ["192.0.2.0/24"]
+[cooling]
+time = "30s"
+[notify]
+urls = [%q]
+[authpolicy]
+listen = %q
+key_file = %q
+dovecot = %q
+[guessing]
+kernel = %t
+`
+
+// tellDovecot writes what has Dovecot ask postward about each login, as attach does. Dovecot reads it when it is reloaded.
+func (s *story) tellDovecot() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := os.Mkdir(filepath.Join(s.site.Dovecot.Dir, "conf.d"), 0o755); err != nil {
+		return err
+	}
+	_, err := s.ward.Run(ctx, "attach", "--apply", "--unheard", "--no-reload", "--dovecot", "--dovecot-conf", s.site.Dovecot.Config,
+		"--postfix", s.site.Postfix.ConfigDir, "--state-dir", s.ward.StateDir)
+	return err
 }
 
 // list puts everybody on the list but alarm.
