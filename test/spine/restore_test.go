@@ -58,6 +58,12 @@ func TestADeletedMailComesBackAsItWas(t *testing.T) {
 		}
 		return nil
 	})
+	if found := f.do(t, "mail", "find", "v4+tag@example.net"); !strings.Contains(found, m.QueueID) { // the log names the last one alone
+		t.Errorf("mail in hold is not found by a recipient: %s", found)
+	}
+	if seen := f.do(t, "held", "show", m.QueueID); strings.Count(seen, "\n") > 60 || !strings.Contains(seen, "X-Token: ") {
+		t.Errorf("%s", seen)
+	}
 	file, shown := f.queued(t, m.QueueID)
 	f.do(t, "--yes", "held", "delete", m.QueueID)
 	f.wait(t, "the mail to be deleted", func() error {
