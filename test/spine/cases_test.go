@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,4 +207,56 @@ func TestAnArchiveThatRefusesSpeaksAgainstNobody(t *testing.T) {
 	if list, _ := f.Run(f.ctx, "account", "explain", "anna2", "--from", hotel, "--to", "bob@example.com"); strings.Contains(list, "refused by their servers") {
 		t.Error(list)
 	}
+}
+
+// TestAMainCFThatSomebodyRewroteIsSaidWithItsLine: each step by itself. What no mail can show, for none comes that way, too.
+func TestAMainCFThatSomebodyRewroteIsSaidWithItsLine(t *testing.T) {
+	f := attached(t, rig.PostwardConfig{Mode: "enforce"})
+	path := filepath.Join(f.Site.Postfix.ConfigDir, "main.cf")
+	attached, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	postconf := func(setting string) func() error {
+		return func() error { return f.Site.Postfix.Command(f.ctx, "postconf", "-e", setting).Run() }
+	}
+	without := func(what string) func() error {
+		return func() error {
+			return os.WriteFile(path, unlined(attached, what), 0o644)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		do   func() error
+		says []string
+	}{
+		{"another milter instead", postconf("smtpd_milters = inet:127.0.0.1:11332"), []string{"inbound mail", "main.cf:", "smtpd_milters = inet:127.0.0.1:11332"}},
+		{"another milter instead, of submissions", postconf("postward_submission = inet:127.0.0.1:11332"), []string{"submission mail"}},
+		{"the words are gone", without("postward_"), []string{"mail", "is not set"}},
+		{"no local milters", postconf("non_smtpd_milters ="), []string{"local mail", "non_smtpd_milters ="}},
+		{"lines that go on", func() error {
+			return os.WriteFile(path, append([]byte("smtpd_milters = $postward_milter\n  bl.example.net*2\n"), unlined(attached, "smtpd_milters")...), 0o644)
+		}, []string{"bl.example.net*2", "451"}},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		t.Run(c.name, func(t *testing.T) { f.says(t, c.says...) })
+		if err := os.WriteFile(path, attached, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f.wait(t, "all to be well again", func() error {
+			for _, text := range f.status(t).Troubles {
+				if strings.Contains(text, "main.cf") {
+					return fmt.Errorf("%q", text)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// unlined is a file without the lines that begin so.
+func unlined(file []byte, begin string) []byte {
+	return []byte(strings.Join(slices.DeleteFunc(strings.SplitAfter(string(file), "\n"), func(l string) bool { return strings.HasPrefix(l, begin) }), ""))
 }

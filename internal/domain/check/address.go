@@ -28,7 +28,11 @@ func (r *run) addresses(ctx context.Context) string {
 // address looks at one address and returns it with its name.
 func (r *run) address(ctx context.Context, a netip.Addr) string {
 	if local(a) {
-		r.find("address.private", a.String(), a.String()+" is no address of the internet", nil)
+		saw := a.String() + " is no address of the internet"
+		if a.IsLoopback() && r.ownAnswer() {
+			saw = a.String() + " is this host itself, by its own resolver's answer: what the world sees is another; name the address that mail leaves from"
+		}
+		r.find("address.private", a.String(), saw, nil)
 		return ""
 	}
 	ptr := r.Resolver.PTR(ctx, a)

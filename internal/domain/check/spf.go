@@ -183,6 +183,10 @@ func (p *policy) term(n *spf.Node, remark spf.Remark) {
 			p.say("spf.huge", saw, "")
 		}
 	case spf.NotPublic:
+		if loopback := slices.ContainsFunc(networks(n), func(x netip.Prefix) bool { return x.Addr().IsLoopback() }); loopback && (n.Kind == spf.A || n.Kind == spf.MX) && p.ownAnswer() {
+			p.say("spf.unknown", saw+", by this host's own resolver: /etc/hosts, perhaps; the world may see another", "")
+			return
+		}
 		p.say("spf.private", saw, "")
 	case spf.Covered:
 		p.say("spf.covered", saw, "")

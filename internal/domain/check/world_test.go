@@ -239,6 +239,9 @@ var mxFaults = map[string]fault{
 	"an answer of this host's own resolver": kept(fault{put: []string{"mx2.example.org. A 127.0.1.1"}, also: func(w *domainWorld) {
 		w.server, w.target.Addrs = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.53:53")}, addrs("192.0.2.25")
 	}, want: []ID{"mx.unknown"}}),
+	"an answer of this host's own resolver, in the policy": kept(fault{take: []string{"example.org. TXT"}, put: []string{"mx2.example.org. A 127.0.1.1", `example.org. TXT "v=spf1 mx -all"`}, also: func(w *domainWorld) {
+		w.server, w.target.Addrs = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.53:53")}, addrs("192.0.2.25")
+	}, want: []ID{"mx.unknown", "spf.unknown"}}),
 	"nobody answers for the MX": {also: func(w *domainWorld) { w.fail["mx2.example.org"] = dns.Timeout; w.target.Addrs = addrs("192.0.2.25") }, want: []ID{"mx.unknown"}, left: []ID{"mx.unknown"}},
 }
 

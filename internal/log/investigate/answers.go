@@ -130,7 +130,9 @@ func answer(d *delivery.Delivery) guard.Kind {
 	case maillog.StatusSent, maillog.StatusDiscarded:
 		return guard.KindLeft
 	case maillog.StatusBounced:
-		return guard.KindBounced
+		if d.Relay == "none" || d.Reached() { // what this site answers itself is no receiver's refusal
+			return guard.KindBounced
+		}
 	}
 	return ""
 }

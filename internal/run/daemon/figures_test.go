@@ -93,6 +93,10 @@ func TestACopyOfTheSitesOwnIsNoRecipientOfAnAccount(t *testing.T) {
 	say := func(n int64, to, status string) {
 		line(t, d, fmt.Sprintf("%s mx postfix/smtp[9]: %s: to=<%s, relay=mx.far.example[203.0.113.7]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=%s", time.Now().UTC().Format(time.RFC3339), tr.QueueID, to, status), n)
 	}
+	line(t, d, fmt.Sprintf("%s mx postfix/virtual[9]: %s: to=<four@imap.example>, orig_to=<staff@example.org>, relay=virtual, delay=1, delays=0/0/1/0, dsn=5.1.1, status=bounced (unknown user)", time.Now().UTC().Format(time.RFC3339), tr.QueueID), 50)
+	if len(m.Bounced) != 0 {
+		t.Error("what this site answers itself counts as a refusal")
+	}
 	say(100, "archive@vault.example>", "bounced (host mx.far.example[203.0.113.7] said: 552 5.2.2 mailbox full)")
 	say(200, "one@imap.example>, orig_to=<Staff@example.org>", "bounced (host mx.far.example[203.0.113.7] said: 550 no such user)")
 	say(300, "two@imap.example>, orig_to=<Staff@example.org>", "sent (250 ok)")

@@ -224,7 +224,9 @@ func kindOf(l *maillog.Line) guard.Kind {
 		case maillog.StatusSent:
 			return guard.KindLeft
 		case maillog.StatusBounced:
-			return guard.KindBounced
+			if !l.Here() { // what this site answers itself is no receiver's refusal
+				return guard.KindBounced
+			}
 		}
 	case maillog.Removed, maillog.Deleted:
 		return guard.KindRemoved
