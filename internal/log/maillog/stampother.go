@@ -105,7 +105,7 @@ func (s *scan) zoned(into *Stamp) bool {
 		return false
 	}
 	letters, ok := s.take(word)
-	if !ok || len(letters) > len(into.zone) {
+	if !ok || len(letters) > len(into.zone) || letters[0] < 'A' || letters[0] > 'Z' { // a host may be called 0
 		return false
 	}
 	copy(into.zone[:], letters)
