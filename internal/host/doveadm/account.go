@@ -19,7 +19,7 @@ const marks = "._-+=@~!#$%&^{|}'"
 
 var (
 	errGrammar = errors.New("it is empty, too long, begins with -, or has characters that no name of Dovecot's has")
-	errNumeric = errors.New("Dovecot would read it as an address, and end the sessions of everybody who comes from there: end them by hand, with doveadm who and kill")
+	errNumeric = errors.New("it would be read as an address, and the sessions of everybody who comes from there end: end them by hand, with doveadm who and kill")
 )
 
 // ParseAccount checks the name of an account before it is an argument.
