@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"os/user"
@@ -61,7 +62,7 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Dovecot: doveadm.Instance{Config: c.AuthPolicy.Dovecot}, Trash: warden.Trash{Dir: c.TrashDir},
-		Sockets: append(milterSockets(c), c.Socket), Never: c.Policy().Own}
+		Sockets: append(milterSockets(c), c.Socket), Never: append(trusted(c)(ctx), c.Policy().Own...)}
 	switch {
 	case child:
 		return a.runDaemon(ctx, c, n, client, log)
@@ -91,7 +92,7 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifie
 	}
 	err = daemon.Run(ctx, daemon.Parts{
 		Config: c, Warden: client, Notify: n, Where: where, Log: log, Version: version,
-		Delimiter: delimiter(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
+		Delimiter: delimiter(c), Trusted: trusted(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
 		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
 	})
 	if cause := context.Cause(ctx); err == nil && errors.Is(cause, warden.ErrNoWarden) {
@@ -112,6 +113,19 @@ func networks(c *config.Config) (netinfo.DB, error) {
 func delimiter(c *config.Config) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		return postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Get(ctx, "recipient_delimiter")
+	}
+}
+
+// trusted asks Postfix for mynetworks: whom it lets relay is nobody to be kept out. What cannot be read of it trusts nobody.
+func trusted(c *config.Config) func(context.Context) []netip.Prefix {
+	return func(ctx context.Context) []netip.Prefix {
+		p := postfix.Instance{ConfigDir: c.Postfix.ConfigDir}
+		list, err := p.Get(ctx, "mynetworks")
+		if err != nil {
+			return nil
+		}
+		all, _ := p.Networks(ctx, list)
+		return all
 	}
 }
 
@@ -185,7 +199,7 @@ func (a *app) whenAsked(ctx context.Context, before *config.Config, acts *warden
 				log.Error("the configuration is not taken over, the former one stays in force", "err", err)
 				continue
 			}
-			acts.Renew(c.Policy().Own)
+			acts.Renew(append(trusted(c)(ctx), c.Policy().Own...))
 			select {
 			case again <- s:
 			case <-ctx.Done():

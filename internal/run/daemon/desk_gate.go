@@ -86,6 +86,11 @@ func (d *Daemon) spared(p netip.Prefix) string {
 	}
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
+	for _, n := range d.gate.trusted {
+		if n.Overlaps(p) {
+			return fmt.Sprintf("Postfix lets %s relay (mynetworks)", n)
+		}
+	}
 	for _, n := range d.gate.allow {
 		if n.Overlaps(p) {
 			return fmt.Sprintf("%s is on the allow list (postward allow remove %s takes it off)", n, n)
@@ -131,6 +136,9 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	}
 	d.gate.mu.Lock()
 	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, time.Now()), Enforced: d.config.BansEnforced()}
+	if answer.Never == "" && d.gate.never(r.Client, time.Now()) {
+		answer.Never = "Postfix lets it relay (mynetworks), or the privileged parent refuses to ban it"
+	}
 	d.gate.mu.Unlock()
 	if b := answer.Ban; b != nil {
 		answer.Why = b.Why()

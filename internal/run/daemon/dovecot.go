@@ -60,7 +60,7 @@ func (d *Daemon) mayLogin(_ context.Context, a *authpolicy.Attempt) authpolicy.A
 	d.mu.Lock()
 	name := d.accountOf(a.Account)
 	refusal := guard.MayLogin(d.state, name, a.Client, asn)
-	own := d.state.Policy().IsOwn(a.Client)
+	own := d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, t)
 	known := homes[guard.Home(d.state, name, a.Client, asn)]
 	d.mu.Unlock()
 	switch refusal {

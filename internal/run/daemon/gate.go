@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,19 +25,22 @@ type gate struct {
 
 	mu      sync.Mutex
 	watch   *guess.Watch
-	allow   []netip.Prefix             // the allow list
-	changed bool                       // of what Save writes, since it was last written
-	tell    []*guess.Ban               // bans that the kernel has not been told of
-	lift    []netip.Prefix             // networks that the kernel is to let in again
-	news    chan struct{}              // there are some
-	spared  map[netip.Prefix]time.Time // what the parent refused to ban, and until when nobody tries again
-	refused refusedLogins              // by Dovecot, at our word
-	reports time.Time                  // when Dovecot last told how a login ended
-	keeps   error                      // why the kernel keeps nobody out; nil: it does
+	allow   []netip.Prefix                       // the allow list
+	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks
+	trusted []netip.Prefix                       // what it said
+	changed bool                                 // of what Save writes, since it was last written
+	tell    []*guess.Ban                         // bans that the kernel has not been told of
+	lift    []netip.Prefix                       // networks that the kernel is to let in again
+	news    chan struct{}                        // there are some
+	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
+	refused refusedLogins                        // by Dovecot, at our word
+	reports time.Time                            // when Dovecot last told how a login ended
+	asked   time.Time                            // when Postfix was asked for trusted; the tending goroutine's alone
+	keeps   error                                // why the kernel keeps nobody out; nil: it does
 }
 
-func newGate() gate {
-	return gate{joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}}
+func newGate(ask func(context.Context) []netip.Prefix) gate {
+	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -114,7 +118,7 @@ func (d *Daemon) attempted(x guess.Attempt) {
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
-	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.watch.Allowed(x.Client) || d.gate.isSpared(x.Client, time.Now())
+	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.never(x.Client, time.Now())
 	x.Shared = d.state.Policy().IsWebmail(x.Client)
 	if x.Account != "" {
 		name := d.accountOf(x.Account)
@@ -240,6 +244,7 @@ func (d *Daemon) tendGate(ctx context.Context) error {
 	var saved time.Time
 	return every(ctx, gateEvery, func() error {
 		t := time.Now()
+		d.askTrusted(ctx, t)
 		d.gate.mu.Lock()
 		for _, p := range d.gate.watch.Prune(t) {
 			d.writer.SetBan(p.String(), "")
@@ -252,6 +257,27 @@ func (d *Daemon) tendGate(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// askEvery is how often Postfix is asked whom it trusts.
+const askEvery = 10 * time.Minute
+
+// askTrusted asks Postfix whom it trusts, now and then.
+func (d *Daemon) askTrusted(ctx context.Context, t time.Time) {
+	if d.gate.ask == nil || t.Sub(d.gate.asked) < askEvery {
+		return
+	}
+	d.gate.asked = t
+	trusted := d.gate.ask(ctx)
+	d.gate.mu.Lock()
+	d.gate.trusted = trusted
+	d.gate.mu.Unlock()
+}
+
+// never reports whether an address is never banned: on the allow list, of mynetworks, or what the parent refused to ban. The caller
+// holds the mutex.
+func (g *gate) never(a netip.Addr, t time.Time) bool {
+	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // saveGate writes the memory of the watch down, with what was appended before.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -235,5 +236,21 @@ func TestReasonsOfBansAreShown(t *testing.T) {
 	x := must(t, d, "source/show", ctl.SourceRequest{Client: netip.MustParseAddr("203.0.113.10")}).(ctl.SourceAnswer)
 	if x.Ban == nil || x.Ban.Reason != guess.Default || x.Why == "" || x.Day != 1 || strings.Join(x.Tried, "") != "alarm" {
 		t.Errorf("%+v", x)
+	}
+}
+
+// TestWhomPostfixTrustsIsNeverBanned: mynetworks, whatever it tries.
+func TestWhomPostfixTrustsIsNeverBanned(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	d.gate.ask = func(context.Context) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")} }
+	d.askTrusted(t.Context(), time.Now())
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	hears(t, d, guesses("198.51.100.10", "alarm")...)
+	if got := listed(d); got != "198.51.100.10/32 default 1" {
+		t.Errorf("banned: %s", got)
+	}
+	if _, err := d.answer(t.Context(), "root", "ban/add", []byte(`{"network":"203.0.113.10/32","for":3600000000000}`)); err == nil {
+		t.Error("it is banned by hand")
 	}
 }

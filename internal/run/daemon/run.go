@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -40,6 +41,8 @@ type Parts struct {
 	Version string
 	// Delimiter asks Postfix for its recipient_delimiter; nil: there is none. When it cannot say, the last one holds.
 	Delimiter func(context.Context) (string, error)
+	// Trusted asks Postfix for its mynetworks: nobody there is ever banned; nil: there are none.
+	Trusted func(context.Context) []netip.Prefix
 	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
 	Peers []uint32
 	// Operators says whether a user may use the operator's socket; nil: root and postward's own.
@@ -110,7 +113,7 @@ func load(ctx context.Context, p Parts, path string, written time.Time) (*Daemon
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
 		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), alertedChannels: map[string][]int{},
-		refusals: refusals{}, inLine: map[string]bool{}, gate: newGate(),
+		refusals: refusals{}, inLine: map[string]bool{}, gate: newGate(p.Trusted),
 	}
 	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
 	if err := errors.Join(d.restore(ctx, p.Delimiter, written), d.restoreGate(ctx)); err != nil {
