@@ -461,3 +461,19 @@ func TestAPasswordThatWasFoundYesterdayIsNoHome(t *testing.T) {
 		t.Errorf("the thief %v, the owner %v", s.Settled("anna", thief, s.now), s.Settled("anna", owner, s.now))
 	}
 }
+
+// TestWhoGetsTheAddressOfABannedOneMayMistypeTwice.
+func TestWhoGetsTheAddressOfABannedOneMayMistypeTwice(t *testing.T) {
+	s := begin(t)
+	s.fails("203.0.113.9", "anna", 8, time.Second)
+	s.now = s.now.Add(31 * time.Minute)
+	s.fails("203.0.113.9", "bert", 2, time.Second)
+	if s.Banned(netip.MustParseAddr("203.0.113.9"), s.now) != nil {
+		t.Error("he is banned")
+	}
+	s.logsIn("203.0.113.9", "bert")
+	s.fails("203.0.113.9", "anna", 12, time.Second)
+	if s.Banned(netip.MustParseAddr("203.0.113.9"), s.now) != nil {
+		t.Error("where he lives is banned")
+	}
+}

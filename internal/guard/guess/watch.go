@@ -146,11 +146,31 @@ func (w *Watch) failed(a *Attempt) []Finding {
 
 // judge asks whether what an address tried is enough.
 func (w *Watch) judge(a *Attempt, s *source, from netip.Prefix) []Finding {
+	if w.begunAnew(s, from) {
+		return nil
+	}
 	r, e := w.verdict(a, s)
 	if r == "" {
 		return nil
 	}
 	return w.banning(from, r, e, a.At)
+}
+
+// again is how many tries after a ban are no other person's mistakes, who has the address now.
+const again = 3
+
+// begunAnew reports whether an address tried too little since its last ban ended to be judged by what it tried before.
+func (w *Watch) begunAnew(s *source, from netip.Prefix) bool {
+	b, n := w.bans[from], 0
+	if b == nil {
+		return false
+	}
+	for i := range s.tries.tries {
+		if s.tries.tries[i].at >= b.Until.Unix() {
+			n++
+		}
+	}
+	return n < again
 }
 
 // limit is how many of something are enough within an hour, a day and a week.
