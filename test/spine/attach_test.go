@@ -202,7 +202,7 @@ func TestAttachWorkDetachLeavesNoTrace(t *testing.T) {
 	f.greeted(t)
 	sent = append(sent, f.mails(t)...)
 	for _, account := range []string{"anna", "bob", "local:nobody"} {
-		if shown := f.do(t, "account", "show", account); !strings.Contains(shown, "mails 1") {
+		if shown := f.do(t, "account", "show", account); !strings.Contains(shown, "\n  1 mail, last") {
 			t.Errorf("%s: %s", account, shown)
 		}
 	}
