@@ -466,7 +466,7 @@ func TestAPasswordThatWasFoundYesterdayIsNoHome(t *testing.T) {
 func TestWhoGetsTheAddressOfABannedOneMayMistypeTwice(t *testing.T) {
 	s := begin(t)
 	s.fails("203.0.113.9", "anna", 8, time.Second)
-	s.now = s.now.Add(31 * time.Minute)
+	s.now = s.now.Add(8 * time.Hour)
 	s.fails("203.0.113.9", "bert", 2, time.Second)
 	if s.Banned(netip.MustParseAddr("203.0.113.9"), s.now) != nil {
 		t.Error("he is banned")

@@ -156,13 +156,19 @@ func (w *Watch) judge(a *Attempt, s *source, from netip.Prefix) []Finding {
 	return w.banning(from, r, e, a.At)
 }
 
-// again is how many tries after a ban are no other person's mistakes, who has the address now.
-const again = 3
+// again is how many tries, so long after a ban, are no other person's mistakes who has the address now. A guesser comes back at once.
+const (
+	again      = 3
+	againAfter = 6 * hour
+)
 
 // begunAnew reports whether an address tried too little since its last ban ended to be judged by what it tried before.
 func (w *Watch) begunAnew(s *source, from netip.Prefix) bool {
 	b, n := w.bans[from], 0
 	if b == nil {
+		return false
+	}
+	if last := s.tries.last(); last-b.Until.Unix() < againAfter {
 		return false
 	}
 	for i := range s.tries.tries {
