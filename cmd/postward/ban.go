@@ -11,6 +11,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
+	"postward/internal/host/nft"
 	"postward/internal/run/ctl"
 )
 
@@ -21,13 +22,33 @@ func (a *app) banCommand() *cobra.Command {
 }
 
 func (a *app) banList() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "list the bans, the accounts that are protected and the addresses that are confined", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	var asNFT bool
+	c := &cobra.Command{Use: "list", Short: "list the bans, the accounts that are protected and the addresses that are confined", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		var x ctl.BansAnswer
 		if err := a.ask(c.Context(), "ban/list", nil, &x); err != nil || a.json {
 			return a.orJSON(err, x)
 		}
+		if asNFT {
+			return a.printNFT(c.Context(), &x)
+		}
 		return a.printBans(&x)
 	}}
+	c.Flags().BoolVar(&asNFT, "nft", false, "print the table as nft -f reads it")
+	return c
+}
+
+// printNFT prints what the kernel is told of the bans, and of whom it never drops.
+func (a *app) printNFT(ctx context.Context, x *ctl.BansAnswer) error {
+	var allowed ctl.AllowAnswer
+	if err := a.ask(ctx, "allow/list", nil, &allowed); err != nil {
+		return err
+	}
+	var bans []nft.Ban
+	for _, b := range x.Bans {
+		bans = append(bans, nft.Ban{Prefix: b.Prefix, For: max(time.Until(b.Until).Round(time.Second), time.Second)})
+	}
+	a.out.line("%s", strings.TrimRight(new(nft.Table).Listing(bans, append(allowed.Networks, allowed.Own...)), "\n"))
+	return nil
 }
 
 // printBans prints a table for a pipe, and for a person what stands beside it too.

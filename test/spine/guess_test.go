@@ -101,6 +101,11 @@ func TestWhoGuessesIsKeptOutByTheKernel(t *testing.T) {
 			if said := f.do(t, "ban", "explain", family.guesser); !strings.Contains(said, "8 refused logins") || !strings.Contains(said, "banned until") {
 				t.Errorf("explain says %q", said)
 			}
+			check := exec.Command("nft", "-c", "-f", "-")
+			check.Stdin = strings.NewReader(f.do(t, "ban", "list", "--nft"))
+			if out, err := check.CombinedOutput(); err != nil {
+				t.Errorf("nft does not read the listing: %v: %s", err, out)
+			}
 			f.do(t, "ban", "remove", family.source)
 			if !f.reached(family.guesser, family.near, 5*time.Second) {
 				t.Error("the ban was lifted, and he does not get through")

@@ -236,7 +236,7 @@ func (w *Watch) rude(a *Attempt) []Finding {
 	return []Finding{{Ban: b}}
 }
 
-// Why a login is not let in.
+// Refusal is why a login is not let in.
 type Refusal string
 
 const (

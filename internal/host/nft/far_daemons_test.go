@@ -4,81 +4,32 @@ package nft
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"postward/test/rig"
 )
 
 // Addresses of this host, and of the far one at the other end of a wire.
 const (
-	near4, near6 = "203.0.113.1", "2001:db8::1"
-	guesser4     = "203.0.113.5"
-	guesser6     = "2001:db8::5"
-	other4       = "203.0.113.6"
-	other6       = "2001:db8:0:0:1::6"
+	near4, near6       = rig.Near4, rig.Near6
+	guesser4, guesser6 = rig.FarOne4, rig.FarOne6
+	other4, other6     = rig.FarOther4, rig.FarOther6
 )
 
-// far is another host: a network namespace of its own, which a thread of this process lives in, at the other end of a
-// veth pair. What is asked of it is done there, in order.
-type far chan func()
-
-var theFar = sync.OnceValues(func() (far, error) {
-	f, tid := make(far), make(chan int)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the room
-		if unix.Unshare(unix.CLONE_NEWNET) != nil {
-			close(tid)
-			return
-		}
-		tid <- unix.Gettid()
-		for do := range f {
-			do()
-		}
-	}()
-	id, ok := <-tid
-	if !ok {
-		return nil, errors.New("no network namespace")
-	}
-	err := errors.Join(ip("link add near type veth peer name far netns "+strconv.Itoa(id)), ip("link set near up"),
-		ip("addr add "+near4+"/24 dev near"), ip("addr add "+near6+"/64 nodad dev near"))
-	f.ask(func() {
-		err = errors.Join(err, ip("link set far up"), ip("addr add "+guesser4+"/24 dev far"), ip("addr add "+other4+"/24 dev far"),
-			ip("addr add "+guesser6+"/64 nodad dev far"), ip("addr add "+other6+"/64 nodad dev far"))
-	})
-	return f, err
-})
-
-func (f far) ask(do func()) {
-	done := make(chan struct{})
-	f <- func() { defer close(done); do() }
-	<-done
-}
-
 // dial connects from one of the far host's addresses.
-func (f far) dial(source, to string, port int, patience time.Duration) (c net.Conn, err error) {
-	f.ask(func() {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: patience}
-		c, err = d.Dial("tcp", net.JoinHostPort(to, strconv.Itoa(port)))
-	})
-	return c, err
-}
-
-func ip(args string) error {
-	if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("ip %s: %w: %s", args, err, out)
-	}
-	return nil
+func dial(f rig.Far, source, to string, port int, patience time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return f.Dial(ctx, source, net.JoinHostPort(to, strconv.Itoa(port)))
 }
 
 // nft runs nft(8), each line a command.
@@ -163,9 +114,9 @@ const (
 )
 
 // reaches reports whether a far address is answered at a port.
-func reaches(t *testing.T, f far, source, to string, port int) bool {
+func reaches(t *testing.T, f rig.Far, source, to string, port int) bool {
 	t.Helper()
-	c, err := f.dial(source, to, port, soon)
+	c, err := dial(f, source, to, port, soon)
 	if err != nil {
 		t.Logf("%s to %s:%d: %v", source, to, port, err)
 		return false
@@ -175,9 +126,9 @@ func reaches(t *testing.T, f far, source, to string, port int) bool {
 }
 
 // shut reports whether nobody answers a far address at a port: neither a connection nor a refusal comes.
-func shut(t *testing.T, f far, source, to string, port int) bool {
+func shut(t *testing.T, f rig.Far, source, to string, port int) bool {
 	t.Helper()
-	c, err := f.dial(source, to, port, aBit)
+	c, err := dial(f, source, to, port, aBit)
 	if err == nil {
 		c.Close()
 		t.Logf("%s to %s:%d: connected", source, to, port)

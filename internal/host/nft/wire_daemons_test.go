@@ -6,12 +6,14 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"postward/test/rig"
 )
 
 // host is this host with its neighbour, answering at SMTP's port and at ssh's.
-func host(t *testing.T) far {
+func host(t *testing.T) rig.Far {
 	t.Helper()
-	f, err := theFar()
+	f, err := rig.TheFar()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func TestABannedSourceReachesNoMailPort(t *testing.T) {
 	table, f := ensured(t), host(t)
 	for _, x := range []struct{ to, guesser, other string }{{near4, guesser4, other4}, {near6, guesser6, other6}} {
 		for name, p := range map[string]netip.Prefix{"alone": single(x.guesser), "with its network": network(x.guesser)} {
-			open, err := f.dial(x.guesser, x.to, 25, soon)
+			open, err := dial(f, x.guesser, x.to, 25, soon)
 			if err != nil || !talks(open, soon) {
 				t.Fatal(err)
 			}

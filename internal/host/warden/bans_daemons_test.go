@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"postward/internal/host/nft"
+	"postward/test/rig"
 )
 
 // server is an address of this host's.
@@ -160,50 +161,19 @@ func TestNetworksThatAreReadAgainAreSpared(t *testing.T) {
 	}
 }
 
-// far lives in a network namespace of its own at the other end of a wire, and connects from there.
-func far(t *testing.T) func(network, to string) net.Conn {
+// far connects from the host at the other end of a wire.
+func far(t *testing.T) func(source, to string) net.Conn {
 	t.Helper()
-	ask, tid := make(chan func()), make(chan int)
-	go func() {
-		runtime.LockOSThread() // the thread ends with the goroutine, and the namespace with it
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Error(err)
-		}
-		tid <- unix.Gettid()
-		for do := range ask {
-			do()
-		}
-	}()
-	t.Cleanup(func() { close(ask) })
-	ip := func(args string) {
-		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-			t.Errorf("ip %s: %v %s", args, err, out)
-		}
+	f, err := rig.TheFar()
+	if err != nil {
+		t.Fatal(err)
 	}
-	there := func(do func()) {
-		done := make(chan struct{})
-		ask <- func() { defer close(done); do() }
-		<-done
-	}
-	ip("link add near type veth peer name far netns " + strconv.Itoa(<-tid))
-	ip("addr add 203.0.113.1/24 dev near")
-	ip("link set near up")
-	there(func() {
-		ip("link set far up")
-		ip("addr add 203.0.113.5/24 dev far")
-		ip("addr add 203.0.113.6/24 dev far")
-	})
-	t.Cleanup(func() { ip("link del near") })
-	return func(source, to string) (c net.Conn) {
-		there(func() {
-			var err error
-			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: 10 * time.Second}
-			if c, err = d.Dial("tcp", to); err != nil {
-				t.Error(err)
-			}
-		})
-		if t.Failed() {
-			t.FailNow()
+	return func(source, to string) net.Conn {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		c, err := f.Dial(ctx, source, to)
+		if err != nil {
+			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
 		return c

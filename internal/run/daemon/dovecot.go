@@ -37,7 +37,7 @@ const listenAgain = 10 * time.Second
 func (d *Daemon) listenToDovecot(ctx context.Context) error {
 	key, err := authpolicy.LoadKey(d.config.AuthPolicy.KeyFile)
 	if err != nil {
-		return fmt.Errorf("%w: postward attach --dovecot --apply makes it", err)
+		return err
 	}
 	l, err := authpolicy.Listen(d.config.AuthPolicy.Listen)
 	if err != nil {
