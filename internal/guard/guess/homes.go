@@ -281,6 +281,33 @@ func (w *Watch) May(l Login) Refusal {
 	return ""
 }
 
+// Stranger reports whether nobody here ever logged in from where somebody wants to log in.
+func (w *Watch) Stranger(l Login) bool {
+	if l.Own || l.Home != Abroad || w.Allowed(l.Client) {
+		return false
+	}
+	from, now := Source(l.Client), l.At.Unix()
+	_, beside := w.stays(network(from), l.Account, now)
+	return !beside && !w.atHome(from, l.Account, now) && !w.lives(from, now)
+}
+
+// A stranger may fail so often in an hour before he is kept waiting, a second longer each time, up to maxDelay: who guesses over
+// one connection is slowed, and a person does not notice.
+const (
+	freeTries = 2
+	maxDelay  = 5 * time.Second
+)
+
+// Delay is how long somebody who wants to log in waits for his answer.
+func (w *Watch) Delay(l Login) time.Duration {
+	s := w.sources[Source(l.Client)]
+	if s == nil || !w.Stranger(l) {
+		return 0
+	}
+	failed := s.tries.of(l.At.Unix(), func(*try) bool { return true }).hour
+	return min(time.Duration(max(failed-freeTries, 0))*time.Second, maxDelay)
+}
+
 // protects reports whether an account is guessed at, and must not be used from a source that it does not know.
 func (w *Watch) protects(l Login, from netip.Prefix) bool {
 	now, t := l.At.Unix(), w.targets[person(l.Account)]

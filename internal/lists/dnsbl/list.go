@@ -71,6 +71,7 @@ type List struct {
 	Zones    []string `json:"zones,omitempty"`     // the first is asked, the others are known names of it; "*.zone" only where nobody asks
 	Key      string   `json:"key,omitempty"`       // whose key belongs into KeyZone
 	KeyZone  string   `json:"key_zone,omitempty"`  // asked instead of the zone when there is a key: "{key}.zen.dq.spamhaus.net"
+	Logins   bool     `json:"logins,omitempty"`    // a listing says that the address guesses passwords or uses stolen ones: it may be asked at a login
 	CountsAs string   `json:"counts_as,omitempty"` // the list that has this one's data too: a listing counts there, once
 
 	Codes    []Code `json:"codes,omitempty"`    // answers that are a listing

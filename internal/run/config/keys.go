@@ -69,6 +69,8 @@ func edgeKeys() []key {
 			at: func(c *Config) any { return &c.AuthPolicy.KeyFile }, check: absolute},
 		{name: "authpolicy.dovecot", doc: "Dovecot's configuration file, if it is not where its tools look; postward ends the sessions of a stopped account there.",
 			at: func(c *Config) any { return &c.AuthPolicy.Dovecot }, check: absoluteOr},
+		{name: "authpolicy.lists", doc: "Lists of addresses that guess passwords, [\"spamhaus-authbl\", \"spamrats-auth\"]: asked about each client that logs in from where\nnobody of yours did, for 200 ms at most; who is on one is refused. They learn these addresses. Keys as for watch.registered.",
+			at: func(c *Config) any { return &c.AuthPolicy.Lists }},
 		{name: "networks.own", doc: "Your own networks: never locked out; mail from there without a login counts for net:ADDRESS.",
 			at: func(c *Config) any { return &c.policy.Own }},
 		{name: "networks.webmail", doc: "Hosts that many people send through (webmail, proxies): their address says nothing about a person.",

@@ -58,8 +58,9 @@ type Daemon struct {
 	inLine          map[string]bool  // effects that wait in due or alerts, or are being carried out
 	alertedChannels map[string][]int // channels that have an undone alert already, by effect
 
-	gate    gate
-	stepped time.Duration // by how much the clock was set since the gate last looked; under mu
+	gate       gate
+	loginLists loginLists
+	stepped    time.Duration // by how much the clock was set since the gate last looked; under mu
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
 	troubles  health.Troubles

@@ -49,47 +49,73 @@ func (d *Daemon) listenToDovecot(ctx context.Context) error {
 }
 
 // mayLogin answers before a password is looked at: who is refused learns nothing about it.
-func (d *Daemon) mayLogin(_ context.Context, a *authpolicy.Attempt) authpolicy.Answer {
+func (d *Daemon) mayLogin(ctx context.Context, a *authpolicy.Attempt) authpolicy.Answer {
 	if !a.Client.IsValid() || a.Client.IsLoopback() || internal[a.Protocol] {
 		return authpolicy.Pass()
 	}
 	t := time.Now()
-	asn := d.asn(a.Client)
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	d.mu.Lock()
-	name := d.accountOf(a.Account)
-	refusal := guard.MayLogin(d.state, name, a.Client, asn)
-	own := d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, t)
-	known := homes[guard.Home(d.state, name, a.Client, asn)]
-	d.mu.Unlock()
-	switch refusal {
-	case guard.LoginLocked:
-		return d.refuseLogin(a, "this account is locked; ask the administrator")
-	case guard.LoginContained:
-		if !d.gate.watch.Settled(a.Account, a.Client, t) {
-			return d.refuseLogin(a, "this account was stopped; it can be read from where it always was. Ask the administrator")
-		}
+	why, login := d.mayEnter(a, t)
+	if why != "" {
+		return d.refuseLogin(a, why)
 	}
 	if !d.config.BansEnforced() {
 		return authpolicy.Pass()
 	}
-	switch d.gate.watch.May(guess.Login{Account: a.Account, Client: a.Client, ASN: asn, Home: known, Own: own, At: t}) {
-	case guess.RefusedBanned:
-		return d.refuseLogin(a, "this address is kept out for guessing passwords; ask the administrator")
-	case guess.RefusedConfined:
-		return d.refuseLogin(a, "somebody at this address guesses passwords: only who logged in from here before gets in. Try later, or ask the administrator")
-	case guess.RefusedProtected:
-		return d.refuseLogin(a, "many guess at this account: for a time it can be used only from where it was before. Ask the administrator")
+	return d.stranger(ctx, a, login)
+}
+
+// stranger answers about whom nothing here refuses: the lists are asked if nobody of the site was ever there, and who failed lately
+// waits.
+func (d *Daemon) stranger(ctx context.Context, a *authpolicy.Attempt, l guess.Login) authpolicy.Answer {
+	d.gate.mu.Lock()
+	stranger, delay := d.gate.watch.Stranger(l), d.gate.watch.Delay(l)
+	d.gate.mu.Unlock()
+	if !stranger {
+		return authpolicy.Pass()
 	}
-	return authpolicy.Pass()
+	if title := d.loginLists.has(ctx, a.Client, l.At); title != "" {
+		d.log.Info("a login was refused: its address is listed", "account", a.Account, "client", a.Client, "list", title)
+		return d.refuseLogin(a, "this address is on a list of those that guess passwords ("+title+"); ask the administrator")
+	}
+	return authpolicy.Delay(delay)
+}
+
+// mayEnter says why somebody is not let in, by what is known here; empty: nothing speaks against him.
+func (d *Daemon) mayEnter(a *authpolicy.Attempt, t time.Time) (why string, l guess.Login) {
+	l = guess.Login{Account: a.Account, Client: a.Client, ASN: d.asn(a.Client), At: t}
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	d.mu.Lock()
+	name := d.accountOf(a.Account)
+	refusal := guard.MayLogin(d.state, name, a.Client, l.ASN)
+	l.Own = d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, t)
+	l.Home = homes[guard.Home(d.state, name, a.Client, l.ASN)]
+	d.mu.Unlock()
+	switch {
+	case refusal == guard.LoginLocked:
+		return "this account is locked; ask the administrator", l
+	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, t):
+		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
+	case d.config.BansEnforced():
+		why = whyRefused[d.gate.watch.May(l)]
+	}
+	return why, l
+}
+
+// whyRefused is what a mail program shows to whoever is refused.
+var whyRefused = map[guess.Refusal]string{
+	guess.RefusedBanned:    "this address is kept out for guessing passwords; ask the administrator",
+	guess.RefusedConfined:  "somebody at this address guesses passwords: only who logged in from here before gets in. Try later, or ask the administrator",
+	guess.RefusedProtected: "many guess at this account: for a time it can be used only from where it was before. Ask the administrator",
 }
 
 // internal are the protocols by which a mail server's own parts log in.
 var internal = map[string]bool{"lmtp": true, "doveadm": true, "lda": true}
 
-// refuseLogin refuses, and notes it: that it failed is our doing, and nobody's guess. The caller holds the gate's mutex.
+// refuseLogin refuses, and notes it: that it failed is our doing, and nobody's guess.
 func (d *Daemon) refuseLogin(a *authpolicy.Attempt, why string) authpolicy.Answer {
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
 	d.gate.refused.note(a.Client, time.Now())
 	return authpolicy.Refuse(why)
 }

@@ -259,6 +259,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("gate", d.tendGate)
 		part("bans", d.keepOut)
 		part("dovecot", d.answerDovecot)
+		part("login lists", d.tendLoginLists)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		part("troubles", (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)

@@ -12,7 +12,6 @@ import (
 	"postward/internal/guard"
 	"postward/internal/lists/dnsbl"
 	"postward/internal/lists/standing"
-	"postward/internal/run/config"
 	"postward/internal/run/health"
 	"postward/internal/wire/dns"
 )
@@ -97,15 +96,7 @@ func (d *Daemon) beginLists(ctx context.Context, resolv time.Time) *lists {
 
 // prepareLists finds whom to ask.
 func (d *Daemon) prepareLists(ctx context.Context) (*lists, error) {
-	client, err := dns.HostClient()
-	if err != nil {
-		return nil, err
-	}
-	secrets, err := config.Secrets(config.KeysFile)
-	if err != nil {
-		return nil, err
-	}
-	set, checker, err := dnsbl.Open(client, config.ListsDir, secrets, d.config.Watch.Registered)
+	set, checker, err := d.openLists()
 	if err != nil {
 		return nil, err
 	}

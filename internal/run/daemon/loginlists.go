@@ -1,0 +1,160 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"postward/internal/lists/dnsbl"
+	"postward/internal/run/config"
+	"postward/internal/wire/dns"
+)
+
+// loginLists are the blocklists that are asked about a stranger who wants to log in: those whose listings say that an address
+// guesses passwords, or uses stolen ones.
+type loginLists struct {
+	mu      sync.Mutex
+	lists   []*dnsbl.List
+	checker *dnsbl.Checker
+	asking  chan struct{} // one for each question that is on its way
+}
+
+// A login waits so long for the lists, and goes on without them; the question itself may take longer, for the next time.
+const (
+	loginListsWait = 200 * time.Millisecond
+	loginListsTime = 5 * time.Second
+	maxAskingLists = 64
+)
+
+// set is who is asked from here on.
+func (l *loginLists) set(lists []*dnsbl.List, checker *dnsbl.Checker) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lists, l.checker = lists, checker
+	if l.asking == nil {
+		l.asking = make(chan struct{}, maxAskingLists)
+	}
+}
+
+// has returns the title of a list that has the client; empty: none has it, or none says so in time.
+func (l *loginLists) has(ctx context.Context, client netip.Addr, t time.Time) string {
+	l.mu.Lock()
+	lists, checker, asking := l.lists, l.checker, l.asking
+	l.mu.Unlock()
+	if len(lists) == 0 {
+		return ""
+	}
+	select {
+	case asking <- struct{}{}:
+	default:
+		return "" // too many wait for an answer: a resolver that is away must not pile them up
+	}
+	found := make(chan string, 1)
+	go func() {
+		defer func() { <-asking }()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loginListsTime)
+		defer cancel()
+		found <- listedBy(checker.AskAll(ctx, t, lists, dnsbl.Address(client)), lists)
+	}()
+	wait := time.NewTimer(loginListsWait)
+	defer wait.Stop()
+	select {
+	case title := <-found:
+		return title
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return ""
+}
+
+func listedBy(results []dnsbl.Result, lists []*dnsbl.List) string {
+	for i := range results {
+		if results[i].Outcome == dnsbl.Listed {
+			return lists[i].Title
+		}
+	}
+	return ""
+}
+
+// tendLoginLists finds whom to ask about logins, anew when the resolver is another one, until ctx ends. That they cannot be asked is
+// a trouble, and no reason not to answer Dovecot.
+func (d *Daemon) tendLoginLists(ctx context.Context) error {
+	if d.config.AuthPolicy.Listen == "" || len(d.config.AuthPolicy.Lists) == 0 {
+		return nil
+	}
+	var resolv time.Time
+	begun := false
+	return every(ctx, watchEvery, func() error {
+		changed := changedAt(dns.ResolvConf)
+		if begun && changed.Equal(resolv) {
+			return nil
+		}
+		text := ""
+		if err := d.openLoginLists(); err != nil {
+			text = fmt.Sprintf("no list is asked about logins (%v): mend that; what is in postward.toml wants systemctl reload postward", err)
+		} else {
+			begun, resolv = true, changed
+		}
+		d.troubles.Set("login lists", text, time.Now())
+		return nil
+	})
+}
+
+// openLoginLists takes the lists of the configuration into use.
+func (d *Daemon) openLoginLists() error {
+	set, checker, err := d.openLists()
+	if err != nil {
+		return err
+	}
+	lists, err := chooseLoginLists(set, checker, d.config.AuthPolicy.Lists)
+	if err != nil {
+		return err
+	}
+	d.loginLists.set(lists, checker)
+	return nil
+}
+
+// chooseLoginLists finds lists by name. One that lists other people than guessers would lock out half of the world's homes.
+func chooseLoginLists(set *dnsbl.Set, checker *dnsbl.Checker, names []string) ([]*dnsbl.List, error) {
+	var lists []*dnsbl.List
+	for _, name := range names {
+		l := set.ByName(name)
+		switch {
+		case l == nil:
+			return nil, fmt.Errorf("authpolicy.lists: there is no list %q; those that say who guesses are %s", name, strings.Join(ofLogins(set), ", "))
+		case !l.Logins:
+			return nil, fmt.Errorf("authpolicy.lists: %s does not say who guesses passwords; those that do are %s", name, strings.Join(ofLogins(set), ", "))
+		}
+		if why := checker.Refuses(l); why != "" {
+			return nil, fmt.Errorf("authpolicy.lists: %s: %s", name, why)
+		}
+		lists = append(lists, l)
+	}
+	return lists, nil
+}
+
+func ofLogins(set *dnsbl.Set) []string {
+	var names []string
+	for _, l := range set.All() {
+		if l.Logins {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+// openLists returns the lists that are known, and who asks them.
+func (d *Daemon) openLists() (*dnsbl.Set, *dnsbl.Checker, error) {
+	client, err := dns.HostClient()
+	if err != nil {
+		return nil, nil, err
+	}
+	secrets, err := config.Secrets(config.KeysFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	return dnsbl.Open(client, config.ListsDir, secrets, d.config.Watch.Registered)
+}
