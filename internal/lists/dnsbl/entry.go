@@ -70,7 +70,7 @@ func (l *List) readers(in *strict) map[string]func(*yaml.Node) {
 		"name": in.text(&l.Name), "title": in.text(&l.Title), "role": one(in, &l.Role, Block, Allow, Reputation),
 		"kinds": l.readKinds(in), "zones": in.texts(&l.Zones), "key": in.text(&l.Key), "key_zone": in.text(&l.KeyZone),
 		"counts_as": in.text(&l.CountsAs), "logins": in.flag(&l.Logins),
-		"codes":     readCodes(in, &l.Codes), "notes": readCodes(in, &l.Notes), "refusals": readCodes(in, &l.Refusals),
+		"codes": readCodes(in, &l.Codes), "notes": readCodes(in, &l.Notes), "refusals": readCodes(in, &l.Refusals),
 		"because": in.text(&l.Because), "lasts": in.text(&l.Lasts), "expires_hours": in.number(&l.Expires, 24*366),
 		"advice": in.text(&l.Advice), "certainty": one(in, &l.Certainty, "confirmed", "partly", "uncertain"),
 		"doubts": in.text(&l.Doubts), "sources": in.texts(&l.Sources),

@@ -53,9 +53,9 @@ type Config struct {
 		MaxSessions                int
 	}
 	AuthPolicy struct {
-		Listen  string // where Dovecot asks, on loopback; empty: off
-		KeyFile string // what Dovecot shows
-		Dovecot string // its configuration file; empty: where its tools look
+		Listen  string   // where Dovecot asks, on loopback; empty: off
+		KeyFile string   // what Dovecot shows
+		Dovecot string   // its configuration file; empty: where its tools look
 		Lists   []string // blocklists that are asked about strangers who log in; none: no list is
 	}
 	MMDB   []string // files of networks and countries; empty: the built-in table
