@@ -18,11 +18,11 @@ build/postward: $(shell find cmd internal -name '*.go' -o -name '*.sql' -o -name
 build/story: build/postward $(shell find test -name '*.go')
 	$(GO) build -o $@ ./test/story
 
-# The story, on a private Postfix with postward attached; it stays open until Ctrl-C.
+# The story, on a private Postfix with postward attached; it stays open until Ctrl-C, or a signal that ends make.
 run:
 	@test/setup.sh run
 	@$(MAKE) --no-print-directory build/story
-	@build/story -stay -postward build/postward
+	@exec build/story -stay -postward build/postward
 
 test: lint
 	test/setup.sh test
