@@ -2,6 +2,7 @@ package warden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -43,7 +44,10 @@ func (a *Acts) openLog(name string) (*os.File, error) {
 	}
 	defer dir.Close()
 	f, err := openAt(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ELOOP):
+		return nil, fmt.Errorf("open %s beside %s as root: it is a symbolic link, name the file itself in postfix.log_file: %w", name, a.Log, fs.ErrPermission)
+	case err != nil:
 		return nil, err
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
