@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief bench-guess
+.PHONY: build run test unit lint story prove other-debian race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief bench-guess
 
 build: build/postward
 
@@ -18,11 +18,11 @@ build/postward: $(shell find cmd internal -name '*.go' -o -name '*.sql' -o -name
 build/story: build/postward $(shell find test -name '*.go')
 	$(GO) build -o $@ ./test/story
 
-# The story, on a private Postfix with postward attached; it stays open until Ctrl-C.
+# The story, on a private Postfix with postward attached; it stays open until Ctrl-C, or a signal that ends make.
 run:
 	@test/setup.sh run
 	@$(MAKE) --no-print-directory build/story
-	@build/story -stay -postward build/postward
+	@exec build/story -stay -postward build/postward
 
 test: lint
 	test/setup.sh test
@@ -43,12 +43,17 @@ story:
 	@$(MAKE) --no-print-directory build/story
 	@build/story -postward build/postward
 
-# The full counts: every test with more of everything, the race detector, every fuzz target for a minute.
-prove: test race
+# The full counts: every test with more of everything, the race detector, the other Debian, every fuzz target for a minute.
+prove: test race other-debian
 	docs/model/check.sh
 	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./internal/log/follow ./test/...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
 	@$(MAKE) --no-print-directory -j2 fuzz soak
+
+# make test once more, in a tree of the other Debian release. The tree is made once, and kept.
+other-debian:
+	test/setup.sh prove
+	test/otherdebian.sh make test
 
 race:
 	test/setup.sh prove

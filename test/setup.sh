@@ -34,6 +34,7 @@ packages() {
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector
 		prove  spin               the model of the hold protocol
+		prove  mmdebstrap         a tree of the other Debian release
 		bench  sshguard           its parser and its bans, beside ours
 		bench  fail2ban           its filters and its bans, beside ours
 		bench  python3-spf        its verdicts, beside ours

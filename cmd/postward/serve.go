@@ -61,7 +61,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Dovecot: doveadm.Instance{Config: c.AuthPolicy.Dovecot}, Trash: warden.Trash{Dir: c.TrashDir},
+	acts := &warden.Acts{Postfix: postfix.Instance{ConfigDir: c.Postfix.ConfigDir}, Dovecot: doveadm.Instance{Config: c.AuthPolicy.Dovecot}, Trash: warden.Trash{Dir: c.TrashDir}, Log: c.Postfix.LogFile,
 		Sockets: append(milterSockets(c), c.Socket), Never: append(trusted(c)(ctx), c.Policy().Own...)}
 	switch {
 	case child:

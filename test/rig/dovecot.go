@@ -94,13 +94,7 @@ func (d *Dovecot) SetUsers(users map[string]string) error {
 // config: no mail, no pause after a failed login (a test that wants Dovecot's own gives auth_failure_delay), and no
 // penalty for the address.
 func (d *Dovecot) config(version string, extra []string) string {
-	passdb := "disable_plaintext_auth = no\npassdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u " + d.users + "\n}\n"
-	head := ""
-	if !strings.HasPrefix(version, "2.3") {
-		head = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
-		passdb = "auth_allow_cleartext = yes\npassdb passwd-file {\n  passwd_file_path = " + d.users + "\n}\n"
-	}
-	return head + `protocols =
+	return DovecotPasswords(version, d.users) + `protocols =
 ssl = no
 base_dir = ` + d.Dir + `/run
 state_dir = ` + d.Dir + `/state
@@ -108,7 +102,7 @@ log_path = ` + d.LogPath + `
 auth_mechanisms = plain login
 auth_verbose = yes
 auth_failure_delay = 0
-` + passdb + `service auth {
+service auth {
   unix_listener ` + d.socket + ` {
     mode = 0660
     user = postfix
@@ -122,6 +116,18 @@ service anvil {
 }
 ` + strings.Join(extra, "\n") + "\n"
 }
+
+// DovecotPasswords is the begin of a configuration for a version of Dovecot, which takes passwords from a file of users, also
+// over connections without TLS.
+func DovecotPasswords(version, users string) string {
+	if Dovecot23(version) {
+		return "disable_plaintext_auth = no\npassdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u " + users + "\n}\n"
+	}
+	return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nauth_allow_cleartext = yes\npassdb passwd-file {\n  passwd_file_path = " + users + "\n}\n"
+}
+
+// Dovecot23 reports whether a version is configured in the syntax of 2.3, and not in that of 2.4 and later.
+func Dovecot23(version string) bool { return strings.HasPrefix(version, "2.3.") }
 
 // Doveadm runs doveadm(1) for this Dovecot, and returns what it prints.
 func (d *Dovecot) Doveadm(ctx context.Context, args ...string) (string, error) {

@@ -65,6 +65,9 @@ func Enter(room Room) (inside bool, code int, err error) {
 	return false, code, nil
 }
 
+// Outermost reports whether this process stands before a room: Enter will run the program again.
+func Outermost() bool { return os.Getenv(stageVar) == "" }
+
 // Dir is the room's own directory: gone when the room is left. Not world-writable above, traversable for daemons.
 // Empty outside of a room.
 func Dir() string {
@@ -143,8 +146,8 @@ func runInside(room Room) (code int, err error) {
 	return again("init", dir, flags)
 }
 
-// again runs this program once more, with the same arguments, one stage further. An interrupt from the terminal
-// reaches it too, so this process only waits; a SIGTERM is handed on.
+// again runs this program once more, with the same arguments, one stage further. What would end this process is handed on,
+// and it waits. An interrupt from the terminal reaches the other by itself too: whoever catches it there does so twice.
 func again(stage, dir string, flags uintptr) (int, error) {
 	// The parent-death signal is tied to the thread that starts the child.
 	runtime.LockOSThread()
@@ -155,7 +158,7 @@ func again(stage, dir string, flags uintptr) (int, error) {
 	cmd.Env = append(os.Environ(), stageVar+"="+stage, dirVar+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, Endings()...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return 2, fmt.Errorf("start the room (%s): %w", stage, err)
@@ -172,13 +175,21 @@ func again(stage, dir string, flags uintptr) (int, error) {
 	return code, err
 }
 
+// Endings are the signals by which somebody ends a program. Under nohup(1) a hang-up is none.
+func Endings() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+}
+
 func handOn(pid int, signals <-chan os.Signal, ended <-chan struct{}) {
 	for {
 		select {
 		case s := <-signals:
-			if s == syscall.SIGTERM {
+			if s, ok := s.(syscall.Signal); ok {
 				// Gone already is as good.
-				_ = syscall.Kill(pid, syscall.SIGTERM)
+				_ = syscall.Kill(pid, s)
 			}
 		case <-ended:
 			return

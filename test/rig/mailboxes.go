@@ -3,11 +3,10 @@ package rig
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
-// Mailboxes are lines of the configuration of a Dovecot 2.3 that serves IMAP and POP3 at two ports of loopback, with an empty
-// mailbox for each login. A *Lacking when this machine has not what that needs.
+// Mailboxes are lines of the configuration of a Dovecot that serves IMAP and POP3 at two ports, with an empty mailbox for
+// each login. A *Lacking when this machine has not what that needs.
 func Mailboxes(imap, pop3 int) (string, error) {
 	version, err := DovecotVersion()
 	if err != nil {
@@ -18,17 +17,16 @@ func Mailboxes(imap, pop3 int) (string, error) {
 			return "", &Lacking{"Dovecot's " + program}
 		}
 	}
-	if !strings.HasPrefix(version, "2.3") {
-		return "", &Lacking{"Dovecot 2.3"}
-	}
 	dir, err := NewDir("mailboxes")
 	if err != nil {
 		return "", err
 	}
 	listener := func(service string, port int) string {
-		return fmt.Sprintf("service %[1]s-login {\n  inet_listener %[1]s {\n    address = 127.0.0.1\n    port = %[2]d\n  }\n  inet_listener %[1]ss {\n    port = 0\n  }\n}\n", service, port)
+		return fmt.Sprintf("service %[1]s-login {\n  inet_listener %[1]s {\n    port = %[2]d\n  }\n  inet_listener %[1]ss {\n    port = 0\n  }\n}\n", service, port)
 	}
-	return "protocols = imap pop3\n" + listener("imap", imap) + listener("pop3", pop3) +
-		"userdb {\n  driver = static\n  args = uid=65534 gid=65534 home=" + dir + "/%u\n}\n" +
-		"mail_location = maildir:~/Maildir\nfirst_valid_uid = 1\n", os.Chown(dir, Nobody, Nobody)
+	stored := "userdb static {\n  fields {\n    uid = 65534\n    gid = 65534\n    home = " + dir + "/%{user}\n  }\n}\nmail_driver = maildir\nmail_path = ~/Maildir\n"
+	if Dovecot23(version) {
+		stored = "userdb {\n  driver = static\n  args = uid=65534 gid=65534 home=" + dir + "/%u\n}\nmail_location = maildir:~/Maildir\n"
+	}
+	return "protocols = imap pop3\n" + listener("imap", imap) + listener("pop3", pop3) + stored + "first_valid_uid = 1\n", os.Chown(dir, Nobody, Nobody)
 }

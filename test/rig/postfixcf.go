@@ -46,8 +46,10 @@ func (p *Postfix) mainCF() string {
 		"smtpd_sasl_type":                "dovecot",
 		"smtpd_sasl_path":                "private/auth",
 		"smtpd_authorized_xclient_hosts": "127.0.0.0/8",
-		"smtpd_milters":                  p.SMTPMilters,
-		"non_smtpd_milters":              p.LocalMilters,
+		// Whom XCLIENT presents is local to Postfix, which would complete his header before a milter sees it.
+		"local_header_rewrite_clients": "",
+		"smtpd_milters":                p.SMTPMilters,
+		"non_smtpd_milters":            p.LocalMilters,
 
 		"queue_run_delay":      "1s",
 		"minimal_backoff_time": "1s",

@@ -3,6 +3,7 @@
 package rig_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"testing"
@@ -67,6 +68,29 @@ func TestEachWayInArrivesOnce(t *testing.T) {
 	ledger := account(t, sent, sink, p)
 	if ledger.Err() != nil || len(ledger.AtSink) != 5 {
 		t.Errorf("%s\n%v", ledger, ledger.Err())
+	}
+}
+
+// TestAStrangersHeaderIsNotCompleted: a milter here sees what it sees of a stranger elsewhere. What sendmail(1) brings is
+// completed, here and there.
+func TestAStrangersHeaderIsNotCompleted(t *testing.T) {
+	sink, p := site(t, rig.PostfixConfig{})
+	ctx := within(t, time.Minute)
+	header := "From: device\r\nTo: undisclosed\r\n"
+	stranger := rig.Client{Addr: p.SMTP(), Address: "203.0.113.80"}.SendOne(ctx, rig.Mail{From: "a@example.com", To: []string{"anna@example.org"}, Header: header})
+	local := rig.Mail{Token: rig.NewToken(), From: "nobody@example.org", To: []string{"w@example.net"}, Header: header}
+	if err := p.SendMail("nobody", "", []byte(local.Text()), local.To...); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.WaitLen(ctx, 2); err != nil {
+		t.Fatalf("%v\n%s", err, p.LogTail(20))
+	}
+	for _, d := range sink.Deliveries() {
+		completed := bytes.Contains(d.Head, []byte("\nFrom: device@example.org")) && bytes.Contains(d.Head, []byte("\nTo: undisclosed@example.org"))
+		as := bytes.Contains(d.Head, []byte("\nFrom: device\r\n")) && bytes.Contains(d.Head, []byte("\nTo: undisclosed\r\n"))
+		if d.Token == stranger.Token && !as || d.Token == local.Token && !completed {
+			t.Errorf("from %s came\n%s", d.From, d.Head)
+		}
 	}
 }
 

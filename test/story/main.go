@@ -3,7 +3,8 @@
 //
 //	story          2,000 mails of a hijacked account and an office of 20; every mail is accounted for; the last
 //	               line is the result (make story)
-//	story -stay    a short one to watch, which stays open to try things (make run); Ctrl-C ends and cleans all
+//	story -stay    a short one to watch, which stays open to try things (make run); Ctrl-C ends and cleans all, and so
+//	               does a SIGTERM, SIGINT or SIGHUP to this process or to the make above it
 //
 // Exit status 0: everything was as it must be. 1: it was not; the lines above say what. 2: it could not be played.
 package main
@@ -18,7 +19,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"postward/test/rig"
@@ -35,6 +35,9 @@ func main() {
 	stay := flag.Bool("stay", false, "a short story that stays open")
 	binary := flag.String("postward", "", "the binary to play with; built if empty")
 	flag.Parse()
+	if rig.Outermost() {
+		go endWithParent()
+	}
 	inside, code, err := rig.Enter(rig.Room{Open: *stay, Needs: []string{"postfix", "dovecot", "swaks"}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "story:", err)
@@ -47,7 +50,7 @@ func main() {
 }
 
 func play(stay bool, binary string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), rig.Endings()...)
 	defer stop()
 	limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()

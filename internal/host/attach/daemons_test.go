@@ -311,17 +311,16 @@ func (p *private) dovecot(t *testing.T) {
 	t.Helper()
 	base := filepath.Dir(p.etc) + "/dovecot"
 	rig.WriteFile(t, base+"/passwd", []byte("anna:{PLAIN}geheim\n"), 0o644)
-	rig.WriteFile(t, base+"/dovecot.conf", []byte(fmt.Sprintf(`base_dir = %[1]s/run
+	version, err := rig.DovecotVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rig.WriteFile(t, base+"/dovecot.conf", []byte(rig.DovecotPasswords(version, base+"/passwd")+fmt.Sprintf(`base_dir = %[1]s/run
 state_dir = %[1]s/run
 log_path = %[1]s/log
 protocols =
 ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = plain login
-passdb {
-  driver = passwd-file
-  args = %[1]s/passwd
-}
 service auth {
   unix_listener %[2]s/private/auth {
     mode = 0660

@@ -98,16 +98,25 @@ func (d *Dovecot) look(ctx context.Context) error {
 			d.Attached = true
 		}
 	}
-	dovecot := doveadm.Instance{Config: d.Config}
-	if err := dovecot.Check(ctx); err != nil {
+	if err := (doveadm.Instance{Config: d.Config}).Check(ctx); err != nil {
 		d.problem("Dovecot does not like its configuration as it is: %v", err)
 		return nil
 	}
-	server, err := dovecot.Get(ctx, "auth_policy_server_url")
+	server, err := d.server(ctx)
 	if err == nil && server != "" && !d.Attached {
 		d.problem("Dovecot asks %s about logins already, and asks one policy server only: take auth_policy_server_url out first", withoutPassword(server))
 	}
 	return err
+}
+
+// server is whom Dovecot asks about logins. From 2.4 on the setting stands in a block, whatever form it was written in, and
+// doveconf says of its old name that it is empty.
+func (d *Dovecot) server(ctx context.Context) (string, error) {
+	name := "auth_policy/server_url"
+	if strings.HasPrefix(d.Version, "2.3.") {
+		name = "auth_policy_server_url"
+	}
+	return doveadm.Instance{Config: d.Config}.Get(ctx, name)
 }
 
 // files are ours, the one that includes the other last.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"postward/internal/host/authpolicy"
-	"postward/internal/host/doveadm"
 	"postward/test/rig"
 )
 
@@ -200,7 +199,7 @@ func TestWhatSomebodyEditedInDovecotsConfigurationStays(t *testing.T) {
 	if err != nil || len(gone.Removed) != 1 || len(gone.Kept) != 1 || rig.ReadFile(t, gone.Kept[0]) != own {
 		t.Errorf("%+v %v", gone, err)
 	}
-	if server, err := (doveadm.Instance{Config: s.Dovecot.Config}).Get(t.Context(), "auth_policy_server_url"); server != "" || err != nil {
+	if server, err := d.server(t.Context()); server != "" || err != nil {
 		t.Errorf("Dovecot still asks %s: %v", server, err)
 	}
 	if d := found(t, s); d.Attached || len(d.Problems) > 0 {

@@ -137,11 +137,10 @@ func (d *Dovecot) write(o Options, path string, text []byte, mode fs.FileMode) e
 
 // heard lets Dovecot say what it read.
 func (d *Dovecot) heard(ctx context.Context, address string) error {
-	dovecot := doveadm.Instance{Config: d.Config}
-	if err := dovecot.Check(ctx); err != nil {
+	if err := (doveadm.Instance{Config: d.Config}).Check(ctx); err != nil {
 		return err
 	}
-	server, err := dovecot.Get(ctx, "auth_policy_server_url")
+	server, err := d.server(ctx)
 	if want := "http://" + address + "/"; err == nil && server != want {
 		err = fmt.Errorf("Dovecot would ask %s instead: a later line of its configuration says so: doveconf -n; take auth_policy_server_url out there", withoutPassword(server))
 	}

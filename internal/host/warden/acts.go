@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 	actUnban   = "unban"
 	actBans    = "bans"
 	actEnsure  = "ensure"
+	actLog     = "log"
 )
 
 // request is what the child may ask.
@@ -39,6 +41,7 @@ type request struct {
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
 	Account  string         `json:"account,omitempty"`  // kick
+	Name     string         `json:"name,omitempty"`     // log: of a file beside it
 }
 
 type answer struct {
@@ -52,6 +55,9 @@ type answer struct {
 	Made    bool            `json:"made,omitempty"` // ensure: something was missing
 	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left
 	Kicked  bool            `json:"kicked,omitempty"`
+
+	file *os.File // log: goes beside the frame, and is closed behind it
+	fd   int      // what came beside it
 }
 
 // result is a postfix.Result that JSON can carry.
@@ -65,6 +71,7 @@ type Acts struct {
 	Postfix postfix.Instance
 	Dovecot doveadm.Instance
 	Trash   Trash
+	Log     string         // path of the mail log, which the daemon may read whoever's it is; not absolute: none
 	Sockets []string       // paths of the daemon's unix sockets
 	Never   []netip.Prefix // whom nobody bans: the operator's own networks and allow list
 	Ports   []uint16       // what a ban closes; nft.MailPorts if none is named
@@ -126,6 +133,8 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Bans, err = a.bans()
 	case actEnsure:
 		out.Made, err = a.ensure(q.Prefixes)
+	case actLog:
+		out.file, err = a.openLog(q.Name)
 	case actKick:
 		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
@@ -164,7 +173,7 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList, actShare, actBans:
+	case actList, actShare, actBans, actLog: // a log's name is openLog's to check
 	case actBan:
 		if len(q.Bans) == 0 || len(q.Bans) > MaxBans {
 			return fmt.Errorf("%s takes 1 to %d bans, not %d", q.Act, MaxBans, len(q.Bans))
@@ -214,7 +223,7 @@ func (a *Acts) serve(ctx context.Context, conn io.ReadWriter) error {
 			}
 			return err
 		}
-		if err := writeFrame(conn, a.do(ctx, &q), maxAnswer); err != nil {
+		if err := writeAnswer(conn, a.do(ctx, &q)); err != nil {
 			return err
 		}
 	}

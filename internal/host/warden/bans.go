@@ -3,6 +3,7 @@ package warden
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 
@@ -141,7 +142,7 @@ func (a *Acts) ensure(allow []netip.Prefix) (made bool, err error) {
 var ErrSessionsStay = errors.New("open sessions of banned addresses were left to their time-outs")
 
 // kinds are the errors that the daemon tells apart, by the word for them on the wire.
-var kinds = map[string]error{"unavailable": nft.ErrUnavailable, "missing": nft.ErrMissing}
+var kinds = map[string]error{"unavailable": nft.ErrUnavailable, "missing": nft.ErrMissing, "gone": fs.ErrNotExist, "forbidden": fs.ErrPermission}
 
 func kindOf(err error) string {
 	for word, is := range kinds {

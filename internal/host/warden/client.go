@@ -61,11 +61,13 @@ func connect(conn net.Conn) *Client {
 	go func() {
 		defer close(c.gone)
 		defer conn.Close()
+		in := &borrower{conn: conn}
 		for {
 			var a answer
-			if readFrame(conn, &a, maxAnswer) != nil {
+			if readFrame(in, &a, maxAnswer) != nil {
 				return
 			}
+			a.fd = in.take()
 			answers <- &a
 		}
 	}()

@@ -110,8 +110,8 @@ func after(entries []entry, changed time.Time) []entry {
 }
 
 // openEntry opens an entry, if it is still the same file.
-func openEntry(e entry) (*os.File, fs.FileInfo, error) {
-	f, info, err := open(e.path)
+func (c *Config) openEntry(e entry) (*os.File, fs.FileInfo, error) {
+	f, info, err := c.open(e.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, errMoving
 	}

@@ -14,7 +14,7 @@
 //   - copytruncate: the rest is read from the copy, then PATH from the start. What was written between logrotate's
 //     copying and its truncating is in neither file; nobody can read that. The only other hole: a file that was
 //     empty when we looked, then written, copied and truncated within one tick of the file system's clock (4 ms; more where CPU is short).
-//   - files that do not exist yet, cannot be read (Trouble says what to do), are removed and made anew.
+//   - files that do not exist yet, cannot be read (Open may, else Trouble says what to do), are removed and made anew.
 //   - lines without an end yet (waits), and lines over MaxLine bytes (cut and marked, the rest skipped).
 //   - rotated files that were compressed meanwhile (gzip, bzip2, xz, zstd, lzma): the text in one is the file it was made
 //     of, so reading goes on in it where it stopped in the other.

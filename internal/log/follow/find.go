@@ -53,7 +53,7 @@ func (f *follower) look() (view, error) {
 // begin takes the first position ever, and hands it out: it must be kept, or a crash before the first line would
 // let the next run begin somewhere else.
 func (f *follower) begin() (bool, error) {
-	opened, info, err := open(f.config.Path)
+	opened, info, err := f.config.open(f.config.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		f.pos = Position{Path: f.config.Path, At: time.Now().Add(-slack)}
 		f.trouble(err)
@@ -99,7 +99,7 @@ func (f *follower) resume(entries []entry) (*file, error) {
 
 // reopen opens an entry at the position, if it is the file that the position is in, or its copy.
 func (f *follower) reopen(e entry) (*file, error) {
-	opened, _, err := openEntry(e)
+	opened, _, err := f.config.openEntry(e)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (f *follower) first(seen view, entries []entry, read Position) (*file, []Ga
 }
 
 func (f *follower) open(e entry) (*file, error) {
-	opened, info, err := openEntry(e)
+	opened, info, err := f.config.openEntry(e)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (f *follower) open(e entry) (*file, error) {
 
 // whole opens a path from its start.
 func (f *follower) whole(path string) (*file, error) {
-	opened, info, err := open(path)
+	opened, info, err := f.config.open(path)
 	if err != nil {
 		return nil, err
 	}

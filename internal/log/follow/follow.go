@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"postward/internal/log/oldlog"
@@ -28,6 +29,9 @@ type Config struct {
 	Poll time.Duration
 	// Trouble is told once when the log cannot be read and why, and with nil when it can again. May be nil.
 	Trouble func(error)
+	// Open opens a file of the log that this process may not read, or says that it may not be read either
+	// (fs.ErrPermission). May be nil.
+	Open func(path string) (*os.File, error)
 }
 
 // Follow calls out with the log's lines from c.From on, until ctx is done or out fails, and returns the reason:
@@ -127,13 +131,22 @@ func (f *follower) failed(err error) (bool, error) {
 func (f *follower) trouble(err error) {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("follow the log: %w: let the user that postward runs as read it (on Debian: usermod -a -G adm postward, then restart)", err)
+		err = fmt.Errorf("follow the log: %w: %s", err, readable(f.config.Path))
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("follow the log: %w: waiting for it to appear", err)
 	case err != nil:
 		err = fmt.Errorf("follow the log: %w", err)
 	}
 	f.ills.tell(err)
+}
+
+// readable says how a log becomes one that its reader may read. Postfix's own (maillog_file) is root's alone from 3.9 on,
+// and no group helps.
+func readable(path string) string {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o040 == 0 {
+		return fmt.Sprintf("it is its owner's alone: chmod 644 %s; with Postfix 3.9 or newer also postconf -e maillog_file_permissions=0644, or the next file is so again", path)
+	}
+	return "let the user that postward runs as read it (on Debian: usermod -a -G adm postward, then restart)"
 }
 
 // teller tells trouble once.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -362,4 +363,47 @@ func TestForbiddenFilesSayWhatToDo(t *testing.T) {
 	log.must(os.Chmod(log.path, 0o640))
 	led.awaitLines(t, "one")
 	stop()
+}
+
+// TestALogOfRootsAloneIsReadThroughWhoOpensIt: also what is rotated away from it, and what comes in its place.
+func TestALogOfRootsAloneIsReadThroughWhoOpensIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can take a right from itself and leave it to another thread")
+	}
+	log, led := newLog(t), newLedger()
+	log.closed()
+	log.write("one\n")
+	asked := make(chan string, 100)
+	stop := led.runAs(t, nobody, Config{Path: log.path, Begin: FromStart, Open: func(path string) (*os.File, error) {
+		asked <- filepath.Base(path)
+		return openedElsewhere(path)
+	}})
+	led.awaitLines(t, "one")
+	log.write("two\n")
+	log.rename()
+	log.reopen()
+	log.write("three\n")
+	led.awaitLines(t, "one", "two", "three")
+	stop()
+	if len(led.ills) > 0 || len(led.gaps) > 0 || len(asked) < 2 {
+		t.Errorf("%v %v, asked %d times", led.ills, led.gaps, len(asked))
+	}
+}
+
+// TestALogOfRootsAloneSaysSo: a group that may not read it either is no advice.
+func TestALogOfRootsAloneSaysSo(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can take a right from itself")
+	}
+	log, led := newLog(t), newLedger()
+	log.closed()
+	log.write("one\n")
+	stop := led.runAs(t, nobody, Config{Path: log.path, Begin: FromStart})
+	led.await(t, "trouble", func() bool { return len(led.ills) == 1 })
+	log.must(os.Chmod(log.path, 0o644))
+	led.awaitLines(t, "one")
+	stop()
+	if !strings.Contains(led.ills[0], "maillog_file_permissions=0644") || strings.Contains(led.ills[0], "adm") {
+		t.Error(led.ills[0])
+	}
 }

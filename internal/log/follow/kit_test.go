@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const deadline = 20 * time.Second
@@ -118,6 +121,10 @@ func (l *ledger) run(t *testing.T, path string, begin Begin) (stop func()) {
 	ended := make(chan error, 1)
 	c := Config{Path: path, From: l.pos, Begin: begin, Poll: 50 * time.Millisecond, Trouble: l.trouble}
 	go func() { ended <- Follow(ctx, c, l.take) }()
+	return stopping(t, cancel, ended)
+}
+
+func stopping(t *testing.T, cancel func(), ended <-chan error) func() {
 	return func() {
 		t.Helper()
 		cancel()
@@ -127,11 +134,40 @@ func (l *ledger) run(t *testing.T, path string, begin Begin) (stop func()) {
 	}
 }
 
+// nobody is who may read nothing of root's.
+const nobody = 65534
+
+// runAs is run, in a thread that opens files as another user.
+func (l *ledger) runAs(t *testing.T, uid int, c Config) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	c.From, c.Poll, c.Trouble = l.pos, 50*time.Millisecond, l.trouble
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		if _, err := unix.SetfsuidRetUid(uid); err != nil {
+			ended <- err
+			return
+		}
+		ended <- Follow(ctx, c, l.take)
+	}()
+	return stopping(t, cancel, ended)
+}
+
+// openedElsewhere opens a file in another thread, with the rights of the test.
+func openedElsewhere(path string) (f *os.File, err error) {
+	done := make(chan struct{})
+	go func() { f, err = os.Open(path); close(done) }()
+	<-done
+	return f, err
+}
+
 // log is a log file that a test writes and rotates.
 type log struct {
 	t    *testing.T
 	path string
 	f    *os.File
+	mode os.FileMode // 0640 if none is said
 	// elsewhere: a goroutine that is not the test's writes it. What fails there ends that goroutine.
 	elsewhere bool
 }
@@ -154,13 +190,21 @@ func (l *log) must(err error) {
 	}
 }
 
+// closed makes it root's alone, in a directory that everybody may read.
+func (l *log) closed() {
+	l.mode = 0o600
+	for dir := filepath.Dir(l.path); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		l.must(os.Chmod(dir, 0o755))
+	}
+}
+
 // reopen is what a syslog daemon does at SIGHUP.
 func (l *log) reopen() {
 	l.t.Helper()
 	if l.f != nil {
 		l.must(l.f.Close())
 	}
-	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, cmp.Or(l.mode, 0o640))
 	l.must(err)
 	l.f = f
 }

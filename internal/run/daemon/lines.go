@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"postward/internal/guard"
@@ -34,7 +35,8 @@ func (d *Daemon) readLog(ctx context.Context) error {
 			return fmt.Errorf("read the place in the log: %w", err)
 		}
 	}
-	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble},
+	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble,
+		Open: func(path string) (*os.File, error) { return d.warden.Log(ctx, path) }},
 		func(b follow.Batch) error { return d.takeLines(ctx, b) })
 	if ctx.Err() != nil {
 		return nil
