@@ -37,11 +37,12 @@ type opinion struct {
 	names  map[string][]string // in the order of the log
 	banned map[string]guess.Reason
 	tries  []logins.Attempt
+	seen   map[netip.Addr]bool // whoever anything was told of
 }
 
 // heard is our opinion of lines; somebody has the names in people.
 func heard(lines []string, people ...string) opinion {
-	o := opinion{map[string]int{}, map[string][]string{}, map[string]guess.Reason{}, nil}
+	o := opinion{map[string]int{}, map[string][]string{}, map[string]guess.Reason{}, nil, map[netip.Addr]bool{}}
 	joiner, watch, last, l := logins.New(), guess.New(), time.Time{}, maillog.Line{}
 	for _, name := range people {
 		watch.Take(guess.Attempt{Kind: guess.Delivered, Account: name, At: time.Unix(0, 0)})
@@ -52,6 +53,7 @@ func heard(lines []string, people ...string) opinion {
 		}
 		a := joiner.Line([]byte(text), &l, last)
 		if x, ok := a.Guess(); ok {
+			o.seen[x.Client] = true
 			o.note(&a, watch.Take(x))
 		}
 	}
