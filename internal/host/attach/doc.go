@@ -40,6 +40,11 @@
 // of its rest, so detach knows what somebody edited; it takes both away, and the directory is what it was. A configuration
 // that includes no directory is not changed.
 //
+// # fail2ban
+//
+// Of a fail2ban on the same host its configuration is read (jail.conf(5)), to say which jails postward makes needless; nothing of it is
+// written, and fail2ban is not asked.
+//
 // A Host, a Plan and a Dovecot are values of one goroutine. Nothing here runs in the background. The package must not import
 // an edge other than postfix, doveadm and authpolicy, nor store, nor daemon.
 package attach

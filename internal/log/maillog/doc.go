@@ -1,7 +1,7 @@
 // Package maillog is the grammar of the mail server's log: one line in, one Line out.
 //
 // A line has three layers. The stamp and host are the syslog daemon's (RFC 3164 section 4.1, RFC 3339, RFC 5424, or one of
-// journalctl's formats), or BusyBox', a container's, Dovecot's own: header.go, rfc5424.go and stampother.go say which. The tag "syslog_name/service/program[pid]: " is Postfix's msg_syslog; Dovecot and saslauthd
+// journalctl's formats), or BusyBox', a container's, multilog's, Dovecot's own: header.go, rfc5424.go and stampother.go say which. The tag "syslog_name/service/program[pid]: " is Postfix's msg_syslog; Dovecot and saslauthd
 // have one word. The rest is the sentence of one program; which sentences are understood stands in one table, in
 // program.go. The sentences follow Postfix 2.3 to 3.11, Dovecot's login processes and auth from 1.2 to 2.4,
 // Cyrus saslauthd with the PAM library in it, and of MailScanner what it does with mail on hold.

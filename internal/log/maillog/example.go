@@ -17,7 +17,7 @@ func (l *Line) Example(n int) []byte {
 // secretive reports whether a line may hold a password.
 func (l *Line) secretive() bool {
 	switch string(l.Program) {
-	case "auth", "auth-worker":
+	case "auth", "auth-worker", "dovecot-auth":
 		return true
 	case "dovecot":
 		return bytes.Contains(l.Text, []byte("auth")) || bytes.Contains(l.Text, []byte("password"))

@@ -80,7 +80,7 @@ func screenTest(l *Line, head, s scan) Kind {
 			return Doubtful
 		}
 		l.Delay, ok = head.take(decimals)
-		ok = ok && head.lit(" from ") && head.end() && s.bare(&l.Client) && s.lit(": ")
+		ok = ok && head.lit(" from ") && head.end() && s.bare(&l.Client) && s.colon()
 		l.Reply = s.all()
 		return sure(Pregreet, ok)
 	case head.lit("DNSBL rank "):

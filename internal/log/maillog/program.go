@@ -131,7 +131,7 @@ func postfixProgram(name []byte) bool {
 // neighbourProgram reports whether a program around Postfix is one of those that neighbour reads.
 func neighbourProgram(name []byte) bool {
 	switch string(name) {
-	case "dovecot", "saslauthd", "MailScanner", "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
+	case "dovecot", "dovecot-auth", "saslauthd", "MailScanner", "auth", "auth-worker", "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		return true
 	}
 	return false
@@ -146,7 +146,7 @@ func neighbour(l *Line, s scan) Kind {
 		return saslauthd(l, s)
 	case "MailScanner":
 		return mailScanner(l, s)
-	case "auth", "auth-worker":
+	case "auth", "auth-worker", "dovecot-auth": // of Dovecot 1, and the PAM library in it
 		return refused(l, s)
 	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		return mailbox(l, s)

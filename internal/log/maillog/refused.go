@@ -38,8 +38,13 @@ func refused(l *Line, s scan) Kind {
 		l.Database = nil
 		return Other
 	}
+	forged := bytes.Contains(s.rest, []byte("): "))
 	if nextAsked(s.rest) {
-		return Noted
+		return sure(Noted, !forged)
+	}
+	if homeless(s.rest) {
+		*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Times: l.Times, Reply: s.rest}
+		return sure(Failure, !forged)
 	}
 	if !verdict(s.rest) {
 		l.Database, l.SASLUsername, l.Client, l.Session = nil, nil, Peer{}, nil
@@ -49,7 +54,7 @@ func refused(l *Line, s scan) Kind {
 		l.SASLUsername = nil
 	}
 	l.Reply = public(s.rest)
-	return sure(PasswordRefused, !bytes.Contains(s.rest, []byte("): ")))
+	return sure(PasswordRefused, !forged)
 }
 
 // subject reads "user,address,<session>): "; address and session may be missing.
@@ -93,12 +98,16 @@ func nextAsked(text []byte) bool {
 	return false
 }
 
+// homeless reports whether somebody's password was right, and the user database does not have him: the server's own trouble, which
+// newer Dovecots call an error.
+func homeless(text []byte) bool { return bytes.HasPrefix(text, []byte("user not found from ")) }
+
 // verdict reports whether a database's words mean that the login was refused.
 func verdict(text []byte) bool {
 	for _, words := range [...]string{"unknown user", "Unknown user", "Password mismatch", "password mismatch",
 		"pam_authenticate() failed: ", "invalid credentials", "Invalid credentials", "Username character disallowed by ",
 		"Authentication failure due to policy server refusal", "invalid input", "Password expired", "User is disabled",
-		"user not found from ", "Attempted login with password having illegal chars"} {
+		"Attempted login with password having illegal chars"} {
 		if bytes.HasPrefix(text, []byte(words)) {
 			return true
 		}

@@ -42,6 +42,10 @@ func refusedBy(l *Line, s, whole scan) Kind {
 	}
 	if !ok || !verdict(s.rest) {
 		*l = Line{Stamp: l.Stamp, Host: l.Host, Program: l.Program, PID: l.PID, Text: l.Text, Times: l.Times}
+		if ok && homeless(s.rest) {
+			l.Reply = s.rest
+			return Failure
+		}
 		return Other
 	}
 	if string(l.SASLUsername) == "?" {

@@ -25,6 +25,14 @@ func (s *scan) lit(text string) bool {
 	return true
 }
 
+// colon takes the colon before text that may be empty: some syslog daemons leave out a blank at the end of a line.
+func (s *scan) colon() bool {
+	if s.lit(": ") {
+		return true
+	}
+	return len(s.rest) == 1 && s.byte(':')
+}
+
 func (s *scan) end() bool { return len(s.rest) == 0 }
 
 // all takes what is left.

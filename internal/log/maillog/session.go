@@ -18,7 +18,7 @@ func session(l *Line, s scan) Kind {
 		if s.end() { // before Postfix 2.10 the commands are not told
 			return Violation
 		}
-		ok = s.lit(": ")
+		ok = s.colon()
 		l.Reply = s.all()
 		return sure(Violation, ok)
 	case s.lit("reject: ETRN "):

@@ -6,7 +6,7 @@ import "time"
 const here = '?'
 
 // otherStamp reads the stamps that Dovecot's log_timestamp and others can make, and the blanks behind them: any of the dates
-// below, with a clock, a fraction behind a point or a comma, an offset, UTC, or none of these, perhaps in brackets.
+// below (or a label of TAI64N), with a clock, a fraction behind a point or a comma, an offset, UTC, or none of these, perhaps in brackets.
 func (s *scan) otherStamp(into *Stamp) bool {
 	bracket := s.byte('[')
 	if !s.weekday() || !s.dated(into) || !into.valid() || bracket && !s.byte(']') {
@@ -55,7 +55,7 @@ func (s *scan) dated(into *Stamp) bool {
 		return true
 	}
 	*s, *into = whole, Stamp{}
-	return s.epoch(into)
+	return s.epoch(into) || s.label(into)
 }
 
 // monthFirst: "Apr  2 07:00:01", with a year behind the day or at the end, there perhaps behind a zone.
@@ -167,6 +167,42 @@ func (s *scan) epoch(into *Stamp) bool {
 	*into = stampOf(time.Unix(seconds, 0))
 	into.zone[0] = utc
 	return !s.byte('.') || s.fraction(into)
+}
+
+// label: "@4000000069f769df0c2ee5b4", a TAI64N label, as multilog and s6-log write it: 2^62 and ten more than the seconds since 1970,
+// and nanoseconds.
+func (s *scan) label(into *Stamp) bool {
+	if !s.byte('@') {
+		return false
+	}
+	seconds, ok := s.hexadecimal(16)
+	nanoseconds, whole := s.hexadecimal(8)
+	if seconds -= 1<<62 + 10; !ok || !whole || seconds > 1e10 || nanoseconds > 999_999_999 {
+		return false
+	}
+	*into = stampOf(time.Unix(int64(seconds), int64(nanoseconds)))
+	into.zone[0] = utc
+	return true
+}
+
+// hexadecimal reads n digits, in small letters.
+func (s *scan) hexadecimal(n int) (number uint64, ok bool) {
+	if len(s.rest) < n {
+		return 0, false
+	}
+	for _, c := range s.rest[:n] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		number = number<<4 | uint64(c)
+	}
+	s.rest = s.rest[n:]
+	return number, true
 }
 
 func (s *scan) month(into *Stamp) bool {

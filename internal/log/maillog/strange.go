@@ -70,7 +70,7 @@ func nameEnd(b []byte) int {
 		return 0
 	}
 	switch string(name) {
-	case "dovecot":
+	case "dovecot", "dovecot-auth":
 		return ending(name, s.byte('[') || s.lit(": ") || s.byte('"'))
 	case "imap-login", "pop3-login", "submission-login", "managesieve-login":
 		return ending(name, s.lit(": "))

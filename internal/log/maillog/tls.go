@@ -57,7 +57,7 @@ func tlsUp(l *Line, s scan, peer *Peer) Kind {
 }
 
 func tlsFailed(l *Line, s scan, peer *Peer) Kind {
-	ok := s.anyPeer(peer) && s.lit(": ")
+	ok := s.anyPeer(peer) && s.colon()
 	l.Reply = s.all()
 	return sure(TLSFailed, ok)
 }

@@ -30,21 +30,21 @@ func warning(l *Line, s scan) Kind {
 // That a login failed, and from where, is sure.
 func saslWarning(l *Line, s scan) Kind {
 	var ok bool
-	const failed, username = " authentication failed: ", ", sasl_username="
-	if bytes.Count(s.rest, []byte(failed)) > 1 || bytes.Count(s.rest, []byte(username)) > 1 {
+	const failed, username = " authentication failed", ", sasl_username="
+	if bytes.Count(s.rest, []byte(failed+":")) > 1 || bytes.Count(s.rest, []byte(username)) > 1 {
 		return LoginFailed
 	}
 	if l.SASLMethod, ok = s.take(word); !ok {
 		l.SASLMethod = nil
-		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed)))
+		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed+":")))
 	}
 	if s.lit(" authentication aborted") || s.lit(" authentication cancelled") {
 		l.Reply = nil
 		return sure(LoginAborted, s.end())
 	}
-	if !s.lit(failed) {
+	if !s.lit(failed) || !s.colon() {
 		l.SASLMethod = nil
-		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed)))
+		return sure(LoginFailed, bytes.Contains(s.rest, []byte(failed+":")))
 	}
 	l.Reply = s.all()
 	if i := bytes.Index(l.Reply, []byte(username)); i >= 0 {
@@ -142,12 +142,12 @@ func clientText(l *Line, s scan) Kind {
 			return Doubtful
 		}
 		l.Stage, ok = s.take(word)
-		ok = ok && s.lit(" command: ")
+		ok = ok && s.lit(" command") && s.colon()
 		l.Reply = s.all()
 		return sure(BadSyntax, ok)
 	case s.lit("non-SMTP command from "):
 		l.Action = l.Reply[:len("non-SMTP command")]
-		ok = s.peer(&l.Client) && s.lit(": ")
+		ok = s.peer(&l.Client) && s.colon()
 		l.Reply = s.all()
 		return sure(Violation, ok)
 	}
