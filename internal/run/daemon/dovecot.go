@@ -32,7 +32,7 @@ func (d *Daemon) answerDovecot(ctx context.Context) error {
 }
 
 // listenAgain is how soon it is tried again to listen.
-const listenAgain = 10 * time.Second
+const listenAgain = 2 * time.Second
 
 func (d *Daemon) listenToDovecot(ctx context.Context) error {
 	key, err := authpolicy.LoadKey(d.config.AuthPolicy.KeyFile)
@@ -53,14 +53,13 @@ func (d *Daemon) mayLogin(_ context.Context, a *authpolicy.Attempt) authpolicy.A
 	if !a.Client.IsValid() || a.Client.IsLoopback() || internal[a.Protocol] {
 		return authpolicy.Pass()
 	}
-	t := time.Now()
 	asn := d.asn(a.Client)
-	d.gate.mu.Lock()
+	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
 	name := d.accountOf(a.Account)
 	refusal := guard.MayLogin(d.state, name, a.Client, asn)
-	own := d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, t)
+	own := d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, time.Now())
 	known := homes[guard.Home(d.state, name, a.Client, asn)]
 	d.mu.Unlock()
 	switch refusal {
