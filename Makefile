@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove other-debian race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief bench-guess
+.PHONY: build run test unit lint story prove other-debian race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief bench-guess bench-ban
 
 build: build/postward
 
@@ -93,3 +93,7 @@ bench-thief:
 # Guessers and people who look like them in a log of a million lines, beside fail2ban and sshguard (see bench/guess).
 bench-guess:
 	@test/setup.sh bench && $(GO) build -o build/bench-guess ./bench/guess && build/bench-guess
+
+# From a line of the log to the address in the kernel's set, beside fail2ban; ten thousand bans at once, a hundred thousand that stand.
+bench-ban:
+	@test/setup.sh bench && $(GO) build -o build/bench-ban ./bench/ban && $(MAKE) --no-print-directory build/postward && build/bench-ban -postward build/postward

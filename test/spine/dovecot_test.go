@@ -80,10 +80,10 @@ func TestAttachTellsDovecotWhenAskedAndDetachTakesItBack(t *testing.T) {
 	}
 }
 
-// locking is a field whose Dovecot asks postward.
-func locking(t *testing.T) *field {
+// locking is a field whose Dovecot asks postward; lines are further ones of its configuration.
+func locking(t *testing.T, lines ...string) *field {
 	t.Helper()
-	site := rig.TestSite(t, rig.PostfixConfig{}, users, "!include_try conf.d/*.conf")
+	site := rig.TestSite(t, rig.PostfixConfig{}, users, append(lines, "!include_try conf.d/*.conf")...)
 	if err := os.Mkdir(filepath.Join(site.Dovecot.Dir, "conf.d"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -130,18 +130,12 @@ func (f *field) logsIn(service, client, account, password string) (bool, string)
 	return f.Site.Dovecot.Login(f.ctx, service, client, "s1", account, password)
 }
 
-// TestAStoppedAccountIsReadFromHomeAlone: the password is still right, and the thief is out all the same, over IMAP and SMTP, until
-// the administrator says otherwise.
-func TestAStoppedAccountIsReadFromHomeAlone(t *testing.T) {
-	f := locking(t)
-	f.do(t, "account", "allow", "alarm")
-	if in, said := f.logsIn("imap", stranger, "alarm", users["alarm"]); !in {
-		t.Fatalf("before anything happened: %s", said)
-	}
-	var sent []rig.Mail
+// stopped is what a thief sends from a stranger's address until the account is stopped.
+func (f *field) stopped(t *testing.T, account string) (sent []rig.Mail) {
+	t.Helper()
 	for range 12 {
-		sent = append(sent, rig.Load{Client: f.client("alarm", stranger), Count: 5, Parallel: 1, Mail: func(i int) rig.Mail {
-			return rig.Mail{From: "alarm@example.org", To: []string{rig.NewToken() + "@example.net"}}
+		sent = append(sent, rig.Load{Client: f.client(account, stranger), Count: 5, Parallel: 1, Mail: func(int) rig.Mail {
+			return rig.Mail{From: account + "@example.org", To: []string{rig.NewToken() + "@example.net"}}
 		}}.Send(f.ctx)...)
 		if len(f.status(t).Contained) > 0 {
 			break
@@ -150,6 +144,18 @@ func TestAStoppedAccountIsReadFromHomeAlone(t *testing.T) {
 	if s := f.status(t); len(s.Contained) != 1 {
 		t.Fatalf("%+v", s)
 	}
+	return sent
+}
+
+// TestAStoppedAccountIsReadFromHomeAlone: the password is still right, and the thief is out all the same, over IMAP and SMTP, until
+// the administrator says otherwise.
+func TestAStoppedAccountIsReadFromHomeAlone(t *testing.T) {
+	f := locking(t)
+	f.do(t, "account", "allow", "alarm")
+	if in, said := f.logsIn("imap", stranger, "alarm", users["alarm"]); !in {
+		t.Fatalf("before anything happened: %s", said)
+	}
+	sent := f.stopped(t, "alarm")
 	for _, service := range []string{"imap", "pop3", "sieve"} {
 		if in, said := f.logsIn(service, stranger, "alarm", users["alarm"]); in || !strings.Contains(said, "was stopped") {
 			t.Errorf("%s from the thief's network: %v %s", service, in, said)

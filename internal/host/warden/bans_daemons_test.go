@@ -3,9 +3,12 @@
 package warden
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -102,6 +105,37 @@ func TestWhatAHijackedDaemonAsksForIsNotBanned(t *testing.T) {
 		if all := ruleset(t, "list", "set", "inet", "postward", "allow4"); !strings.Contains(all, want) {
 			t.Errorf("no %q in %s", want, all)
 		}
+	}
+}
+
+// TestAHijackedChildBansNobodyWhoIsSpared: a process of its own, of nobody's rights, over the socketpair that it inherits.
+func TestAHijackedChildBansNobodyWhoIsSpared(t *testing.T) {
+	ruleset(t, "flush", "ruleset")
+	defer ruleset(t, "flush", "ruleset")
+	var said bytes.Buffer
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	a := &Acts{Logins: someLogins(t), Never: []netip.Prefix{prefix("192.0.2.0/24")}, Trash: Trash{Dir: t.TempDir()}}
+	go func() {
+		ended <- Run(ctx, Child{UID: nobody, GID: nobody, Log: slog.New(slog.NewTextHandler(&said, nil))}, a, nil)
+	}()
+	patience, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := rig.Wait(patience, "the one ban that may be", func() error {
+		if got := ruleset(t, "list", "ruleset"); !strings.Contains(got, "203.0.113.7") {
+			return fmt.Errorf("the kernel has %q", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := stand(t, Direct(&Acts{})); !slices.Equal(got, []string{"203.0.113.7/32"}) {
+		t.Errorf("%v", got)
+	}
+	stop()
+	if err := <-ended; err != nil || strings.Contains(said.String(), "ended and is started again") {
+		t.Errorf("%v %s", err, said.String())
 	}
 }
 

@@ -40,23 +40,33 @@ func (d *Daemon) keepOut(ctx context.Context) error {
 
 // tellBans tells the kernel what is new.
 func (d *Daemon) tellBans(ctx context.Context) {
-	d.gate.mu.Lock()
-	tell, lift := d.gate.tell, d.gate.lift
-	d.gate.tell, d.gate.lift = nil, nil
-	d.gate.mu.Unlock()
-	if !d.kernelBans() {
+	bans, lift, all := d.takeNews()
+	switch {
+	case all:
+		d.compareBans(ctx)
+		return
+	case !d.kernelBans():
 		return
 	}
 	var err error
 	if len(lift) > 0 {
 		err = d.warden.Unban(ctx, lift)
 	}
-	if bans := inForce(tell, time.Now()); err == nil && len(bans) > 0 {
+	if err == nil && len(bans) > 0 {
 		err = d.ban(ctx, bans)
 	}
 	if err != nil { // the table is not there, or not whole: all of it, then
 		d.compareBans(ctx)
 	}
+}
+
+// takeNews returns what the kernel is to be told of, once. all: it is to be compared whole.
+func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
+	t := d.lockGate()
+	defer d.gate.mu.Unlock()
+	bans, lift, all = inForce(d.gate.tell, t), d.gate.lift, d.gate.all
+	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
+	return bans, lift, all
 }
 
 // inForce are the bans as the kernel has them: with the time that is left.
@@ -88,17 +98,14 @@ func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
 // spare lifts a ban that the parent refuses.
 func (d *Daemon) spare(p netip.Prefix, why error) {
 	d.log.Warn("a ban is not carried out, and is lifted", "network", p, "why", why)
-	d.gate.mu.Lock()
+	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	t := time.Now()
 	d.gate.watch.Unban(p, t)
-	for _, gone := range d.gate.watch.Prune(t) {
-		d.writer.SetBan(gone.String(), "")
-	}
+	d.forgetBans(t)
 	if len(d.gate.spared) >= maxAllowed {
 		clear(d.gate.spared)
 	}
-	d.gate.spared[p] = t.Add(sparedFor)
+	d.gate.spared[p] = time.Now().Add(sparedFor)
 	d.note(&guard.Event{Kind: guard.KindUnbanned, Prefix: p, Text: why.Error()})
 }
 
@@ -129,11 +136,10 @@ func (d *Daemon) compareBans(ctx context.Context) {
 }
 
 func (d *Daemon) sameBans(ctx context.Context) error {
-	t := time.Now()
-	d.gate.mu.Lock()
+	t := d.lockGate()
 	want := inForce(d.gate.watch.Bans(t), t)
 	allow := slices.Clone(d.gate.allow)
-	d.gate.tell, d.gate.lift = nil, nil
+	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
 	if !d.kernelBans() {
 		want = nil
@@ -205,9 +211,9 @@ func (d *Daemon) keptOut(client netip.Addr) (answer milter.Answer, ok bool) {
 	if !d.config.BansEnforced() {
 		return answer, false
 	}
-	d.gate.mu.Lock()
+	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	b := d.gate.watch.Banned(client, time.Now())
+	b := d.gate.watch.Banned(client, t)
 	if b == nil {
 		return answer, false
 	}

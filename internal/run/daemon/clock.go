@@ -40,15 +40,13 @@ func (d *Daemon) checkClockNow() {
 }
 
 func (d *Daemon) clockSet(step time.Duration, wall time.Time) {
-	d.log.Warn("the clock of this host was set: what waits and what is counted goes on by the new time", "step", step, "now", wall)
 	e := &guard.Event{Key: fmt.Sprintf("clock:%d:%d", guard.TimeOf(wall), step.Milliseconds()), Kind: guard.KindClock, At: guard.TimeOf(wall), Step: step.Milliseconds()}
-	d.stepped += step
-	if _, err := d.recordLocked(e); err != nil {
-		d.stepped -= step
+	if _, err := d.recordLocked(e); err != nil { // status says so
 		d.clock.wall = d.clock.wall.Add(-step) // told again with the next look
-		d.log.Error("the step of the clock is not written", "err", err)
 		return
 	}
+	d.log.Warn("the clock of this host was set: what waits and what is counted goes on by the new time", "step", step, "now", wall)
+	d.stepped += step
 	d.noteClock()
 }
 
@@ -95,4 +93,5 @@ func (d *Daemon) beganAgain(gap time.Duration, t time.Time) {
 	if _, err := d.recordLocked(e); err != nil {
 		d.log.Error("that postward did not run is not written", "for", gap, "err", err)
 	}
+	d.stepped += gap
 }

@@ -393,7 +393,7 @@ func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (ctl.LookAnswer,
 // status gathers one screen.
 func (d *Daemon) status() ctl.Status {
 	d.checkHealth(time.Now())
-	gate := d.gateStatus(time.Now())
+	gate := d.gateStatus()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := ctl.Status{

@@ -16,9 +16,8 @@ import (
 
 // bans lists who is kept out.
 func (d *Daemon) bans() ctl.BansAnswer {
-	d.gate.mu.Lock()
+	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	t := time.Now()
 	answer := ctl.BansAnswer{Bans: []guess.Ban{}, Protected: []guess.Protection{}, Confined: []guess.Confine{}, Enforced: d.config.BansEnforced()}
 	for _, b := range d.gate.watch.Bans(t) {
 		answer.Bans = append(answer.Bans, *b)
@@ -53,8 +52,8 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 	if why := d.spared(p); why != "" {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", p, why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
 	}
-	d.gate.mu.Lock()
-	d.banned(d.gate.watch.BanByHand(p, r.For, actor, time.Now()), actor)
+	t := d.lockGate()
+	d.banned(d.gate.watch.BanByHand(p, r.For, actor, t), actor)
 	d.gate.mu.Unlock()
 	if err := d.writer.Flush(ctx); err != nil {
 		return ctl.BansAnswer{}, err
@@ -107,16 +106,13 @@ func (d *Daemon) removeBan(ctx context.Context, actor string, r ctl.BanRequest) 
 	if !r.Network.IsValid() {
 		return ctl.BansAnswer{}, &ctl.Problem{What: "that is no address and no network", Hint: "postward ban list"}
 	}
-	d.gate.mu.Lock()
-	lifted := d.gate.watch.Unban(r.Network.Masked(), time.Now())
+	t := d.lockGate()
+	lifted := d.gate.watch.Unban(r.Network.Masked(), t)
 	for _, b := range lifted {
 		d.note(&guard.Event{Kind: guard.KindUnbanned, Actor: actor, Prefix: b.Prefix})
 	}
-	for _, p := range d.gate.watch.Prune(time.Now()) {
-		d.writer.SetBan(p.String(), "")
-		d.gate.lift = append(d.gate.lift, p)
-	}
-	d.gate.changed = true
+	d.gate.lift = append(d.gate.lift, d.forgetBans(t)...)
+	d.writeGate(t) // what he is forgiven too
 	d.gate.mu.Unlock()
 	d.wakeGate()
 	if len(lifted) == 0 {
@@ -134,8 +130,8 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	if !r.Client.IsValid() {
 		return ctl.SourceAnswer{}, &ctl.Problem{What: "that is no address", Hint: "postward source show 203.0.113.9"}
 	}
-	d.gate.mu.Lock()
-	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, time.Now()), Enforced: d.config.BansEnforced()}
+	t := d.lockGate()
+	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, t), Enforced: d.config.BansEnforced()}
 	if answer.Never == "" && d.gate.never(r.Client, time.Now()) {
 		answer.Never = "Postfix lets it relay (mynetworks), or the privileged parent refuses to ban it"
 	}
@@ -196,6 +192,7 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	kind := map[string]guard.Kind{"allow/add": guard.KindSpared, "allow/remove": guard.KindUnspared}[verb]
 	d.note(&guard.Event{Kind: kind, Actor: actor, Prefix: p})
 	d.writer.SetCursor(allowName, string(text))
+	d.gate.all = true // the kernel has them, too
 	d.gate.mu.Unlock()
 	d.wakeGate()
 	return d.allowed(), d.writer.Flush(ctx)
@@ -230,12 +227,11 @@ func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest
 	if r.For < 0 || r.For > longestProtect {
 		return guess.Protection{}, &ctl.Problem{What: fmt.Sprintf("a protection of %s", r.For), Hint: "a time up to 720h, like --for 24h"}
 	}
-	d.gate.mu.Lock()
-	p := *d.gate.watch.ProtectByHand(a.Name, r.For, actor, time.Now())
+	t := d.lockGate()
+	p := *d.gate.watch.ProtectByHand(a.Name, r.For, actor, t)
 	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: a.Name, Until: guard.TimeOf(p.Until)})
-	d.gate.changed = true
+	d.writeGate(t)
 	d.gate.mu.Unlock()
-	d.saveGate(time.Now())
 	d.tellOfGate(time.Now())
 	return p, d.writer.Flush(ctx)
 }

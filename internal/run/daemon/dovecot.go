@@ -32,7 +32,7 @@ func (d *Daemon) answerDovecot(ctx context.Context) error {
 }
 
 // listenAgain is how soon it is tried again to listen.
-const listenAgain = 10 * time.Second
+const listenAgain = 2 * time.Second
 
 func (d *Daemon) listenToDovecot(ctx context.Context) error {
 	key, err := authpolicy.LoadKey(d.config.AuthPolicy.KeyFile)
@@ -53,8 +53,7 @@ func (d *Daemon) mayLogin(ctx context.Context, a *authpolicy.Attempt) authpolicy
 	if !a.Client.IsValid() || a.Client.IsLoopback() || internal[a.Protocol] {
 		return authpolicy.Pass()
 	}
-	t := time.Now()
-	why, login := d.mayEnter(a, t)
+	why, login := d.mayEnter(a)
 	if why != "" {
 		return d.refuseLogin(a, why)
 	}
@@ -81,20 +80,20 @@ func (d *Daemon) stranger(ctx context.Context, a *authpolicy.Attempt, l guess.Lo
 }
 
 // mayEnter says why somebody is not let in, by what is known here; empty: nothing speaks against him.
-func (d *Daemon) mayEnter(a *authpolicy.Attempt, t time.Time) (why string, l guess.Login) {
-	l = guess.Login{Account: a.Account, Client: a.Client, ASN: d.asn(a.Client), At: t}
-	d.gate.mu.Lock()
+func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
+	l = guess.Login{Account: a.Account, Client: a.Client, ASN: d.asn(a.Client)}
+	l.At = d.lockGate()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
 	name := d.accountOf(a.Account)
 	refusal := guard.MayLogin(d.state, name, a.Client, l.ASN)
-	l.Own = d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, t)
+	l.Own = d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, time.Now())
 	l.Home = homes[guard.Home(d.state, name, a.Client, l.ASN)]
 	d.mu.Unlock()
 	switch {
 	case refusal == guard.LoginLocked:
 		return "this account is locked; ask the administrator", l
-	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, t):
+	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, l.At):
 		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
 	case d.config.BansEnforced():
 		why = whyRefused[d.gate.watch.May(l)]

@@ -16,6 +16,7 @@ import (
 	"postward/internal/log/logins"
 	"postward/internal/log/maillog"
 	"postward/internal/run/ctl"
+	"postward/internal/run/store"
 )
 
 // gate is who may log in, and who is kept out: the watch over those who guess, what the kernel is to be told of it, and what the
@@ -29,8 +30,14 @@ type gate struct {
 	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks
 	trusted []netip.Prefix                       // what it said
 	changed bool                                 // of what Save writes, since it was last written
+	guessed bool                                 // somebody guessed since then
+	saved   time.Time                            // when it was, but for steps of the clock
+	pause   time.Duration                        // for how long it is not written again
+	banned  int                                  // bans since it was last looked which are over
 	tell    []*guess.Ban                         // bans that the kernel has not been told of
 	lift    []netip.Prefix                       // networks that the kernel is to let in again
+	all     bool                                 // it is to be compared whole with what stands here
+	noted   *store.Ticket                        // of the last that was written into the journal
 	news    chan struct{}                        // there are some
 	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
 	refused refusedLogins                        // by Dovecot, at our word
@@ -115,7 +122,7 @@ func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
 // attempted has the watch judge an attempt, and carries out what it finds.
 func (d *Daemon) attempted(x guess.Attempt) {
 	x.ASN = d.asn(x.Client)
-	d.gate.mu.Lock()
+	d.lockGate()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
 	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.never(x.Client, time.Now())
@@ -125,14 +132,13 @@ func (d *Daemon) attempted(x guess.Attempt) {
 		x.Exists = name != ""
 		x.Home = homes[guard.Home(d.state, name, x.Client, x.ASN)]
 	}
-	step := d.stepped
-	d.stepped = 0
 	d.mu.Unlock()
-	d.gate.watch.Shift(step)
+	x.At = x.At.Round(0)
 	for _, f := range d.gate.watch.Take(x) {
 		d.found(&f)
 	}
 	d.gate.changed = true
+	d.gate.guessed = d.gate.guessed || x.Kind != guess.Good && x.Kind != guess.Taken && x.Kind != guess.Delivered
 }
 
 // homes is how well an account knows a source, in the words of the watch.
@@ -185,22 +191,43 @@ func (d *Daemon) found(f *guess.Finding) {
 	}
 }
 
-// note writes a fact about the gate into the journal. That it cannot be written undoes nothing.
+// note writes a fact about the gate into the journal. That it cannot be written undoes nothing. The caller holds the gate's mutex.
 func (d *Daemon) note(e *guard.Event) {
 	e.At = now()
 	e.Key = fmt.Sprintf("%s:%s%s:%d", e.Kind, e.Account, e.Prefix, e.At)
-	if _, err := d.record(e); err != nil {
+	ticket, err := d.record(e)
+	if err != nil {
 		d.log.Error("what was found at the gate is not written", "kind", e.Kind, "account", e.Account, "err", err)
+		return
 	}
+	d.gate.noted = ticket
+}
+
+// takeNoted returns the ticket of what was last written about the gate, once; nil: there is none.
+func (d *Daemon) takeNoted() *store.Ticket {
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	noted := d.gate.noted
+	d.gate.noted = nil
+	return noted
 }
 
 // banned writes a ban down and has the kernel told. The caller holds the gate's mutex.
 func (d *Daemon) banned(b *guess.Ban, actor string) {
 	d.note(&guard.Event{Kind: guard.KindBanned, Actor: actor, Prefix: b.Prefix, Until: guard.TimeOf(b.Until), Text: b.Why()})
 	d.keepBan(b)
+	if d.gate.banned++; d.gate.banned >= maxTell {
+		d.forgetBans(b.Since)
+	}
 	d.gate.tell = append(d.gate.tell, b)
+	if len(d.gate.tell) > maxTell { // the kernel is slower than they are: all that stands, then, the newest first
+		d.gate.tell, d.gate.all = nil, true
+	}
 	d.wakeGate()
 }
+
+// maxTell bounds the bans that wait to be told one by one.
+const maxTell = guess.MaxBans / 10
 
 // wakeGate has the kernel told of what is new.
 func (d *Daemon) wakeGate() {
@@ -211,8 +238,8 @@ func (d *Daemon) wakeGate() {
 }
 
 // gateStatus is what status says of the gate.
-func (d *Daemon) gateStatus(t time.Time) ctl.Gate {
-	d.gate.mu.Lock()
+func (d *Daemon) gateStatus() ctl.Gate {
+	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	s := ctl.Gate{Enforced: d.config.BansEnforced(), Bans: len(d.gate.watch.Bans(t)), Confined: len(d.gate.watch.Confined(t))}
 	for _, p := range d.gate.watch.Protections(t) {
@@ -233,28 +260,15 @@ func (d *Daemon) keepBan(b *guess.Ban) {
 	d.writer.SetBan(b.Prefix.String(), string(row))
 }
 
-// How often the gate's memory is written down, and what is over is forgotten.
-const gateEvery = time.Minute
-
-// savedEvery is how often the memory is written while something happens: an SD card wears out.
-const savedEvery = 10 * time.Minute
-
 // tendGate forgets what is over and writes down the rest, until ctx ends.
 func (d *Daemon) tendGate(ctx context.Context) error {
-	var saved time.Time
 	return every(ctx, gateEvery, func() error {
 		t := time.Now()
 		d.askTrusted(ctx, t)
-		d.gate.mu.Lock()
-		for _, p := range d.gate.watch.Prune(t) {
-			d.writer.SetBan(p.String(), "")
-		}
+		d.forgetBans(d.lockGate())
 		d.gate.mu.Unlock()
 		d.tellOfGate(t)
-		if t.Sub(saved) >= savedEvery {
-			d.saveGate(t)
-			saved = t
-		}
+		d.saveWhenDue(t)
 		return nil
 	})
 }
@@ -280,26 +294,9 @@ func (g *gate) never(a netip.Addr, t time.Time) bool {
 	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
-// saveGate writes the memory of the watch down, with what was appended before.
-func (d *Daemon) saveGate(t time.Time) {
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	if !d.gate.changed {
-		return
-	}
-	saved, err := d.gate.watch.Save(t)
-	if err != nil {
-		d.log.Error("what is remembered of failed logins is not written", "err", err)
-		return
-	}
-	d.gate.changed = false
-	d.writer.SetCursor(guessName, base64.StdEncoding.EncodeToString(saved))
-}
-
 // tellOfGate says in status, and to the owner, at whom many guess.
 func (d *Daemon) tellOfGate(t time.Time) {
-	d.gate.mu.Lock()
-	protected := d.gate.watch.Protections(t)
+	protected := d.gate.watch.Protections(d.lockGate())
 	d.gate.mu.Unlock()
 	text := ""
 	if len(protected) > 0 {

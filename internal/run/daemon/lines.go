@@ -74,11 +74,16 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 		return fmt.Errorf("write the place in the log: %w", err)
 	}
 	d.writer.SetCursor(cursorName, string(place))
-	if last == nil || len(b.Lines) < manyLines {
+	if len(b.Lines) < manyLines {
 		return nil
 	}
-	if err := last.Wait(ctx); err != nil && ctx.Err() != nil {
-		return err
+	for _, t := range []*store.Ticket{last, d.takeNoted()} {
+		if t == nil {
+			continue
+		}
+		if err := t.Wait(ctx); err != nil && ctx.Err() != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"time"
+)
+
+// lockGate takes the gate's mutex, moves what the watch knows by what the clock was set meanwhile, and returns the time. It is that of
+// the clock alone, as all is that the watch keeps: what the monotonic clock says besides would count a step twice.
+func (d *Daemon) lockGate() time.Time {
+	d.gate.mu.Lock()
+	d.mu.Lock()
+	d.checkClockNow()
+	step := d.stepped
+	d.stepped = 0
+	d.mu.Unlock()
+	t := time.Now().Round(0)
+	if step != 0 {
+		d.shiftGate(step, t)
+	}
+	return t
+}
+
+// shiftGate moves what the watch knows, and what is written of it: the rows of bans say until when. The caller holds the gate's mutex.
+func (d *Daemon) shiftGate(step time.Duration, t time.Time) {
+	d.gate.watch.Shift(step)
+	for _, b := range d.gate.watch.Bans(time.Time{}) { // those that are over too: set back, they would stand again
+		d.keepBan(b)
+	}
+	d.writeGate(t)
+}
+
+// forgetBans forgets the bans that are over, or one too many, and returns them. The caller holds the gate's mutex.
+func (d *Daemon) forgetBans(t time.Time) (gone []netip.Prefix) {
+	for _, p := range d.gate.watch.Prune(t) {
+		if d.gate.watch.Ban(p) == nil { // else it was banned anew meanwhile
+			d.writer.SetBan(p.String(), "")
+			gone = append(gone, p)
+		}
+	}
+	d.gate.banned = 0
+	return gone
+}
+
+const (
+	gateEvery  = time.Minute      // how often what is over is forgotten, and the memory may be written
+	savedEvery = 10 * time.Minute // how often it is written while nobody guesses, or when it is large
+	// savedPerDay is how many octets of it a day those who guess have written, as long as that is no more than ten minutes of them that a
+	// crash forgets: an SD card wears out.
+	savedPerDay = 32 << 20
+)
+
+// pauseAfter is for how long nothing is written after a memory of so many octets, while somebody guesses.
+func pauseAfter(octets int) time.Duration {
+	pause := time.Duration(octets) * (24 * time.Hour / savedPerDay)
+	return min(max(pause, gateEvery), savedEvery)
+}
+
+// saveWhenDue writes the memory of the watch down if that is due. now has the monotonic clock too.
+func (d *Daemon) saveWhenDue(now time.Time) {
+	d.gate.mu.Lock()
+	pause := savedEvery
+	if d.gate.guessed {
+		pause = d.gate.pause
+	}
+	due := now.Sub(d.gate.saved) >= pause-gateEvery/2 // it is asked each minute, or nearly
+	d.gate.mu.Unlock()
+	if due {
+		d.saveGate(now)
+	}
+}
+
+// saveGate writes the memory of the watch down, with what was appended before.
+func (d *Daemon) saveGate(now time.Time) {
+	t := d.lockGate()
+	defer d.gate.mu.Unlock()
+	if d.gate.changed {
+		d.writeGate(t)
+		d.gate.saved = now
+	}
+}
+
+// writeGate is saveGate for who holds the gate's mutex.
+func (d *Daemon) writeGate(t time.Time) {
+	saved, err := d.gate.watch.Save(t)
+	if err != nil {
+		d.log.Error("what is remembered of failed logins is not written", "err", err)
+		return
+	}
+	text := base64.StdEncoding.EncodeToString(saved)
+	d.gate.changed, d.gate.guessed, d.gate.pause = false, false, pauseAfter(len(text))
+	d.writer.SetCursor(guessName, text)
+}

@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/guard/guess"
+	"postward/internal/host/authpolicy"
+	"postward/internal/log/follow"
+	"postward/internal/run/ctl"
+)
+
+// clockSet is as if the clock had just been set by a step: what is remembered, and written, was reckoned before it.
+func clockSet(d *Daemon, step time.Duration) {
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	d.shiftGate(-step, time.Now().Add(-step))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clock.wall = d.clock.wall.Add(-step)
+}
+
+// left is for how long networks are banned still, in minutes.
+func left(d *Daemon) string {
+	var all []string
+	for _, b := range d.bans().Bans {
+		all = append(all, fmt.Sprintf("%s %.0f", b.Prefix, time.Until(b.Until).Minutes()))
+	}
+	return strings.Join(all, ", ")
+}
+
+// TestAStepOfTheClockLeavesABanItsTime: it neither ends at once nor lasts a day longer, also when postward is started again.
+func TestAStepOfTheClockLeavesABanItsTime(t *testing.T) {
+	for _, step := range []time.Duration{day, -day, 400 * day, -400 * day} {
+		dir := t.TempDir()
+		d := begin(t, dir)
+		must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+		must(t, d, "ban/add", ctl.BanRequest{Network: netip.MustParsePrefix("203.0.113.77/32"), For: time.Hour})
+		hears(t, d, guesses("203.0.113.10", "alarm")...)
+		for range 7 {
+			hears(t, d, guesses("203.0.113.9", "anna")...)
+		}
+		want := left(d)
+		if want != "203.0.113.10/32 30, 203.0.113.77/32 60" && want != "203.0.113.77/32 60, 203.0.113.10/32 30" {
+			t.Fatalf("banned: %s", want)
+		}
+		clockSet(d, step)
+		if got := left(d); got != want {
+			t.Errorf("a step of %s: %s", step, got)
+		}
+		end(t, d)
+		d = begin(t, dir)
+		if got := left(d); got != want {
+			t.Errorf("a step of %s, and a start: %s", step, got)
+		}
+		hears(t, d, guesses("203.0.113.9", "anna")...)
+		if got := listed(d); !strings.Contains(got, "203.0.113.9/32 passwords") {
+			t.Errorf("a step of %s: what was tried before is forgotten: %s", step, got)
+		}
+		end(t, d)
+	}
+}
+
+const day = 24 * time.Hour
+
+func TestABootWithAClockThatIsAheadEndsNoBan(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	hears(t, d, guesses("203.0.113.10", "alarm")...)
+	want := left(d)
+	d.clock = clockMark{} // it starts again
+	d.clockAtStart(time.Now().Add(400*day), now())
+	if got := left(d); got != want { // and the clock is set right
+		t.Errorf("%s, and then %s", want, got)
+	}
+}
+
+// TestTheTimesOfBansAreTheClocksAlone: with the monotonic clock in them too, a step would count twice.
+func TestTheTimesOfBansAreTheClocksAlone(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "ban/add", ctl.BanRequest{Network: netip.MustParsePrefix("203.0.113.77/32"), For: time.Hour})
+	d.reported(&authpolicy.Attempt{Client: netip.MustParseAddr("203.0.113.10"), Account: "alarm", Protocol: "imap", Failure: "credentials"})
+	bans := d.gate.watch.Bans(time.Now())
+	if len(bans) != 2 {
+		t.Errorf("banned: %s", listed(d))
+	}
+	for _, b := range bans {
+		if text := b.Until.String(); strings.Contains(text, "m=") {
+			t.Errorf("%s until %s", b.Prefix, text)
+		}
+	}
+}
+
+// TestACrashForgetsAMinuteOfGuesses: what good logins and servers show waits for ten, and so does a large memory.
+func TestACrashForgetsAMinuteOfGuesses(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	at := time.Now()
+	saved := func(after time.Duration) bool {
+		d.saveWhenDue(at.Add(after))
+		return !d.gate.changed
+	}
+	hears(t, d, guesses("203.0.113.9", "anna")...)
+	if !saved(0) {
+		t.Error("the first is not written")
+	}
+	hears(t, d, guesses("203.0.113.9", "anna")...)
+	if saved(10*time.Second) || !saved(time.Minute) {
+		t.Error("a guess is written at once, or not after a minute")
+	}
+	hears(t, d, reads("198.51.100.7", "anna"))
+	if saved(3*time.Minute) || !saved(12*time.Minute) {
+		t.Error("a good login is written at once, or not after ten minutes")
+	}
+}
+
+func TestALargeMemoryIsWrittenLessOften(t *testing.T) {
+	for octets, want := range map[int]time.Duration{0: time.Minute, 20 << 10: time.Minute, 100 << 10: 4*time.Minute + 23*time.Second, 1 << 20: 10 * time.Minute, 1 << 30: 10 * time.Minute} {
+		if got := pauseAfter(octets).Truncate(time.Second); got != want {
+			t.Errorf("%d octets: %s", octets, got)
+		}
+	}
+}
+
+// attacker is the so-manieth of a flood, each in a network of his own.
+func attacker(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(20 + n>>16), byte(n >> 8), byte(n), 7})
+}
+
+// TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned: three lines each, as fast as they are read, and each third tries what nobody
+// has; nobody tells the kernel meanwhile.
+func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
+	lines := 1_000_000
+	if os.Getenv("PROVE") != "" {
+		lines = 10_000_000
+	}
+	if testing.Short() {
+		lines = 60_000
+	}
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	peak, begun, n := uint64(0), heap(), 0
+	for ; n < lines/3; n += floodBatch {
+		flood(t, d, n)
+		if n/floodBatch%50 == 0 {
+			peak = max(peak, heap())
+		}
+	}
+	peak = max(peak, heap())
+	const bound = 96 << 20
+	if peak-begun > bound {
+		t.Errorf("%d lines take %d MiB", lines, (peak-begun)>>20)
+	}
+	t.Logf("%d lines of %d attackers: %d MiB at most, %d bans", lines, n, (peak-begun)>>20, len(d.bans().Bans))
+	if len(d.gate.tell) > maxTell {
+		t.Errorf("%d bans wait to be told", len(d.gate.tell))
+	}
+	bans, _, all := d.takeNews()
+	if all {
+		bans = inForce(d.gate.watch.Bans(time.Now()), time.Now())
+	}
+	if len(bans) > guess.MaxBans {
+		t.Errorf("%d bans", len(bans))
+	}
+	for i := n - min(n, 3000); i < n; i++ {
+		if banned := d.gate.watch.Banned(attacker(i), time.Now()) != nil; banned != (i%3 == 0) {
+			t.Fatalf("of %d attackers number %d is banned: %t", n, i, banned)
+		}
+	}
+	d.gate.mu.Lock()
+	d.forgetBans(time.Now())
+	d.gate.mu.Unlock()
+	if err := d.writer.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	rows, err := d.store.Bans(t.Context())
+	if stand := len(d.gate.watch.Bans(time.Time{})); err != nil || len(rows) != stand {
+		t.Errorf("%d rows of %d bans: %v", len(rows), stand, err)
+	}
+}
+
+// floodBatch is how many attackers a batch is of.
+const floodBatch = 1300
+
+// flood has the daemon read a batch.
+func flood(t *testing.T, d *Daemon, from int) {
+	t.Helper()
+	b := follow.Batch{Next: follow.Position{Path: "flood", Ino: 1, Offset: int64(from)}}
+	stamp := time.Now().UTC().Format(time.RFC3339)
+	for n := range floodBatch {
+		name := "alarm"
+		if (from+n)%3 > 0 {
+			name = fmt.Sprintf("user%d", from+n)
+		}
+		for _, text := range guesses(attacker(from+n).String(), name) {
+			b.Lines = append(b.Lines, follow.Line{Text: []byte(stamp + " mx " + text)})
+		}
+	}
+	if err := d.takeLines(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heap is what is in use, without what can be collected.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
