@@ -2,7 +2,6 @@ package logins
 
 import (
 	"bytes"
-	"net/netip"
 	"time"
 
 	"postward/internal/log/maillog"
@@ -164,9 +163,7 @@ func (j *Joiner) tell(kind Kind, l *maillog.Line, at time.Time, times int) Attem
 	if l.Origin.Addr != nil {
 		addr = l.Origin.Addr
 	}
-	if client, err := netip.ParseAddr(string(addr)); err == nil {
-		a.Client = client.Unmap()
-	}
+	a.Client = clientOf(addr)
 	if name := l.SASLUsername; len(name) > 0 {
 		a.Account = j.account(name[:min(len(name), maxAccount)])
 	}
@@ -306,11 +303,11 @@ func (j *Joiner) first(l *maillog.Line, times int, at time.Time) {
 
 // late reports whether a database tells of what smtpd told of already, a moment ago.
 func (j *Joiner) late(l *maillog.Line, at time.Time) bool {
-	client := string(l.Client.Addr)
-	r, is := j.early[client]
+	r, is := j.early[string(l.Client.Addr)]
 	if !is || len(l.Session) > 0 {
 		return false
 	}
+	client := string(l.Client.Addr)
 	if r.times--; r.times <= 0 || at.Sub(r.last) > lateness {
 		delete(j.early, client)
 	} else {
@@ -324,11 +321,11 @@ const lateness = time.Second
 
 // known returns how many of the failures that a line tells of a database has told of already.
 func (j *Joiner) known(l *maillog.Line, times int, at time.Time) int {
-	client := string(l.Client.Addr)
-	r, is := j.refused[client]
+	r, is := j.refused[string(l.Client.Addr)]
 	if !is {
 		return 0
 	}
+	client := string(l.Client.Addr)
 	if at.Sub(r.last) > delay {
 		delete(j.refused, client)
 		return 0
