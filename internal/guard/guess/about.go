@@ -32,8 +32,9 @@ type About struct {
 // About says what is known of an address.
 func (w *Watch) About(client netip.Addr, now time.Time) About {
 	client = client.Unmap().WithZone("")
-	from, t := Source(client), now.Unix()
-	a := About{Client: client, Source: from, Network: network(from), Allowed: w.Allowed(client), Ban: w.Banned(client, now), Before: w.bans[from]}
+	from, t := placeOf(client), now.Unix()
+	around := from.area()
+	a := About{Client: client, Source: from.prefix(), Network: around.prefix(), Allowed: w.Allowed(client), Ban: w.Banned(client, now), Before: w.bans[from.prefix()]}
 	if s := w.sources[from]; s != nil {
 		all := s.tries.of(t, func(*try) bool { return true })
 		a.Hour, a.Day, a.Week, a.Tried = all.hour, all.day, all.week, slices.Clone(s.said)
@@ -43,11 +44,11 @@ func (w *Watch) About(client netip.Addr, now time.Time) About {
 			a.Last = time.Unix(last, 0)
 		}
 	}
-	if n := w.networks[a.Network]; n != nil {
+	if n := w.networks[around]; n != nil {
 		a.Around = n.of(t, func(*try) bool { return true }).week
 	}
 	if h := w.homes[from]; h != nil {
-		a.Good, a.AtHome = time.Unix(h.last, 0), len(h.accounts)
+		a.Good, a.AtHome = time.Unix(h.last, 0), len(h.stays)
 	}
 	if at, is := w.senders[from]; is {
 		a.Sent = time.Unix(at, 0)

@@ -48,24 +48,18 @@ type Attempt struct {
 	Times    int    // how often, one after the other; 0: once
 }
 
-// Source returns what is counted and banned of an address: itself, or the /64 that a host of IPv6 has for its own.
-func Source(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return netip.PrefixFrom(a, 32)
-	}
-	p, _ := a.Prefix(64) // it does not fail: 64 of 128 bits
-	return p
+// attempt is one with what the memory is asked by, made once.
+type attempt struct {
+	Attempt
+	now    int64 // Unix seconds
+	from   place
+	person string
+	name   uint32 // its hash
 }
 
-// network returns the neighbourhood of a source: its /24, or its /48.
-func network(p netip.Prefix) netip.Prefix {
-	bits := 24
-	if !p.Addr().Is4() {
-		bits = 48
-	}
-	p, _ = p.Addr().Prefix(bits)
-	return p
+func opened(a Attempt) attempt {
+	who := person(a.Account)
+	return attempt{a, a.At.Unix(), placeOf(a.Client), who, hash(who)}
 }
 
 // person is the part of a name that tells one person from another: "anna" of "anna@example.org" and of "ANNA".

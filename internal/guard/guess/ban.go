@@ -138,12 +138,12 @@ func (w *Watch) Unban(p netip.Prefix, now time.Time) []*Ban {
 		w.gone = append(w.gone, b.Prefix)
 	}
 	for s := range w.sources {
-		if s.Overlaps(p) {
+		if s.prefix().Overlaps(p) {
 			delete(w.sources, s)
 		}
 	}
 	for n := range w.networks {
-		if n.Overlaps(p) {
+		if n.prefix().Overlaps(p) {
 			delete(w.networks, n)
 		}
 	}

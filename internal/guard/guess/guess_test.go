@@ -280,7 +280,7 @@ func TestWhatFollowsAWaveIsTold(t *testing.T) {
 	if cracked != 1 {
 		t.Errorf("it is told %d times", cracked)
 	}
-	if s.lives(Source(netip.MustParseAddr("203.0.113.9")), s.now.Unix()) {
+	if s.lives(placeOf(netip.MustParseAddr("203.0.113.9")), s.now.Unix()) {
 		t.Error("the guesser is at home now")
 	}
 }
@@ -370,7 +370,7 @@ func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Watch = w
-	if s.Banned(netip.MustParseAddr("203.0.113.10"), s.now) == nil || s.Protected("bert", s.now) == nil || !s.lives(netip.MustParsePrefix("198.51.100.7/32"), s.now.Unix()) {
+	if s.Banned(netip.MustParseAddr("203.0.113.10"), s.now) == nil || s.Protected("bert", s.now) == nil || !s.lives(placeOf(netip.MustParseAddr("198.51.100.7")), s.now.Unix()) {
 		t.Error("a ban, a protection or a home is forgotten")
 	}
 	s.fails("203.0.113.9", "anna", 1, 0)
@@ -475,5 +475,36 @@ func TestWhoGetsTheAddressOfABannedOneMayMistypeTwice(t *testing.T) {
 	s.fails("203.0.113.9", "anna", 12, time.Second)
 	if s.Banned(netip.MustParseAddr("203.0.113.9"), s.now) != nil {
 		t.Error("where he lives is banned")
+	}
+}
+
+// TestATelephoneOfManyAddressesIsSettledAmongThem: its carrier gives it another one each hour, of a few networks.
+func TestATelephoneOfManyAddressesIsSettledAmongThem(t *testing.T) {
+	s := begin(t)
+	for n := range 12 * 24 {
+		s.logsIn(fmt.Sprintf("198.51.%d.%d", 100+n%3, 1+n%240), "anna")
+		s.now = s.now.Add(time.Hour)
+	}
+	for n := range 3 {
+		if !s.Settled("anna", netip.AddrFrom4([4]byte{198, 51, byte(100 + n), 250}), s.now) {
+			t.Errorf("not in network %d", n)
+		}
+	}
+}
+
+func TestAPlaceIsAnAddressOrASixtyFour(t *testing.T) {
+	for _, c := range []struct{ addr, place, area string }{
+		{"203.0.113.9", "203.0.113.9/32", "203.0.113.0/24"},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"},
+		{"64:ff9b::203.0.113.9", "64:ff9b::/64", "64:ff9b::/48"},
+		{"0:0:cb00:7109::1", "0.0.0.0/32", "0.0.0.0/24"}, // nobody's, and no other's
+	} {
+		p := placeOf(netip.MustParseAddr(c.addr))
+		if got := p.prefix().String(); got != c.place {
+			t.Errorf("%s: %s, want %s", c.addr, got, c.place)
+		}
+		if got := p.area().prefix(); got.String() != c.area || areaOf(got) != p.area() {
+			t.Errorf("%s: %s, want %s", c.addr, got, c.area)
+		}
 	}
 }

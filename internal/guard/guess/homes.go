@@ -1,25 +1,27 @@
 package guess
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
 )
 
-// home is an address from where somebody logs in.
+// home is an address, or a neighbourhood, from where somebody logs in.
 type home struct {
-	last     int64           // the last good login of any
-	accounts map[uint32]stay // whose, by the hash of the name
+	last  int64  // the last good login of any
+	stays []stay // whose, by name; at most maxAtHome
 }
 
 // stay is how long somebody has been logging in from somewhere.
 type stay struct {
 	first, last int64
+	name        uint32 // whose, by a hash
 	days        uint16 // on so many
 }
 
 // settled reports whether somebody lives there, as far as logins can tell: a password that was found is no reason to.
-func (s stay) settled(now int64) bool { return s.days >= settledDays && now-s.first >= settledFor }
+func (s *stay) settled(now int64) bool { return s.days >= settledDays && now-s.first >= settledFor }
 
 const (
 	maxAtHome = 256 // accounts that are remembered of an address
@@ -33,83 +35,93 @@ const (
 )
 
 // lives reports whether somebody logged in from an address within the last days.
-func (w *Watch) lives(p netip.Prefix, now int64) bool {
+func (w *Watch) lives(p place, now int64) bool {
 	h := w.homes[p]
 	return h != nil && now-h.last < livesFor
 }
 
 // atHome reports whether an account logged in from an address before.
-func (w *Watch) atHome(p netip.Prefix, account string, now int64) bool {
-	_, is := stays(w.homes[p], account, now)
-	return is
+func (w *Watch) atHome(p place, name uint32, now int64) bool {
+	return w.homes[p].stay(name, now) != nil
 }
 
-// stays returns how long an account has been logging in from a neighbourhood.
-func (w *Watch) stays(of netip.Prefix, account string, now int64) (stay, bool) {
-	return stays(w.around[of], account, now)
-}
-
-func stays(h *home, account string, now int64) (at stay, is bool) {
-	if h == nil || account == "" {
-		return at, false
+// stay returns how long an account has been logging in from a home; nil: it does not, or did long ago.
+func (h *home) stay(name uint32, now int64) *stay {
+	if h == nil || name == nameless {
+		return nil
 	}
-	at, is = h.accounts[hash(person(account))]
-	return at, is && now-at.last < atHomeFor
+	if i, is := h.find(name); is && now-h.stays[i].last < atHomeFor {
+		return &h.stays[i]
+	}
+	return nil
+}
+
+// find returns where a name is, or should be.
+func (h *home) find(name uint32) (int, bool) {
+	return slices.BinarySearchFunc(h.stays, name, func(s stay, name uint32) int { return cmp.Compare(s.name, name) })
 }
 
 // homely reports whether somebody logs in from a neighbourhood, or sends mail that is taken.
-func (w *Watch) homely(of netip.Prefix, now int64) bool {
+func (w *Watch) homely(of area, now int64) bool {
 	h := w.around[of]
-	sent, sends := w.senders[of]
+	sent, sends := w.sendersAround[of]
 	return h != nil && now-h.last < atHomeFor || sends && now-sent < livesFor
 }
 
 // good notes a login, if it is one: what ends a wave of guesses is told, and makes nobody at home.
-func (w *Watch) good(a *Attempt) []Finding {
+func (w *Watch) good(a *attempt) []Finding {
 	if a.Account == "" {
 		return nil
 	}
-	now, from := a.At.Unix(), Source(a.Client)
-	if a.Home != AtAddress && !a.Own && !w.atHome(from, a.Account, now) {
-		if e, guessed := w.guessed(a, from); guessed {
-			return w.cracked(a, from, e)
+	s, t := w.sources[a.from], w.targets[a.person]
+	if a.Home != AtAddress && !a.Own && !w.atHome(a.from, a.name, a.now) {
+		if e, guessed := guessed(a, s, t); guessed {
+			return w.cracked(a, e)
 		}
 	}
-	name := hash(person(a.Account))
-	if s := w.sources[from]; s != nil {
-		s.tries.forgive(name)
+	if s != nil {
+		s.tries.forgive(a.name)
 	}
-	if t := w.targets[person(a.Account)]; t != nil {
-		t.forget(from)
+	if t != nil {
+		t.forget(a.from)
 	}
-	w.enter(from, name, now)
+	w.enter(a.from, a.name, a.now)
 	return nil
 }
 
 // resident is somebody who logs in.
 type resident struct {
 	last  int64
-	homes []netip.Prefix // where he did last, the latest last; at most keptHomes
+	homes []place // where he did last, the latest last; at most keptHomes
 }
 
 // keptHomes is at how many addresses one name is at home: whoever has one account must not fill the memory of all.
 const keptHomes = 64
 
 // enter notes that a name is at home at an address, and that it is somebody's.
-func (w *Watch) enter(from netip.Prefix, name uint32, now int64) {
+func (w *Watch) enter(from place, name uint32, now int64) {
 	r := w.resident(name)
 	r.last = max(r.last, now)
 	if n := len(r.homes); n == 0 || r.homes[n-1] != from {
-		r.homes = slices.DeleteFunc(r.homes, func(p netip.Prefix) bool { return p == from })
-		if len(r.homes) >= keptHomes {
-			leave(w.homes, r.homes[0], name)
-			leave(w.around, network(r.homes[0]), name)
-			r.homes = slices.Delete(r.homes, 0, 1)
-		}
-		r.homes = append(r.homes, from)
+		w.moves(r, name, from)
 	}
 	enter(w.homes, from, name, now)
-	enter(w.around, network(from), name, now)
+	enter(w.around, from.area(), name, now)
+}
+
+// moves makes a home the latest of somebody. The one that he was at the longest ago is forgotten where he has too many.
+func (w *Watch) moves(r *resident, name uint32, to place) {
+	if i := slices.Index(r.homes, to); i >= 0 {
+		r.homes = slices.Delete(r.homes, i, i+1)
+	} else if len(r.homes) >= keptHomes {
+		left := r.homes[0]
+		r.homes = slices.Delete(r.homes, 0, 1)
+		leave(w.homes, left, name)
+		if !slices.ContainsFunc(r.homes, func(p place) bool { return p.area() == left.area() }) {
+			leave(w.around, left.area(), name)
+		}
+	}
+	r.homes = append(r.homes, to)
 }
 
 // resident returns what is known of a name that somebody has, made if it is new.
@@ -124,60 +136,80 @@ func (w *Watch) resident(name uint32) *resident {
 }
 
 // leave forgets that a name is at home somewhere.
-func leave(homes map[netip.Prefix]*home, p netip.Prefix, name uint32) {
+func leave[P comparable](homes map[P]*home, p P, name uint32) {
 	h := homes[p]
 	if h == nil {
 		return
 	}
-	if delete(h.accounts, name); len(h.accounts) == 0 {
+	if i, is := h.find(name); is {
+		h.stays = slices.Delete(h.stays, i, i+1)
+	}
+	if len(h.stays) == 0 {
 		delete(homes, p)
 	}
 }
 
-// enter notes that a name is at home.
-func enter(homes map[netip.Prefix]*home, p netip.Prefix, name uint32, now int64) {
+// enter notes that a name is at home somewhere.
+func enter[P comparable](homes map[P]*home, p P, name uint32, now int64) {
 	h := homes[p]
 	if h == nil {
 		makeRoom(homes, maxHomes, func(h *home) int64 { return h.last })
-		h = &home{accounts: map[uint32]stay{}}
+		h = &home{}
 		homes[p] = h
 	}
+	h.enter(name, now)
+}
+
+func (h *home) enter(name uint32, now int64) {
 	h.last = max(h.last, now)
-	at, is := h.accounts[name]
+	i, is := h.find(name)
+	if !is && len(h.stays) >= maxAtHome {
+		h.forget()
+		i, _ = h.find(name)
+	}
+	if !is {
+		h.stays = slices.Insert(h.stays, i, stay{name: name})
+	}
+	at := &h.stays[i]
 	switch {
-	case !is:
-		makeRoom(h.accounts, maxAtHome, func(at stay) int64 { return at.last })
-		at = stay{first: now, last: now, days: 1}
 	case now-at.last >= atHomeFor:
-		at = stay{first: now, last: now, days: 1}
+		*at = stay{first: now, last: now, name: name, days: 1}
 	case now/day > at.last/day:
 		at.days++
 	}
 	at.last = max(at.last, now)
-	h.accounts[name] = at
+}
+
+// forget forgets who was there the longest ago.
+func (h *home) forget() {
+	oldest := 0
+	for i := range h.stays {
+		if h.stays[i].last < h.stays[oldest].last {
+			oldest = i
+		}
+	}
+	h.stays = slices.Delete(h.stays, oldest, oldest+1)
 }
 
 // cracked tells of a login that ends a wave, once a day and address.
-func (w *Watch) cracked(a *Attempt, from netip.Prefix, e Evidence) []Finding {
-	s := w.source(from)
-	if now := a.At.Unix(); now-s.cracked < day {
+func (w *Watch) cracked(a *attempt, e Evidence) []Finding {
+	s := w.source(a.from)
+	if a.now-s.cracked < day {
 		return nil
-	} else {
-		s.cracked = now
 	}
+	s.cracked = a.now
 	return []Finding{{Cracked: &Cracked{a.Account, a.Client, a.At, e}}}
 }
 
 // guessed reports whether a login looks like the end of a wave: of its address, or of many at its account.
-func (w *Watch) guessed(a *Attempt, from netip.Prefix) (Evidence, bool) {
-	now, s := a.At.Unix(), w.sources[from]
-	if t := w.targets[person(a.Account)]; t != nil && now < t.wave && a.Home == Abroad {
+func guessed(a *attempt, s *source, t *target) (Evidence, bool) {
+	now, name := a.now, a.name
+	if t != nil && now < t.wave && a.Home == Abroad {
 		return t.evidence(now, a.Account), true
 	}
 	if s == nil {
 		return Evidence{}, false
 	}
-	name := hash(person(a.Account))
 	one := s.tries.of(now, func(t *try) bool { return t.name == name })
 	others := s.tries.names(now, func(t *try) bool { return t.name != name && t.name != nameless })
 	if one.week >= onePerson.hour || others.week >= persons.hour-1 {
@@ -188,14 +220,16 @@ func (w *Watch) guessed(a *Attempt, from netip.Prefix) (Evidence, bool) {
 }
 
 // taken notes whose mail was taken.
-func (w *Watch) taken(a *Attempt) {
-	from := Source(a.Client)
-	for _, p := range [...]netip.Prefix{from, network(from)} {
-		if _, is := w.senders[p]; !is {
-			makeRoom(w.senders, maxSenders, func(at int64) int64 { return at })
-		}
-		w.senders[p] = a.At.Unix()
+func (w *Watch) taken(a *attempt) {
+	sends(w.senders, a.from, a.now)
+	sends(w.sendersAround, a.from.area(), a.now)
+}
+
+func sends[P comparable](senders map[P]int64, p P, now int64) {
+	if _, is := senders[p]; !is {
+		makeRoom(senders, maxSenders, func(at int64) int64 { return at })
 	}
+	senders[p] = now
 }
 
 // What a client does before any login, in points; and how many are enough in a day.
@@ -205,8 +239,8 @@ const tooRude = 60
 
 // rude counts what a client does before any login. Whose mail is taken, or who lives here, is forgiven: a big provider's server
 // asks for people who left, and a neighbour's old exchanger for relay.
-func (w *Watch) rude(a *Attempt) []Finding {
-	now, from := a.At.Unix(), Source(a.Client)
+func (w *Watch) rude(a *attempt) []Finding {
+	now, from := a.now, a.from
 	sent, sends := w.senders[from]
 	if a.Own || a.Shared || a.Home != Abroad || w.lives(from, now) || sends && now-sent < livesFor {
 		return nil
@@ -229,7 +263,7 @@ func (w *Watch) rude(a *Attempt) []Finding {
 	if points < tooRude {
 		return nil
 	}
-	b := w.ban(from, Manners, Evidence{Tries: all.day, Seconds: now - all.firstDay}, a.At)
+	b := w.ban(from.prefix(), Manners, Evidence{Tries: all.day, Seconds: now - all.firstDay}, a.At)
 	if b == nil {
 		return nil
 	}
@@ -260,13 +294,13 @@ func (w *Watch) May(l Login) Refusal {
 	if l.Own || l.Home == AtAddress || w.Allowed(l.Client) {
 		return ""
 	}
-	from, now := Source(l.Client), l.At.Unix()
+	from, name, now := placeOf(l.Client.Unmap().WithZone("")), hash(person(l.Account)), l.At.Unix()
 	c := w.confined[from]
 	confined := c != nil && l.At.Before(c.Until) && (c.Account == "" || person(c.Account) == person(l.Account))
 	if confined && c.Strict && !w.Settled(l.Account, l.Client, l.At) {
 		return RefusedConfined
 	}
-	if w.atHome(from, l.Account, now) {
+	if w.atHome(from, name, now) {
 		return ""
 	}
 	if w.Banned(l.Client, l.At) != nil && !w.lives(from, now) {
@@ -309,12 +343,12 @@ func (w *Watch) Delay(l Login) time.Duration {
 }
 
 // protects reports whether an account is guessed at, and must not be used from a source that it does not know.
-func (w *Watch) protects(l Login, from netip.Prefix) bool {
+func (w *Watch) protects(l Login, from place) bool {
 	now, t := l.At.Unix(), w.targets[person(l.Account)]
 	if t == nil || l.Home == AtNetwork && now >= t.near {
 		return false
 	}
-	if _, known := w.stays(network(from), l.Account, now); known {
+	if w.around[from.area()].stay(hash(person(l.Account)), now) != nil {
 		return false
 	}
 	return w.Protected(l.Account, l.At) != nil || t.guesses(from, l.ASN, now)

@@ -12,14 +12,14 @@ import (
 
 // memory is a Watch as it is written down, but for its bans, which are rows of their own. What tells passwords apart is not in it.
 type memory struct {
-	Sources  map[netip.Prefix]savedSource
-	Networks map[netip.Prefix][]savedTry
-	Targets  map[string]savedTarget
-	Homes    map[netip.Prefix]map[uint32]savedStay
-	Around   map[netip.Prefix]map[uint32]savedStay
-	People   map[uint32]int64
-	Senders  map[netip.Prefix]int64
-	Confined map[netip.Prefix]Confine
+	Sources                map[netip.Prefix]savedSource
+	Networks               map[netip.Prefix][]savedTry
+	Targets                map[string]savedTarget
+	Homes                  map[netip.Prefix]map[uint32]savedStay
+	Around                 map[netip.Prefix]map[uint32]savedStay
+	People                 map[uint32]int64
+	Senders, SendersAround map[netip.Prefix]int64
+	Confined               map[netip.Prefix]Confine
 }
 
 type savedSource struct {
@@ -62,22 +62,23 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	t := now.Unix()
 	m := memory{
 		Sources: map[netip.Prefix]savedSource{}, Networks: map[netip.Prefix][]savedTry{}, Targets: map[string]savedTarget{},
-		Homes: saveHomes(w.homes, t), Around: saveHomes(w.around, t), People: map[uint32]int64{}, Senders: w.senders, Confined: map[netip.Prefix]Confine{},
+		Homes: saveHomes(w.homes, t), Around: saveHomes(w.around, t), People: map[uint32]int64{}, Senders: saveSenders(w.senders),
+		SendersAround: saveSenders(w.sendersAround), Confined: map[netip.Prefix]Confine{},
 	}
 	for _, p := range w.latest(t) {
 		s := w.sources[p]
-		m.Sources[p] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, s.said}
+		m.Sources[p.prefix()] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, s.said}
 	}
 	for p, r := range w.networks {
 		if t-r.last() < week {
-			m.Networks[p] = saveRoll(r, false)
+			m.Networks[p.prefix()] = saveRoll(r, false)
 		}
 	}
 	for name, x := range w.targets {
 		if t-x.keep() < week {
 			saved := savedTarget{Wave: x.wave, Near: x.near, Period: x.period, Spent: x.spent, Protected: x.protected}
 			for _, h := range x.hits {
-				saved.Hits = append(saved.Hits, savedHit{h.at, h.from, h.asn, h.near})
+				saved.Hits = append(saved.Hits, savedHit{h.at, h.from.prefix(), h.asn, h.near})
 			}
 			m.Targets[name] = saved
 		}
@@ -87,7 +88,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	}
 	for p, c := range w.confined {
 		if now.Before(c.Until) {
-			m.Confined[p] = *c
+			m.Confined[p.prefix()] = *c
 		}
 	}
 	var b bytes.Buffer
@@ -98,11 +99,11 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 }
 
 // latest returns the sources of the last week, at most maxSaved, those that tried last.
-func (w *Watch) latest(now int64) []netip.Prefix {
-	last := func(p netip.Prefix) int64 { s := w.sources[p]; return max(s.tries.last(), s.rude.last()) }
-	all := slices.DeleteFunc(slices.Collect(maps.Keys(w.sources)), func(p netip.Prefix) bool { return now-last(p) >= week })
+func (w *Watch) latest(now int64) []place {
+	last := func(p place) int64 { s := w.sources[p]; return max(s.tries.last(), s.rude.last()) }
+	all := slices.DeleteFunc(slices.Collect(maps.Keys(w.sources)), func(p place) bool { return now-last(p) >= week })
 	if len(all) > maxSaved {
-		slices.SortFunc(all, func(a, b netip.Prefix) int { return int(last(b) - last(a)) })
+		slices.SortFunc(all, func(a, b place) int { return int(last(b) - last(a)) })
 		all = all[:maxSaved]
 	}
 	return all
@@ -128,31 +129,43 @@ func restoreRoll(saved []savedTry) roll {
 	return r
 }
 
-func saveHomes(homes map[netip.Prefix]*home, now int64) map[netip.Prefix]map[uint32]savedStay {
+// prefixed is a place or an area.
+type prefixed interface {
+	comparable
+	prefix() netip.Prefix
+}
+
+func saveSenders[P prefixed](senders map[P]int64) map[netip.Prefix]int64 {
+	saved := map[netip.Prefix]int64{}
+	for p, at := range senders {
+		saved[p.prefix()] = at
+	}
+	return saved
+}
+
+func saveHomes[P prefixed](homes map[P]*home, now int64) map[netip.Prefix]map[uint32]savedStay {
 	saved := map[netip.Prefix]map[uint32]savedStay{}
 	for p, h := range homes {
 		if now-h.last >= atHomeFor {
 			continue
 		}
-		saved[p] = map[uint32]savedStay{}
-		for name, at := range h.accounts {
-			saved[p][name] = savedStay{at.first, at.last, at.days}
+		stays := map[uint32]savedStay{}
+		for _, at := range h.stays {
+			stays[at.name] = savedStay{at.first, at.last, at.days}
 		}
+		saved[p.prefix()] = stays
 	}
 	return saved
 }
 
-func restoreHomes(saved map[netip.Prefix]map[uint32]savedStay) map[netip.Prefix]*home {
-	homes := map[netip.Prefix]*home{}
-	for p, accounts := range saved {
-		h := &home{accounts: map[uint32]stay{}}
-		for name, at := range accounts {
-			h.accounts[name] = stay{at.First, at.Last, at.Days}
-			h.last = max(h.last, at.Last)
-		}
-		homes[p] = h
+func restoreHome(stays map[uint32]savedStay) *home {
+	h := &home{}
+	for _, name := range slices.Sorted(maps.Keys(stays)) {
+		at := stays[name]
+		h.stays = append(h.stays, stay{at.First, at.Last, name, at.Days})
+		h.last = max(h.last, at.Last)
 	}
-	return homes
+	return h
 }
 
 // Restore makes a Watch of what was written down: its memory (nil: none) and its bans.
@@ -169,34 +182,41 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 		return w, fmt.Errorf("read who guessed: %w", err)
 	}
 	for p, s := range m.Sources {
-		w.sources[p] = &source{restoreRoll(s.Tries), restoreRoll(s.Rude), s.Cracked, s.Said}
+		w.sources[placeOf(p.Addr())] = &source{restoreRoll(s.Tries), restoreRoll(s.Rude), s.Cracked, s.Said}
 	}
 	for p, tries := range m.Networks {
 		r := restoreRoll(tries)
-		w.networks[p] = &r
+		w.networks[areaOf(p)] = &r
 	}
 	for name, x := range m.Targets {
 		t := &target{wave: x.Wave, near: x.Near, period: x.Period, spent: x.Spent, protected: x.Protected}
 		for _, h := range x.Hits[max(len(x.Hits)-keptHits, 0):] {
-			t.hits = append(t.hits, hit{h.At, h.From, hashAddr(network(h.From).Addr()), h.ASN, h.Near})
+			t.hits = append(t.hits, hit{h.At, placeOf(h.From.Addr()), h.ASN, h.Near})
 		}
 		w.targets[name] = t
 	}
-	w.homes, w.around = restoreHomes(m.Homes), restoreHomes(m.Around)
-	for p, h := range w.homes {
-		for name, at := range h.accounts {
-			w.enter(p, name, at.last)
+	for p, stays := range m.Around {
+		w.around[areaOf(p)] = restoreHome(stays)
+	}
+	for p, stays := range m.Homes {
+		from := placeOf(p.Addr())
+		w.homes[from] = restoreHome(stays)
+		for name, at := range stays {
+			w.enter(from, name, at.Last)
 		}
 	}
 	for name, last := range m.People {
 		r := w.resident(name)
 		r.last = max(r.last, last)
 	}
-	if m.Senders != nil {
-		w.senders = m.Senders
+	for p, at := range m.Senders {
+		w.senders[placeOf(p.Addr())] = at
+	}
+	for p, at := range m.SendersAround {
+		w.sendersAround[areaOf(p)] = at
 	}
 	for p, c := range m.Confined {
-		w.confined[p] = &c
+		w.confined[placeOf(p.Addr())] = &c
 	}
 	return w, nil
 }
@@ -229,17 +249,17 @@ func (w *Watch) Shift(step time.Duration) {
 			p.Since, p.Until, p.told = p.Since.Add(step), p.Until.Add(step), p.told.Add(step)
 		}
 	}
-	for _, homes := range []map[netip.Prefix]*home{w.homes, w.around} {
-		for _, h := range homes {
-			h.last += by
-			for name, at := range h.accounts {
-				at.first, at.last = at.first+by, at.last+by
-				h.accounts[name] = at
-			}
-		}
+	for _, h := range w.homes {
+		h.shift(by)
+	}
+	for _, h := range w.around {
+		h.shift(by)
 	}
 	for p := range w.senders {
 		w.senders[p] += by
+	}
+	for p := range w.sendersAround {
+		w.sendersAround[p] += by
 	}
 	for _, r := range w.people {
 		r.last += by
@@ -249,5 +269,12 @@ func (w *Watch) Shift(step time.Duration) {
 	}
 	for _, b := range w.bans {
 		b.Since, b.Until = b.Since.Add(step), b.Until.Add(step)
+	}
+}
+
+func (h *home) shift(by int64) {
+	h.last += by
+	for i := range h.stays {
+		h.stays[i].first, h.stays[i].last = h.stays[i].first+by, h.stays[i].last+by
 	}
 }

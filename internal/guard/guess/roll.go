@@ -1,7 +1,5 @@
 package guess
 
-import "net/netip"
-
 // roll keeps the last tries, oldest first, so that every window is exact.
 type roll struct {
 	tries []try
@@ -26,15 +24,6 @@ func hash(s string) uint32 {
 	h := uint32(fnvOffset)
 	for i := range len(s) {
 		h = (h ^ uint32(s[i])) * fnvPrime
-	}
-	return h
-}
-
-// hashAddr makes an address small.
-func hashAddr(a netip.Addr) uint32 {
-	h := uint32(fnvOffset)
-	for _, b := range a.As16() {
-		h = (h ^ uint32(b)) * fnvPrime
 	}
 	return h
 }

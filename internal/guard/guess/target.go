@@ -21,8 +21,7 @@ type target struct {
 // hit is a source that was refused.
 type hit struct {
 	at   int64 // the last time
-	from netip.Prefix
-	net  uint32 // its neighbourhood, by a hash
+	from place
 	asn  uint32
 	near bool // of an autonomous system that the account uses
 }
@@ -61,18 +60,18 @@ const (
 )
 
 // guessedAt counts a refused login against its account.
-func (w *Watch) guessedAt(a *Attempt, from netip.Prefix) []Finding {
+func (w *Watch) guessedAt(a *attempt) []Finding {
 	if a.Account == "" || a.Own || a.Shared {
 		return nil
 	}
-	now, key := a.At.Unix(), person(a.Account)
-	t := w.targets[key]
+	now := a.now
+	t := w.targets[a.person]
 	if t == nil {
 		makeRoom(w.targets, maxTargets, func(t *target) int64 { return t.keep() })
 		t = &target{}
-		w.targets[key] = t
+		w.targets[a.person] = t
 	}
-	t.push(hit{now, from, hashAddr(network(from).Addr()), a.ASN, a.Home != Abroad})
+	t.push(hit{now, a.from, a.ASN, a.Home != Abroad})
 	began := now >= t.wave
 	if !t.guessedAt(now) {
 		return nil
@@ -81,7 +80,7 @@ func (w *Watch) guessedAt(a *Attempt, from netip.Prefix) []Finding {
 	if began {
 		findings = w.sweep(a, t)
 	}
-	if p := t.protect(a, now); a.Exists && p != nil {
+	if p := t.protect(&a.Attempt, now); a.Exists && p != nil {
 		findings = append(findings, Finding{Protect: p})
 	}
 	return findings
@@ -110,7 +109,7 @@ func (t *target) push(h hit) {
 }
 
 // forget takes an address out, from where its owner logged in after all.
-func (t *target) forget(from netip.Prefix) {
+func (t *target) forget(from place) {
 	t.hits = slices.DeleteFunc(t.hits, func(h hit) bool { return h.from == from })
 }
 
@@ -136,7 +135,7 @@ func (t *target) guessedAt(now int64) bool {
 // many reports whether enough networks tried within a day. Those of one autonomous system may be one telephone on its way.
 func (t *target) many(now int64) bool {
 	nets := t.nets(now)
-	return nets >= waveNets && t.distinct(now, far, func(h *hit) uint32 { return h.asn }) >= waveSystems || nets >= waveNetsOne
+	return nets >= waveNets && t.distinct(now, far, func(h *hit) uint64 { return uint64(h.asn) }) >= waveSystems || nets >= waveNetsOne
 }
 
 // neighbours is how many addresses of its own systems tried within a day.
@@ -152,14 +151,16 @@ func (t *target) neighbours(now int64) int {
 
 func far(h *hit) bool { return !h.near }
 
+func inArea(h *hit) uint64 { return uint64(h.from.area()) }
+
 // nets is how many networks that are not its own tried within a day.
 func (t *target) nets(now int64) int {
-	return t.distinct(now, far, func(h *hit) uint32 { return h.net })
+	return t.distinct(now, far, inArea)
 }
 
 // distinct counts what is not the same within a day; 0 is never the same.
-func (t *target) distinct(now int64, which func(*hit) bool, what func(*hit) uint32) int {
-	var seen [keptHits]uint32
+func (t *target) distinct(now int64, which func(*hit) bool, what func(*hit) uint64) int {
+	var seen [keptHits]uint64
 	n := 0
 	for i := range t.hits {
 		h := &t.hits[i]
@@ -173,7 +174,7 @@ func (t *target) distinct(now int64, which func(*hit) bool, what func(*hit) uint
 
 // evidence is how many sources and networks guess at an account.
 func (t *target) evidence(now int64, account string) Evidence {
-	e := Evidence{Account: account, Sources: t.distinct(now, func(*hit) bool { return true }, func(h *hit) uint32 { return h.net })}
+	e := Evidence{Account: account, Sources: t.distinct(now, func(*hit) bool { return true }, inArea)}
 	for i := range t.hits {
 		if now-t.hits[i].at < day {
 			e.Tries++
@@ -204,11 +205,11 @@ func (t *target) protect(a *Attempt, now int64) *Protection {
 	if p == nil || !a.At.Before(p.Until) {
 		p = t.put(&Protection{Account: a.Account, Since: a.At})
 	}
-	p.Until, p.Evidence = from.Add(more), t.evidence(now, a.Account)
+	p.Until = from.Add(more)
 	if p.Until.Sub(p.told) < waveLastsFor/2 {
 		return nil
 	}
-	p.told = p.Until
+	p.told, p.Evidence = p.Until, t.evidence(now, a.Account)
 	return p
 }
 
@@ -240,9 +241,9 @@ func same(a, b string) bool {
 }
 
 // sweep bans those that had guessed at an account before the wave was seen.
-func (w *Watch) sweep(a *Attempt, t *target) []Finding {
+func (w *Watch) sweep(a *attempt, t *target) []Finding {
 	var findings []Finding
-	now, name := a.At.Unix(), hash(person(a.Account))
+	now, name := a.now, a.name
 	for _, h := range t.hits {
 		s := w.sources[h.from]
 		if s == nil || h.near || w.lives(h.from, now) {
@@ -252,7 +253,7 @@ func (w *Watch) sweep(a *Attempt, t *target) []Finding {
 		if !inWave.reached(one.hour, one.day, one.week) {
 			continue
 		}
-		if b := w.ban(h.from, Wave, Evidence{Tries: one.day, Account: a.Account, Sources: t.nets(now), Seconds: now - one.firstDay}, a.At); b != nil {
+		if b := w.ban(h.from.prefix(), Wave, Evidence{Tries: one.day, Account: a.Account, Sources: t.nets(now), Seconds: now - one.firstDay}, a.At); b != nil {
 			findings = append(findings, Finding{Ban: b})
 		}
 	}
@@ -265,8 +266,8 @@ func (w *Watch) Settled(account string, client netip.Addr, now time.Time) bool {
 	if !client.IsValid() {
 		return false
 	}
-	at, is := w.stays(network(Source(client)), account, now.Unix())
-	return is && at.settled(now.Unix())
+	at := w.around[placeOf(client.Unmap().WithZone("")).area()].stay(hash(person(account)), now.Unix())
+	return at != nil && at.settled(now.Unix())
 }
 
 // Protected returns the protection that an account is under, or nil.
@@ -282,10 +283,9 @@ func (w *Watch) Protected(account string, now time.Time) *Protection {
 }
 
 // guesses reports whether others of a source's network, or of its autonomous system, take part in a wave at an account.
-func (t *target) guesses(from netip.Prefix, asn uint32, now int64) bool {
-	net := hashAddr(network(from).Addr())
+func (t *target) guesses(from place, asn uint32, now int64) bool {
 	return now < t.wave && slices.ContainsFunc(t.hits, func(h hit) bool {
-		return h.from != from && now-h.at < day && (h.net == net || asn != 0 && h.asn == asn)
+		return h.from != from && now-h.at < day && (h.from.area() == from.area() || asn != 0 && h.asn == asn)
 	})
 }
 

@@ -19,25 +19,26 @@ const (
 
 // Watch is what is known of who logs in and who does not.
 type Watch struct {
-	sources  map[netip.Prefix]*source  // those that failed
-	networks map[netip.Prefix]*roll    // their neighbourhoods
-	targets  map[string]*target        // accounts, and names that many try
-	homes    map[netip.Prefix]*home    // from where somebody logs in
-	around   map[netip.Prefix]*home    // the same of their neighbourhoods
-	people   map[uint32]*resident      // who logged in, by the hash of the name
-	senders  map[netip.Prefix]int64    // whose mail was taken, when last; neighbourhoods too
-	bans     map[netip.Prefix]*Ban     // those that stand, and those that are remembered
-	confined map[netip.Prefix]*Confine // shared addresses that guess
-	widths   []int                     // of bans
-	gone     []netip.Prefix            // bans that are forgotten, and not yet told
-	allow    []netip.Prefix
+	sources       map[place]*source     // those that failed
+	networks      map[area]*roll        // their neighbourhoods
+	targets       map[string]*target    // accounts, and names that many try
+	homes         map[place]*home       // from where somebody logs in
+	around        map[area]*home        // the same of their neighbourhoods
+	people        map[uint32]*resident  // who logged in, by the hash of the name
+	senders       map[place]int64       // whose mail was taken, when last
+	sendersAround map[area]int64        // the same of their neighbourhoods
+	bans          map[netip.Prefix]*Ban // those that stand, and those that are remembered
+	confined      map[place]*Confine    // shared addresses that guess
+	widths        []int                 // of bans
+	gone          []netip.Prefix        // bans that are forgotten, and not yet told
+	allow         []netip.Prefix
 }
 
 // New returns a Watch that has seen nothing.
 func New() *Watch {
 	return &Watch{
-		sources: map[netip.Prefix]*source{}, networks: map[netip.Prefix]*roll{}, targets: map[string]*target{}, homes: map[netip.Prefix]*home{},
-		around: map[netip.Prefix]*home{}, people: map[uint32]*resident{}, senders: map[netip.Prefix]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[netip.Prefix]*Confine{},
+		sources: map[place]*source{}, networks: map[area]*roll{}, targets: map[string]*target{}, homes: map[place]*home{}, around: map[area]*home{},
+		people: map[uint32]*resident{}, senders: map[place]int64{}, sendersAround: map[area]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[place]*Confine{},
 	}
 }
 
@@ -101,59 +102,59 @@ func (w *Watch) Take(a Attempt) []Finding {
 		return nil
 	}
 	a.Client = a.Client.Unmap().WithZone("")
+	x := opened(a)
 	switch a.Kind {
 	case Failed:
-		return w.failed(&a)
+		return w.failed(&x)
 	case Good:
-		return w.good(&a)
+		return w.good(&x)
 	case Taken:
-		w.taken(&a)
+		w.taken(&x)
 	case Aborted, Pregreet, Relay, NoMailbox, NotSMTP:
-		return w.rude(&a)
+		return w.rude(&x)
 	}
 	return nil
 }
 
 // failed counts a refused login.
-func (w *Watch) failed(a *Attempt) []Finding {
-	now, from := a.At.Unix(), Source(a.Client)
-	if _, is := w.people[hash(person(a.Account))]; is {
+func (w *Watch) failed(a *attempt) []Finding {
+	if _, is := w.people[a.name]; is {
 		a.Exists = true
 	}
-	if a.Home == AtAddress || w.atHome(from, a.Account, now) {
-		return w.atOwnHome(a, from) // the owner, or the telephone that still has the old password
+	if a.Home == AtAddress || w.atHome(a.from, a.name, a.now) {
+		return w.atOwnHome(a) // the owner, or the telephone that still has the old password
 	}
-	s := w.source(from)
-	try := try{at: now, name: hash(person(a.Account)), password: a.Password, exists: a.Exists}
+	s := w.source(a.from)
+	try := try{at: a.now, name: a.name, password: a.Password, exists: a.Exists}
 	n := s.tries.add(try, max(a.Times, 1))
 	s.say(a.Account)
 	if n == 0 {
 		return nil
 	}
-	findings := w.guessedAt(a, from)
+	findings := w.guessedAt(a)
 	switch {
 	case a.Own || a.Shared:
-	case w.lives(from, now):
-		findings = append(findings, w.confine(a, s, from)...)
+	case w.lives(a.from, a.now):
+		findings = append(findings, w.confine(a, s)...)
 	default:
-		findings = append(findings, w.judge(a, s, from)...)
+		findings = append(findings, w.judge(a, s)...)
 		for range n {
-			findings = append(findings, w.neighbourhood(a, from)...)
+			findings = append(findings, w.neighbourhood(a, s)...)
 		}
 	}
 	return findings
 }
 
 // judge asks whether what an address tried is enough.
-func (w *Watch) judge(a *Attempt, s *source, from netip.Prefix) []Finding {
-	if w.begunAnew(s, from) {
+func (w *Watch) judge(a *attempt, s *source) []Finding {
+	if w.begunAnew(s, a.from) {
 		return nil
 	}
 	r, e := w.verdict(a, s)
 	if r == "" {
 		return nil
 	}
-	return w.banning(from, r, e, a.At)
+	return w.banning(a.from.prefix(), r, e, a.At)
 }
 
 // again is how many tries, so long after a ban, are no other person's mistakes who has the address now. A guesser comes back at once.
@@ -163,8 +164,8 @@ const (
 )
 
 // begunAnew reports whether an address tried too little since its last ban ended to be judged by what it tried before.
-func (w *Watch) begunAnew(s *source, from netip.Prefix) bool {
-	b, n := w.bans[from], 0
+func (w *Watch) begunAnew(s *source, from place) bool {
+	b, n := w.bans[from.prefix()], 0
 	if b == nil {
 		return false
 	}
@@ -204,11 +205,11 @@ func (l limit) reached(hour, day, week int) bool {
 func (c counts) reach(l limit) bool { return l.reached(c.hour, c.day, c.week) }
 
 // verdict says by which rule an address is to be banned; an empty reason: by none.
-func (w *Watch) verdict(a *Attempt, s *source) (Reason, Evidence) {
+func (w *Watch) verdict(a *attempt, s *source) (Reason, Evidence) {
 	if r, e := w.ofName(a, s); r != "" {
 		return r, e
 	}
-	now := a.At.Unix()
+	now := a.now
 	all := s.tries.of(now, func(*try) bool { return true })
 	if all.week < nobodyNames.hour {
 		return "", Evidence{}
@@ -231,9 +232,9 @@ func (w *Watch) verdict(a *Attempt, s *source) (Reason, Evidence) {
 }
 
 // ofName says by which rule about the name that was tried.
-func (w *Watch) ofName(a *Attempt, s *source) (Reason, Evidence) {
-	now, name := a.At.Unix(), hash(person(a.Account))
-	if !a.Exists && everybodys[person(a.Account)] {
+func (w *Watch) ofName(a *attempt, s *source) (Reason, Evidence) {
+	now, name := a.now, a.name
+	if !a.Exists && everybodys[a.person] {
 		return Default, Evidence{Tries: 1, Account: a.Account}
 	}
 	one, few := s.tries.of(now, func(t *try) bool { return t.name == name }), onePerson
@@ -246,7 +247,7 @@ func (w *Watch) ofName(a *Attempt, s *source) (Reason, Evidence) {
 	if one.reach(few) || a.Home == AtNetwork && one.burst >= nearBurst {
 		return Passwords, Evidence{Tries: one.best(few), Account: a.Account, Seconds: now - one.first(few)}
 	}
-	if t := w.targets[person(a.Account)]; t != nil && a.Home == Abroad && now < t.wave && one.reach(inWave) {
+	if t := w.targets[a.person]; t != nil && a.Home == Abroad && now < t.wave && one.reach(inWave) {
 		return Wave, Evidence{Tries: one.day, Account: a.Account, Sources: t.nets(now), Seconds: now - one.firstDay}
 	}
 	return "", Evidence{}
@@ -263,15 +264,15 @@ var (
 )
 
 // neighbourhood asks whether a whole network guesses, each address a little.
-func (w *Watch) neighbourhood(a *Attempt, from netip.Prefix) []Finding {
-	now, of := a.At.Unix(), network(from)
+func (w *Watch) neighbourhood(a *attempt, s *source) []Finding {
+	now, of := a.now, a.from.area()
 	n := w.networks[of]
 	if n == nil {
 		makeRoom(w.networks, maxNetworks, func(r *roll) int64 { return r.last() })
 		n = &roll{}
 		w.networks[of] = n
 	}
-	n.push(try{at: now, name: hashAddr(from.Addr())})
+	n.push(try{at: now, name: a.from.within()})
 	if a.Home != Abroad {
 		return nil
 	}
@@ -281,17 +282,17 @@ func (w *Watch) neighbourhood(a *Attempt, from netip.Prefix) []Finding {
 	}
 	sources := n.names(now, func(*try) bool { return true })
 	if w.homely(of, now) {
-		own := w.source(from).tries.of(now, func(*try) bool { return true })
+		own := s.tries.of(now, func(*try) bool { return true })
 		if tries.day < manyOfHomely || sources.day < sourcesOfHomely || !own.reach(inWave) {
 			return nil
 		}
-		return w.banning(from, Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
+		return w.banning(a.from.prefix(), Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
 	}
 	enough := tries.day >= manyOfNetwork.day && sources.day >= sourcesInDay || tries.week >= manyOfNetwork.week && sources.week >= sourcesInWeek
 	if !enough {
 		return nil
 	}
-	return w.banning(of, Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
+	return w.banning(of.prefix(), Network, Evidence{Tries: tries.week, Sources: sources.week, Seconds: now - tries.firstWeek}, a.At)
 }
 
 // banning is a ban as a finding; nil where one stands.
@@ -311,8 +312,8 @@ var (
 )
 
 // confine asks whether a guesser sits among those who log in from an address.
-func (w *Watch) confine(a *Attempt, s *source, from netip.Prefix) []Finding {
-	now, name := a.At.Unix(), hash(person(a.Account))
+func (w *Watch) confine(a *attempt, s *source) []Finding {
+	now, name := a.now, a.name
 	all, persons := s.tries.of(now, func(*try) bool { return true }), s.tries.names(now, func(*try) bool { return true })
 	one := s.tries.of(now, func(t *try) bool { return t.name == name })
 	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
@@ -324,14 +325,14 @@ func (w *Watch) confine(a *Attempt, s *source, from netip.Prefix) []Finding {
 		}
 		until, account = a.At.Add(confineForOne), a.Account
 	}
-	return w.confineTo(from, &Confine{Account: account, Since: a.At, Until: until,
+	return w.confineTo(a.from, &Confine{Account: account, Since: a.At, Until: until,
 		Evidence: Evidence{Tries: all.day, Names: persons.day, Account: account, Seconds: now - all.firstDay}})
 }
 
 // confineTo confines an address, or goes on doing so. It is news when it begins, or is about more than it was.
-func (w *Watch) confineTo(from netip.Prefix, c *Confine) []Finding {
+func (w *Watch) confineTo(from place, c *Confine) []Finding {
 	before := w.confined[from]
-	c.Prefix = from
+	c.Prefix = from.prefix()
 	if before != nil && c.Since.Before(before.Until) && (before.Account == c.Account || before.Account == "") {
 		before.Until, before.Evidence = maxTime(before.Until, c.Until), c.Evidence
 		return nil
@@ -352,11 +353,11 @@ func maxTime(a, b time.Time) time.Time {
 
 // atOwnHome asks whether somebody who knew an account's password guesses the new one: only distinct passwords say so, and who is
 // settled there may try what he likes.
-func (w *Watch) atOwnHome(a *Attempt, from netip.Prefix) []Finding {
+func (w *Watch) atOwnHome(a *attempt) []Finding {
 	if a.Password == 0 || a.Home == AtAddress || a.Own || w.Settled(a.Account, a.Client, a.At) {
 		return nil
 	}
-	now, s, name := a.At.Unix(), w.source(from), hash(person(a.Account))
+	now, s, name := a.now, w.source(a.from), a.name
 	if s.tries.add(try{at: now, name: name, password: a.Password, exists: true}, 1) == 0 {
 		return nil
 	}
@@ -364,12 +365,12 @@ func (w *Watch) atOwnHome(a *Attempt, from netip.Prefix) []Finding {
 	if !one.reach(confineOne) {
 		return nil
 	}
-	return w.confineTo(from, &Confine{Account: a.Account, Strict: true, Since: a.At, Until: a.At.Add(confineFor),
+	return w.confineTo(a.from, &Confine{Account: a.Account, Strict: true, Since: a.At, Until: a.At.Add(confineFor),
 		Evidence: Evidence{Tries: one.day, Names: 1, Account: a.Account, Seconds: now - one.firstDay}})
 }
 
 // source returns what is counted of an address, made if it is new.
-func (w *Watch) source(p netip.Prefix) *source {
+func (w *Watch) source(p place) *source {
 	s := w.sources[p]
 	if s == nil {
 		makeRoom(w.sources, maxSources, func(s *source) int64 { return max(s.tries.last(), s.rude.last()) })

@@ -61,7 +61,7 @@ type Attempt struct {
 }
 
 // kinds are the kinds of attempts, as the watch has them. One that is not there means nothing to it.
-var kinds = map[Kind]guess.Kind{
+var kinds = [...]guess.Kind{
 	Failed: guess.Failed, Good: guess.Good, Aborted: guess.Aborted, Pregreet: guess.Pregreet,
 	Relay: guess.Relay, NoMailbox: guess.NoMailbox, NotSMTP: guess.NotSMTP, Taken: guess.Taken, Delivered: guess.Delivered,
 }

@@ -2,7 +2,6 @@ package logins
 
 import (
 	"bytes"
-	"net/netip"
 	"time"
 
 	"postward/internal/log/maillog"
@@ -12,6 +11,7 @@ import (
 // Bounds of what is remembered.
 const (
 	maxSessions = 20_000
+	maxAccounts = 5_000
 	maxAccount  = 256 // octets of a name that are kept
 )
 
@@ -24,6 +24,7 @@ type Joiner struct {
 	mailbox  map[string]int      // refusals that were counted, by Dovecot's session, which has not ended yet
 	refused  map[string]refusal  // by client: what a password database refused, and the server that asked it has not told of yet
 	early    map[string]refusal  // by client: what smtpd told, and the database has not told of yet, if it does at all
+	accounts map[string]string   // names as message.Account has them, by what was said
 	before   []byte              // the line before, if it may be folded
 	line     maillog.Line
 }
@@ -50,7 +51,7 @@ type refusal struct {
 
 // New returns a Joiner that knows nothing yet.
 func New() *Joiner {
-	return &Joiner{sessions: map[process]session{}, mailbox: map[string]int{}, refused: map[string]refusal{}, early: map[string]refusal{}}
+	return &Joiner{sessions: map[process]session{}, mailbox: map[string]int{}, refused: map[string]refusal{}, early: map[string]refusal{}, accounts: map[string]string{}}
 }
 
 // Line takes the next line of a log: its text, and what was read of it. Kind None: it tells nothing new.
@@ -90,40 +91,40 @@ func (j *Joiner) take(l *maillog.Line, at time.Time) Attempt {
 		if n > 0 {
 			j.first(l, n, at)
 		}
-		return tell(Failed, l, at, n)
+		return j.tell(Failed, l, at, n)
 	case maillog.LoginUnchecked: // not if the database did tell
 		j.note(l, session{told: true})
-		return tell(Unchecked, l, at, times-j.known(l, times, at))
+		return j.tell(Unchecked, l, at, times-j.known(l, times, at))
 	case maillog.LoginUnasked:
 		j.note(l, session{told: true})
 	case maillog.LoginAborted:
 		j.note(l, session{told: true})
-		return tell(Aborted, l, at, times)
+		return j.tell(Aborted, l, at, times)
 	case maillog.MailboxLoginFailed:
 		times *= int(max(l.Count, 1))
-		return tell(Failed, l, at, times-j.toldBefore(l, times, at))
+		return j.tell(Failed, l, at, times-j.toldBefore(l, times, at))
 	case maillog.PasswordRefused:
 		if !j.late(l, at) && j.refuse(l, at) {
-			return tell(Failed, l, at, times)
+			return j.tell(Failed, l, at, times)
 		}
 	case maillog.MailboxLogin:
-		return tell(Good, l, at, 1)
+		return j.tell(Good, l, at, 1)
 	case maillog.Client:
 		if len(l.SASLUsername) > 0 {
-			return tell(Good, l, at, 1)
+			return j.tell(Good, l, at, 1)
 		}
-		return tell(Taken, l, at, 1)
+		return j.tell(Taken, l, at, 1)
 	case maillog.Connect, maillog.Lost, maillog.Disconnect:
 		return j.smtpSession(l, at)
 	case maillog.Pregreet:
-		return tell(Pregreet, l, at, times)
+		return j.tell(Pregreet, l, at, times)
 	case maillog.Violation:
-		return tell(violation(l), l, at, times)
+		return j.tell(violation(l), l, at, times)
 	case maillog.Reject:
-		return tell(refusedWhy(l), l, at, times)
+		return j.tell(refusedWhy(l), l, at, times)
 	case maillog.Delivery:
 		if l.Status == maillog.StatusSent && intoMailbox(l) {
-			return tell(Delivered, l, at, 1)
+			return j.tell(Delivered, l, at, 1)
 		}
 	}
 	return Attempt{}
@@ -138,13 +139,13 @@ func (j *Joiner) smtpSession(l *maillog.Line, at time.Time) Attempt {
 	case maillog.Lost:
 		if string(l.Stage) == "AUTH" {
 			j.note(l, session{lost: true})
-			return tell(Aborted, l, at, 1)
+			return j.tell(Aborted, l, at, 1)
 		}
 	case maillog.Disconnect:
 		x := j.over(l)
 		accepted, all := l.Command("auth")
 		if failed := all - accepted; !x.told && (failed > 1 || failed == 1 && !x.lost) {
-			a := tell(Failed, l, at, 1)
+			a := j.tell(Failed, l, at, 1)
 			a.Untold = true
 			return a
 		}
@@ -153,7 +154,7 @@ func (j *Joiner) smtpSession(l *maillog.Line, at time.Time) Attempt {
 }
 
 // tell makes an attempt of a line.
-func tell(kind Kind, l *maillog.Line, at time.Time, times int) Attempt {
+func (j *Joiner) tell(kind Kind, l *maillog.Line, at time.Time, times int) Attempt {
 	if kind == None || times <= 0 {
 		return Attempt{}
 	}
@@ -162,15 +163,26 @@ func tell(kind Kind, l *maillog.Line, at time.Time, times int) Attempt {
 	if l.Origin.Addr != nil {
 		addr = l.Origin.Addr
 	}
-	if client, err := netip.ParseAddr(string(addr)); err == nil {
-		a.Client = client.Unmap()
-	}
+	a.Client = clientOf(addr)
 	if name := l.SASLUsername; len(name) > 0 {
-		a.Account = message.Account(string(name[:min(len(name), maxAccount)]))
+		a.Account = j.account(name[:min(len(name), maxAccount)])
 	}
 	if kind == NoMailbox || kind == Relay || kind == Delivered {
 		a.To = string(l.To)
 	}
+	return a
+}
+
+// account is a name as message.Account has it. A site's own few are said again and again.
+func (j *Joiner) account(said []byte) string {
+	if a, is := j.accounts[string(said)]; is {
+		return a
+	}
+	if len(j.accounts) >= maxAccounts {
+		clear(j.accounts)
+	}
+	a := message.Account(string(said))
+	j.accounts[string(said)] = a
 	return a
 }
 
@@ -291,11 +303,11 @@ func (j *Joiner) first(l *maillog.Line, times int, at time.Time) {
 
 // late reports whether a database tells of what smtpd told of already, a moment ago.
 func (j *Joiner) late(l *maillog.Line, at time.Time) bool {
-	client := string(l.Client.Addr)
-	r, is := j.early[client]
+	r, is := j.early[string(l.Client.Addr)]
 	if !is || len(l.Session) > 0 {
 		return false
 	}
+	client := string(l.Client.Addr)
 	if r.times--; r.times <= 0 || at.Sub(r.last) > lateness {
 		delete(j.early, client)
 	} else {
@@ -309,11 +321,11 @@ const lateness = time.Second
 
 // known returns how many of the failures that a line tells of a database has told of already.
 func (j *Joiner) known(l *maillog.Line, times int, at time.Time) int {
-	client := string(l.Client.Addr)
-	r, is := j.refused[client]
+	r, is := j.refused[string(l.Client.Addr)]
 	if !is {
 		return 0
 	}
+	client := string(l.Client.Addr)
 	if at.Sub(r.last) > delay {
 		delete(j.refused, client)
 		return 0

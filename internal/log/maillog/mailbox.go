@@ -88,7 +88,7 @@ func loginKind(l *Line, head scan) Kind {
 // loginName reads a name up to the only ">, " that follows; where there are more, one with a bracket in it could imitate the
 // elements behind it, and is refused.
 func (s *scan) loginName() ([]byte, bool) {
-	if n := bytes.Index(s.rest, []byte(">, ")); n >= 0 && bytes.LastIndex(s.rest, []byte(">, ")) == n {
+	if n := bytes.Index(s.rest, []byte(">, ")); n >= 0 && !bytes.Contains(s.rest[n+1:], []byte(">, ")) {
 		b := s.rest[:n]
 		s.rest = s.rest[n+1:]
 		return b, true

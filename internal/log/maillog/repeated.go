@@ -14,7 +14,7 @@ func (l *Line) repeated() {
 	}
 	s := scan{l.Text}
 	switch {
-	case string(l.Program) == lastRepeated, l.known() && s.lit(lastRepeated+" "):
+	case string(l.Program) == lastRepeated, s.lit(lastRepeated+" ") && l.known():
 		n, ok := s.number()
 		if ok && s.lit(" times") && s.end() {
 			l.Kind, l.Count = Repeats, min(n, maxTimes)

@@ -47,7 +47,7 @@ func (s Stamp) Next(last, now time.Time) time.Time {
 		return early
 	}
 	limit := now.Add(24 * time.Hour)
-	for year := now.Year() + 1; ; year-- {
+	for year := limit.Add(24 * time.Hour).Year(); ; year-- { // a day more: no zone is further off
 		early, late := s.readings(year, now.Location())
 		leapless := s.Month == 2 && s.Day == 29 && !leap(year)
 		if leapless || early.After(limit) {
@@ -71,9 +71,12 @@ func (s Stamp) readings(year int, loc *time.Location) (early, late time.Time) {
 	_, before := naive.Add(-24 * time.Hour).In(loc).Zone()
 	_, after := naive.Add(24 * time.Hour).In(loc).Zone()
 	early = naive.Add(-time.Duration(before) * time.Second).In(loc)
+	if before == after {
+		return early, early
+	}
 	late = naive.Add(-time.Duration(after) * time.Second).In(loc)
 	_, is := early.Zone()
-	if _, is2 := late.Zone(); before == after || is2 != after {
+	if _, is2 := late.Zone(); is2 != after {
 		return early, early
 	}
 	if is != before {
