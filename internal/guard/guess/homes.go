@@ -289,12 +289,14 @@ type Login struct {
 	At      time.Time
 }
 
+func (l *Login) from() place { return placeOf(l.Client.Unmap().WithZone("")) }
+
 // May reports whether somebody may log in now, whatever password he has; an empty Refusal: he may.
 func (w *Watch) May(l Login) Refusal {
 	if l.Own || l.Home == AtAddress || w.Allowed(l.Client) {
 		return ""
 	}
-	from, name, now := placeOf(l.Client.Unmap().WithZone("")), hash(person(l.Account)), l.At.Unix()
+	from, name, now := l.from(), hash(person(l.Account)), l.At.Unix()
 	c := w.confined[from]
 	confined := c != nil && l.At.Before(c.Until) && (c.Account == "" || person(c.Account) == person(l.Account))
 	if confined && c.Strict && !w.Settled(l.Account, l.Client, l.At) {
@@ -320,9 +322,8 @@ func (w *Watch) Stranger(l Login) bool {
 	if l.Own || l.Home != Abroad || w.Allowed(l.Client) {
 		return false
 	}
-	from, now := Source(l.Client), l.At.Unix()
-	_, beside := w.stays(network(from), l.Account, now)
-	return !beside && !w.atHome(from, l.Account, now) && !w.lives(from, now)
+	from, name, now := l.from(), hash(person(l.Account)), l.At.Unix()
+	return w.around[from.area()].stay(name, now) == nil && !w.atHome(from, name, now) && !w.lives(from, now)
 }
 
 // A stranger may fail so often in an hour before he is kept waiting, a second longer each time, up to maxDelay: who guesses over
@@ -334,7 +335,7 @@ const (
 
 // Delay is how long somebody who wants to log in waits for his answer.
 func (w *Watch) Delay(l Login) time.Duration {
-	s := w.sources[Source(l.Client)]
+	s := w.sources[l.from()]
 	if s == nil || !w.Stranger(l) {
 		return 0
 	}
