@@ -17,7 +17,7 @@ func endWithParent() {
 	made := caught(parent)
 	for {
 		time.Sleep(200 * time.Millisecond) // between two looks: nothing tells it
-		if now := caught(parent); os.Getppid() != parent || made&interrupts == interrupts && now&interrupts != interrupts {
+		if os.Getppid() != parent || made&^caught(parent)&interrupts != 0 {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // this process is there
 			return
 		}
