@@ -20,6 +20,8 @@ type memory struct {
 	People   map[uint32]int64
 	Senders  map[netip.Prefix]int64
 	Confined map[netip.Prefix]Confine
+
+	Front front
 }
 
 type savedSource struct {
@@ -90,6 +92,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 			m.Confined[p] = *c
 		}
 	}
+	m.Front = w.front
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(m); err != nil {
 		return nil, fmt.Errorf("write down who guesses: %w", err)
@@ -168,6 +171,7 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 	if err := gob.NewDecoder(bytes.NewReader(saved)).Decode(&m); err != nil {
 		return w, fmt.Errorf("read who guessed: %w", err)
 	}
+	w.front = m.Front
 	for p, s := range m.Sources {
 		w.sources[p] = &source{restoreRoll(s.Tries), restoreRoll(s.Rude), s.Cracked, s.Said}
 	}
@@ -212,6 +216,7 @@ func (w *Watch) Shift(step time.Duration) {
 			r.tries[i].at += by
 		}
 	}
+	w.front.shift(by)
 	for _, s := range w.sources {
 		shiftRoll(&s.tries)
 		shiftRoll(&s.rude)

@@ -31,6 +31,7 @@ type Watch struct {
 	widths   []int                     // of bans
 	gone     []netip.Prefix            // bans that are forgotten, and not yet told
 	allow    []netip.Prefix
+	front    front // by which nearly everybody comes, if there is one
 }
 
 // New returns a Watch that has seen nothing.
@@ -95,6 +96,9 @@ const (
 func (w *Watch) Take(a Attempt) []Finding {
 	if a.Kind == Delivered {
 		w.resident(hash(person(a.Account))).last = a.At.Unix()
+		return nil
+	}
+	if w.spares(&a) {
 		return nil
 	}
 	if !a.Client.IsValid() || a.Client.IsLoopback() {

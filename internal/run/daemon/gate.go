@@ -26,7 +26,7 @@ type gate struct {
 	mu      sync.Mutex
 	watch   *guess.Watch
 	allow   []netip.Prefix                       // the allow list
-	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks
+	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks, Dovecot for the proxies it trusts
 	trusted []netip.Prefix                       // what it said
 	changed bool                                 // of what Save writes, since it was last written
 	tell    []*guess.Ban                         // bans that the kernel has not been told of
@@ -274,7 +274,7 @@ func (d *Daemon) askTrusted(ctx context.Context, t time.Time) {
 	d.gate.mu.Unlock()
 }
 
-// never reports whether an address is never banned: on the allow list, of mynetworks, or what the parent refused to ban. The caller
+// never reports whether an address is never banned: on the allow list, of mynetworks, a proxy that Dovecot trusts, or what the parent refused to ban. The caller
 // holds the mutex.
 func (g *gate) never(a netip.Addr, t time.Time) bool {
 	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
@@ -296,11 +296,12 @@ func (d *Daemon) saveGate(t time.Time) {
 	d.writer.SetCursor(guessName, base64.StdEncoding.EncodeToString(saved))
 }
 
-// tellOfGate says in status, and to the owner, at whom many guess.
+// tellOfGate says in status, and to the owner, at whom many guess, and by which address everybody comes.
 func (d *Daemon) tellOfGate(t time.Time) {
 	d.gate.mu.Lock()
-	protected := d.gate.watch.Protections(t)
+	protected, front := d.gate.watch.Protections(t), d.gate.watch.Front(t)
 	d.gate.mu.Unlock()
+	d.troubles.Front(front, t)
 	text := ""
 	if len(protected) > 0 {
 		var names []string

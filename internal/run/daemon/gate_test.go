@@ -254,3 +254,26 @@ func TestWhomPostfixTrustsIsNeverBanned(t *testing.T) {
 		t.Error("it is banned by hand")
 	}
 }
+
+// TestAProxyThatGuessesComeByIsTold, once, and not banned: nobody is known to come from elsewhere.
+func TestAProxyThatGuessesComeByIsTold(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for n := range 12 {
+		hears(t, d, guesses("172.17.0.1", fmt.Sprintf("karen%d", n))...)
+		d.tellOfGate(time.Now())
+	}
+	told := strings.Join(d.troubles.List(), "\n")
+	if got := listed(d); got != "" || strings.Count(told, "172.17.0.1 (12 refused logins within a day)") != 1 {
+		t.Errorf("banned: %s; told: %s", got, told)
+	}
+	if x := must(t, d, "source/show", ctl.SourceRequest{Client: netip.MustParseAddr("172.17.0.1")}).(ctl.SourceAnswer); x.Never == "" {
+		t.Errorf("%+v", x)
+	}
+	hears(t, d, reads("198.51.100.7", "anna"))
+	hears(t, d, guesses("172.17.0.1", "alarm")...)
+	d.tellOfGate(time.Now())
+	if got, told := listed(d), strings.Join(d.troubles.List(), "\n"); got != "172.17.0.1/32 default 1" || strings.Contains(told, "172.17.0.1") {
+		t.Errorf("somebody logs in from elsewhere. Banned: %s; told: %s", got, told)
+	}
+}
