@@ -190,8 +190,10 @@ func (s *spare) note(a *Attempt, from netip.Addr) {
 
 // meet remembers a name, if it is one of the first.
 func meet(names []uint32, account string) []uint32 {
-	name := hash(person(account))
-	if len(names) < frontPeople && account != "" && !slices.Contains(names, name) {
+	if len(names) >= frontPeople || account == "" {
+		return names
+	}
+	if name := hash(person(account)); !slices.Contains(names, name) {
 		names = append(names, name)
 	}
 	return names
