@@ -64,34 +64,38 @@ func (w *Watch) Front(now time.Time) *Front {
 
 // spares counts what an address brings, and reports whether a client's guess or bad manners are to be passed over, for it is
 // everybody's.
-func (w *Watch) spares(a *Attempt) bool {
+func (w *Watch) spares(a *Attempt) ([]Finding, bool) {
 	if !a.Client.IsValid() {
-		return false
+		return nil, false
 	}
 	f, from := &w.front, frontOf(a.Client)
 	if a.Kind == Good || a.Kind == Taken {
 		f.count(a, from)
-		if from == f.Addr {
-			w.letIn(from, a.At)
+		if from != f.Addr {
+			return nil, false
 		}
-		return false
+		lifted := w.letIn(from, a.At)
+		return lifted, lifted != nil // one login that makes nobody at home is no loss
 	}
 	if a.Shared || from.IsLoopback() || !f.hides(from) {
-		return false
+		return nil, false
 	}
 	f.Spare.note(a, from)
-	return true
+	return w.letIn(from, a.At), true
 }
 
 // letIn lifts a ban of ours that an address has that turns out to be a front.
-func (w *Watch) letIn(from netip.Addr, now time.Time) {
+func (w *Watch) letIn(from netip.Addr, now time.Time) []Finding {
 	p := netip.PrefixFrom(from, 32)
 	if !from.Is4() {
 		p = netip.PrefixFrom(from, 64)
 	}
-	if b := w.bans[p]; b != nil && b.By == "" && now.Before(b.Until) && w.front.hides(from) {
-		w.Unban(p, now)
+	b := w.bans[p]
+	if b == nil || b.By != "" || !now.Before(b.Until) || !w.front.hides(from) {
+		return nil
 	}
+	w.Unban(p, now)
+	return []Finding{{Lift: b}}
 }
 
 // frontOf is the address that counts: of IPv6 the /64 without its hosts.

@@ -137,6 +137,9 @@ func TestAProxyThatIsToldOfIsOneNoMore(t *testing.T) {
 	if s.Banned(netip.MustParseAddr("203.0.113.80"), s.now) != nil || len(s.Bans(s.now)) > 0 {
 		t.Error("it is found out, and still banned")
 	}
+	if last := s.findings[len(s.findings)-1]; last.Lift == nil || last.Lift.Prefix.String() != "203.0.113.80/32" {
+		t.Errorf("what is found is %+v", last)
+	}
 	s.guessers("203.0.113.80")
 	if s.Front(s.now) == nil {
 		t.Error("it is not told")

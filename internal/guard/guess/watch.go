@@ -48,6 +48,7 @@ type Finding struct {
 	Protect *Protection
 	Confine *Confine
 	Cracked *Cracked
+	Lift    *Ban // that turns out to be of an address by which everybody comes
 }
 
 // Confine is an address that is shared with guessers: it may only log in to accounts that it had logged in to. Where one account
@@ -98,8 +99,8 @@ func (w *Watch) Take(a Attempt) []Finding {
 		w.resident(hash(person(a.Account))).last = a.At.Unix()
 		return nil
 	}
-	if w.spares(&a) {
-		return nil
+	if findings, spared := w.spares(&a); spared {
+		return findings
 	}
 	if !a.Client.IsValid() || a.Client.IsLoopback() {
 		return nil

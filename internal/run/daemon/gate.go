@@ -176,6 +176,8 @@ func (d *Daemon) found(f *guess.Finding) {
 		c := f.Confine
 		why := guess.Accounts.Why(c.Evidence)
 		d.note(&guard.Event{Kind: guard.KindConfined, Prefix: c.Prefix, Account: c.Account, Until: guard.TimeOf(c.Until), Text: why})
+	case f.Lift != nil:
+		d.lifted(f.Lift)
 	case f.Cracked != nil:
 		c := f.Cracked
 		why := guess.Accounts.Why(c.Evidence)
@@ -251,6 +253,7 @@ func (d *Daemon) tendGate(ctx context.Context) error {
 		}
 		d.gate.mu.Unlock()
 		d.tellOfGate(t)
+		d.tellOfFront(t)
 		if t.Sub(saved) >= savedEvery {
 			d.saveGate(t)
 			saved = t
@@ -296,12 +299,11 @@ func (d *Daemon) saveGate(t time.Time) {
 	d.writer.SetCursor(guessName, base64.StdEncoding.EncodeToString(saved))
 }
 
-// tellOfGate says in status, and to the owner, at whom many guess, and by which address everybody comes.
+// tellOfGate says in status, and to the owner, at whom many guess.
 func (d *Daemon) tellOfGate(t time.Time) {
 	d.gate.mu.Lock()
-	protected, front := d.gate.watch.Protections(t), d.gate.watch.Front(t)
+	protected := d.gate.watch.Protections(t)
 	d.gate.mu.Unlock()
-	d.troubles.Front(front, t)
 	text := ""
 	if len(protected) > 0 {
 		var names []string
