@@ -12,6 +12,7 @@ import (
 // It is told from an office, where thirty people log in, by the mail of strangers, which does not come from an office; and from a spammer,
 // who may send most of that, by the people who log in. An address that is not of the internet is spared as long as hardly anybody is
 // known to log in from elsewhere: strangers cannot have it. One account, or mail alone, makes nobody a front: a guesser may have both.
+// Its fields have capitals for they are written down (memory.go).
 type front struct {
 	Addr  netip.Addr // who may be it; of IPv6 the /64
 	Lead  int        // of it in the vote among logins and mails taken: who has more than half of them wins (Boyer and Moore)

@@ -342,6 +342,7 @@ func TestOrdinaryLogsOfOthersBanNobody(t *testing.T) {
 	heardOf := 0
 	for _, folder := range []string{"logs-lightmeter", "logs-small/test", "logs-small/testdata"} {
 		paths, _ := filepath.Glob(filepath.Join(othersData(t, folder), "*.log"))
+		paths = append(paths, filepath.Join(othersData(t, "logs-hids"), "rules/log-entries/postfix.ini"), filepath.Join(othersData(t, "logs-hids"), "etc/rules/log-entries/mail-errors"))
 		for _, path := range paths {
 			lines := linesOf(t, path)
 			o, theirs := heard(lines), map[string]bool{}
