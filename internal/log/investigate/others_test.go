@@ -277,7 +277,8 @@ var (
 // TestTheRuleTestsOfOthersAgree: each line of the rule tests of OSSEC and Wazuh by itself is a failed login of the address in it, or is none.
 func TestTheRuleTestsOfOthersAgree(t *testing.T) {
 	dir, seen := othersData(t, "logs-hids"), 0
-	for _, path := range []string{"contrib/ossec-testing/tests/dovecot.ini", "tools/rules-testing/tests/dovecot.ini", "contrib/ossec-testing/tests/postfix.ini", "tools/rules-testing/tests/postfix.ini"} {
+	for _, path := range []string{"contrib/ossec-testing/tests/dovecot.ini", "tools/rules-testing/tests/dovecot.ini", "contrib/ossec-testing/tests/postfix.ini", "tools/rules-testing/tests/postfix.ini",
+		"contrib/ossec-testing/tests/opensmtpd.ini", "tools/rules-testing/tests/exim.ini"} { // the last two are of other servers
 		var waiting []string // lines of a section, whose rule stands behind them
 		for _, line := range linesOf(t, filepath.Join(dir, path)) {
 			if m := hidsLog.FindStringSubmatch(line); m != nil {
