@@ -116,16 +116,18 @@ func delimiter(c *config.Config) func(context.Context) (string, error) {
 	}
 }
 
-// trusted asks Postfix for mynetworks: whom it lets relay is nobody to be kept out. What cannot be read of it trusts nobody.
+// trusted asks Postfix for mynetworks, and Dovecot for the proxies that it trusts: whom they let relay, or say for whom he comes, is
+// nobody to be kept out. What cannot be read of it trusts nobody.
 func trusted(c *config.Config) func(context.Context) []netip.Prefix {
 	return func(ctx context.Context) []netip.Prefix {
+		proxies := doveadm.Instance{Config: c.AuthPolicy.Dovecot}.Proxies(ctx)
 		p := postfix.Instance{ConfigDir: c.Postfix.ConfigDir}
 		list, err := p.Get(ctx, "mynetworks")
 		if err != nil {
-			return nil
+			return proxies
 		}
 		all, _ := p.Networks(ctx, list)
-		return all
+		return append(all, proxies...)
 	}
 }
 

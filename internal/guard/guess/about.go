@@ -61,6 +61,8 @@ func (w *Watch) About(client netip.Addr, now time.Time) About {
 		a.Never = "it is on the allow list"
 	case client.IsLoopback():
 		a.Never = "it is this host"
+	case w.front.hides(frontOf(client)):
+		a.Never = "as far as is known nearly everybody comes by it: a proxy or a router that hides the clients' addresses"
 	case w.lives(from, t):
 		a.Never = "somebody logged in from there within the last week"
 	}

@@ -17,6 +17,9 @@
 // alone, one whose mail was taken within one. An address that is at home here and guesses at other people's accounts is confined
 // instead: it may only log in to those it had logged in to before.
 //
+// An address by which nearly everybody comes is a proxy, or hides the clients' addresses otherwise (front.go): what is guessed by it is
+// nobody's, and is told.
+//
 // A good login forgives the failures of its own account at its own address, unless it ends a wave: then it is told (Cracked), and
 // counts as nobody's home.
 //

@@ -20,6 +20,8 @@ type memory struct {
 	People                 map[uint32]int64
 	Senders, SendersAround map[netip.Prefix]int64
 	Confined               map[netip.Prefix]Confine
+
+	Front front
 }
 
 type savedSource struct {
@@ -91,6 +93,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 			m.Confined[p.prefix()] = *c
 		}
 	}
+	m.Front = w.front
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(m); err != nil {
 		return nil, fmt.Errorf("write down who guesses: %w", err)
@@ -181,6 +184,7 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 	if err := gob.NewDecoder(bytes.NewReader(saved)).Decode(&m); err != nil {
 		return w, fmt.Errorf("read who guessed: %w", err)
 	}
+	w.front = m.Front
 	for p, s := range m.Sources {
 		w.sources[placeOf(p.Addr())] = &source{restoreRoll(s.Tries), restoreRoll(s.Rude), s.Cracked, s.Said}
 	}
@@ -232,6 +236,7 @@ func (w *Watch) Shift(step time.Duration) {
 			r.tries[i].at += by
 		}
 	}
+	w.front.shift(by)
 	for _, s := range w.sources {
 		shiftRoll(&s.tries)
 		shiftRoll(&s.rude)

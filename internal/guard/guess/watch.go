@@ -32,6 +32,7 @@ type Watch struct {
 	widths        []int                 // of bans
 	gone          []netip.Prefix        // bans that are forgotten, and not yet told
 	allow         []netip.Prefix
+	front         front // by which nearly everybody comes, if there is one
 }
 
 // New returns a Watch that has seen nothing.
@@ -48,6 +49,7 @@ type Finding struct {
 	Protect *Protection
 	Confine *Confine
 	Cracked *Cracked
+	Lift    *Ban // that turns out to be of an address by which everybody comes
 }
 
 // Confine is an address that is shared with guessers: it may only log in to accounts that it had logged in to. Where one account
@@ -97,6 +99,9 @@ func (w *Watch) Take(a Attempt) []Finding {
 	if a.Kind == Delivered {
 		w.resident(hash(person(a.Account))).last = a.At.Unix()
 		return nil
+	}
+	if findings, spared := w.spares(&a); spared {
+		return findings
 	}
 	if !a.Client.IsValid() || a.Client.IsLoopback() {
 		return nil

@@ -127,6 +127,9 @@ func TestNothingOfFail2banIsTouched(t *testing.T) {
 
 // TestFail2banItselfFindsTheSameJails: fail2ban's own client, which reads the configuration and asks no server.
 func TestFail2banItselfFindsTheSameJails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its client is slow")
+	}
 	client, err := exec.LookPath("fail2ban-client")
 	if _, missing := os.Stat(filepath.Join(Fail2banDir, "jail.conf")); err != nil || missing != nil {
 		t.Skip("fail2ban is not installed")
@@ -155,4 +158,18 @@ func TestFail2banItselfFindsTheSameJails(t *testing.T) {
 			t.Errorf("%q: fail2ban switches on %q, we read %q", local, theirs, ours)
 		}
 	}
+}
+
+func FuzzJails(f *testing.F) {
+	f.Add(stock)
+	f.Add("[a]\nenabled = %(b/c)s\n d ; e\n[b]\nc: %(known/c)s %% yes\n[]\n[DEFAULT\n]=[")
+	f.Fuzz(func(t *testing.T, text string) {
+		c := parseJails(text)
+		for _, jail := range c.enabled() {
+			c.needed(jail)
+			if value := c.get(jail, "filter"); len(value) > longestValue*longestValue {
+				t.Errorf("a filter of %d octets", len(value))
+			}
+		}
+	})
 }

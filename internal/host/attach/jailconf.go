@@ -17,7 +17,8 @@ type jailConf map[string]map[string]string
 const (
 	jailDefaults = "DEFAULT"
 	jailIncludes = "INCLUDES"
-	maxIncludes  = 8 // deep
+	maxIncludes  = 8    // deep
+	longestValue = 4096 // octets of an option that are looked at
 )
 
 // readJails reads what fail2ban reads: jail.conf, jail.d/*.conf, jail.local, jail.d/*.local, with what each includes.
@@ -106,7 +107,9 @@ func parseJails(text string) jailConf {
 		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
 			continue
 		case len(trimmed) < len(line) && name != "":
-			c[section][name] += "\n" + uncommented(trimmed)
+			if value := c[section][name]; len(value) < longestValue {
+				c[section][name] = value + "\n" + uncommented(trimmed)
+			}
 			continue
 		}
 		trimmed = uncommented(trimmed)
@@ -139,10 +142,10 @@ var jailRef = regexp.MustCompile(`%\(([^)]*)\)s`)
 
 // get is what an option of a jail is worth, with what it refers to put in: %(name)s, %(section/name)s.
 func (c jailConf) get(jail, name string) string {
-	const deepest, longest = 10, 4096
+	const deepest = 10
 	value := c.raw(jail, name)
 	for range deepest {
-		if !jailRef.MatchString(value) || len(value) > longest {
+		if !jailRef.MatchString(value) || len(value) > longestValue {
 			break
 		}
 		value = jailRef.ReplaceAllStringFunc(value, func(ref string) string {
@@ -162,10 +165,11 @@ func (c jailConf) raw(jail, name string) string {
 	if name == "__name__" {
 		return jail
 	}
-	if value, is := c[jail][name]; is {
-		return value
+	value, is := c[jail][name]
+	if !is {
+		value = c[jailDefaults][name]
 	}
-	return c[jailDefaults][name]
+	return value[:min(len(value), longestValue)]
 }
 
 // enabled are the jails that are switched on, in the order of their names.

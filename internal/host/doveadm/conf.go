@@ -3,6 +3,7 @@ package doveadm
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"postward/internal/host/postfix"
@@ -37,6 +38,31 @@ func (d Instance) Get(ctx context.Context, setting string) (string, error) {
 		return "", fmt.Errorf("ask Dovecot for %s: %w", setting, err)
 	}
 	return strings.TrimSpace(out), nil
+}
+
+// Proxies are the networks that Dovecot believes when they say for whom they come: haproxy_trusted_networks (the PROXY protocol) and
+// login_trusted_networks (webmail). None where there is no Dovecot, or it does not say.
+func (d Instance) Proxies(ctx context.Context) (all []netip.Prefix) {
+	for _, setting := range []string{"haproxy_trusted_networks", "login_trusted_networks"} {
+		if list, err := d.Get(ctx, setting); err == nil {
+			all = append(all, readNetworks(list)...)
+		}
+	}
+	return all
+}
+
+// readNetworks reads addresses and networks, between blanks or commas. What is neither is passed over, as what holds everybody.
+func readNetworks(list string) (all []netip.Prefix) {
+	for _, word := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }) {
+		p, err := netip.ParsePrefix(word)
+		if a, bare := netip.ParseAddr(word); bare == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err == nil && p.Bits() > 0 {
+			all = append(all, p.Masked())
+		}
+	}
+	return all
 }
 
 // Text is all that differs from Dovecot's defaults, in its own syntax.

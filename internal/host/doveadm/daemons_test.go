@@ -204,6 +204,20 @@ func TestDovecotSaysWhatItsSettingsAreWorth(t *testing.T) {
 	if text, err := i.Text(t.Context()); err != nil || !strings.Contains(text, "/private/auth {") || i.Check(t.Context()) != nil {
 		t.Errorf("%v\n%s", err, text)
 	}
+	if proxies := i.Proxies(t.Context()); len(proxies) != 0 {
+		t.Errorf("%v are trusted by default", proxies)
+	}
+	told, err := os.ReadFile(d.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told = append(told, "\nhaproxy_trusted_networks = 192.0.2.7 2001:db8:7::/48\nlogin_trusted_networks = 198.51.100.0/24\n"...)
+	if err := os.WriteFile(d.Config, told, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if proxies := fmt.Sprint(i.Proxies(t.Context())); proxies != "[192.0.2.7/32 2001:db8:7::/48 198.51.100.0/24]" {
+		t.Errorf("trusted are %s", proxies)
+	}
 	if err := os.WriteFile(d.Config, []byte("no_such_setting = 1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

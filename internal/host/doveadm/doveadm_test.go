@@ -2,6 +2,7 @@ package doveadm
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,6 +46,17 @@ func TestATableIsReadByItsHead(t *testing.T) {
 	}
 	if got := readSessions("username\n" + strings.Repeat("a\n", maxSessions+1)); len(got) != maxSessions {
 		t.Errorf("%d sessions", len(got))
+	}
+}
+
+func TestNetworksAreReadAsDovecotHasThem(t *testing.T) {
+	for list, want := range map[string]string{
+		"": "[]", "192.0.2.7": "[192.0.2.7/32]", "192.0.2.7/24, 2001:db8::7\n2001:db8:1::/48": "[192.0.2.0/24 2001:db8::7/128 2001:db8:1::/48]",
+		"/run/proxy 0.0.0.0/0 ::/0 proxy.example.org 192.0.2.7:24": "[]",
+	} {
+		if got := fmt.Sprint(readNetworks(list)); got != want {
+			t.Errorf("%q: %s, not %s", list, got, want)
+		}
 	}
 }
 

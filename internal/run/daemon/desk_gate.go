@@ -87,7 +87,7 @@ func (d *Daemon) spared(p netip.Prefix) string {
 	defer d.gate.mu.Unlock()
 	for _, n := range d.gate.trusted {
 		if n.Overlaps(p) {
-			return fmt.Sprintf("Postfix lets %s relay (mynetworks)", n)
+			return fmt.Sprintf("Postfix lets %s relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)", n)
 		}
 	}
 	for _, n := range d.gate.allow {
@@ -133,7 +133,7 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	t := d.lockGate()
 	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, t), Enforced: d.config.BansEnforced()}
 	if answer.Never == "" && d.gate.never(r.Client, time.Now()) {
-		answer.Never = "Postfix lets it relay (mynetworks), or the privileged parent refuses to ban it"
+		answer.Never = "Postfix lets it relay (mynetworks), Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks), or the privileged parent refuses to ban it"
 	}
 	d.gate.mu.Unlock()
 	if b := answer.Ban; b != nil {

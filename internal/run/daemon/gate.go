@@ -27,7 +27,7 @@ type gate struct {
 	mu      sync.Mutex
 	watch   *guess.Watch
 	allow   []netip.Prefix                       // the allow list
-	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks
+	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks, Dovecot for the proxies it trusts
 	trusted []netip.Prefix                       // what it said
 	changed bool                                 // of what Save writes, since it was last written
 	guessed bool                                 // somebody guessed since then
@@ -182,6 +182,8 @@ func (d *Daemon) found(f *guess.Finding) {
 		c := f.Confine
 		why := guess.Accounts.Why(c.Evidence)
 		d.note(&guard.Event{Kind: guard.KindConfined, Prefix: c.Prefix, Account: c.Account, Until: guard.TimeOf(c.Until), Text: why})
+	case f.Lift != nil:
+		d.lifted(f.Lift)
 	case f.Cracked != nil:
 		c := f.Cracked
 		why := guess.Accounts.Why(c.Evidence)
@@ -268,6 +270,7 @@ func (d *Daemon) tendGate(ctx context.Context) error {
 		d.forgetBans(d.lockGate())
 		d.gate.mu.Unlock()
 		d.tellOfGate(t)
+		d.tellOfFront(t)
 		d.saveWhenDue(t)
 		return nil
 	})
@@ -288,8 +291,8 @@ func (d *Daemon) askTrusted(ctx context.Context, t time.Time) {
 	d.gate.mu.Unlock()
 }
 
-// never reports whether an address is never banned: on the allow list, of mynetworks, or what the parent refused to ban. The caller
-// holds the mutex.
+// never reports whether an address is never banned: on the allow list, of mynetworks, a proxy that Dovecot trusts, or what the parent
+// refused to ban. The caller holds the mutex.
 func (g *gate) never(a netip.Addr, t time.Time) bool {
 	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }

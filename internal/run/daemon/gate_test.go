@@ -254,3 +254,51 @@ func TestWhomPostfixTrustsIsNeverBanned(t *testing.T) {
 		t.Error("it is banned by hand")
 	}
 }
+
+// TestAProxyThatGuessesComeByIsTold, once, and not banned: nobody is known to come from elsewhere.
+func TestAProxyThatGuessesComeByIsTold(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for n := range 12 {
+		hears(t, d, guesses("172.17.0.1", fmt.Sprintf("karen%d", n))...)
+		d.tellOfFront(time.Now())
+	}
+	told := strings.Join(d.troubles.List(), "\n")
+	if got := listed(d); got != "" || strings.Count(told, "172.17.0.1 (12 refused logins within a day)") != 1 {
+		t.Errorf("banned: %s; told: %s", got, told)
+	}
+	if x := must(t, d, "source/show", ctl.SourceRequest{Client: netip.MustParseAddr("172.17.0.1")}).(ctl.SourceAnswer); x.Never == "" {
+		t.Errorf("%+v", x)
+	}
+	hears(t, d, reads("198.51.100.7", "anna"))
+	hears(t, d, guesses("172.17.0.1", "alarm")...)
+	d.tellOfFront(time.Now())
+	if got, told := listed(d), strings.Join(d.troubles.List(), "\n"); got != "172.17.0.1/32 default 1" || strings.Contains(told, "172.17.0.1") {
+		t.Errorf("somebody logs in from elsewhere. Banned: %s; told: %s", got, told)
+	}
+}
+
+// TestABanOfAProxyIsLifted when it is found out, in the kernel and in what is stored.
+func TestABanOfAProxyIsLifted(t *testing.T) {
+	dir := t.TempDir()
+	d := begin(t, dir)
+	hears(t, d, guesses("203.0.113.80", "alarm")...)
+	if got := listed(d); got != "203.0.113.80/32 default 1" {
+		t.Fatalf("banned: %s", got)
+	}
+	for n := range 30 {
+		hears(t, d, reads("203.0.113.80", fmt.Sprintf("person%d", n)), fmt.Sprintf("postfix/smtpd[9]: 3F2A81C0B%d: client=unknown[203.0.113.80]", n%10))
+	}
+	d.gate.mu.Lock()
+	lift := fmt.Sprint(d.gate.lift)
+	d.gate.mu.Unlock()
+	if got := listed(d); got != "" || lift != "[203.0.113.80/32]" {
+		t.Errorf("banned: %s, to be lifted in the kernel: %s", got, lift)
+	}
+	end(t, d)
+	d = begin(t, dir)
+	defer end(t, d)
+	if got := listed(d); got != "" {
+		t.Errorf("after the restart: %s", got)
+	}
+}

@@ -41,7 +41,7 @@ type Parts struct {
 	Version string
 	// Delimiter asks Postfix for its recipient_delimiter; nil: there is none. When it cannot say, the last one holds.
 	Delimiter func(context.Context) (string, error)
-	// Trusted asks Postfix for its mynetworks: nobody there is ever banned; nil: there are none.
+	// Trusted asks Postfix for its mynetworks, and Dovecot for the proxies that it trusts: nobody there is ever banned; nil: there are none.
 	Trusted func(context.Context) []netip.Prefix
 	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
 	Peers []uint32
