@@ -27,6 +27,8 @@ const (
 	actUnban   = "unban"
 	actBans    = "bans"
 	actEnsure  = "ensure"
+
+	actGeneration = "generation"
 )
 
 // request is what the child may ask.
@@ -52,6 +54,8 @@ type answer struct {
 	Made    bool            `json:"made,omitempty"` // ensure: something was missing
 	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left
 	Kicked  bool            `json:"kicked,omitempty"`
+
+	Generation uint32 `json:"generation,omitempty"`
 }
 
 // result is a postfix.Result that JSON can carry.
@@ -126,6 +130,8 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Bans, err = a.bans()
 	case actEnsure:
 		out.Made, err = a.ensure(q.Prefixes)
+	case actGeneration:
+		out.Generation, err = a.generation()
 	case actKick:
 		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
@@ -164,7 +170,7 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList, actShare, actBans:
+	case actList, actShare, actBans, actGeneration:
 	case actBan:
 		if len(q.Bans) == 0 || len(q.Bans) > MaxBans {
 			return fmt.Errorf("%s takes 1 to %d bans, not %d", q.Act, MaxBans, len(q.Bans))
