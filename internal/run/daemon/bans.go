@@ -203,20 +203,22 @@ const agrees = time.Minute
 
 // differ tells what the kernel lacks, and what it has and should not.
 func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	standing := map[netip.Prefix]time.Duration{}
-	for _, b := range have {
-		standing[b.Prefix] = b.For
-	}
-	wanted := map[netip.Prefix]bool{}
+	lacks := make(map[netip.Prefix]time.Duration, len(want))
 	for _, b := range want {
-		wanted[b.Prefix] = true
-		if left, is := standing[b.Prefix]; !is || (left-b.For).Abs() > agrees {
-			missing = append(missing, b)
+		lacks[b.Prefix] = b.For
+	}
+	for _, b := range have {
+		left, wanted := lacks[b.Prefix]
+		switch {
+		case !wanted:
+			over = append(over, b.Prefix)
+		case (left - b.For).Abs() <= agrees:
+			delete(lacks, b.Prefix)
 		}
 	}
-	for _, b := range have {
-		if !wanted[b.Prefix] {
-			over = append(over, b.Prefix)
+	for _, b := range want {
+		if _, is := lacks[b.Prefix]; is {
+			missing = append(missing, b)
 		}
 	}
 	return missing, over
