@@ -47,6 +47,7 @@ story:
 prove: test race other-debian
 	docs/model/check.sh
 	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 60m ./internal/log/follow ./test/...
+	PROVE=1 $(GO) test -count=1 -timeout 60m -run Flood ./internal/run/daemon
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
 	@$(MAKE) --no-print-directory -j2 fuzz soak
 

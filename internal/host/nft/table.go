@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -89,6 +90,30 @@ func widen(c *netlink.Conn) error {
 		}
 	})
 	return errors.Join(err, failed)
+}
+
+// getGeneration asks which transaction was the last: a message of struct nfgenmsg alone.
+var getGeneration = netlink.Message{Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request}, Data: make([]byte, 4)}
+
+// Generation is the number of the last transaction that nf_tables carried out, in whichever table: while it stays, nobody changed
+// anything. That the time of a ban is over is no transaction.
+func (t *Table) Generation() (uint32, error) {
+	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return 0, explain("ask for the generation of nf_tables", err)
+	}
+	defer c.Close()
+	var answers []netlink.Message
+	if err = c.SetDeadline(time.Now().Add(exchange)); err == nil {
+		answers, err = c.Execute(getGeneration)
+	}
+	if err == nil && (len(answers) != 1 || len(answers[0].Data) < 12) {
+		err = fmt.Errorf("%d answers", len(answers))
+	}
+	if err != nil {
+		return 0, explain("ask for the generation of nf_tables", err)
+	}
+	return binary.BigEndian.Uint32(answers[0].Data[8:]), nil // NFTA_GEN_ID comes first
 }
 
 // Drop takes the table away, with every ban. That it is not there is no error.

@@ -277,6 +277,47 @@ func generation(t testing.TB) uint32 {
 	return binary.BigEndian.Uint32(got[0].Data[8:])
 }
 
+// TestTheGenerationTellsOfEachChange: whoever keeps the list of bans need not read the kernel's while nobody changed anything.
+func TestTheGenerationTellsOfEachChange(t *testing.T) {
+	table := ensured(t)
+	at := func() uint32 {
+		t.Helper()
+		g, err := table.Generation()
+		if err != nil || g != generation(t) {
+			t.Fatalf("%d, %v", g, err)
+		}
+		return g
+	}
+	for what, x := range map[string]struct {
+		do      func() error
+		changed bool
+	}{
+		"list":       {func() error { _, err := table.List(); return err }, false},
+		"ensure":     {func() error { _, err := table.Ensure(never); return err }, false},
+		"ban":        {func() error { return table.Add(someBans()) }, true},
+		"lift":       {func() error { return table.Remove(prefixes("203.0.113.5/32")) }, true},
+		"by hand":    {func() error { nft(t, "flush set inet postward ban4"); return nil }, true},
+		"by another": {func() error { nft(t, "add table inet other\ndelete table inet other"); return nil }, true},
+	} {
+		before := at()
+		if err := x.do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if after := at(); (after != before) != x.changed {
+			t.Errorf("%s: generation %d, and then %d", what, before, after)
+		}
+	}
+	if err := table.Add([]Ban{{prefixes("203.0.113.9/32")[0], 100 * time.Millisecond}}); err != nil {
+		t.Fatal(err)
+	}
+	before := at()
+	for slices.Contains(prefixesOf(t, table), prefixes("203.0.113.9/32")[0]) {
+	}
+	if after := at(); after != before {
+		t.Errorf("a ban that is over: generation %d, and then %d", before, after)
+	}
+}
+
 // many are different bans, half of each family, a tenth of them networks.
 func many(n int) (bans []Ban) {
 	for i := range n {

@@ -29,6 +29,8 @@ const (
 	actBans    = "bans"
 	actEnsure  = "ensure"
 	actLog     = "log"
+
+	actGeneration = "generation"
 )
 
 // request is what the child may ask.
@@ -55,6 +57,8 @@ type answer struct {
 	Made    bool            `json:"made,omitempty"` // ensure: something was missing
 	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left
 	Kicked  bool            `json:"kicked,omitempty"`
+
+	Generation uint32 `json:"generation,omitempty"`
 
 	file *os.File // log: goes beside the frame, and is closed behind it
 	fd   int      // what came beside it
@@ -135,6 +139,8 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Made, err = a.ensure(q.Prefixes)
 	case actLog:
 		out.file, err = a.openLog(q.Name)
+	case actGeneration:
+		out.Generation, err = a.generation()
 	case actKick:
 		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
@@ -173,7 +179,7 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList, actShare, actBans, actLog: // a log's name is openLog's to check
+	case actList, actShare, actBans, actGeneration, actLog: // a log's name is openLog's to check
 	case actBan:
 		if len(q.Bans) == 0 || len(q.Bans) > MaxBans {
 			return fmt.Errorf("%s takes 1 to %d bans, not %d", q.Act, MaxBans, len(q.Bans))

@@ -125,6 +125,14 @@ func (a *Acts) bans() ([]nft.Ban, error) {
 	return table.List()
 }
 
+func (a *Acts) generation() (uint32, error) {
+	table, err := a.opened()
+	if err != nil {
+		return 0, err
+	}
+	return table.Generation()
+}
+
 // ensure makes or mends the table. What the daemon allows is allowed beside what the operator's configuration names.
 func (a *Acts) ensure(allow []netip.Prefix) (made bool, err error) {
 	table, err := a.opened()

@@ -190,6 +190,15 @@ func (c *Client) Bans(ctx context.Context) ([]nft.Ban, error) {
 	return a.Bans, nil
 }
 
+// Generation is the number of the last change of anything in nf_tables.
+func (c *Client) Generation(ctx context.Context) (uint32, error) {
+	a, err := c.do(ctx, &request{Act: actGeneration})
+	if err != nil {
+		return 0, err
+	}
+	return a.Generation, nil
+}
+
 // Ensure makes the table in the kernel what it should be. allow is never dropped nor banned, beside the operator's own
 // networks. made says that the table was missing or changed: bans may be gone, and are to be given again.
 func (c *Client) Ensure(ctx context.Context, allow []netip.Prefix) (made bool, err error) {

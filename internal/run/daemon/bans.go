@@ -43,6 +43,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 	bans, lift, all := d.takeNews()
 	switch {
 	case all:
+		d.gate.agreed = 0
 		d.compareBans(ctx)
 		return
 	case !d.kernelBans():
@@ -56,6 +57,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 		err = d.ban(ctx, bans)
 	}
 	if err != nil { // the table is not there, or not whole: all of it, then
+		d.gate.agreed = 0
 		d.compareBans(ctx)
 	}
 }
@@ -135,7 +137,22 @@ func (d *Daemon) compareBans(ctx context.Context) {
 	}
 }
 
+// sameBans is compareBans, if anything was changed since both were the same.
 func (d *Daemon) sameBans(ctx context.Context) error {
+	generation, err := d.warden.Generation(ctx)
+	if err == nil && generation == d.gate.agreed {
+		return nil
+	}
+	same, err := d.makeSame(ctx)
+	d.gate.agreed = 0
+	if same {
+		d.gate.agreed = generation
+	}
+	return err
+}
+
+// makeSame is compareBans. same says that nothing had to be done.
+func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	t := d.lockGate()
 	want := inForce(d.gate.watch.Bans(t), t)
 	allow := slices.Clone(d.gate.allow)
@@ -147,7 +164,7 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if made {
 			d.log.Info("the table of bans was made, or mended", "bans", len(want))
@@ -158,21 +175,21 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.kernelBans()):
 		err = nil // there is no table until somebody is banned; in shadow nobody need be
 	case err != nil:
-		return err
+		return false, err
 	}
 	missing, over := differ(want, have)
 	if len(over) > 0 {
 		if err := d.warden.Unban(ctx, over); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if d.config.BansEnforced() && !d.config.Guessing.Kernel {
-		return errNotAsked
+		return false, errNotAsked
 	}
 	if len(missing) == 0 {
-		return nil
+		return len(over) == 0, nil
 	}
-	return d.ban(ctx, missing)
+	return false, d.ban(ctx, missing)
 }
 
 // errNotAsked says that the operator does not want anything in nftables.
@@ -186,20 +203,22 @@ const agrees = time.Minute
 
 // differ tells what the kernel lacks, and what it has and should not.
 func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	standing := map[netip.Prefix]time.Duration{}
-	for _, b := range have {
-		standing[b.Prefix] = b.For
-	}
-	wanted := map[netip.Prefix]bool{}
+	lacks := make(map[netip.Prefix]time.Duration, len(want))
 	for _, b := range want {
-		wanted[b.Prefix] = true
-		if left, is := standing[b.Prefix]; !is || (left-b.For).Abs() > agrees {
-			missing = append(missing, b)
+		lacks[b.Prefix] = b.For
+	}
+	for _, b := range have {
+		left, wanted := lacks[b.Prefix]
+		switch {
+		case !wanted:
+			over = append(over, b.Prefix)
+		case (left - b.For).Abs() <= agrees:
+			delete(lacks, b.Prefix)
 		}
 	}
-	for _, b := range have {
-		if !wanted[b.Prefix] {
-			over = append(over, b.Prefix)
+	for _, b := range want {
+		if _, is := lacks[b.Prefix]; is {
+			missing = append(missing, b)
 		}
 	}
 	return missing, over

@@ -37,6 +37,7 @@ type gate struct {
 	tell    []*guess.Ban                         // bans that the kernel has not been told of
 	lift    []netip.Prefix                       // networks that the kernel is to let in again
 	all     bool                                 // it is to be compared whole with what stands here
+	agreed  uint32                               // the generation in which the kernel had the same; 0: none; the telling goroutine's alone
 	noted   *store.Ticket                        // of the last that was written into the journal
 	news    chan struct{}                        // there are some
 	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
