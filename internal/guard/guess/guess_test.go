@@ -508,3 +508,23 @@ func TestAPlaceIsAnAddressOrASixtyFour(t *testing.T) {
 		}
 	}
 }
+
+// TestOneOfFewPeopleAgainIsOneMore: whoever tries five people and one of them twice takes names from a list, and has some of them twice.
+func TestOneOfFewPeopleAgainIsOneMore(t *testing.T) {
+	for _, c := range []struct {
+		names string
+		gap   time.Duration
+		want  []string
+	}{
+		{"anna bert carl dora anna emil", time.Minute, []string{"203.0.113.9/32 accounts"}},
+		{"anna bert carl dora anna emil", 3 * time.Minute, nil}, // guests who come one after the other
+		{"anna bert carl dora emil", time.Minute, nil},
+		{"anna bert carl dora anna bert", time.Minute, nil},
+	} {
+		s := begin(t)
+		for name := range strings.FieldsSeq(c.names) {
+			s.fails("203.0.113.9", name, 1, c.gap)
+		}
+		s.wants(c.want...)
+	}
+}
