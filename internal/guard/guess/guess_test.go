@@ -528,3 +528,28 @@ func TestOneOfFewPeopleAgainIsOneMore(t *testing.T) {
 		s.wants(c.want...)
 	}
 }
+
+// TestAProtectedAccountIsReadByWebmailForTheFirstTime: nobody said that the host is one.
+func TestAProtectedAccountIsReadByWebmailForTheFirstTime(t *testing.T) {
+	s := begin(t)
+	host, office := netip.MustParseAddr("192.0.2.80"), netip.MustParseAddr("198.51.100.7")
+	for n := range 60 {
+		s.logsIn(host.String(), fmt.Sprint("person", n))
+		if n < 30 {
+			s.logsIn(office.String(), fmt.Sprint("person", n))
+		}
+	}
+	for n := range 40 {
+		s.fails(fmt.Sprintf("20.%d.0.9", n), "anna", 1, time.Minute)
+	}
+	if r := s.may("anna", host); r != "" {
+		t.Errorf("by webmail she is %s", r)
+	}
+	if r := s.may("anna", office); r != RefusedProtected {
+		t.Errorf("from where 30 live somebody is %q", r)
+	}
+	s.fails(host.String(), "anna", 25, time.Minute)
+	if r := s.may("anna", host); r != RefusedConfined {
+		t.Errorf("who guesses by webmail is %q", r)
+	}
+}
