@@ -59,6 +59,22 @@ var lookalikes = []variant{
 			g.visit(friday.Add(15*time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right(p.account)) })
 		}
 	}},
+	{name: "five guests", what: "a new address; five mistype, one of them twice, within a quarter of an hour, and then get in", plan: func(g *generator, kind string) {
+		guests(g, 3*time.Minute)
+	}},
+	{name: "five hasty guests", what: "the same within three minutes: nobody can know", plan: func(g *generator, kind string) {
+		guests(g, 30*time.Second)
+	}},
+	{name: "family", what: "a flat where nobody ever logged in; four telephones with old passwords, two tries each within two minutes, then the right ones", plan: func(g *generator, kind string) {
+		c := g.site.stranger("nat")
+		for i, p := range g.site.people[60:64] {
+			m := good("family", p.account)
+			for n := range 2 {
+				g.visit(friday.Add(time.Duration(n)*time.Minute+time.Duration(i)*5*time.Second), func(at time.Time) { g.mailbox(m, at, "imap", c, wrong(p.account)) })
+			}
+			g.visit(friday.Add(10*time.Minute), func(at time.Time) { g.mailbox(m, at, "imap", c, right(p.account)) })
+		}
+	}},
 	{name: "old telephone, new place", what: "at a friend's: a telephone with the old password every 5 minutes, an hour later the laptop with the new", plan: func(g *generator, kind string) {
 		p, c := g.site.people[3], g.site.stranger("dsl")
 		g.every(friday, friday.Add(2*hour), 5*time.Minute, func(at time.Time) { g.mailbox(good("old telephone", p.account), at, "imap", c, wrong(p.account)) })
@@ -189,6 +205,18 @@ var lookalikes = []variant{
 			s.end("unknown=0/1")
 		})
 	}},
+}
+
+// guests are five at a new address, who mistype one after the other; the first again.
+func guests(g *generator, gap time.Duration) {
+	c := g.site.stranger("nat")
+	for n := range 6 {
+		p := g.site.people[60+n%5]
+		g.visit(friday.Add(time.Duration(n)*gap), func(at time.Time) { g.mailbox(good("guests", p.account), at, "imap", c, wrong(p.account)) })
+	}
+	for _, p := range g.site.people[60:65] {
+		g.visit(friday.Add(7*gap), func(at time.Time) { g.mailbox(good("guests", p.account), at, "imap", c, right(p.account)) })
+	}
 }
 
 // times is so many wrong tries.

@@ -53,15 +53,19 @@ func (w *ward) Line(text []byte) {
 	if !maillog.Parse(text, &w.line) {
 		return
 	}
-	w.last = w.line.Stamp.Next(w.last, w.now)
+	if w.line.Kind.Understood() {
+		w.last = w.line.Stamp.Next(w.last, w.now)
+	}
 	a := w.joiner.Line(text, &w.line, w.last)
 	x, ok := a.Guess()
 	if !ok {
 		return
 	}
-	x.ASN = w.asn(a.Client)
-	if name := w.accountOf(a.Account); name != "" {
-		x.Exists, x.Home = true, w.home(name, a.Client, x.ASN)
+	if x.Kind.Asks() {
+		x.ASN = w.asn(a.Client)
+		if name := w.accountOf(a.Account); name != "" {
+			x.Exists, x.Home = true, w.home(name, a.Client, x.ASN)
+		}
 	}
 	w.watch.Take(x)
 	if a.Kind == logins.Good && w.line.Kind == maillog.MailboxLogin {

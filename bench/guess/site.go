@@ -57,7 +57,7 @@ func newSite(r *rand.Rand) *site {
 		if i%5 == 4 {
 			home = client{"unknown", s.address6()}
 		}
-		s.people = append(s.people, &person{name + "@example.org", home, netip.PrefixFrom(s.address(), 22).Masked()})
+		s.people = append(s.people, &person{name + "@example.org", home, s.carrier()})
 	}
 	for range 120 {
 		s.mtas = append(s.mtas, s.stranger("mx"))
@@ -79,6 +79,20 @@ func (s *site) address() netip.Addr {
 		if netinfo.Public(a) && s.table.Lookup(a).ASN != 0 && !s.taken[a] && !slices.Contains(military, byte(n>>24)) {
 			s.taken[a] = true
 			return a
+		}
+	}
+}
+
+// carrier is a /22 that one autonomous system has: a telephone on its way stays with its own.
+func (s *site) carrier() netip.Prefix {
+	for {
+		whole := netip.PrefixFrom(s.address(), 22).Masked()
+		asn, same := s.table.Lookup(whole.Addr()).ASN, true
+		for n := range 4 {
+			same = same && s.table.Lookup(host(whole, n<<8)).ASN == asn
+		}
+		if same {
+			return whole
 		}
 	}
 }

@@ -21,6 +21,10 @@ const (
 	Delivered                 // a mail was delivered into the mailbox of Account: there is one
 )
 
+// Asks reports whether the watch wants to know of such an attempt what its client is: its network, whether it is somebody's home.
+// A mail that was taken or delivered tells of the client and the mailbox alone.
+func (k Kind) Asks() bool { return k != Taken && k != Delivered }
+
 // Home says how well an account knows where somebody logs in from.
 type Home uint8
 
@@ -35,7 +39,7 @@ type Attempt struct {
 	Kind    Kind
 	At      time.Time
 	Client  netip.Addr
-	ASN     uint32 // its autonomous system; 0: not known
+	ASN     uint32 // its autonomous system; 0: not known. This, Exists, Home, Own and Shared only where its Kind Asks
 	Account string // the name that was said; empty: not told
 	Exists  bool   // there is such an account
 	Home    Home   // how well it knows the client, as far as its mail tells

@@ -7,6 +7,7 @@
 //   - One address, one account: many refused logins in an hour, a day, a week. A traveller who mistypes seven times is none. Where
 //     the account's owner has his provider it is more, and at an address from where it logged in before it is nothing.
 //   - One address, several people. A client that tries "anna" and "anna@example.org" says one name. Names that nobody has weigh more.
+//     A list of names has some twice: six hasty tries at five people are as many as at six.
 //   - Names that every guesser brings along and nobody has here (alarm, pi, test): one try.
 //   - Many networks, one account: it is protected, and who adds three tries is banned. It is protected for a day in any two, so
 //     that guessing is no switch to lock its owner out; in the rest of the time only networks that take part are refused.

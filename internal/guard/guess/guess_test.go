@@ -508,3 +508,48 @@ func TestAPlaceIsAnAddressOrASixtyFour(t *testing.T) {
 		}
 	}
 }
+
+// TestOneOfFewPeopleAgainIsOneMore: whoever tries five people and one of them twice takes names from a list, and has some of them twice.
+func TestOneOfFewPeopleAgainIsOneMore(t *testing.T) {
+	for _, c := range []struct {
+		names string
+		gap   time.Duration
+		want  []string
+	}{
+		{"anna bert carl dora anna emil", time.Minute, []string{"203.0.113.9/32 accounts"}},
+		{"anna bert carl dora anna emil", 3 * time.Minute, nil}, // guests who come one after the other
+		{"anna bert carl dora emil", time.Minute, nil},
+		{"anna bert carl dora anna bert", time.Minute, nil},
+	} {
+		s := begin(t)
+		for name := range strings.FieldsSeq(c.names) {
+			s.fails("203.0.113.9", name, 1, c.gap)
+		}
+		s.wants(c.want...)
+	}
+}
+
+// TestAProtectedAccountIsReadByWebmailForTheFirstTime: nobody said that the host is one.
+func TestAProtectedAccountIsReadByWebmailForTheFirstTime(t *testing.T) {
+	s := begin(t)
+	host, office := netip.MustParseAddr("192.0.2.80"), netip.MustParseAddr("198.51.100.7")
+	for n := range 60 {
+		s.logsIn(host.String(), fmt.Sprint("person", n))
+		if n < 30 {
+			s.logsIn(office.String(), fmt.Sprint("person", n))
+		}
+	}
+	for n := range 40 {
+		s.fails(fmt.Sprintf("20.%d.0.9", n), "anna", 1, time.Minute)
+	}
+	if r := s.may("anna", host); r != "" {
+		t.Errorf("by webmail she is %s", r)
+	}
+	if r := s.may("anna", office); r != RefusedProtected {
+		t.Errorf("from where 30 live somebody is %q", r)
+	}
+	s.fails(host.String(), "anna", 25, time.Minute)
+	if r := s.may("anna", host); r != RefusedConfined {
+		t.Errorf("who guesses by webmail is %q", r)
+	}
+}

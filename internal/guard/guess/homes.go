@@ -25,6 +25,8 @@ func (s *stay) settled(now int64) bool { return s.days >= settledDays && now-s.f
 
 const (
 	maxAtHome = 256 // accounts that are remembered of an address
+	// manyAtHome is how many accounts make an address everybody's: nobody has found the passwords of so many.
+	manyAtHome = 50
 	// livesFor is for how long after a good login an address is never banned.
 	livesFor = week
 	// atHomeFor is for how long an account is at home where it logged in.
@@ -38,6 +40,21 @@ const (
 func (w *Watch) lives(p place, now int64) bool {
 	h := w.homes[p]
 	return h != nil && now-h.last < livesFor
+}
+
+// manyLive reports whether so many log in from an address that it is a webmail host's, a carrier's or a company's.
+func (w *Watch) manyLive(p place, now int64) bool {
+	h := w.homes[p]
+	if h == nil {
+		return false
+	}
+	n := 0
+	for i := range h.stays {
+		if now-h.stays[i].last < livesFor {
+			n++
+		}
+	}
+	return n >= manyAtHome
 }
 
 // atHome reports whether an account logged in from an address before.
@@ -343,13 +360,14 @@ func (w *Watch) Delay(l Login) time.Duration {
 	return min(time.Duration(max(failed-freeTries, 0))*time.Second, maxDelay)
 }
 
-// protects reports whether an account is guessed at, and must not be used from a source that it does not know.
+// protects reports whether an account is guessed at, and must not be used from a source that it does not know. Who comes for the
+// first time from where many live, as by webmail, is one of them; who guesses among them is confined.
 func (w *Watch) protects(l Login, from place) bool {
 	now, t := l.At.Unix(), w.targets[person(l.Account)]
 	if t == nil || l.Home == AtNetwork && now >= t.near {
 		return false
 	}
-	if w.around[from.area()].stay(hash(person(l.Account)), now) != nil {
+	if w.around[from.area()].stay(hash(person(l.Account)), now) != nil || w.manyLive(from, now) {
 		return false
 	}
 	return w.Protected(l.Account, l.At) != nil || t.guesses(from, l.ASN, now)

@@ -197,6 +197,7 @@ var (
 	atNetwork   = limit{32, never, never}
 	nearBurst   = 10 // of one name in ten minutes, where its owner has his provider: no telephone is as hasty
 	persons     = limit{6, 8, 12}
+	fewPersons  = 5                 // in ten minutes, in as many tries as persons has people: a list has some of them twice
 	nearPersons = limit{12, 12, 16} // of accounts that use the network
 	severals    = limit{12, 20, 30} // tries at more than one
 	nobodyNames = limit{3, 3, 4}
@@ -230,7 +231,7 @@ func (w *Watch) verdict(a *attempt, s *source) (Reason, Evidence) {
 		if names.reach(nearPersons) {
 			return Accounts, several
 		}
-	case names.reach(persons), names.week > 1 && all.reach(severals):
+	case names.reach(persons), names.burst >= fewPersons && all.burst >= persons.hour, names.week > 1 && all.reach(severals):
 		return Accounts, several
 	}
 	return "", Evidence{}
