@@ -57,6 +57,9 @@ func Mended(list string) (all []string) {
 		if !strings.Contains(word, ":") {
 			word = "mailto:" + word
 		}
+		if address, is := strings.CutPrefix(word, "mailto:"); is {
+			word = "mailto:" + strings.TrimLeft(address, "=") // of rua==d@example.org
+		}
 		word = strings.TrimRight(word, ".")
 		if plain, _, _ := strings.Cut(word, "!"); Scheme(plain) != "" && !slices.Contains(all, word) {
 			all = append(all, word)

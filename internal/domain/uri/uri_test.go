@@ -35,6 +35,9 @@ func TestAListIsReadAsItWasMeant(t *testing.T) {
 		"mailto://d@example.org":                          "mailto:d@example.org",
 		"mailto=d@example.org":                            "mailto:d@example.org",
 		"mail to:d@example.org.":                          "mailto:d@example.org",
+		"=d@example.org":                                  "mailto:d@example.org",
+		"mailto:,==d@example.org":                         "mailto:d@example.org",
+		"=@0, mailto:,=@0":                                "",
 		"nobody, mailto:@x, mailto:d@@x.example":          "",
 		"":                                                "",
 	} {
