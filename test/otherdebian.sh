@@ -38,7 +38,7 @@ make_tree() {
 
 # The checkout as it is, not yet committed files too; without .git, which may be a worktree's.
 copy_checkout() {
-	rm -rf --one-file-system "$tree/src"
+	rm -rf --one-file-system "$tree/src" "$tree"/var/lib/postward-rig-* # of a run that was killed
 	mkdir -p "$tree/src/postward"
 	git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C "$tree/src/postward"
 }

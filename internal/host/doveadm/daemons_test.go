@@ -74,9 +74,15 @@ func (s *session) Ended() <-chan struct{} { return s.ended }
 // logIn opens an IMAP session.
 func logIn(t *testing.T, d *served, account, client string) *session {
 	t.Helper()
-	c, err := textproto.Dial("tcp", net.JoinHostPort(client, strconv.Itoa(d.imap)))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var c *textproto.Conn
+	err := rig.Wait(ctx, "the port of IMAP", func() (err error) {
+		c, err = textproto.Dial("tcp", net.JoinHostPort(client, strconv.Itoa(d.imap)))
+		return err
+	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%s", err, d.Log())
 	}
 	t.Cleanup(func() { c.Close() })
 	if err := c.PrintfLine("a LOGIN %s x", account); err != nil {
@@ -218,7 +224,7 @@ func TestDovecotSaysWhatItsSettingsAreWorth(t *testing.T) {
 	if proxies := fmt.Sprint(i.Proxies(t.Context())); proxies != "[192.0.2.7/32 2001:db8:7::/48 198.51.100.0/24]" {
 		t.Errorf("trusted are %s", proxies)
 	}
-	if err := os.WriteFile(d.Config, []byte("no_such_setting = 1\n"), 0o644); err != nil {
+	if err := os.WriteFile(d.Config, append(told, "no_such_setting = 1\n"...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := i.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "no_such_setting") {

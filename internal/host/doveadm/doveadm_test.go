@@ -34,7 +34,8 @@ func TestATableIsReadByItsHead(t *testing.T) {
 	anna := Session{Account: "anna@example.org", Protocol: "imap", PID: 11, Client: netip.MustParseAddr("203.0.113.9")}
 	for _, table := range []string{
 		"username\tproto\tpid\tip\nanna@example.org\timap\t11\t203.0.113.9\n",
-		"username\tproto\tpid\tip\tdest_ip\nanna@example.org\timap\t11\t::ffff:203.0.113.9\t\n", // more columns
+		"username\tproto\tpid\tip\tdest_ip\nanna@example.org\timap\t11\t::ffff:203.0.113.9\t\n",      // more columns
+		"username\tservice\tpid\tip\tdest_ip\nanna@example.org\timap\t11\t203.0.113.9\t192.0.2.25\n", // 2.4
 		"ip\tpid\tusername\tproto\n203.0.113.9\t11\tanna@example.org\timap",
 	} {
 		if got := readSessions(table); !slices.Equal(got, []Session{anna}) {

@@ -1,6 +1,7 @@
 package doveadm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ func (d Instance) args() []string {
 }
 
 // readSessions reads a table with a head, its columns parted by tabs. Columns are found by their names: 2.4 has more than
-// 2.3. What has no name is no session.
+// 2.3, and calls the protocol "service". What has no name is no session.
 func readSessions(table string) []Session {
 	var all []Session
 	var head map[string]int
@@ -88,7 +89,7 @@ func readSessions(table string) []Session {
 			}
 			return ""
 		}
-		s := Session{Account: at("username"), Protocol: at("proto")}
+		s := Session{Account: at("username"), Protocol: cmp.Or(at("proto"), at("service"))}
 		if s.Account == "" || len(all) == maxSessions {
 			continue
 		}
