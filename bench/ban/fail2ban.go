@@ -40,9 +40,11 @@ func fail2ban(ctx context.Context, parts *rig.Processes, log string) error {
 		return fmt.Errorf("write fail2ban's configuration: %w", err)
 	}
 	args := []string{"-c", conf, "-s", filepath.Join(dir, "sock"), "-p", filepath.Join(dir, "pid")}
-	if _, err := parts.Start(filepath.Join(dir, "said"), nil, "fail2ban-server", append([]string{"-f"}, append(args, "start")...)...); err != nil {
+	server, err := rig.StartProcess(filepath.Join(dir, "said"), nil, "fail2ban-server", append([]string{"-f"}, append(args, "start")...)...)
+	if err != nil {
 		return err
 	}
+	parts.Add(server.Kill) // it would take its table away, element by element
 	ready, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	err = rig.Wait(ready, "fail2ban's jails", func() error {

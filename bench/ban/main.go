@@ -142,7 +142,7 @@ func lay(parts *rig.Processes, binary string) (*setting, error) {
 		return nil, err
 	}
 	parts.Add(p.Close)
-	s.ward, err = rig.Attach(p, rig.PostwardConfig{Binary: binary, Mode: "enforce", Log: s.log.Name(), Settings: "[domains]\nlocal = [\"example.org\"]\n"})
+	s.ward, err = rig.NewPostward(p, rig.PostwardConfig{Binary: binary, Mode: "enforce", Log: s.log.Name(), Settings: "[domains]\nlocal = [\"example.org\"]\n"})
 	if err != nil {
 		return nil, err
 	}

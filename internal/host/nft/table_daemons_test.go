@@ -288,23 +288,24 @@ func TestTheGenerationTellsOfEachChange(t *testing.T) {
 		}
 		return g
 	}
-	for what, x := range map[string]struct {
+	for _, x := range []struct {
+		what    string
 		do      func() error
 		changed bool
 	}{
-		"list":       {func() error { _, err := table.List(); return err }, false},
-		"ensure":     {func() error { _, err := table.Ensure(never); return err }, false},
-		"ban":        {func() error { return table.Add(someBans()) }, true},
-		"lift":       {func() error { return table.Remove(prefixes("203.0.113.5/32")) }, true},
-		"by hand":    {func() error { nft(t, "flush set inet postward ban4"); return nil }, true},
-		"by another": {func() error { nft(t, "add table inet other\ndelete table inet other"); return nil }, true},
+		{"list", func() error { _, err := table.List(); return err }, false},
+		{"ensure", func() error { _, err := table.Ensure(never); return err }, false},
+		{"ban", func() error { return table.Add(someBans()) }, true},
+		{"lift", func() error { return table.Remove(prefixes("203.0.113.5/32")) }, true},
+		{"by hand", func() error { nft(t, "flush set inet postward ban4"); return nil }, true},
+		{"by another", func() error { nft(t, "add table inet other\ndelete table inet other"); return nil }, true},
 	} {
 		before := at()
 		if err := x.do(); err != nil {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: %v", x.what, err)
 		}
 		if after := at(); (after != before) != x.changed {
-			t.Errorf("%s: generation %d, and then %d", what, before, after)
+			t.Errorf("%s: generation %d, and then %d", x.what, before, after)
 		}
 	}
 	if err := table.Add([]Ban{{prefixes("203.0.113.9/32")[0], 100 * time.Millisecond}}); err != nil {
