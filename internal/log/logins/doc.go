@@ -55,7 +55,7 @@ type Attempt struct {
 	Client  netip.Addr // the zero Addr: not told
 	Service Service
 	Account string // the name that was said, as message.Account has it; empty: not told
-	To      string // NoMailbox, Relay, Delivered: the recipient, as logged
+	To      string // NoMailbox, Relay: the recipient, as logged; Delivered: the mailbox, as message.Account has it
 	Untold  bool   // Failed: nothing but the end of an SMTP session tells of it
 	Times   int    // how many like it, one after the other; 1 and more
 }

@@ -167,8 +167,11 @@ func (j *Joiner) tell(kind Kind, l *maillog.Line, at time.Time, times int) Attem
 	if name := l.SASLUsername; len(name) > 0 {
 		a.Account = j.account(name[:min(len(name), maxAccount)])
 	}
-	if kind == NoMailbox || kind == Relay || kind == Delivered {
+	switch kind {
+	case NoMailbox, Relay:
 		a.To = string(l.To)
+	case Delivered:
+		a.To = j.account(l.To[:min(len(l.To), maxAccount)])
 	}
 	return a
 }
@@ -273,22 +276,22 @@ func (j *Joiner) toldBefore(l *maillog.Line, times int, at time.Time) int {
 // refuse notes what a database refused, and reports whether it is another failure: PAM's own line and that of Dovecot, which asked
 // it, are of one.
 func (j *Joiner) refuse(l *maillog.Line, at time.Time) bool {
-	client := string(l.Client.Addr)
-	if len(l.Session) > 0 {
+	client, session := string(l.Client.Addr), string(l.Session)
+	if session != "" {
 		if len(j.mailbox) >= maxSessions {
 			clear(j.mailbox)
 		}
-		j.mailbox[string(l.Session)]++
+		j.mailbox[session]++
 	}
 	r := j.refused[client]
-	other := r.session != "" && len(l.Session) > 0 && r.session != string(l.Session)
+	other := r.session != "" && session != "" && r.session != session
 	if r.times > 0 && r.database != string(l.Database) && !other && at.Sub(r.last) <= delay {
 		return false
 	}
 	if len(j.refused) >= maxSessions {
 		clear(j.refused)
 	}
-	j.refused[client] = refusal{string(l.Database), string(l.Session), r.times + 1, at}
+	j.refused[client] = refusal{string(l.Database), session, r.times + 1, at}
 	return true
 }
 
