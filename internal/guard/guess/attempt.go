@@ -39,7 +39,7 @@ type Attempt struct {
 	Kind    Kind
 	At      time.Time
 	Client  netip.Addr
-	ASN     uint32 // its autonomous system; 0: not known. This, Exists, Home, Own and Shared only where its Kind Asks
+	ASN     uint32 // its autonomous system; 0: not known. This, Exists, Home and Own only where its Kind Asks
 	Account string // the name that was said; empty: not told
 	Exists  bool   // there is such an account
 	Home    Home   // how well it knows the client, as far as its mail tells

@@ -122,16 +122,16 @@ func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
 
 // attempted has the watch judge an attempt, and carries out what it finds.
 func (d *Daemon) attempted(x guess.Attempt) {
-	x.ASN = d.asn(x.Client)
+	asks := x.Kind.Asks()
+	if asks {
+		x.ASN = d.asn(x.Client)
+	}
 	d.lockGate()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
-	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.never(x.Client, time.Now())
 	x.Shared = d.state.Policy().IsWebmail(x.Client)
-	if x.Account != "" {
-		name := d.accountOf(x.Account)
-		x.Exists = name != ""
-		x.Home = homes[guard.Home(d.state, name, x.Client, x.ASN)]
+	if asks {
+		d.introduce(&x)
 	}
 	d.mu.Unlock()
 	x.At = x.At.Round(0)
@@ -140,6 +140,17 @@ func (d *Daemon) attempted(x guess.Attempt) {
 	}
 	d.gate.changed = true
 	d.gate.guessed = d.gate.guessed || x.Kind != guess.Good && x.Kind != guess.Taken && x.Kind != guess.Delivered
+}
+
+// introduce says what the State knows of an attempt's client and account. The caller holds both mutexes.
+func (d *Daemon) introduce(x *guess.Attempt) {
+	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.never(x.Client, time.Now())
+	if x.Account == "" {
+		return
+	}
+	name := d.accountOf(x.Account)
+	x.Exists = name != ""
+	x.Home = homes[guard.Home(d.state, name, x.Client, x.ASN)]
 }
 
 // homes is how well an account knows a source, in the words of the watch.
