@@ -149,16 +149,32 @@ func (a *Acts) ensure(allow []netip.Prefix) (made bool, err error) {
 // of theirs arrives any more, and they end when the mail server's patience does.
 var ErrSessionsStay = errors.New("open sessions of banned addresses were left to their time-outs")
 
-// kinds are the errors that the daemon tells apart, by the word for them on the wire.
-var kinds = map[string]error{"unavailable": nft.ErrUnavailable, "missing": nft.ErrMissing, "gone": fs.ErrNotExist, "forbidden": fs.ErrPermission}
+// kinds are the errors that the daemon tells apart, by the word for them on the wire. An error may be of several, and is of the first:
+// that the kernel lets nobody ban is a lack of rights too.
+var kinds = []struct {
+	word string
+	is   error
+}{
+	{"unavailable", nft.ErrUnavailable}, {"missing", nft.ErrMissing}, {"gone", fs.ErrNotExist}, {"forbidden", fs.ErrPermission},
+}
 
 func kindOf(err error) string {
-	for word, is := range kinds {
-		if errors.Is(err, is) {
-			return word
+	for _, k := range kinds {
+		if errors.Is(err, k.is) {
+			return k.word
 		}
 	}
 	return ""
+}
+
+// kindCalled is the error that a word means; nil: none that is told apart.
+func kindCalled(word string) error {
+	for _, k := range kinds {
+		if k.word == word {
+			return k.is
+		}
+	}
+	return nil
 }
 
 // told is an error of the parent's as the child has it: its text, and what kind it is.

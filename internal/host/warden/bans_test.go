@@ -133,12 +133,12 @@ func TestARequestForABanIsStrict(t *testing.T) {
 func TestTheDaemonTellsKindsOfErrorsApart(t *testing.T) {
 	for _, is := range []error{nft.ErrMissing, nft.ErrUnavailable} {
 		here := fmt.Errorf("ban: %w", is)
-		there := &told{here.Error(), kinds[kindOf(here)]}
+		there := &told{here.Error(), kindCalled(kindOf(here))}
 		if !errors.Is(there, is) || there.Error() != here.Error() {
 			t.Errorf("%v", there)
 		}
 	}
-	if there := (&told{"no", kinds[kindOf(errors.New("no"))]}); errors.Is(there, nft.ErrMissing) || errors.Is(there, nft.ErrUnavailable) {
+	if there := (&told{"no", kindCalled(kindOf(errors.New("no")))}); errors.Is(there, nft.ErrMissing) || errors.Is(there, nft.ErrUnavailable) {
 		t.Error("any error is one of a kind")
 	}
 }
@@ -345,6 +345,15 @@ func checkLogins(t *testing.T, all []netip.Addr) {
 	for _, a := range all {
 		if !a.IsValid() || a.Is4In6() || a.Zone() != "" {
 			t.Fatalf("%s is an address that no prefix holds", a)
+		}
+	}
+}
+
+// TestAnErrorOfTwoKindsIsTheFirst: the kernel's refusal says both that bans cannot be had and that a right is missing.
+func TestAnErrorOfTwoKindsIsTheFirst(t *testing.T) {
+	for range 50 {
+		if got := kindOf(fmt.Errorf("%w: %w", nft.ErrUnavailable, unix.EPERM)); got != "unavailable" {
+			t.Fatal(got)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (c *Client) do(ctx context.Context, q *request) (*answer, error) {
 	defer c.mu.Unlock()
 	a, err := c.ask(ctx, q)
 	if err == nil && a.Error != "" {
-		err = &told{a.Error, kinds[a.Kind]}
+		err = &told{a.Error, kindCalled(a.Kind)}
 	}
 	return a, err
 }
