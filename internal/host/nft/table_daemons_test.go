@@ -297,7 +297,7 @@ func TestTheGenerationTellsOfEachChange(t *testing.T) {
 		{"ensure", func() error { _, err := table.Ensure(never); return err }, false},
 		{"ban", func() error { return table.Add(someBans()) }, true},
 		{"lift", func() error { return table.Remove(prefixes("203.0.113.5/32")) }, true},
-		{"by hand", func() error { nft(t, "flush set inet postward ban4"); return nil }, true},
+		{"by hand", func() error { nft(t, "flush set inet postward ban6"); return nil }, true},
 		{"by another", func() error { nft(t, "add table inet other\ndelete table inet other"); return nil }, true},
 	} {
 		before := at()
