@@ -26,6 +26,7 @@ func (s *setting) reactions(ctx context.Context, o options) (ours, theirs []time
 		}
 	}
 	var all []reaction
+	spent := cpu(s.ward.Pids())
 	for n := range o.bans + 2 {
 		r, err := s.react(ctx, n, o.alone)
 		if err != nil {
@@ -34,6 +35,7 @@ func (s *setting) reactions(ctx context.Context, o options) (ours, theirs []time
 		all = append(all, r)
 	}
 	all = all[2:]
+	fmt.Printf("%-46s %10.2f ms (parent and child, with the lines before)\n", "postward, CPU a ban", ms(cpu(s.ward.Pids())-spent)/float64(o.bans+2))
 	ours = show("postward, by nft monitor", all, func(r reaction) time.Duration { return r.ours })
 	show("postward, by nf_tables' own messages", all, func(r reaction) time.Duration { return r.witness })
 	if !o.alone {

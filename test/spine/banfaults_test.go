@@ -3,7 +3,9 @@
 package spine_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -26,8 +28,13 @@ type attacked struct {
 	log *os.File
 }
 
+// underAttack needs no mail: its Postfix is asked for its settings, and does not run.
 func underAttack(t *testing.T) *attacked {
 	t.Helper()
+	binary, err := rig.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir, err := rig.NewDir("attack")
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +44,32 @@ func underAttack(t *testing.T) *attacked {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	return &attacked{attached(t, rig.PostwardConfig{Mode: "enforce", Log: log.Name()}), log}
+	p, err := rig.NewPostfix(rig.PostfixConfig{Sink: "127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := rig.NewPostward(p, rig.PostwardConfig{Binary: binary, Mode: "enforce", Log: log.Name(), Settings: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(w.Stop(), p.Close()); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("postward said:\n%s", w.LogTail(30))
+		}
+	})
+	limit := 2 * time.Minute
+	if os.Getenv("PROVE") != "" {
+		limit = 15 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return &attacked{&field{Site: &rig.Site{Postfix: p}, Postward: w, ctx: ctx}, log}
 }
 
 // attacker is the so-manieth, in a network of his own.
