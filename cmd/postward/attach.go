@@ -368,7 +368,7 @@ func (a *app) detach(ctx context.Context, f *attachFlags, dovecot *attach.Detach
 		return nil
 	}
 	if err == nil && !f.dryRun {
-		a.dropBans()
+		a.dropBans(ctx)
 	}
 	if err != nil || a.json {
 		return a.orJSON(err, struct {
@@ -398,7 +398,7 @@ func (a *app) detach(ctx context.Context, f *attachFlags, dovecot *attach.Detach
 
 // dropBans takes the table of the banned out of the kernel: nobody would lift them any more. Where there is none, or no kernel that has
 // any, there is nothing to do.
-func (a *app) dropBans() {
+func (a *app) dropBans(ctx context.Context) {
 	table, err := nft.Open()
 	if err == nil {
 		err = table.Drop()
@@ -406,17 +406,25 @@ func (a *app) dropBans() {
 	if err != nil && !errors.Is(err, nft.ErrUnavailable) {
 		a.out.line("%s the table of the banned stays (%s): nft delete table inet %s", a.out.paint(watch, "Note:"), printable(err.Error()), nft.Name)
 	}
+	if g := a.runningNow(ctx).Gate; !a.json && g.Enforced && g.Bans > 0 {
+		a.out.line("%s postward runs, and keeps %s out again within a minute: systemctl disable --now postward, then nft delete table inet %s", a.out.paint(watch, "Note:"), guard.Count(g.Bans, "network"), nft.Name)
+	}
 }
 
 // heldNow returns how many mails postward holds; none when it does not run.
 func (a *app) heldNow(ctx context.Context) int {
+	s := a.runningNow(ctx)
+	return s.Held + s.Cooling
+}
+
+// runningNow is the status of the postward that runs; empty when none does.
+func (a *app) runningNow(ctx context.Context) (s ctl.Status) {
 	path, err := a.socketPath()
 	if err != nil { // it may run all the same, as it was configured before
 		path = config.Default().Socket
 	}
-	var s ctl.Status
 	if err := (ctl.Client{Path: path}).Do(ctx, "status", nil, &s); err != nil {
-		return 0
+		return ctl.Status{}
 	}
-	return s.Held + s.Cooling
+	return s
 }

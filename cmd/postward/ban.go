@@ -73,13 +73,13 @@ func (a *app) printGate(x *ctl.BansAnswer) {
 	case !x.Enforced:
 		a.out.line("Nobody is kept out: guessing.mode is shadow. These would be banned:")
 	case x.Kernel != "":
-		a.out.line("The kernel keeps nobody out (%s). Who is banned is refused at the login alone:", printable(x.Kernel))
+		a.out.line("The kernel keeps nobody out (%s). Who is banned is refused when he speaks:", printable(x.Kernel))
 	}
 	for _, p := range x.Protected {
-		a.out.line("%s is protected until %s: %s guess at it", printable(p.Account), at(p.Until), guard.Count(p.Evidence.Sources, "network"))
+		a.out.line("%s is protected until %s: %s", printable(p.Account), at(p.Until), printable(p.Why()))
 	}
 	for _, f := range x.Confined {
-		a.out.line("%s is confined until %s to accounts that logged in from it before: %s", network(f.Prefix), at(f.Until), guess.Accounts.Why(f.Evidence))
+		a.out.line("%s is confined until %s to accounts that logged in from it before: %s", network(f.Prefix), at(f.Until), printable(f.Evidence.String()))
 	}
 }
 
@@ -98,7 +98,13 @@ func network(p netip.Prefix) string {
 	return p.String()
 }
 
-func at(t time.Time) string { return when(guard.TimeOf(t)) }
+// at is a time, "-" if there was none.
+func at(t time.Time) string {
+	if t.IsZero() {
+		return when(0)
+	}
+	return when(guard.TimeOf(t))
+}
 
 // parseNetwork reads an address or a prefix.
 func parseNetwork(s string) (netip.Prefix, error) {
@@ -150,7 +156,7 @@ func (a *app) banRemove() *cobra.Command {
 
 func (a *app) banExplain() *cobra.Command {
 	c := a.sourceShow()
-	c.Use, c.Short = "explain ADDRESS", "say why an address is banned, or why not"
+	c.Use, c.Short = "explain ADDRESS|NETWORK", "say why an address is banned, or why not"
 	return c
 }
 
@@ -161,13 +167,13 @@ func (a *app) sourceCommand() *cobra.Command {
 }
 
 func (a *app) sourceShow() *cobra.Command {
-	return &cobra.Command{Use: "show ADDRESS", Short: "show everything that is known of an address", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		client, err := netip.ParseAddr(args[0])
+	return &cobra.Command{Use: "show ADDRESS|NETWORK", Short: "show everything that is known of an address", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		p, err := parseNetwork(args[0]) // as ban list shows it: of a network, its first address
 		if err != nil {
-			return &ctl.Problem{What: fmt.Sprintf("%q is no address", args[0]), Hint: "postward source show 203.0.113.9"}
+			return err
 		}
 		var x ctl.SourceAnswer
-		if err := a.ask(c.Context(), "source/show", ctl.SourceRequest{Client: client}, &x); err != nil || a.json {
+		if err := a.ask(c.Context(), "source/show", ctl.SourceRequest{Client: p.Addr()}, &x); err != nil || a.json {
 			return a.orJSON(err, x)
 		}
 		a.printSource(&x)
@@ -187,13 +193,13 @@ func (a *app) printSource(x *ctl.SourceAnswer) {
 	}
 	a.out.line("  refused logins: %d in the last hour, %d in a day, %d in a week, last %s", x.Hour, x.Day, x.Week, at(x.Last))
 	if x.Names > 0 {
-		a.out.line("  as %s: %s", guard.Count(x.Names, "person"), oneLine(strings.Join(x.Tried, ", ")))
+		a.out.line("  under %s: %s", guard.Count(x.Names, "name"), oneLine(strings.Join(x.Tried, ", ")))
 	}
 	if x.Around > x.Week {
 		a.out.line("  refused logins of its neighbours in %s: %d", x.Network, x.Around-x.Week)
 	}
 	if x.Manners > 0 {
-		a.out.line("  relay, unknown recipients or no SMTP: %s in a day", guard.Count(x.Manners, "time"))
+		a.out.line("  relay, unknown recipients, no SMTP, or going away within a login: %s in a day", guard.Count(x.Manners, "time"))
 	}
 	a.out.line("  good logins: %s, last %s", guard.Count(x.AtHome, "account"), at(x.Good))
 	if len(x.Accounts) > 0 {
@@ -297,15 +303,31 @@ func (a *app) lockAccount(ctx context.Context, verb, account, done string) error
 		return a.orJSON(err, x)
 	}
 	a.out.line(done, printable(x.Name))
-	return nil
+	if verb == "account/unlock" {
+		return nil
+	}
+	return a.warnUnasked(ctx)
+}
+
+// warnUnasked says that a lock or a protection holds nobody, where Dovecot does not ask: somebody relies on it.
+func (a *app) warnUnasked(ctx context.Context) error {
+	var s ctl.Status
+	if err := a.ask(ctx, "status", nil, &s); err != nil || s.Gate.Unasked == "" {
+		return err
+	}
+	a.out.line("But Dovecot does not ask postward, and lets in whose password is right: %s", printable(s.Gate.Unasked))
+	return errFound
 }
 
 func (a *app) accountProtect() *cobra.Command {
 	var d time.Duration
 	var off bool
 	c := &cobra.Command{Use: "protect ACCOUNT", Short: "for a time, let only those in who logged in to an account before", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		if off {
+		switch {
+		case off:
 			d = 0
+		case d <= 0:
+			return &ctl.Problem{What: fmt.Sprintf("a protection of %s", d), Hint: "a time up to 720h, like --for 24h; --off ends one"}
 		}
 		var p guess.Protection
 		if err := a.ask(c.Context(), "account/protect", ctl.ProtectRequest{Account: args[0], For: d}, &p); err != nil || a.json {
@@ -316,7 +338,7 @@ func (a *app) accountProtect() *cobra.Command {
 			return nil
 		}
 		a.out.line("Until %s only who logged in to %s before, from a network that it knows, gets in. To end it: postward account protect %[2]s --off", at(p.Until), printable(p.Account))
-		return nil
+		return a.warnUnasked(c.Context())
 	}}
 	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long, up to 720h")
 	c.Flags().BoolVar(&off, "off", false, "end it")

@@ -90,7 +90,7 @@ func guessing(g *ctl.Gate) string {
 	case !g.Enforced:
 		text = guard.Count(g.Bans, "network") + " would be banned (guessing.mode is shadow): postward ban list"
 	case g.Kernel != "":
-		text += ", at the login alone: the kernel keeps nobody out"
+		text += " and refused when they speak: the kernel keeps nobody out"
 	}
 	if len(g.Protected) > 0 {
 		text += ", " + guard.Count(len(g.Protected), "account") + " protected"

@@ -75,7 +75,7 @@ const (
 	maxSaid   = 48
 )
 
-// said keeps a name as it was said.
+// say keeps a name as it was said.
 func (s *source) say(name string) {
 	if name = name[:min(len(name), maxSaid)]; name != "" && len(s.said) < keptNames && !slices.Contains(s.said, name) {
 		s.said = append(s.said, name)

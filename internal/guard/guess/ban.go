@@ -61,7 +61,7 @@ func (w *Watch) Banned(a netip.Addr, now time.Time) *Ban {
 	return nil
 }
 
-// widths are all lengths of prefixes that are banned, the longest first: at most maxWidths of them.
+// noteWidth notes a length of prefixes that are banned: the longest is looked up first.
 func (w *Watch) noteWidth(bits int) {
 	if !slices.Contains(w.widths, bits) {
 		w.widths = append(w.widths, bits)

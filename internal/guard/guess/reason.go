@@ -31,12 +31,31 @@ type Evidence struct {
 	Seconds int64  `json:"seconds,omitempty"` // from the first to the last
 }
 
+// within is how long it took, as the end of a sentence.
+func (e Evidence) within() string {
+	if e.Seconds <= 0 {
+		return ""
+	}
+	return " in " + span(time.Duration(e.Seconds)*time.Second)
+}
+
+// String says what was tried, for what is no ban: under how many names, or as whom and from how many networks.
+func (e Evidence) String() string {
+	tried := fmt.Sprintf("%d refused logins%s", e.Tries, e.within())
+	switch {
+	case e.Names > 1:
+		return fmt.Sprintf("%s, as %d people", tried, e.Names)
+	case e.Account == "":
+		return tried
+	case e.Sources > 1:
+		return fmt.Sprintf("%s as %q, from %d networks", tried, e.Account, e.Sources)
+	}
+	return fmt.Sprintf("%s as %q", tried, e.Account)
+}
+
 // Why is the reason as a sentence made of facts.
 func (r Reason) Why(e Evidence) string {
-	within := ""
-	if e.Seconds > 0 {
-		within = " in " + span(time.Duration(e.Seconds)*time.Second)
-	}
+	within := e.within()
 	switch r {
 	case Passwords:
 		return fmt.Sprintf("%d refused logins%s as %q", e.Tries, within, e.Account)

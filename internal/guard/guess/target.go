@@ -1,6 +1,7 @@
 package guess
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -49,6 +50,14 @@ type Protection struct {
 	By       string    `json:"by,omitempty"` // the operator; empty: postward
 
 	told time.Time // until when it was told to last
+}
+
+// Why says what the protection stands on.
+func (p *Protection) Why() string {
+	if p.By != "" {
+		return ByHand.Why(Evidence{})
+	}
+	return fmt.Sprintf("%d networks guess at it", p.Evidence.Sources)
 }
 
 // An account is protected for a day in any two: longer, a guesser would have a switch to keep a traveller out. In the rest of the

@@ -185,5 +185,6 @@ type Gate struct {
 	Protected []string `json:"protected,omitempty"`
 	Confined  int      `json:"confined,omitempty"`
 	Locked    []string `json:"locked,omitempty"`
-	Kernel    string   `json:"kernel,omitempty"` // why it keeps nobody out
+	Kernel    string   `json:"kernel,omitempty"`  // why it keeps nobody out
+	Unasked   string   `json:"unasked,omitempty"` // why Dovecot does not ask: no lock and no protection holds then
 }

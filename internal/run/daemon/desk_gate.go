@@ -10,6 +10,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
+	"postward/internal/host/nft"
 	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
 )
@@ -52,6 +53,9 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 	if why := d.spared(p); why != "" {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", p, why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
 	}
+	if err := d.parentRefuses(ctx, nft.Ban{Prefix: p, For: r.For}); err != nil {
+		return ctl.BansAnswer{}, &ctl.Problem{What: err.Error(), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
+	}
 	t := d.lockGate()
 	d.banned(d.gate.watch.BanByHand(p, r.For, actor, t), actor)
 	d.gate.mu.Unlock()
@@ -59,6 +63,19 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 		return ctl.BansAnswer{}, err
 	}
 	return d.bans(), nil
+}
+
+// parentRefuses says why the parent refuses a ban: a person is told at once, and not that it stands. It knows what the daemon does
+// not: the host's own addresses, and where somebody is logged in from.
+func (d *Daemon) parentRefuses(ctx context.Context, b nft.Ban) error {
+	if !d.kernelBans() {
+		return nil
+	}
+	refused, err := d.warden.Ban(ctx, []nft.Ban{b})
+	if err != nil || len(refused) == 0 { // no table yet, or no kernel that bans: what is told later says so
+		return nil
+	}
+	return refused[0]
 }
 
 // banPrefix reads what is to be banned.
@@ -132,8 +149,12 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	}
 	t := d.lockGate()
 	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, t), Enforced: d.config.BansEnforced()}
-	if answer.Never == "" && d.gate.never(r.Client, time.Now()) {
-		answer.Never = "Postfix lets it relay (mynetworks), Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks), or the privileged parent refuses to ban it"
+	switch {
+	case answer.Never != "":
+	case d.gate.isSpared(r.Client, time.Now()):
+		answer.Never = "it is an address of this host, or somebody is logged in to this host from there"
+	case d.gate.never(r.Client, time.Now()):
+		answer.Never = "Postfix lets it relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)"
 	}
 	d.gate.mu.Unlock()
 	if b := answer.Ban; b != nil {
@@ -178,9 +199,16 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	if verb == "allow/add" {
 		list = append(list, p)
 	}
-	if verb == "allow/remove" && !found || len(list) > maxAllowed {
+	problem := error(nil)
+	switch {
+	case verb == "allow/remove" && !found:
+		problem = &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list", p), Hint: "postward allow list; what is of networks.own stands in postward.toml"}
+	case len(list) > maxAllowed:
+		problem = &ctl.Problem{What: fmt.Sprintf("the allow list is full: it has room for %d networks", maxAllowed), Hint: "postward allow list; a wider network takes the place of several"}
+	}
+	if problem != nil {
 		d.gate.mu.Unlock()
-		return ctl.AllowAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list, or there is no room on it", p), Hint: "postward allow list"}
+		return ctl.AllowAnswer{}, problem
 	}
 	text, err := json.Marshal(list)
 	if err != nil {

@@ -22,6 +22,7 @@ func (d *Daemon) answerDovecot(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		d.setUnasked(err)
 		d.troubles.Set("dovecot", fmt.Sprintf("Dovecot is not answered, and lets everybody in whose password is right: %v", err), time.Now())
 		select {
 		case <-ctx.Done():
@@ -29,6 +30,12 @@ func (d *Daemon) answerDovecot(ctx context.Context) error {
 		case <-time.After(listenAgain):
 		}
 	}
+}
+
+func (d *Daemon) setUnasked(why error) {
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	d.gate.unasked = why
 }
 
 // listenAgain is how soon it is tried again to listen.
@@ -43,6 +50,7 @@ func (d *Daemon) listenToDovecot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.setUnasked(nil)
 	d.troubles.Set("dovecot", "", time.Now())
 	s := &authpolicy.Server{Key: key, Before: d.mayLogin, Report: d.reported, Log: d.log}
 	return s.Serve(ctx, l)

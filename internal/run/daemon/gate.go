@@ -44,6 +44,7 @@ type gate struct {
 	refused refusedLogins                        // by Dovecot, at our word
 	reports time.Time                            // when Dovecot last told how a login ended
 	asked   time.Time                            // when Postfix was asked for trusted; the tending goroutine's alone
+	unasked error                                // why Dovecot cannot be answered; nil: it can
 	keeps   error                                // why the kernel keeps nobody out; nil: it does
 }
 
@@ -192,13 +193,13 @@ func (d *Daemon) found(f *guess.Finding) {
 		d.note(&guard.Event{Kind: guard.KindProtected, Account: p.Account, Until: guard.TimeOf(p.Until), Text: why})
 	case f.Confine != nil:
 		c := f.Confine
-		why := guess.Accounts.Why(c.Evidence)
+		why := c.Evidence.String()
 		d.note(&guard.Event{Kind: guard.KindConfined, Prefix: c.Prefix, Account: c.Account, Until: guard.TimeOf(c.Until), Text: why})
 	case f.Lift != nil:
 		d.lifted(f.Lift)
 	case f.Cracked != nil:
 		c := f.Cracked
-		why := guess.Accounts.Why(c.Evidence)
+		why := c.Evidence.String()
 		d.note(&guard.Event{Kind: guard.KindGuessed, Account: c.Account, Network: c.Client, Text: why})
 		d.troubles.SetAfter("guessed:"+c.Account, fmt.Sprintf("somebody logged in as %s from %s after %s: if that was not its owner, postward account lock %s, and change the password",
 			c.Account, c.Client, why, c.Account), 0, time.Now())
@@ -262,6 +263,12 @@ func (d *Daemon) gateStatus() ctl.Gate {
 	if d.gate.keeps != nil {
 		s.Kernel = d.gate.keeps.Error()
 	}
+	switch {
+	case d.config.AuthPolicy.Listen == "":
+		s.Unasked = "authpolicy.listen is not set: postward attach --dovecot --apply says what to do"
+	case d.gate.unasked != nil:
+		s.Unasked = d.gate.unasked.Error()
+	}
 	return s
 }
 
@@ -309,10 +316,11 @@ func (g *gate) never(a netip.Addr, t time.Time) bool {
 	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
-// tellOfGate says in status, and to the owner, at whom many guess.
+// tellOfGate says in status, and to the owner, at whom many guess. What a person had protected he knows.
 func (d *Daemon) tellOfGate(t time.Time) {
 	protected := d.gate.watch.Protections(d.lockGate())
 	d.gate.mu.Unlock()
+	protected = slices.DeleteFunc(protected, func(p *guess.Protection) bool { return p.By != "" })
 	text := ""
 	if len(protected) > 0 {
 		var names []string

@@ -194,12 +194,23 @@ func TestALockIsTold(t *testing.T) {
 	if r := guard.MayLogin(d.state, "anna", netip.MustParseAddr("198.51.100.7"), 0); r != guard.LoginLocked {
 		t.Errorf("%q", r)
 	}
-	if s := d.status(); len(s.Gate.Locked) != 1 {
+	if s := d.status(); len(s.Gate.Locked) != 1 || !strings.Contains(s.Gate.Unasked, "authpolicy.listen is not set") {
 		t.Errorf("%+v", s.Gate)
 	}
 	must(t, d, "account/unlock", ctl.Name{Account: "anna"})
 	if r := guard.MayLogin(d.state, "anna", netip.MustParseAddr("198.51.100.7"), 0); r != "" {
 		t.Errorf("%q", r)
+	}
+}
+
+func TestWhyTheAllowListStaysAsItIsIsSaid(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for network, want := range map[string]string{"203.0.113.9/32": "203.0.113.9/32 is not on the allow list", "": "no address"} {
+		_, err := d.answer(t.Context(), "root", "allow/remove", fmt.Appendf(nil, `{"network":%q}`, network))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "room") {
+			t.Errorf("%q: %v", network, err)
+		}
 	}
 }
 

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/guard/guess"
+	"postward/internal/run/ctl"
+)
+
+// shownTo is what a person sees of something.
+func shownTo(person bool, show func(*app)) string {
+	var b bytes.Buffer
+	show(&app{out: &output{w: &b, person: person}})
+	return b.String()
+}
+
+func TestAnAddressOfWhichNothingIsKnownHasNoYearOne(t *testing.T) {
+	client := netip.MustParseAddr("203.0.113.9")
+	x := ctl.SourceAnswer{About: guess.About{Client: client, Source: netip.PrefixFrom(client, 32)}, Enforced: true}
+	got := shownTo(true, func(a *app) { a.printSource(&x) })
+	if strings.Contains(got, "0001") || !strings.Contains(got, "0 in a week, last -\n") {
+		t.Error(got)
+	}
+}
+
+func TestWhatAPersonHadProtectedIsNotCalledGuessedAt(t *testing.T) {
+	x := ctl.BansAnswer{Enforced: true, Protected: []guess.Protection{
+		{Account: "anna", Until: time.Now(), By: "root"}, {Account: "bert", Until: time.Now(), Evidence: guess.Evidence{Sources: 12}},
+	}}
+	got := shownTo(true, func(a *app) { a.printGate(&x) })
+	for _, want := range []string{": an operator said so\n", ": 12 networks guess at it\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}
