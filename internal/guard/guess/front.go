@@ -105,14 +105,17 @@ func frontOf(a netip.Addr) netip.Addr {
 	return placeOf(a).prefix().Addr()
 }
 
-// count counts a login or a mail that was taken.
+// count counts a login or a mail that was taken. What comes over loopback, as webmail on this host does, does not say how strangers come.
 func (f *front) count(a *Attempt, from netip.Addr) {
+	if from.IsLoopback() {
+		return
+	}
 	f.turn(a.At.Unix())
 	f.All[0].add(a.Kind)
 	switch {
 	case from == f.Addr:
 		f.Lead = min(f.Lead+1, mostLead)
-	case f.Lead > 0 || a.Shared || from.IsLoopback():
+	case f.Lead > 0 || a.Shared:
 		f.Lead = max(f.Lead-1, 0)
 		return
 	default:
