@@ -101,7 +101,6 @@ func TestAttackProtectionIsNotSpentOnOtherDomains(t *testing.T) {
 
 // TestAttackNobodyPushesOutAPersonsProtection: eight other domains push an operator's word out.
 func TestAttackNobodyPushesOutAPersonsProtection(t *testing.T) {
-	open(t)
 	s := begin(t)
 	s.logsIn("192.0.2.1", "anna@example.org")
 	s.ProtectByHand("anna@example.org", 30*24*time.Hour, "root", s.now)

@@ -235,8 +235,12 @@ func (t *target) of(account string) *Protection {
 // put replaces an account's protection.
 func (t *target) put(p *Protection) *Protection {
 	t.protected = slices.DeleteFunc(t.protected, func(x *Protection) bool { return same(x.Account, p.Account) })
-	if len(t.protected) >= maxProtected {
-		t.protected = slices.Delete(t.protected, 0, 1)
+	if len(t.protected) >= maxProtected { // a person's word is not the one to go
+		i := slices.IndexFunc(t.protected, func(x *Protection) bool { return x.By == "" })
+		if i < 0 && p.By == "" {
+			return p
+		}
+		t.protected = slices.Delete(t.protected, max(i, 0), max(i, 0)+1)
 	}
 	t.protected = append(t.protected, p)
 	return p

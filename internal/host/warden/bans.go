@@ -145,6 +145,13 @@ func (a *Acts) ensure(allow []netip.Prefix) (made bool, err error) {
 	return table.Ensure(a.never())
 }
 
+// disallow forgets what a daemon allowed that is gone.
+func (a *Acts) disallow() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.allowed = nil
+}
+
 // ErrSessionsStay says that bans stand, and that sessions that the banned had open could not be ended at once: no packet
 // of theirs arrives any more, and they end when the mail server's patience does.
 var ErrSessionsStay = errors.New("open sessions of banned addresses were left to their time-outs")

@@ -111,15 +111,22 @@ func (d *Daemon) spare(p netip.Prefix, why error) {
 	d.note(&guard.Event{Kind: guard.KindUnbanned, Prefix: p, Text: why.Error()})
 }
 
-// isSpared reports whether an address lies where the parent lately refused to ban. The caller holds the gate's mutex.
+// isSpared reports whether the parent lately refused to ban an address. That of a network tells nothing of each in it: beside this host
+// lies whoever rents there. The caller holds the gate's mutex.
 func (g *gate) isSpared(a netip.Addr, t time.Time) bool {
 	for p, until := range g.spared {
-		if p.Contains(a) && t.Before(until) {
+		if aSource(p) && p.Contains(a) && t.Before(until) {
 			return true
 		}
 	}
 	return false
 }
+
+// aSource reports whether a prefix is what is counted of one client: an address, or a /64.
+func aSource(p netip.Prefix) bool { return p.IsSingleIP() || p.Addr().Is6() && p.Bits() >= 64 }
+
+// refusedLately reports whether the parent lately refused to ban just this. The caller holds the gate's mutex.
+func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p]) }
 
 // compareBans makes the table if somebody is banned and it is not there, or not as it should be, and has the same bans in it as
 // are in force here.

@@ -58,7 +58,13 @@ func (d *Daemon) listenToDovecot(ctx context.Context) error {
 
 // mayLogin answers before a password is looked at: who is refused learns nothing about it.
 func (d *Daemon) mayLogin(ctx context.Context, a *authpolicy.Attempt) authpolicy.Answer {
-	if !a.Client.IsValid() || a.Client.IsLoopback() || internal[a.Protocol] {
+	switch {
+	case internal[a.Protocol]:
+		return authpolicy.Pass()
+	case !a.Client.IsValid() || a.Client.IsLoopback(): // webmail on this host: of the person nothing is known but the name
+		if d.locked(a.Account) {
+			return d.refuseLogin(a, whyLocked)
+		}
 		return authpolicy.Pass()
 	}
 	why, login := d.mayEnter(a)
@@ -100,13 +106,22 @@ func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
 	d.mu.Unlock()
 	switch {
 	case refusal == guard.LoginLocked:
-		return "this account is locked; ask the administrator", l
+		return whyLocked, l
 	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, l.At):
 		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
 	case d.config.BansEnforced():
 		why = whyRefused[d.gate.watch.May(l)]
 	}
 	return why, l
+}
+
+const whyLocked = "this account is locked; ask the administrator"
+
+// locked reports whether nobody may log in to an account, from wherever.
+func (d *Daemon) locked(account string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return guard.MayLogin(d.state, d.accountOf(account), netip.Addr{}, 0) == guard.LoginLocked
 }
 
 // whyRefused is what a mail program shows to whoever is refused.
@@ -140,7 +155,7 @@ func (d *Daemon) reported(a *authpolicy.Attempt) {
 		return // expired, disabled, a trouble of the server's: nobody's guess
 	}
 	d.gate.mu.Lock()
-	d.gate.reports = x.At
+	d.gate.reports[a.Protocol == "smtp" || a.Protocol == "submission"] = x.At
 	d.gate.mu.Unlock()
 	d.attempted(x)
 	if a.Success {

@@ -42,14 +42,14 @@ type gate struct {
 	news    chan struct{}                        // there are some
 	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
 	refused refusedLogins                        // by Dovecot, at our word
-	reports time.Time                            // when Dovecot last told how a login ended
+	reports map[bool]time.Time                   // when Dovecot last told how a login ended; true: one of SMTP
 	asked   time.Time                            // when Postfix was asked for trusted; the tending goroutine's alone
 	unasked error                                // why Dovecot cannot be answered; nil: it can
 	keeps   error                                // why the kernel keeps nobody out; nil: it does
 }
 
 func newGate(ask func(context.Context) []netip.Prefix) gate {
-	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}}
+	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}, reports: map[bool]time.Time{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -118,7 +118,19 @@ func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
 	}
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
-	return d.gate.refused.ours(a.Client, t) || !a.Untold && t.Sub(d.gate.reports) < reportsLast
+	return d.gate.refused.ours(a.Client, t) || !a.Untold && d.gate.reported(a.Service, t)
+}
+
+// reported reports whether Dovecot tells of each login of a service: Postfix may ask another about its own. The caller holds the mutex.
+func (g *gate) reported(s logins.Service, t time.Time) bool {
+	lately := func(smtp bool) bool { return t.Sub(g.reports[smtp]) < reportsLast }
+	switch s {
+	case logins.SMTP:
+		return lately(true)
+	case logins.Mailbox: // a line of Dovecot's that does not name the service
+		return lately(true) || lately(false)
+	}
+	return lately(false)
 }
 
 // attempted has the watch judge an attempt, and carries out what it finds.
@@ -185,6 +197,9 @@ func (d *Daemon) accountOf(name string) string {
 // found carries out what the watch found. The caller holds the gate's mutex.
 func (d *Daemon) found(f *guess.Finding) {
 	switch {
+	case f.Ban != nil && d.gate.refusedLately(f.Ban.Prefix, time.Now()):
+		d.gate.watch.Unban(f.Ban.Prefix, f.Ban.Since)
+		d.forgetBans(f.Ban.Since)
 	case f.Ban != nil:
 		d.banned(f.Ban, "")
 	case f.Protect != nil:

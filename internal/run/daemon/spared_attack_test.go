@@ -23,7 +23,6 @@ func open(t *testing.T) {
 // TestAttackANeighbourOfThisHostIsNotSpared: whoever rents four hosts beside the server's has their /24 banned; the parent refuses, for
 // the server is in it; and for a day whoever is in that /24 may do what he likes.
 func TestAttackANeighbourOfThisHostIsNotSpared(t *testing.T) {
-	open(t)
 	d := begin(t, t.TempDir())
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
@@ -118,7 +117,6 @@ func TestAttackTheGateIsAnsweredWhileItIsWrittenDown(t *testing.T) {
 // TestAttackGuessesThatDovecotIsNotAskedAbout: Postfix asks Cyrus (saslauthd), Dovecot has the mailboxes and asks us. One login to a
 // mailbox in ten minutes, whose ever, and no guess in Postfix's log is heard.
 func TestAttackGuessesThatDovecotIsNotAskedAbout(t *testing.T) {
-	open(t)
 	d := begin(t, t.TempDir())
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
@@ -134,7 +132,6 @@ func TestAttackGuessesThatDovecotIsNotAskedAbout(t *testing.T) {
 
 // TestAttackALockHoldsInWebmailOnThisHost: "lets nobody in, whatever the password".
 func TestAttackALockHoldsInWebmailOnThisHost(t *testing.T) {
-	open(t)
 	d := begin(t, t.TempDir())
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
