@@ -55,7 +55,7 @@ func TestAttackAFullMemoryIsSavedInTime(t *testing.T) {
 		(after.HeapAlloc-before.HeapAlloc)>>20, len(w.sources), len(w.networks), len(w.targets), len(w.bans))
 	began = time.Now()
 	cpu := used()
-	saved, err := w.Save(at)
+	saved, err := w.Remembered(at).Encode()
 	took := time.Since(began)
 	t.Logf("CPU of Save: %s", used()-cpu)
 	runtime.ReadMemStats(&after)

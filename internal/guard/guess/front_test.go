@@ -155,7 +155,7 @@ func TestAProxyIsRememberedOverARestartAndAStepOfTheClock(t *testing.T) {
 	s := begin(t)
 	s.usual(usual{30, 20, one("203.0.113.80"), one("203.0.113.80")}, 4)
 	s.guessers("203.0.113.80")
-	saved, err := s.Save(s.now)
+	saved, err := s.Remembered(s.now).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

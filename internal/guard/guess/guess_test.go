@@ -361,7 +361,7 @@ func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
 	for n := range 12 {
 		s.fails(fmt.Sprintf("20.0.%d.1", n), "bert", 1, time.Minute)
 	}
-	saved, err := s.Save(s.now)
+	saved, err := s.Remembered(s.now).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,8 +59,11 @@ type savedHit struct {
 // maxSaved bounds what is written of the sources: the ones that tried last.
 const maxSaved = 20_000
 
-// Save returns the memory as octets, without what no window reaches any more.
-func (w *Watch) Save(now time.Time) ([]byte, error) {
+// Memory is what a Watch remembered at one moment, to be written down while the Watch goes on.
+type Memory struct{ memory }
+
+// Remembered returns the memory, without what no window reaches any more. It shares nothing with the Watch.
+func (w *Watch) Remembered(now time.Time) *Memory {
 	t := now.Unix()
 	m := memory{
 		Sources: map[netip.Prefix]savedSource{}, Networks: map[netip.Prefix][]savedTry{}, Targets: map[string]savedTarget{},
@@ -69,7 +72,7 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	}
 	for _, p := range w.latest(t) {
 		s := w.sources[p]
-		m.Sources[p.prefix()] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, s.said}
+		m.Sources[p.prefix()] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, slices.Clone(s.said)}
 	}
 	for p, r := range w.networks {
 		if t-r.last() < week {
@@ -78,7 +81,11 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 	}
 	for name, x := range w.targets {
 		if t-x.keep() < week {
-			saved := savedTarget{Wave: x.wave, Near: x.near, Period: x.period, Spent: x.spent, Protected: x.protected}
+			saved := savedTarget{Wave: x.wave, Near: x.near, Period: x.period, Spent: x.spent}
+			for _, p := range x.protected {
+				own := *p
+				saved.Protected = append(saved.Protected, &own)
+			}
 			for _, h := range x.hits {
 				saved.Hits = append(saved.Hits, savedHit{h.at, h.from.prefix(), h.asn, h.near})
 			}
@@ -94,8 +101,14 @@ func (w *Watch) Save(now time.Time) ([]byte, error) {
 		}
 	}
 	m.Front = w.front
+	m.Front.Names, m.Front.Spare.Names = slices.Clone(w.front.Names), slices.Clone(w.front.Spare.Names)
+	return &Memory{m}
+}
+
+// Encode returns the memory as octets.
+func (m *Memory) Encode() ([]byte, error) {
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(m); err != nil {
+	if err := gob.NewEncoder(&b).Encode(m.memory); err != nil {
 		return nil, fmt.Errorf("write down who guesses: %w", err)
 	}
 	return b.Bytes(), nil

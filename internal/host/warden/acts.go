@@ -221,6 +221,7 @@ func (q *request) check() error {
 
 // serve answers requests until the other side ends or says something that is no request.
 func (a *Acts) serve(ctx context.Context, conn io.ReadWriter) error {
+	a.disallow() // what another child allowed
 	for {
 		var q request
 		if err := readFrame(conn, &q, maxRequest); err != nil {

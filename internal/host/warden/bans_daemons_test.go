@@ -139,6 +139,25 @@ func TestAHijackedChildBansNobodyWhoIsSpared(t *testing.T) {
 	}
 }
 
+// TestAttackWhatAHijackedChildAllowedEndsWithIt: the next child bans again.
+func TestAttackWhatAHijackedChildAllowedEndsWithIt(t *testing.T) {
+	ruleset(t, "flush", "ruleset")
+	defer ruleset(t, "flush", "ruleset")
+	a := &Acts{Logins: someLogins(t)}
+	ask := func(body string) (got answer) {
+		child, _ := parentOf(t, a)
+		_, err := child.Write(framed(body))
+		must(t, err, readFrame(child, &got, maxAnswer))
+		return got
+	}
+	if got := ask(`{"act":"ensure","prefixes":["0.0.0.0/0","::/0"]}`); got.Error != "" {
+		t.Fatal(got.Error)
+	}
+	if got := ask(`{"act":"ban","bans":[{"prefix":"203.0.113.9/32","for":60000000000}]}`); got.Error != "" || got.Results[0].Err != "" {
+		t.Errorf("the next child bans nobody: %+v", got)
+	}
+}
+
 func TestABanIsLiftedByTheAddressThatWasNamed(t *testing.T) {
 	c := parent(t, &Acts{Logins: someLogins(t)})
 	if _, err := c.Ensure(t.Context(), nil); err != nil {

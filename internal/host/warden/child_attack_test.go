@@ -119,23 +119,3 @@ func TestAttackAChildThatAsksAndNeverReads(t *testing.T) {
 		t.Logf("%.30q: %.100q %v; %v", frame, b[min(n, 4):n], err, <-ended)
 	}
 }
-
-// TestAttackWhatAHijackedChildAllowedEndsWithIt: the next child bans again. Run it in a network namespace of its own (unshare -n).
-func TestAttackWhatAHijackedChildAllowedEndsWithIt(t *testing.T) {
-	if os.Getenv("ATTACK") == "" {
-		t.Skip("an attack that succeeds: ATTACK=1 shows it, under unshare -n")
-	}
-	a := &Acts{Logins: Logins{Sessions: t.TempDir(), Utmp: filepath.Join(t.TempDir(), "utmp")}}
-	ask := func(body string) (got answer) {
-		child, _ := parentOf(t, a)
-		_, err := child.Write(framed(body))
-		must(t, err, readFrame(child, &got, maxAnswer))
-		return got
-	}
-	if got := ask(`{"act":"ensure","prefixes":["0.0.0.0/0","::/0"]}`); got.Error != "" {
-		t.Fatal(got.Error)
-	}
-	if got := ask(`{"act":"ban","bans":[{"prefix":"203.0.113.9/32","for":60000000000}]}`); got.Error != "" || got.Results[0].Err != "" {
-		t.Errorf("the next child bans nobody: %+v", got)
-	}
-}

@@ -69,7 +69,6 @@ func (c *Child) once(ctx context.Context, a *Acts, again <-chan os.Signal) (aske
 	if err != nil {
 		return false, err
 	}
-	a.disallow()
 	c.Log.Info("the daemon runs", "pid", cmd.Process.Pid, "uid", c.UID, "warden", os.Getpid())
 	served := make(chan error, 1)
 	go func() { served <- a.serve(context.WithoutCancel(ctx), conn) }()

@@ -187,11 +187,17 @@ func (d *Daemon) allowed() ctl.AllowAnswer {
 // maxAllowed bounds the allow list.
 const maxAllowed = 1000
 
+// widestAllowed is how many bits a network of the allow list has at least; of IPv4: true.
+var widestAllowed = map[bool]int{true: 8, false: 20}
+
 // changeAllowed adds to the allow list or takes off it.
 func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.BanRequest) (ctl.AllowAnswer, error) {
 	p := r.Network.Masked()
 	if !p.IsValid() || p.Addr().Is4In6() {
 		return ctl.AllowAnswer{}, &ctl.Problem{What: "that is no address and no network", Hint: "like 203.0.113.9, 203.0.113.0/24 or 2001:db8:1:2::/64"}
+	}
+	if verb == "allow/add" && p.Bits() < widestAllowed[p.Addr().Is4()] {
+		return ctl.AllowAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is a part of the internet, and not of a site: nobody there would be kept out", p), Hint: `a narrower network; to keep nobody out, guessing.mode = "shadow"`}
 	}
 	d.gate.mu.Lock()
 	list := slices.DeleteFunc(slices.Clone(d.gate.allow), func(n netip.Prefix) bool { return n == p })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"postward/internal/guard"
@@ -61,10 +62,9 @@ func (d *Daemon) mayLogin(ctx context.Context, a *authpolicy.Attempt) authpolicy
 	switch {
 	case internal[a.Protocol]:
 		return authpolicy.Pass()
+	case d.locked(a.Account): // first, and without the gate: who is locked out must not profit by others who keep it busy
+		return d.refuseLogin(a, whyLocked)
 	case !a.Client.IsValid() || a.Client.IsLoopback(): // webmail on this host: of the person nothing is known but the name
-		if d.locked(a.Account) {
-			return d.refuseLogin(a, whyLocked)
-		}
 		return authpolicy.Pass()
 	}
 	why, login := d.mayEnter(a)
@@ -105,8 +105,6 @@ func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
 	l.Home = homes[guard.Home(d.state, name, a.Client, l.ASN)]
 	d.mu.Unlock()
 	switch {
-	case refusal == guard.LoginLocked:
-		return whyLocked, l
 	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, l.At):
 		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
 	case d.config.BansEnforced():
@@ -136,8 +134,6 @@ var internal = map[string]bool{"lmtp": true, "doveadm": true, "lda": true}
 
 // refuseLogin refuses, and notes it: that it failed is our doing, and nobody's guess.
 func (d *Daemon) refuseLogin(a *authpolicy.Attempt, why string) authpolicy.Answer {
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
 	d.gate.refused.note(a.Client, time.Now())
 	return authpolicy.Refuse(why)
 }
@@ -214,7 +210,10 @@ func (d *Daemon) kickAll(ctx context.Context, batch []work) {
 }
 
 // refusedLogins counts what we refused, until the log tells of it.
-type refusedLogins map[netip.Addr]refusedLogin
+type refusedLogins struct {
+	mu sync.Mutex
+	by map[netip.Addr]refusedLogin
+}
 
 type refusedLogin struct {
 	times int
@@ -227,24 +226,28 @@ const (
 	maxRefused = 10_000
 )
 
-func (r refusedLogins) note(client netip.Addr, t time.Time) {
+func (r *refusedLogins) note(client netip.Addr, t time.Time) {
 	client = client.Unmap()
-	if len(r) >= maxRefused {
-		clear(r)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil || len(r.by) >= maxRefused {
+		r.by = map[netip.Addr]refusedLogin{}
 	}
-	r[client] = refusedLogin{r[client].times + 1, t}
+	r.by[client] = refusedLogin{r.by[client].times + 1, t}
 }
 
 // ours reports whether a login that failed is one that we refused.
-func (r refusedLogins) ours(client netip.Addr, t time.Time) bool {
-	x, is := r[client]
+func (r *refusedLogins) ours(client netip.Addr, t time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, is := r.by[client]
 	if !is {
 		return false
 	}
 	if x.times--; x.times <= 0 || t.Sub(x.last) > refusedFor {
-		delete(r, client)
+		delete(r.by, client)
 	} else {
-		r[client] = x
+		r.by[client] = x
 	}
 	return t.Sub(x.last) <= refusedFor
 }

@@ -49,7 +49,7 @@ type gate struct {
 }
 
 func newGate(ask func(context.Context) []netip.Prefix) gate {
-	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, refused: refusedLogins{}, reports: map[bool]time.Time{}}
+	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, reports: map[bool]time.Time{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.

@@ -214,6 +214,18 @@ func TestWhyTheAllowListStaysAsItIsIsSaid(t *testing.T) {
 	}
 }
 
+// A slip of the finger must not let everybody guess.
+func TestNobodyAllowsTheInternet(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	for network, want := range map[string]bool{"0.0.0.0/0": false, "203.0.113.0/2": false, "::/0": false, "2000::/3": false, "10.0.0.0/8": true, "203.0.113.0/24": true, "2001:db8::/32": true, "fd00::/20": true} {
+		_, err := d.answer(t.Context(), "root", "allow/add", fmt.Appendf(nil, `{"network":%q}`, network))
+		if (err == nil) != want {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+}
+
 func TestTheClockMovesTheGateToo(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"time"
+
+	"postward/internal/guard/guess"
 )
 
 // lockGate takes the gate's mutex, moves what the watch knows by what the clock was set meanwhile, and returns the time. It is that of
@@ -71,24 +73,37 @@ func (d *Daemon) saveWhenDue(now time.Time) {
 	}
 }
 
-// saveGate writes the memory of the watch down, with what was appended before.
+// saveGate writes the memory of the watch down, with what was appended before. Who asks meanwhile does not wait until a large one is
+// encoded.
 func (d *Daemon) saveGate(now time.Time) {
 	t := d.lockGate()
-	defer d.gate.mu.Unlock()
-	if d.gate.changed {
-		d.writeGate(t)
-		d.gate.saved = now
+	if !d.gate.changed {
+		d.gate.mu.Unlock()
+		return
 	}
+	m := d.gate.watch.Remembered(t)
+	d.gate.changed, d.gate.guessed, d.gate.saved = false, false, now
+	d.gate.mu.Unlock()
+	pause := d.write(m)
+	d.gate.mu.Lock()
+	defer d.gate.mu.Unlock()
+	d.gate.pause = pause
 }
 
 // writeGate is saveGate for who holds the gate's mutex.
 func (d *Daemon) writeGate(t time.Time) {
-	saved, err := d.gate.watch.Save(t)
+	d.gate.changed, d.gate.guessed = false, false
+	d.gate.pause = d.write(d.gate.watch.Remembered(t))
+}
+
+// write writes a memory down, and returns for how long none is written again.
+func (d *Daemon) write(m *guess.Memory) (pause time.Duration) {
+	saved, err := m.Encode()
 	if err != nil {
 		d.log.Error("what is remembered of failed logins is not written", "err", err)
-		return
+		return savedEvery
 	}
 	text := base64.StdEncoding.EncodeToString(saved)
-	d.gate.changed, d.gate.guessed, d.gate.pause = false, false, pauseAfter(len(text))
 	d.writer.SetCursor(guessName, text)
+	return pauseAfter(len(text))
 }
