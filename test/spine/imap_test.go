@@ -87,12 +87,12 @@ func withMailboxes(t *testing.T) (*field, int) {
 }
 
 // TestTheThiefsOpenSessionIsEndedAndTheOwnerReadsOn: the account is stopped while the thief reads its mail. Where its owner wrote from for
-// a month he logs in again at once.
+// a month, to several people, he logs in again at once.
 func TestTheThiefsOpenSessionIsEndedAndTheOwnerReadsOn(t *testing.T) {
 	f, imap := withMailboxes(t)
 	var month old
 	for day := 30; day > 0; day-- {
-		month.mail(day, "alarm", hotel, "bob@example.com", "", "")
+		month.mail(day, "alarm", hotel, []string{"bob@example.com", "carl@example.com", "dora@example.com"}[day%3], "", "")
 	}
 	f.do(t, "account", "allow", "alarm")
 	f.do(t, "account", "learn", month.file(t))

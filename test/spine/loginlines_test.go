@@ -37,18 +37,21 @@ func TestInvestigateReadsTheLoginsOfTheDaemonsThatAreHere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	at := net.JoinHostPort(rig.Outside, strconv.Itoa(port))
-	for given, want := range map[string]string{"not hers": "NO", users["anna"]: "OK"} {
-		if reply := imapLogin(t, at, "anna", given); !strings.HasPrefix(reply, "a "+want) {
-			t.Errorf("%s: %s\n%s", given, reply, site.Dovecot.Log())
+	for _, x := range []struct{ given, want string }{{"not hers", "NO"}, {users["anna"], "OK"}} { // in this order: who got in after he failed
+		if reply := imapLogin(t, at, "anna", x.given); !strings.HasPrefix(reply, "a "+x.want) {
+			t.Errorf("%s: %s\n%s", x.given, reply, site.Dovecot.Log())
 		}
 	}
-	for given, code := range map[string]int{"not his": 535, users["bob"]: 235} {
-		session, err := rig.Client{Addr: site.Postfix.Submission(), Address: stranger, User: "bob", Password: given}.Open(ctx)
+	for _, x := range []struct {
+		given string
+		code  int
+	}{{"not his", 535}, {users["bob"], 235}} {
+		session, err := rig.Client{Addr: site.Postfix.Submission(), Address: stranger, User: "bob", Password: x.given}.Open(ctx)
 		if session == nil {
 			t.Fatal(err)
 		}
-		if last := session.Steps[len(session.Steps)-1]; last.Code != code {
-			t.Errorf("%s: %s", given, last)
+		if last := session.Steps[len(session.Steps)-1]; last.Code != x.code {
+			t.Errorf("%s: %s", x.given, last)
 		}
 		session.Close()
 	}
@@ -110,7 +113,8 @@ func investigated(ctx context.Context, t *testing.T, site *rig.Site) {
 	for _, g := range r.Guessers {
 		seen[g.Client] = fmt.Sprint(g.Failed, g.LoggedIn)
 	}
-	if want := map[string]string{rig.Outside: "1 [anna]", stranger: "1 [bob]"}; fmt.Sprint(seen) != fmt.Sprint(want) || r.Strange > 0 || len(r.Unread) > 0 {
+	// Postfix names nobody who logs in and sends nothing.
+	if want := map[string]string{rig.Outside: "1 [anna]", stranger: "1 []"}; fmt.Sprint(seen) != fmt.Sprint(want) || r.Strange > 0 || len(r.Unread) > 0 {
 		t.Errorf("%v, want %v; %d strange lines, not understood %v\n%s", seen, want, r.Strange, r.Unread, site.Dovecot.Log())
 	}
 	if strings.Contains(out, "not hers") || strings.Contains(out, "not his") {

@@ -10,6 +10,14 @@ import "bytes"
 // if there is another such place the line is Doubtful, since the password behind it is a stranger's too. That
 // password is never part of Reply.
 func refused(l *Line, s scan) Kind {
+	debug := bytes.HasPrefix(s.rest, []byte("Debug: "))
+	if kind := passwordRefused(l, s); kind != Other || !debug {
+		return kind
+	}
+	return Noted // auth_debug: what it does, step by step; what comes of it is said by another line
+}
+
+func passwordRefused(l *Line, s scan) Kind {
 	if s.lit("pam_unix(") {
 		return pamFailure(l, scan{l.Text})
 	}
