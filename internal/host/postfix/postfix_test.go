@@ -210,3 +210,14 @@ func FuzzLookAt(f *testing.F) {
 		}
 	})
 }
+
+// TestAnotherMailOfTheSameSecondIsNoRenamedOne: the time in a long queue ID may have a 'z' of its own.
+func TestAnotherMailOfTheSameSecondIsNoRenamedOne(t *testing.T) {
+	at := time.Date(2026, 11, 30, 13, 35, 31, 0, time.UTC)
+	was := Held{ID: "4jdQ4z2ncwzgJX3", After: at, Before: at}
+	for id, want := range map[QueueID]bool{"4jdQ4z2ncwzgJX7": true, "4jdQ4z2ncxzgJX7": false, "4jdQ4z3ncwzgJX7": false} {
+		if got := was.Renamed(&Entry{ID: id, Arrived: at}); got != want {
+			t.Errorf("%s: %v", id, got)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (h *Held) Renamed(e *Entry) bool {
 
 // stamp is the part of a queue ID that tells the time: with long ones all of it, else the microseconds.
 func (id QueueID) stamp() string {
-	if at := strings.IndexByte(string(id), 'z'); at >= 0 {
+	if at := strings.LastIndexByte(string(id), 'z'); at >= 0 { // the time may have one too, the inode has none
 		return string(id[:at+1])
 	}
 	return string(id[:min(len(id), shortStamp)])
