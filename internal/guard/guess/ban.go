@@ -171,6 +171,9 @@ func (w *Watch) Bans(now time.Time) []*Ban {
 // Ban returns what is remembered of a network's bans, or nil.
 func (w *Watch) Ban(p netip.Prefix) *Ban { return w.bans[p] }
 
+// Lift takes back the ban of just this prefix, which cannot be carried out. It forgives nothing, and no other ban.
+func (w *Watch) Lift(p netip.Prefix) { delete(w.bans, p) }
+
 // Prune forgets the bans whose time to be remembered is over, and returns the prefixes that are forgotten since the last call.
 func (w *Watch) Prune(now time.Time) []netip.Prefix {
 	for p, b := range w.bans {

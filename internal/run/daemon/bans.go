@@ -100,10 +100,10 @@ func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
 // spare lifts a ban that the parent refuses.
 func (d *Daemon) spare(p netip.Prefix, why error) {
 	d.log.Warn("a ban is not carried out, and is lifted", "network", p, "why", why)
-	t := d.lockGate()
+	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
-	d.gate.watch.Unban(p, t)
-	d.forgetBans(t)
+	d.gate.watch.Lift(p)
+	d.writer.SetBan(p.String(), "")
 	if len(d.gate.spared) >= maxAllowed {
 		clear(d.gate.spared)
 	}

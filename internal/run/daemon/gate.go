@@ -29,7 +29,7 @@ type gate struct {
 	allow   []netip.Prefix                       // the allow list
 	ask     func(context.Context) []netip.Prefix // Postfix for its mynetworks, Dovecot for the proxies it trusts
 	trusted []netip.Prefix                       // what it said
-	changed bool                                 // of what Save writes, since it was last written
+	changed bool                                 // of what is written down of it, since it last was
 	guessed bool                                 // somebody guessed since then
 	saved   time.Time                            // when it was, but for steps of the clock
 	pause   time.Duration                        // for how long it is not written again
@@ -198,8 +198,7 @@ func (d *Daemon) accountOf(name string) string {
 func (d *Daemon) found(f *guess.Finding) {
 	switch {
 	case f.Ban != nil && d.gate.refusedLately(f.Ban.Prefix, time.Now()):
-		d.gate.watch.Unban(f.Ban.Prefix, f.Ban.Since)
-		d.forgetBans(f.Ban.Since)
+		d.gate.watch.Lift(f.Ban.Prefix)
 	case f.Ban != nil:
 		d.banned(f.Ban, "")
 	case f.Protect != nil:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,29 @@ func TestAttackANeighbourOfThisHostIsNotSpared(t *testing.T) {
 	d.reported(&authpolicy.Attempt{Account: "test", Client: netip.MustParseAddr("203.0.113.99"), Protocol: "imap"})
 	if got := listed(d); let > 20 {
 		t.Errorf("%d of 1200 guesses from there at a protected account were let through; banned: %q", let, got)
+	}
+}
+
+// TestAttackEachGuesserBesideThisHostIsBanned, though their network cannot be: that forgives nobody, and lifts no other ban.
+func TestAttackEachGuesserBesideThisHostIsBanned(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	hears(t, d, guesses("203.0.113.9", "alarm")...)
+	for n := range 40 {
+		hears(t, d, guesses(fmt.Sprintf("203.0.113.%d", 10+n%4), "anna")...)
+		if n == 11 {
+			d.spare(netip.MustParsePrefix("203.0.113.0/24"), errors.New("203.0.113.0/24 holds 203.0.113.200, an address of this host"))
+		}
+	}
+	got := listed(d)
+	for n := range 5 {
+		if want := fmt.Sprintf("203.0.113.%d/32", 9+n); !strings.Contains(got, want) {
+			t.Errorf("%s is not banned: %s", want, got)
+		}
+	}
+	if strings.Contains(got, "/24") {
+		t.Errorf("the network is: %s", got)
 	}
 }
 
