@@ -3,11 +3,9 @@
 package spine_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/textproto"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -71,18 +69,7 @@ func (m *mailbox) ends(t *testing.T) {
 // withMailboxes is a locking field whose mail can be read by IMAP, and the port.
 func withMailboxes(t *testing.T) (*field, int) {
 	t.Helper()
-	imap, err := rig.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := rig.Mailboxes(imap, 0)
-	var lack *rig.Lacking
-	if errors.As(err, &lack) && os.Getenv("CI") != "true" {
-		t.Skip(lack)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines, imap := rig.TestIMAP(t)
 	return locking(t, lines, "login_trusted_networks = 127.0.0.0/8"), imap
 }
 

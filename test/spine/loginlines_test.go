@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,18 +20,7 @@ import (
 // TestInvestigateReadsTheLoginsOfTheDaemonsThatAreHere: whichever releases they are, in their own logs. A login that failed
 // and a good one by IMAP, and by submission; no line of theirs is strange, and no password is shown.
 func TestInvestigateReadsTheLoginsOfTheDaemonsThatAreHere(t *testing.T) {
-	port, err := rig.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := rig.Mailboxes(port, 0)
-	var lack *rig.Lacking
-	if errors.As(err, &lack) && os.Getenv("CI") != "true" {
-		t.Skip(lack)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines, port := rig.TestIMAP(t)
 	site := rig.TestSite(t, rig.PostfixConfig{}, users, lines, "auth_debug = yes\nauth_verbose_passwords = plain")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

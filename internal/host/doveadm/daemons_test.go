@@ -4,7 +4,6 @@ package doveadm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -39,18 +38,7 @@ func dovecot(t *testing.T) (*served, Instance) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := rig.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := rig.Mailboxes(port, 0)
-	var lack *rig.Lacking
-	if errors.As(err, &lack) && os.Getenv("CI") != "true" {
-		t.Skip(lack)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines, port := rig.TestIMAP(t)
 	d, err := rig.StartDovecot(p, map[string]string{"anna@example.org": "x", "anna": "x", "1001": "x"}, lines)
 	if err != nil {
 		t.Fatal(err)

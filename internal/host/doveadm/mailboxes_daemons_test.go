@@ -3,11 +3,9 @@
 package doveadm
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/textproto"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,18 +15,7 @@ import (
 
 // TestAnIMAPSessionIsEnded of whoever reads mail with a password that is his no more.
 func TestAnIMAPSessionIsEnded(t *testing.T) {
-	imap, err := rig.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := rig.Mailboxes(imap, 0)
-	var lack *rig.Lacking
-	if errors.As(err, &lack) && os.Getenv("CI") != "true" {
-		t.Skip(lack)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines, imap := rig.TestIMAP(t)
 	s := rig.TestSite(t, rig.PostfixConfig{}, map[string]string{"anna@example.org": "right"}, lines)
 	i := Instance{Config: s.Dovecot.Config}
 	c, err := textproto.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", imap))
