@@ -137,6 +137,7 @@ type LookAnswer struct {
 
 // BansAnswer is the answer of "ban/list" and of what changes it; for "ban/remove", what was lifted.
 type BansAnswer struct {
+	Network   netip.Prefix       `json:"network,omitzero"` // for "ban/add": what is banned now, of an address of IPv6 its /64
 	Bans      []guess.Ban        `json:"bans"`
 	Protected []guess.Protection `json:"protected,omitempty"`
 	Confined  []guess.Confine    `json:"confined,omitempty"`
@@ -148,6 +149,14 @@ type BansAnswer struct {
 type BanRequest struct {
 	Network netip.Prefix  `json:"network"`
 	For     time.Duration `json:"for,omitempty"`
+}
+
+// Plain is a prefix as people write it: a single address without its length.
+func Plain(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 // SourceRequest is the request of "source/show".

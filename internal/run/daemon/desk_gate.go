@@ -51,7 +51,7 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("a ban of %s", r.For), Hint: "a time from 1s to 168h, like --for 24h"}
 	}
 	if why := d.spared(p); why != "" {
-		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", p, why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
+		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", ctl.Plain(p), why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
 	}
 	if err := d.parentRefuses(ctx, nft.Ban{Prefix: p, For: r.For}); err != nil {
 		return ctl.BansAnswer{}, &ctl.Problem{What: err.Error(), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
@@ -62,7 +62,9 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 	if err := d.writer.Flush(ctx); err != nil {
 		return ctl.BansAnswer{}, err
 	}
-	return d.bans(), nil
+	answer := d.bans()
+	answer.Network = p
+	return answer, nil
 }
 
 // parentRefuses says why the parent refuses a ban: a person is told at once, and not that it stands. It knows what the daemon does
@@ -78,7 +80,10 @@ func (d *Daemon) parentRefuses(ctx context.Context, b nft.Ban) error {
 	return refused[0]
 }
 
-// banPrefix reads what is to be banned.
+// hostBits6 is what is counted and banned of an address of IPv6: a host changes the rest of it as it likes (RFC 8981).
+const hostBits6 = 64
+
+// banPrefix reads what is to be banned: of IPv6 a /64 at least, as of whoever guesses.
 func banPrefix(p netip.Prefix) (netip.Prefix, error) {
 	a := p.Addr()
 	switch {
@@ -87,35 +92,10 @@ func banPrefix(p netip.Prefix) (netip.Prefix, error) {
 	case a.Is4() && p.Bits() < widestBan4, a.Is6() && p.Bits() < widestBan6:
 		return p, &ctl.Problem{What: fmt.Sprintf("%s is too wide", p), Hint: fmt.Sprintf("at most a /%d of IPv4, a /%d of IPv6; more than that is a rule for your own firewall", widestBan4, widestBan6)}
 	}
+	if a.Is6() {
+		p = netip.PrefixFrom(a, min(p.Bits(), hostBits6))
+	}
 	return p.Masked(), nil
-}
-
-// spared says why a network must not be banned; empty: it may be.
-func (d *Daemon) spared(p netip.Prefix) string {
-	d.mu.Lock()
-	own := slices.Clone(d.state.Policy().Own)
-	d.mu.Unlock()
-	for _, n := range own {
-		if n.Overlaps(p) {
-			return "it is of your own networks (networks.own)"
-		}
-	}
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	for _, n := range d.gate.trusted {
-		if n.Overlaps(p) {
-			return fmt.Sprintf("Postfix lets %s relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)", n)
-		}
-	}
-	for _, n := range d.gate.allow {
-		if n.Overlaps(p) {
-			return fmt.Sprintf("%s is on the allow list (postward allow remove %s takes it off)", n, n)
-		}
-	}
-	if p.Addr().IsLoopback() || p.Addr().IsUnspecified() || p.Addr().IsMulticast() || p.Addr().IsLinkLocalUnicast() {
-		return "nobody comes from there"
-	}
-	return ""
 }
 
 // removeBan lifts what is banned of a network.
@@ -133,7 +113,7 @@ func (d *Daemon) removeBan(ctx context.Context, actor string, r ctl.BanRequest) 
 	d.gate.mu.Unlock()
 	d.wakeGate()
 	if len(lifted) == 0 {
-		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("nothing of %s is banned", r.Network), Hint: "postward ban list"}
+		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("nothing of %s is banned; what was tried from there before is forgiven", ctl.Plain(r.Network)), Hint: "postward ban list"}
 	}
 	answer := ctl.BansAnswer{Enforced: d.config.BansEnforced()}
 	for _, b := range lifted {
@@ -149,14 +129,8 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	}
 	t := d.lockGate()
 	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, t), Enforced: d.config.BansEnforced()}
-	switch {
-	case answer.Never != "":
-	case d.gate.isSpared(r.Client, time.Now()):
-		answer.Never = "it is an address of this host, or somebody is logged in to this host from there"
-	case d.gate.never(r.Client, time.Now()):
-		answer.Never = "Postfix lets it relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)"
-	}
 	d.gate.mu.Unlock()
+	answer.Never = d.never(answer.Client, answer.Never)
 	if b := answer.Ban; b != nil {
 		answer.Why = b.Why()
 	}
@@ -166,9 +140,6 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.state.Policy().IsOwn(r.Client) {
-		answer.Never = "it is of your own networks (networks.own)"
-	}
 	answer.Webmail = d.state.Policy().IsWebmail(r.Client)
 	answer.Accounts = d.state.Users(r.Client)
 	return answer, nil
@@ -208,7 +179,7 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	problem := error(nil)
 	switch {
 	case verb == "allow/remove" && !found:
-		problem = &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list", p), Hint: "postward allow list; what is of networks.own stands in postward.toml"}
+		problem = notAllowed(d.gate.allow, p)
 	case len(list) > maxAllowed:
 		problem = &ctl.Problem{What: fmt.Sprintf("the allow list is full: it has room for %d networks", maxAllowed), Hint: "postward allow list; a wider network takes the place of several"}
 	}
@@ -230,6 +201,18 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	d.gate.mu.Unlock()
 	d.wakeGate()
 	return d.allowed(), d.writer.Flush(ctx)
+}
+
+// notAllowed says that a network is not on the allow list, and what is instead.
+func notAllowed(list []netip.Prefix, p netip.Prefix) *ctl.Problem {
+	n, is := overlapping(list, p)
+	switch {
+	case is && n.Bits() < p.Bits():
+		return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list: it is allowed with %s, which is", ctl.Plain(p), ctl.Plain(n)), Hint: "postward allow remove " + ctl.Plain(n)}
+	case is:
+		return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list: a part of it is, %s", ctl.Plain(p), ctl.Plain(n)), Hint: "postward allow remove " + ctl.Plain(n)}
+	}
+	return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list", ctl.Plain(p)), Hint: "postward allow list; what is of networks.own stands in postward.toml"}
 }
 
 // lockAccount locks an account's logins, or opens them.

@@ -40,7 +40,7 @@ type gate struct {
 	agreed  uint32                               // the generation in which the kernel had the same; 0: none; the telling goroutine's alone
 	noted   *store.Ticket                        // of the last that was written into the journal
 	news    chan struct{}                        // there are some
-	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
+	spared  map[netip.Prefix]sparing             // what the parent refused to ban
 	refused refusedLogins                        // by Dovecot, at our word
 	reports map[bool]time.Time                   // when Dovecot last told how a login ended; true: one of SMTP
 	asked   time.Time                            // when Postfix was asked for trusted; the tending goroutine's alone
@@ -49,7 +49,7 @@ type gate struct {
 }
 
 func newGate(ask func(context.Context) []netip.Prefix) gate {
-	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, reports: map[bool]time.Time{}}
+	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]sparing{}, reports: map[bool]time.Time{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -327,7 +327,7 @@ func (d *Daemon) askTrusted(ctx context.Context, t time.Time) {
 // never reports whether an address is never banned: on the allow list, of mynetworks, a proxy that Dovecot trusts, or what the parent
 // refused to ban. The caller holds the mutex.
 func (g *gate) never(a netip.Addr, t time.Time) bool {
-	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+	return g.watch.Allowed(a) || g.refusal(a, t) != "" || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // tellOfGate says in status, and to the owner, at whom many guess. What a person had protected he knows.

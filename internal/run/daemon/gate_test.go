@@ -109,7 +109,7 @@ func TestAPersonBansAndLifts(t *testing.T) {
 	}
 	for network, refused := range map[string]string{
 		"203.0.113.9/32": "", "203.0.113.0/24": "", "2001:db8:1:2::/64": "",
-		"0.0.0.0/0": "too wide", "203.0.0.0/16": "too wide", "::/0": "too wide", "2001:db8::/32": "too wide", "127.0.0.1/32": "your own networks", "::1/128": "your own networks",
+		"0.0.0.0/0": "too wide", "203.0.0.0/16": "too wide", "::/0": "too wide", "2001:db8::/32": "too wide", "127.0.0.1/32": "this host", "64:ff9b::cb00:7109/128": "whoever has IPv4 comes by it", "::1/128": "your own networks",
 		"::ffff:203.0.113.9/128": "no address", "224.0.0.1/32": "nobody comes from there", "fe80::1/128": "nobody comes from there",
 	} {
 		err := ask("ban/add", network, time.Hour)
@@ -206,7 +206,7 @@ func TestALockIsTold(t *testing.T) {
 func TestWhyTheAllowListStaysAsItIsIsSaid(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)
-	for network, want := range map[string]string{"203.0.113.9/32": "203.0.113.9/32 is not on the allow list", "": "no address"} {
+	for network, want := range map[string]string{"203.0.113.9/32": "203.0.113.9 is not on the allow list", "": "no address"} {
 		_, err := d.answer(t.Context(), "root", "allow/remove", fmt.Appendf(nil, `{"network":%q}`, network))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "room") {
 			t.Errorf("%q: %v", network, err)
