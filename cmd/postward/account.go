@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -21,15 +22,15 @@ func (a *app) accountCommand() *cobra.Command {
 
 func (a *app) accountList() *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "list the accounts", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		var accounts []*guard.Account
+		var accounts []ctl.Account
 		if err := a.ask(c.Context(), "account/list", nil, &accounts); err != nil || a.json {
 			return a.orJSON(err, accounts)
 		}
 		var rows [][]string
 		for _, x := range accounts {
-			rows = append(rows, []string{x.Name, listing(x), string(x.Status), fmt.Sprint(x.Messages), when(x.Last), fmt.Sprint(x.Refused)})
+			rows = append(rows, []string{x.Name, listing(x.Account), string(x.Status), fmt.Sprint(x.Messages), when(x.Last), fmt.Sprint(x.Refused), cmp.Or(x.Logins, "-")})
 		}
-		return a.out.table([]string{"account", "may send", "state", "mails", "last mail", "refused"}, rows)
+		return a.out.table([]string{"account", "may send", "state", "mails", "last mail", "refused", "logins"}, rows)
 	}}
 }
 
@@ -51,11 +52,14 @@ func listing(x *guard.Account) string {
 
 func (a *app) accountShow() *cobra.Command {
 	return &cobra.Command{Use: "show ACCOUNT", Short: "show what is known of an account", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		var x guard.Account
+		var x ctl.Account
 		if err := a.ask(c.Context(), "account/show", ctl.Name{Account: args[0]}, &x); err != nil || a.json {
 			return a.orJSON(err, x)
 		}
-		a.out.line("%s: %s, may send: %s", printable(x.Name), x.Status, listing(&x))
+		a.out.line("%s: %s, may send: %s", printable(x.Name), x.Status, listing(x.Account))
+		for _, line := range logins(&x) {
+			a.out.line("  %s", printable(line))
+		}
 		if x.Listing != nil {
 			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), addresses(x.Listing.Addresses))
 		}
@@ -64,9 +68,27 @@ func (a *app) accountShow() *cobra.Command {
 		}
 		a.out.line("  %s, last %s; %d refused; %s known", guard.Count(int(x.Messages), "mail"), when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
 		a.printSources(&x.Sources)
-		a.printNumbers(&x)
+		a.printNumbers(x.Account)
 		return nil
 	}}
+}
+
+// logins says who may not log in to an account, and what ends that.
+func logins(x *ctl.Account) (lines []string) {
+	switch x.Logins {
+	case string(guard.LoginLocked):
+		lines = append(lines, fmt.Sprintf("locked since %s: nobody logs in; postward account unlock %s", when(x.Locked), x.Name))
+	case string(guard.LoginContained):
+		lines = append(lines, fmt.Sprintf("stopped: it is let in only from networks that it knows; postward account unlock %s", x.Name))
+	}
+	if p := x.Protected; p != nil {
+		said := "protected"
+		if strings.HasPrefix(x.Logins, "would") {
+			said = x.Logins
+		}
+		lines = append(lines, fmt.Sprintf("%s until %s (%s): only who logged in before gets in; postward account protect %s --off", said, at(p.Until), p.Why(), x.Name))
+	}
+	return lines
 }
 
 func (a *app) printSources(s *guard.Sources) {

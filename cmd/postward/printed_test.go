@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,8 @@ func printedFiles(t *testing.T) map[string]string {
 		"good.toml":   "mode = \"enforce\"\nsocket = \"/nonexistent/control.sock\"\n[notify]\nurls = [\"ntfy://u:hunter2@ntfy.example.org/t\"]\n[budget]\nunfamiliar = 7\n",
 		"bad.toml":    "mode = \"enforced\"\n[budget]\nunfamilar = 6\nfamiliar = \"many\"\n[nonsense]\nx = 1\n",
 		"cut.toml":    "mode = \"enforce\n",
+		"lists.toml":  "[authpolicy]\nlists = [\"spamhaus-authbl\", \"spamhaus-auhtbl\", \"spamhaus-zen\"]\n",
+		"known.toml":  "[watch]\nregistered = [\"nosuchlist\"]\n",
 		"log.toml":    "[postfix]\nlog_file = \"mail.log\"\n",
 	}
 }
@@ -109,7 +112,9 @@ func TestWhatIsPrintedStaysAsItIs(t *testing.T) {
 	if err != nil || len(paths) < 5 {
 		t.Fatalf("%d transcripts, %v", len(paths), err)
 	}
-	dir, dns := rig.WriteDir(t, printedFiles(t)), nameServer(t, zone)
+	files := printedFiles(t)
+	maps.Copy(files, guessingDesks(t))
+	dir, dns := rig.WriteDir(t, files), nameServer(t, zone)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want, err := os.ReadFile(path)

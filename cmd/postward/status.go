@@ -85,6 +85,8 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 func guessing(g *ctl.Gate) string {
 	text := guard.Count(g.Bans, "network") + " banned"
 	switch {
+	case g.Bans == 0 && !g.Enforced:
+		text = "nobody would be banned (guessing.mode is shadow)"
 	case g.Bans == 0:
 		text = "nobody is banned"
 	case !g.Enforced:
@@ -92,11 +94,15 @@ func guessing(g *ctl.Gate) string {
 	case g.Kernel != "":
 		text += " and refused when they speak: the kernel keeps nobody out"
 	}
+	would := ""
+	if !g.Enforced {
+		would = "would be "
+	}
 	if len(g.Protected) > 0 {
-		text += ", " + guard.Count(len(g.Protected), "account") + " protected"
+		text += ", " + guard.Count(len(g.Protected), "account") + " " + would + "protected"
 	}
 	if g.Confined > 0 {
-		text += ", " + fmt.Sprintf("%d confined", g.Confined)
+		text += ", " + guard.Count(g.Confined, "network") + " " + would + "confined"
 	}
 	if len(g.Locked) > 0 {
 		text += ", locked: " + printable(strings.Join(g.Locked[:min(len(g.Locked), maxPuzzlingShown)], ", "))

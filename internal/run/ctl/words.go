@@ -55,6 +55,13 @@ type Puzzling struct {
 	Example string `json:"example"` // the last one: a stranger's text
 }
 
+// Account is an account of "account/list" and "account/show", and who may log in to it.
+type Account struct {
+	*guard.Account
+	Logins    string            `json:"logins,omitempty"`    // locked, contained, protected, would be protected; empty: whoever has the password
+	Protected *guess.Protection `json:"protected,omitempty"` // that stands
+}
+
 // AccountChange is the request of "account/allow", "account/deny" and "account/class".
 type AccountChange struct {
 	Account string         `json:"account"`
@@ -178,7 +185,8 @@ type SourceAnswer struct {
 // AllowAnswer is the answer of the allow verbs.
 type AllowAnswer struct {
 	Networks []netip.Prefix `json:"networks"`
-	Own      []netip.Prefix `json:"own"` // networks.own of the configuration: never banned either
+	Own      []netip.Prefix `json:"own"`               // networks.own of the configuration: never banned either
+	Trusted  []netip.Prefix `json:"trusted,omitempty"` // mynetworks, and Dovecot's proxies: nor these
 }
 
 // ProtectRequest is the request of "account/protect"; no time ends it.

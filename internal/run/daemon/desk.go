@@ -29,7 +29,7 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/list":
 		return d.accounts(), nil
 	case "account/show":
-		return answering(request, d.account)
+		return answering(request, d.showAccount)
 	case "account/learn":
 		return answering(request, func(r ctl.LearnRequest) (ctl.Acted, error) { return d.learnMore(ctx, actor, r.Events) })
 	case "account/forget":
@@ -39,7 +39,7 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/allow", "account/deny", "account/class":
 		return answering(request, func(r ctl.AccountChange) (*guard.Account, error) { return d.changeAccount(ctx, actor, verb, &r) })
 	case "account/lock", "account/unlock":
-		return answering(request, func(r ctl.Name) (*guard.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
+		return answering(request, func(r ctl.Name) (ctl.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
 	case "account/protect":
 		return answering(request, func(r ctl.ProtectRequest) (guess.Protection, error) { return d.protect(ctx, actor, r) })
 	case "ban/list":
@@ -85,14 +85,35 @@ func answering[R, A any](request []byte, f func(R) (A, error)) (any, error) {
 	return f(r)
 }
 
-func (d *Daemon) accounts() []*guard.Account {
+func (d *Daemon) accounts() []ctl.Account {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := []*guard.Account{}
+	list := []ctl.Account{}
 	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
-		list = append(list, d.shownLocked(d.state.Account(name)))
+		list = append(list, d.withLogins(d.state.Account(name)))
 	}
+	d.mu.Unlock()
+	d.protections(list)
 	return list
+}
+
+// withLogins is an account with what the State says of its logins. The caller holds the mutex.
+func (d *Daemon) withLogins(a *guard.Account) ctl.Account {
+	return ctl.Account{Account: d.shownLocked(a), Logins: string(guard.MayLogin(d.state, a.Name, netip.Addr{}, 0))}
+}
+
+// protections adds what the watch says of the accounts' logins.
+func (d *Daemon) protections(list []ctl.Account) {
+	said := map[bool]string{true: "protected", false: "would be protected"}[d.config.BansEnforced()]
+	t := d.lockGate()
+	defer d.gate.mu.Unlock()
+	for i := range list {
+		p := d.gate.watch.Protected(list[i].Name, t)
+		if p == nil {
+			continue
+		}
+		own := *p
+		list[i].Protected, list[i].Logins = &own, cmp.Or(list[i].Logins, said)
+	}
 }
 
 // shownLocked is an account for a person: in shadow mode nothing was done to it.
@@ -108,6 +129,20 @@ func (d *Daemon) shownLocked(a *guard.Account) *guard.Account {
 func (d *Daemon) onlyTold(account string) bool {
 	i := d.state.OpenIncident(account)
 	return i != nil && i.Shadow
+}
+
+// showAccount is an account, and who may log in to it.
+func (d *Daemon) showAccount(r ctl.Name) (ctl.Account, error) {
+	d.mu.Lock()
+	a := d.state.Account(message.Account(r.Account))
+	if a == nil {
+		d.mu.Unlock()
+		return ctl.Account{}, noAccount(r.Account)
+	}
+	one := []ctl.Account{d.withLogins(a)}
+	d.mu.Unlock()
+	d.protections(one)
+	return one[0], nil
 }
 
 func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {

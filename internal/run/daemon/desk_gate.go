@@ -152,7 +152,7 @@ func (d *Daemon) allowed() ctl.AllowAnswer {
 	d.mu.Unlock()
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
-	return ctl.AllowAnswer{Networks: append([]netip.Prefix{}, d.gate.allow...), Own: own}
+	return ctl.AllowAnswer{Networks: append([]netip.Prefix{}, d.gate.allow...), Own: own, Trusted: slices.Clone(d.gate.trusted)}
 }
 
 // maxAllowed bounds the allow list.
@@ -216,20 +216,20 @@ func notAllowed(list []netip.Prefix, p netip.Prefix) *ctl.Problem {
 }
 
 // lockAccount locks an account's logins, or opens them.
-func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name) (*guard.Account, error) {
+func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name) (ctl.Account, error) {
 	a, err := d.account(r)
 	if err != nil {
-		return nil, err
+		return ctl.Account{}, err
 	}
 	kind := map[string]guard.Kind{"account/lock": guard.KindLocked, "account/unlock": guard.KindUnlocked}[verb]
 	t := now()
 	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, a.Name, t), Kind: kind, At: t, Actor: actor, Account: a.Name}); err != nil {
-		return nil, err
+		return ctl.Account{}, err
 	}
 	if verb == "account/lock" {
 		d.kick(ctx, a.Name)
 	}
-	return d.account(ctl.Name{Account: a.Name})
+	return d.showAccount(ctl.Name{Account: a.Name})
 }
 
 // longestProtect is for how long a person may have an account protected.

@@ -203,6 +203,29 @@ func TestALockIsTold(t *testing.T) {
 	}
 }
 
+// TestWhoMayLogInIsShownWithTheAccount, in the list too.
+func TestWhoMayLogInIsShownWithTheAccount(t *testing.T) {
+	for mode, want := range map[guard.Mode]string{guard.Enforce: "anna locked, bert protected, carl ", guard.Shadow: "anna locked, bert would be protected, carl "} {
+		d := beginIn(t, t.TempDir(), mode)
+		for _, name := range []string{"anna", "bert", "carl"} {
+			must(t, d, "account/allow", ctl.AccountChange{Account: name})
+		}
+		must(t, d, "account/lock", ctl.Name{Account: "anna"})
+		must(t, d, "account/protect", ctl.ProtectRequest{Account: "bert", For: time.Hour})
+		var got []string
+		for _, a := range must(t, d, "account/list", nil).([]ctl.Account) {
+			got = append(got, a.Name+" "+a.Logins)
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%s: %q", mode, got)
+		}
+		if x := must(t, d, "account/show", ctl.Name{Account: "bert"}).(ctl.Account); x.Protected == nil || x.Protected.By != "root" {
+			t.Errorf("%+v", x.Protected)
+		}
+		end(t, d)
+	}
+}
+
 func TestWhyTheAllowListStaysAsItIsIsSaid(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)
