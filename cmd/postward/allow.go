@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -66,6 +67,8 @@ func (a *app) allowList(ctx context.Context) error {
 	}
 	add(x.Networks, "allow list")
 	add(x.Own, "networks.own")
-	add(x.Trusted, "mynetworks, or a proxy of Dovecot's")
+	add(slices.DeleteFunc(x.Trusted, func(p netip.Prefix) bool {
+		return slices.ContainsFunc(x.Own, func(n netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) })
+	}), "mynetworks, or a proxy of Dovecot's")
 	return a.out.table([]string{"network", "because of"}, rows)
 }

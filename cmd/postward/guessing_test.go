@@ -49,11 +49,11 @@ func guessingAnswers() map[string]any {
 		"status":   ctl.Status{Gate: ctl.Gate{Enforced: true, Bans: 2, Protected: []string{"bert"}, Confined: 1, Locked: []string{"anna"}}},
 		"ban/list": bans, "ban/add": bans, "ban/remove": ctl.BansAnswer{Bans: bans.Bans[1:], Enforced: true},
 		"source/show":  ctl.SourceAnswer{About: guess.About{Client: guesser.Prefix.Addr(), Source: guesser.Prefix, Network: netip.MustParsePrefix("203.0.113.0/24"), Hour: 2, Day: 8, Week: 8, Last: then, Names: 1, Tried: []string{"anna"}, Ban: &guesser}, Why: guesser.Why(), Enforced: true},
-		"allow/list":   ctl.AllowAnswer{Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, Own: []netip.Prefix{netip.MustParsePrefix("::1/128")}, Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		"allow/list":   ctl.AllowAnswer{Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, Own: []netip.Prefix{netip.MustParsePrefix("::1/128")}, Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
 		"allow/add":    ctl.AllowAnswer{Networks: []netip.Prefix{net64}, Own: []netip.Prefix{}},
 		"allow/remove": ctl.AllowAnswer{Networks: []netip.Prefix{}, Own: []netip.Prefix{}},
 		"account/list": []ctl.Account{locked, protected, {Account: &guard.Account{Name: "carl", Status: guard.Normal}}},
-		"account/show": protected, "account/lock": locked, "account/unlock": protected, "account/protect": protection,
+		"account/show": protected, "account/lock": locked, "account/unlock": protected, "account/protect": ctl.ProtectAnswer{Protection: protection},
 	}
 }
 
@@ -82,5 +82,7 @@ func knowingNothing(answers map[string]any) {
 	} {
 		answers[verb] = answer
 	}
+	answers["account/lock"] = ctl.Account{Account: &guard.Account{Name: "dora", Locked: guard.TimeOf(then)}, Logins: "locked", New: true}
+	answers["account/protect"] = ctl.ProtectAnswer{Protection: guess.Protection{Account: "dora", Until: then}, New: true}
 	delete(answers, "ban/remove")
 }

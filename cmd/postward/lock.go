@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/guard/guess"
 	"postward/internal/run/ctl"
 )
 
@@ -37,11 +37,22 @@ func (a *app) lockAccount(ctx context.Context, verb, account, done string) error
 	a.out.line(done, printable(x.Name))
 	if verb == "account/unlock" {
 		for _, line := range logins(&x) {
-			a.out.line("But it is %s", printable(line))
+			if !strings.HasPrefix(line, "would") {
+				line = "is " + line
+			}
+			a.out.line("But it %s", printable(line))
 		}
 		return nil
 	}
+	a.warnNew(x.New, x.Name)
 	return a.warnUnasked(ctx, false)
+}
+
+// warnNew says that a name was never heard of: who only reads mail is none of those that are listed, and a slip of the finger is not, either.
+func (a *app) warnNew(isNew bool, account string) {
+	if isNew {
+		a.out.line("postward has not heard of %s: is that the name it logs in with? Those that sent mail: postward account list", printable(account))
+	}
 }
 
 // warnUnasked says that a lock or a protection holds nobody, where Dovecot does not ask: somebody relies on it. In shadow mode a
@@ -76,17 +87,19 @@ func (a *app) accountProtect() *cobra.Command {
 		case off:
 			d = 0
 		case d <= 0:
-			return &ctl.Problem{What: fmt.Sprintf("a protection of %s", d), Hint: "a time up to 720h, like --for 24h; --off ends one"}
+			return &ctl.Problem{What: fmt.Sprintf("%s is no time to protect an account for", d), Hint: "a time up to 720h, like --for 24h; --off ends one"}
 		}
-		var p guess.Protection
+		var p ctl.ProtectAnswer
 		if err := a.ask(c.Context(), "account/protect", ctl.ProtectRequest{Account: args[0], For: d}, &p); err != nil || a.json {
 			return a.orJSON(err, p)
 		}
 		if off {
 			a.out.line("%s is not protected.", printable(p.Account))
+			a.warnNew(p.New, p.Account)
 			return nil
 		}
 		a.out.line("Until %s only who logged in to %s before, from a network that it knows, gets in. To end it: postward account protect %[2]s --off", at(p.Until), printable(p.Account))
+		a.warnNew(p.New, p.Account)
 		return a.warnUnasked(c.Context(), true)
 	}}
 	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long, up to 720h")

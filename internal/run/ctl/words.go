@@ -60,6 +60,7 @@ type Account struct {
 	*guard.Account
 	Logins    string            `json:"logins,omitempty"`    // locked, contained, protected, would be protected; empty: whoever has the password
 	Protected *guess.Protection `json:"protected,omitempty"` // that stands
+	New       bool              `json:"new,omitempty"`       // for "account/lock": nothing was known of it before
 }
 
 // AccountChange is the request of "account/allow", "account/deny" and "account/class".
@@ -193,6 +194,12 @@ type AllowAnswer struct {
 type ProtectRequest struct {
 	Account string        `json:"account"`
 	For     time.Duration `json:"for"`
+}
+
+// ProtectAnswer is the answer of "account/protect".
+type ProtectAnswer struct {
+	guess.Protection
+	New bool `json:"new,omitempty"` // nothing is known of the account: is that its name?
 }
 
 // Gate is what status says of who may log in.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"postward/internal/guard"
-	"postward/internal/guard/guess"
 	"postward/internal/host/postfix"
 	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
@@ -41,7 +40,7 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/lock", "account/unlock":
 		return answering(request, func(r ctl.Name) (ctl.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
 	case "account/protect":
-		return answering(request, func(r ctl.ProtectRequest) (guess.Protection, error) { return d.protect(ctx, actor, r) })
+		return answering(request, func(r ctl.ProtectRequest) (ctl.ProtectAnswer, error) { return d.protect(ctx, actor, r) })
 	case "ban/list":
 		return d.bans(), nil
 	case "ban/add":

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
@@ -48,7 +50,7 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 		return ctl.BansAnswer{}, err
 	}
 	if r.For < time.Second || r.For > guess.LongestBan {
-		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("a ban of %s", r.For), Hint: "a time from 1s to 168h, like --for 24h"}
+		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a ban, or too short", r.For), Hint: "a time from 1s to 168h, like --for 24h"}
 	}
 	if why := d.spared(p); why != "" {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", ctl.Plain(p), why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
@@ -217,38 +219,61 @@ func notAllowed(list []netip.Prefix, p netip.Prefix) *ctl.Problem {
 
 // lockAccount locks an account's logins, or opens them.
 func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name) (ctl.Account, error) {
-	a, err := d.account(r)
-	if err != nil {
+	name, isNew, err := d.loginName(r.Account)
+	switch {
+	case err != nil:
 		return ctl.Account{}, err
+	case isNew && verb == "account/unlock":
+		return ctl.Account{}, noAccount(r.Account)
 	}
 	kind := map[string]guard.Kind{"account/lock": guard.KindLocked, "account/unlock": guard.KindUnlocked}[verb]
 	t := now()
-	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, a.Name, t), Kind: kind, At: t, Actor: actor, Account: a.Name}); err != nil {
+	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, name, t), Kind: kind, At: t, Actor: actor, Account: name}); err != nil {
 		return ctl.Account{}, err
 	}
 	if verb == "account/lock" {
-		d.kick(ctx, a.Name)
+		d.kick(ctx, name)
 	}
-	return d.showAccount(ctl.Name{Account: a.Name})
+	x, err := d.showAccount(ctl.Name{Account: name})
+	x.New = isNew
+	return x, err
+}
+
+// maxLoginName bounds the name of an account that nobody has heard of, in octets.
+const maxLoginName = 256
+
+// loginName is the account that a name means, also one of which nothing is known: who only reads mail here has sent none. isNew says so.
+func (d *Daemon) loginName(said string) (name string, isNew bool, err error) {
+	name = message.Account(said)
+	strange := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }
+	if name == "" || len(name) > maxLoginName || strings.ContainsFunc(name, strange) {
+		return "", false, &ctl.Problem{What: fmt.Sprintf("%.40q is no name of an account", said), Hint: "the name that it logs in with; postward account list has those that sent mail"}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known := d.accountOf(name); known != "" {
+		return known, false, nil
+	}
+	return name, true, nil
 }
 
 // longestProtect is for how long a person may have an account protected.
 const longestProtect = 30 * 24 * time.Hour
 
 // protect protects an account for a time, or ends that.
-func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest) (guess.Protection, error) {
-	a, err := d.account(ctl.Name{Account: message.Account(r.Account)})
+func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest) (ctl.ProtectAnswer, error) {
+	name, isNew, err := d.loginName(r.Account)
 	if err != nil {
-		return guess.Protection{}, err
+		return ctl.ProtectAnswer{}, err
 	}
 	if r.For < 0 || r.For > longestProtect {
-		return guess.Protection{}, &ctl.Problem{What: fmt.Sprintf("a protection of %s", r.For), Hint: "a time up to 720h, like --for 24h"}
+		return ctl.ProtectAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a protection, or too short", r.For), Hint: "a time up to 720h, like --for 24h"}
 	}
 	t := d.lockGate()
-	p := *d.gate.watch.ProtectByHand(a.Name, r.For, actor, t)
-	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: a.Name, Until: guard.TimeOf(p.Until)})
+	p := *d.gate.watch.ProtectByHand(name, r.For, actor, t)
+	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: name, Until: guard.TimeOf(p.Until)})
 	d.writeGate(t)
 	d.gate.mu.Unlock()
 	d.tellOfGate(time.Now())
-	return p, d.writer.Flush(ctx)
+	return ctl.ProtectAnswer{Protection: p, New: isNew}, d.writer.Flush(ctx)
 }

@@ -10,6 +10,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
+	"postward/internal/host/authpolicy"
 	"postward/internal/host/nft"
 	"postward/internal/log/follow"
 	"postward/internal/run/ctl"
@@ -223,6 +224,37 @@ func TestWhoMayLogInIsShownWithTheAccount(t *testing.T) {
 			t.Errorf("%+v", x.Protected)
 		}
 		end(t, d)
+	}
+}
+
+// TestAnAccountThatOnlyReadsMailIsLockedToo: it is in no list of those who sent some, and a guesser may have its password all the same.
+func TestAnAccountThatOnlyReadsMailIsLockedToo(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	hears(t, d, reads("198.51.100.8", "dora"))
+	if x := must(t, d, "account/protect", ctl.ProtectRequest{Account: "Dora", For: time.Hour}).(ctl.ProtectAnswer); !x.New || x.Account != "dora" {
+		t.Errorf("%+v", x)
+	}
+	if _, err := d.answer(t.Context(), "root", "account/unlock", []byte(`{"account":"dora"}`)); err == nil {
+		t.Error("what was never locked, nor heard of, is opened")
+	}
+	if x := must(t, d, "account/lock", ctl.Name{Account: "Dora"}).(ctl.Account); !x.New || x.Logins != "locked" {
+		t.Errorf("%+v", x)
+	}
+	if x := must(t, d, "account/lock", ctl.Name{Account: "dora"}).(ctl.Account); x.New {
+		t.Error("still not heard of")
+	}
+	if x := must(t, d, "account/lock", ctl.Name{Account: "anna@example.org"}).(ctl.Account); x.New || x.Name != "anna" {
+		t.Errorf("a name with its domain: %s, new: %t", x.Name, x.New)
+	}
+	if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "dora", Client: netip.MustParseAddr("198.51.100.8"), Protocol: "imap"}).Refuses() {
+		t.Error("dora is let in")
+	}
+	for _, name := range []string{"", "  ", "an na", "a\x1bb", strings.Repeat("x", 300)} {
+		if _, err := d.lockAccount(t.Context(), "root", "account/lock", ctl.Name{Account: name}); err == nil {
+			t.Errorf("%.20q is locked", name)
+		}
 	}
 }
 
