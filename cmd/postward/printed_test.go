@@ -31,6 +31,7 @@ func printedFiles(t *testing.T) map[string]string {
 		"mail.log":    outbreak() + calmMails(20) + bouncing(2400) + bouncing(2401),
 		"calm.log.gz": zipped(t, calmMails(20)),
 		"broken.gz":   zipped(t, outbreak())[:20],
+		"guess.log":   guessedAt("203.0.113.9", "anna", 9) + guessedAt("198.51.100.7", "alarm", 1),
 		"noise.log":   "one\ntwo\n",
 		"sample":      "Message-ID: <n3@x.example>\n\nspam\n",
 		"domains":     "good.example\nnameless.example\nexample\n",
@@ -41,6 +42,16 @@ func printedFiles(t *testing.T) map[string]string {
 		"known.toml":  "[watch]\nregistered = [\"nosuchlist\"]\n",
 		"log.toml":    "[postfix]\nlog_file = \"mail.log\"\n",
 	}
+}
+
+// guessedAt is so many logins that fail.
+func guessedAt(client, account string, times int) (text string) {
+	for n := range times {
+		for _, what := range []string{"connect from unknown[CLIENT]", "warning: unknown[CLIENT]: SASL LOGIN authentication failed: no, sasl_username=ACCOUNT", "disconnect from unknown[CLIENT] ehlo=1 auth=0/1 quit=1 commands=2/3"} {
+			text += fmt.Sprintf("2026-11-01T08:%02d:00+00:00 mx postfix/submission/smtpd[9]: ", n) + strings.NewReplacer("CLIENT", client, "ACCOUNT", account).Replace(what) + "\n"
+		}
+	}
+	return text
 }
 
 // bouncing is a mail that waits, is refused, and goes back to its sender.
