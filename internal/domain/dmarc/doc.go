@@ -2,7 +2,8 @@
 // the DNS tree walk, and asks whether a host wants the reports that are sent to it.
 //
 //   - Parse reads a record. What RFC 7489 had and RFC 9989 has not (pct, rf, ri) is no error but a remark.
-//   - Discover walks the tree (section 4.10): at most MaxQueries names. A name that did not answer is Unknown, and never
+//   - Discover walks the tree (section 4.10): at most MaxQueries names, all asked for at once, also those above a record
+//     that ends the walk (psd=n, psd=y), which are then not looked at. A name that did not answer is Unknown, and never
 //     one without a record: then nothing is said about what holds.
 //   - Reporting asks for the consent of another domain's host (RFC 9990 section 4).
 //

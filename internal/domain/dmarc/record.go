@@ -103,17 +103,21 @@ func IsRecord(text string) bool {
 // Effective is the policy for a name: the domain of the record itself, one below it, or one below it that does not
 // exist (section 4.7). Record.Test is not considered.
 func (r *Record) Effective(below, exists bool) Policy {
-	p := r.Policy
-	if !p.valid() {
-		return None // section 4.7
-	}
-	if below && r.Subdomain != "" {
-		p = r.Subdomain
-	}
-	if below && !exists && r.NonExistent != "" {
-		p = r.NonExistent
-	}
+	_, p := r.applies(below, exists)
 	return p
+}
+
+// applies is the tag that has the policy for a name, and the policy.
+func (r *Record) applies(below, exists bool) (tag string, p Policy) {
+	switch {
+	case !r.Policy.valid():
+		return "p", None // section 4.7
+	case below && !exists && r.NonExistent != "":
+		return "np", r.NonExistent
+	case below && r.Subdomain != "":
+		return "sp", r.Subdomain
+	}
+	return "p", r.Policy
 }
 
 // Holds reports whether receivers go by the record: a policy that can be read, or somebody to report to.
