@@ -41,7 +41,7 @@ const (
 
 // Record is a DMARC policy record. Fields that were not said, or not rightly, have the RFC's default.
 type Record struct {
-	Policy      Policy    `json:"p,omitempty"`  // empty: none is said, or one of the three cannot be read; that is p=none
+	Policy      Policy    `json:"p,omitempty"`  // empty: none is said, or one of the three cannot be read (then all are empty); that is p=none
 	Subdomain   Policy    `json:"sp,omitempty"` // empty: as Policy
 	NonExistent Policy    `json:"np,omitempty"` // empty: as Subdomain
 	Test        bool      `json:"t"`            // the policy is to be reported on, and the next weaker applied
@@ -107,17 +107,17 @@ func (r *Record) Effective(below, exists bool) Policy {
 	return p
 }
 
-// applies is the tag that has the policy for a name, and the policy.
+// applies is the tag that has the policy for a name, and the policy. Without p it is p=none; sp and np say what they say.
 func (r *Record) applies(below, exists bool) (tag string, p Policy) {
 	switch {
-	case !r.Policy.valid():
-		return "p", None // section 4.7
 	case below && !exists && r.NonExistent != "":
 		return "np", r.NonExistent
 	case below && r.Subdomain != "":
 		return "sp", r.Subdomain
+	case r.Policy.valid():
+		return "p", r.Policy
 	}
-	return "p", r.Policy
+	return "p", None
 }
 
 // Holds reports whether receivers go by the record: a policy that can be read, or somebody to report to.
