@@ -87,9 +87,9 @@ type words struct {
 func (f *fromField) words() (w words) {
 	parts, quoted, gap := 0, false, false
 	for f.blanks(); ; parts++ {
-		word, ok := f.word()
-		if !ok || word == "" {
-			w.local = ok && parts > 0 && (!quoted || parts == 1) && !gap
+		word := f.word()
+		if word == "" {
+			w.local = parts > 0 && (!quoted || parts == 1) && !gap
 			return w
 		}
 		w.any = w.any || word != "."
@@ -100,29 +100,21 @@ func (f *fromField) words() (w words) {
 	}
 }
 
-// word reads an atom, a dot or a quoted string; not ok is a quoted string without an end.
-func (f *fromField) word() (word string, ok bool) {
+// word reads an atom, a dot or a quoted string. One without an end is all of the rest: no address can follow.
+func (f *fromField) word() (word string) {
 	switch {
 	case strings.HasPrefix(f.rest, `"`):
-		word, rest := cutQuoted(f.rest)
-		f.rest = rest
-		return word, len(word) > 1 && word[len(word)-1] == '"' && !openEnded(word)
-	case strings.HasPrefix(f.rest, "."):
-		f.rest = f.rest[1:]
-		return ".", true
+		word, f.rest = cutQuoted(f.rest)
+		return word
+	case f.take('.'):
+		return "."
 	}
 	end := strings.IndexFunc(f.rest, notAtext)
 	if end < 0 {
 		end = len(f.rest)
 	}
 	word, f.rest = f.rest[:end], f.rest[end:]
-	return word, true
-}
-
-// openEnded reports whether the last quotation mark of a quoted string is itself quoted.
-func openEnded(s string) bool {
-	slashes := len(s) - 1 - len(strings.TrimRight(s[:len(s)-1], `\`))
-	return slashes%2 == 1
+	return word
 }
 
 // domain reads the @ and what is behind it.
