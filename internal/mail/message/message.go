@@ -5,6 +5,9 @@
 // they show. A From field that the grammar does not cover is searched for everything that looks like an address;
 // one in which nothing does is unreadable, and that is a fact too.
 //
+// Authorship asks the other question, for DMARC: who is the author in every reader's eyes (authorship.go, fromfield.go). What
+// readers differ in it does not decide.
+//
 // An address has one canonical form (address.go): what the milter is told, what the log says, what a header section
 // names and what an operator types meet in it.
 //
