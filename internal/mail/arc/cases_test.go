@@ -223,7 +223,7 @@ var structures = []suiteCase{
 				m.drop(name, 2)
 			}
 		}, want: "fail: the body was changed, i=1, ARC-Message-Signature"},
-	{name: "fifty-one-sets", section: "5.2 step 1", shows: "one set too many", make: func(m *making) { m.seals(51, hop{key: "ed25519"}) }, want: "fail: more than 50 sets, ARC-Seal",
+	{name: "fifty-one-sets", section: "5.2 step 1", shows: "one set too many", make: func(m *making) { m.seals(51, hop{key: "ed25519"}) }, want: "fail: more than 50 sets",
 		dkimpy: "pass", because: "it has the limit of 50 when it seals, and none when it verifies"},
 	{name: "instance-51", section: "4.2.1", shows: "an instance beyond 50", make: hops(hop{n: 51}), want: "fail: more than 50 sets, ARC-Seal"},
 	{name: "instance-0", section: "4.2.1", shows: "an instance below 1", make: hops(hop{n: 1, aar: " i=0; mx.one.example; none", ams: []string{"i=0"}, as: []string{"i=0"}}), want: "fail: a field without an instance, ARC-Seal",

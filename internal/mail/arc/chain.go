@@ -71,29 +71,41 @@ func (c *Chain) ended() bool {
 // Len is the highest instance that was read: 0 for no chain.
 func (c *Chain) Len() int { return len(c.sets) }
 
-// collect puts each field into its set (section 5.2 step 1). It stops at what makes more useless.
+// collect puts each field into its set (section 5.2 step 1), unless there is too much of it.
 func (c *Chain) collect() {
-	size, found := 0, 0
+	if c.measure(); c.flaw.Status != None {
+		return
+	}
 	for i := range c.header {
-		f := &c.header[i]
+		if kind := kindOf(c.header[i]); kind < kinds {
+			c.take(&c.header[i], kind)
+		}
+	}
+}
+
+// measure objects to what is more than is looked at.
+func (c *Chain) measure() {
+	size, found := 0, 0
+	for _, f := range c.header {
 		size += len(f.Name) + len(f.Value)
-		kind := kindOf(*f)
+		kind := kindOf(f)
 		if kind == kinds {
 			continue
 		}
-		c.present = true
-		if found++; found > kinds*MaxSets {
-			c.object(TooMany, 0, kinds)
-			return
+		if found++; len(f.Value) > MaxField {
+			c.object(TooLarge, 0, kind)
 		}
-		c.take(f, kind)
 	}
-	if c.present && size > MaxHeader {
+	c.present = found > 0
+	switch {
+	case found > kinds*MaxSets:
+		c.object(TooMany, 0, kinds)
+	case c.present && size > MaxHeader:
 		c.object(TooLarge, 0, kinds)
 	}
 }
 
-// object notes the first flaw: those that nobody can see beyond are noted first.
+// object notes the first flaw.
 func (c *Chain) object(why Reason, instance, kind int) {
 	if c.flaw.Status != None {
 		return
@@ -106,10 +118,6 @@ func (c *Chain) object(why Reason, instance, kind int) {
 
 // take puts a field into its set.
 func (c *Chain) take(f *canon.Field, kind int) {
-	if len(f.Value) > MaxField {
-		c.object(TooLarge, 0, kind)
-		return
-	}
 	digits, rest, all, flaw := instanceOf(f.Value, kind)
 	n, big, ok := position(digits)
 	switch {

@@ -164,7 +164,7 @@ func (s *Sealer) finish(f *canon.Field, digest []byte) error {
 	}
 	text := base64.StdEncoding.EncodeToString(b)
 	var lines []string
-	for chunk := range slices.Chunk([]byte(text), 72) {
+	for chunk := range slices.Chunk([]byte(text), 64) {
 		lines = append(lines, string(chunk))
 	}
 	f.Value += strings.Join(lines, "\r\n\t ")
