@@ -186,6 +186,14 @@ var chains = []suiteCase{
 	{name: "t-missing", section: "4.1.3", shows: "a signature without t=", make: hops(hop{ams: []string{"t"}, as: []string{"t"}}), want: pass1},
 	{name: "clock-ahead", section: "RFC 6376 3.5", shows: "a sealer whose clock is an hour ahead", make: hops(hop{as: []string{fmt.Sprintf("t=%d", now.Unix()+3600)}}), want: pass1},
 	{name: "results-none", section: "4.1.1", shows: "a sealer who found nothing", make: hops(hop{aar: " i=1; mx.one.example; none"}), want: pass1},
+	{name: "set-of-another-mail", section: "5.2 step 6", shows: "a thief puts a set that another mail had below his own: it passes, for a seal covers no mail; see Result.Vouched",
+		make: func(m *making) {
+			other := newMaking(m.t)
+			other.change("From", 0, "Anna <anna", "Bert <bert")
+			other.seal(hop{})
+			m.header, m.zone = append(slices.Clone(other.header[:3]), m.header...), other.zone
+			m.seal(hop{domain: "evil.example"})
+		}, want: "pass, oldest-pass=2, by evil.example one.example"},
 	{name: "results-in-no-grammar", section: "4.1.1", shows: "results that cannot be read are sealed all the same; who reads them finds none",
 		make: hops(hop{aar: " i=1; \"mx; (("}), want: pass1},
 }

@@ -13,6 +13,12 @@
 //
 // Signatures are DKIM's (RFC 6376) with SHA-256 and RSA keys of 1024 to 4096 bits (RFC 8301) or Ed25519 (RFC 8463).
 //
+// # Whom to believe
+//
+// That a chain passes says that its sealers are who they say, and that the mail is as the newest sent it on; not that any of
+// them told the truth. A seal covers the sets before it and no mail, so only the word of the newest sealer is about this
+// mail, and those below it count as far as everyone above is trusted: Result.Vouched.
+//
 // # A key that could not be asked for
 //
 // Section 5.2.1 says that all failures are permanent, DNS failures too: in a set of ours that would be cv=fail, for ever.

@@ -85,6 +85,18 @@ type Seal struct {
 	Results string `json:"results"`
 }
 
+// Vouched are the seals whose word counts, the newest first: those of sealers that are trusted, down to the first that is not.
+// What is below an untrusted one is worth nothing, whoever sealed it: a seal covers no mail but the sets before it, so
+// anybody can put a set of another mail, with its seal, below his own, and the chain passes.
+func (r Result) Vouched(trusted func(domain string) bool) []Seal {
+	for i, s := range r.Seals {
+		if !trusted(s.Domain) {
+			return r.Seals[:i]
+		}
+	}
+	return r.Seals
+}
+
 // String is the result in few words.
 func (r Result) String() string {
 	text := r.Status.String()
