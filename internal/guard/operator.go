@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -187,14 +188,31 @@ func (s *State) allow(a *Account, e *Event) {
 	}
 	if e.Listing != nil {
 		l.declare(e.Listing)
-		if len(e.Listing.Addresses) > 0 {
-			l.Addresses = e.Listing.Addresses
-		}
 	}
-	if len(l.Addresses) == 0 && a.Learned != nil {
-		l.Addresses = a.Learned.Addresses
+	switch said := e.Listing; {
+	case said != nil && said.Adds && len(said.Addresses) > 0:
+		l.Addresses, l.Own = joined(a.allowed(l.Addresses), said.Addresses), true
+	case said != nil && len(said.Addresses) > 0:
+		l.Addresses, l.Own = said.Addresses, said.Own
+	default:
+		l.Addresses = a.allowed(l.Addresses)
 	}
 	a.Listing = &l
+}
+
+// allowed returns the addresses that hold, or else those that were learned.
+func (a *Account) allowed(hold []string) []string {
+	if len(hold) == 0 && a.Learned != nil {
+		return a.Learned.Addresses
+	}
+	return hold
+}
+
+// joined returns what is in either list, sorted.
+func joined(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // declare takes over what an operator said; what he left out stays.
