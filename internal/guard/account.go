@@ -208,7 +208,7 @@ func (a *Account) Clone() *Account {
 		unkeyed := a.Unkeyed.Clone()
 		c.Unkeyed = &unkeyed
 	}
-	c.Held, c.Writers = slices.Clone(a.Held), slices.Clone(a.Writers)
+	c.Held, c.Writers, c.NotAs = slices.Clone(a.Held), slices.Clone(a.Writers), slices.Clone(a.NotAs)
 	c.Suspicion.Strange, c.Suspicion.Texts = slices.Clone(a.Suspicion.Strange), slices.Clone(a.Suspicion.Texts)
 	c.Suspicion.Bouncers = slices.Clone(a.Suspicion.Bouncers)
 	c.Sources.Networks = slices.Clone(a.Sources.Networks)

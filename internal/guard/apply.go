@@ -32,6 +32,8 @@ func Apply(s *State, e *Event) []Effect {
 		s.listingEvent(e)
 	case KindForgotten:
 		s.forget(e)
+	case KindErased:
+		s.erase(e.Account)
 	case KindHeard:
 		s.heard(e)
 	case KindWrote:

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -176,6 +177,36 @@ func (s *State) listingEvent(e *Event) {
 		s.site.Listed += map[bool]int{true: 1, false: -1}[is]
 		s.changed.Site = true
 	}
+}
+
+// Keeps says why an account cannot be taken out yet; empty: it can.
+func (s *State) Keeps(name string) string {
+	if id := s.open[name]; id != 0 {
+		return fmt.Sprintf("incident %d of it is open", id)
+	}
+	for _, m := range s.mails {
+		if m.Account == name && m.Status != MailRemoved {
+			return "mail of it is in Postfix's queue"
+		}
+	}
+	return ""
+}
+
+// erase takes an account out, as if it had never been seen: a typing error, or somebody who left. It is not on the list then.
+func (s *State) erase(name string) {
+	a := s.accounts[name]
+	if a == nil || s.Keeps(name) != "" {
+		return
+	}
+	s.forgetOwner(a)
+	s.familiar.take(&a.Sources)
+	if a.listed() {
+		s.site.Listed--
+		s.changed.Site = true
+	}
+	delete(s.accounts, name)
+	delete(s.locals, name)
+	s.changed.Accounts[name] = struct{}{}
 }
 
 // allow puts an account on the list, by the addresses given or else by those that were learned. The day it was
