@@ -67,7 +67,7 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		if err := d.reconcile(ctx); err != nil {
 			return nil, err
 		}
-		return d.held(), nil
+		return d.heldList(ctx)
 	case "held/show":
 		return answering(request, func(r ctl.MailsRequest) (ctl.LookAnswer, error) { return d.look(ctx, &r) })
 	case "held/deleted":
@@ -417,13 +417,34 @@ func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, e
 	return n, last, nil
 }
 
+// heldList lists what is in hold, with what Postfix knows of the mails that are not postward's.
+func (d *Daemon) heldList(ctx context.Context) (ctl.HeldAnswer, error) {
+	x := d.held()
+	ids := make([]postfix.QueueID, len(x.Foreign))
+	for i, f := range x.Foreign {
+		ids[i] = postfix.QueueID(f.QueueID)
+	}
+	found, err := d.warden.Find(ctx, ids)
+	if err != nil {
+		return x, fmt.Errorf("look at the mail in hold that is not postward's: %w", err)
+	}
+	x.Foreign = x.Foreign[:0]
+	for _, e := range found {
+		if e.Queue == postfix.QueueHold {
+			x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: string(e.ID), Sender: e.Sender, Arrived: guard.TimeOf(e.Arrived)})
+		}
+	}
+	slices.SortFunc(x.Foreign, func(a, b ctl.Foreign) int { return strings.Compare(a.QueueID, b.QueueID) })
+	return x, nil
+}
+
+// held is what waits, and the queue IDs of what is not postward's.
 func (d *Daemon) held() ctl.HeldAnswer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := ctl.HeldAnswer{Mails: d.waiting(func(*guard.Mail) bool { return true }), Foreign: []ctl.Foreign{}}
-	for _, id := range slices.Sorted(maps.Keys(d.foreign)) {
-		f := d.foreign[id]
-		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: f.queueID, Sender: f.sender, Arrived: f.arrived})
+	for id := range d.foreign {
+		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: id})
 	}
 	return x
 }

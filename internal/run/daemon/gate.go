@@ -22,7 +22,8 @@ import (
 // gate is who may log in, and who is kept out: the watch over those who guess, what the kernel is to be told of it, and what the
 // operator said. The watch has a mutex of its own, which is taken before the State's and never after it.
 type gate struct {
-	joiner *logins.Joiner // the log's goroutine's alone
+	joiner *logins.Joiner // the log's goroutine's alone, as is failed
+	failed time.Time      // when it last told of somebody who failed or guessed
 
 	mu      sync.Mutex
 	watch   *guess.Watch
@@ -108,8 +109,16 @@ func (d *Daemon) hearLogin(text []byte, l *maillog.Line) {
 	a := d.gate.joiner.Line(text, l, at)
 	if x, ok := a.Guess(); ok && !d.toldElsewhere(&a, t) {
 		d.attempted(x)
+		if x.Kind.Guesses() {
+			d.gate.failed = t
+		}
 	}
 }
+
+// hurries reports whether who failed a moment ago may be about to be banned: lines are read as they come.
+func (d *Daemon) hurries() bool { return time.Since(d.gate.failed) < hurry }
+
+const hurry = 100 * time.Millisecond
 
 // toldElsewhere reports whether a login is no news: we refused it, or Dovecot reports each.
 func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
@@ -153,7 +162,7 @@ func (d *Daemon) attempted(x guess.Attempt) {
 		d.found(&f)
 	}
 	d.gate.changed = true
-	d.gate.guessed = d.gate.guessed || x.Kind != guess.Good && x.Kind != guess.Taken && x.Kind != guess.Delivered
+	d.gate.guessed = d.gate.guessed || x.Kind.Guesses()
 }
 
 // introduce says what the State knows of an attempt's client and account. The caller holds both mutexes.
