@@ -73,6 +73,7 @@ inside() {
 	mount --bind "$tree" "$tree"
 	mount -t proc -o nosuid,nodev,noexec proc "$tree/proc"
 	mount -t sysfs -o ro,nosuid,nodev,noexec sys "$tree/sys"
+	mount -t cgroup2 -o ro,nosuid,nodev,noexec cgroup2 "$tree/sys/fs/cgroup" # journald does not start without
 	mount -t tmpfs -o mode=755 run "$tree/run"
 	make_dev
 	rm -f "$tree/etc/resolv.conf"
