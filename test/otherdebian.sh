@@ -82,7 +82,12 @@ inside() {
 	lend "$(go env GOMODCACHE)" /var/cache/go-mod
 	[[ $1 != offline ]] || ip link set lo up
 	shift
-	chroot "$tree" /usr/bin/env -i "${clean[@]}" /bin/sh -c 'cd /src/postward && "$@"' sh "$@"
+	# The tree is the root, not only a directory that looks like one: in a chroot a program does not learn its own name.
+	cd "$tree"
+	pivot_root . mnt
+	umount --lazy /mnt
+	cd /src/postward
+	/usr/bin/env -i "${clean[@]}" "$@"
 }
 
 # What the commands find in their environment: this machine's Go and modules, which nobody fetches.
