@@ -181,13 +181,21 @@ func (c *Client) Unban(ctx context.Context, prefixes []netip.Prefix) error {
 	return nil
 }
 
-// Bans lists the bans that stand in the kernel, with what is left of their times.
-func (c *Client) Bans(ctx context.Context) ([]nft.Ban, error) {
-	a, err := c.do(ctx, &request{Act: actBans})
-	if err != nil {
-		return nil, err
+// Bans lists the bans that stand in the kernel, with what is left of their times. It is several requests, so that neither side has the
+// words for a hundred thousand at once.
+func (c *Client) Bans(ctx context.Context) (all []nft.Ban, err error) {
+	for {
+		a, err := c.do(ctx, &request{Act: actBans, From: len(all)})
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = make([]nft.Ban, 0, len(a.Bans)+a.Left)
+		}
+		if all = append(all, a.Bans...); a.Left == 0 || len(a.Bans) == 0 {
+			return all, nil
+		}
 	}
-	return a.Bans, nil
 }
 
 // Generation is the number of the last change of anything in nf_tables.
