@@ -88,7 +88,7 @@ func (w *Watch) spares(a *Attempt) ([]Finding, bool) {
 // letIn lifts a ban of ours that an address has that turns out to be a front.
 func (w *Watch) letIn(from netip.Addr, now time.Time) []Finding {
 	p := placeOf(from).prefix()
-	b := w.bans[p]
+	b := w.Ban(p)
 	if b == nil || b.By != "" || !now.Before(b.Until) || !w.front.hides(from) {
 		return nil
 	}

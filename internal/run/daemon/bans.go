@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,20 +67,45 @@ func (d *Daemon) tellBans(ctx context.Context) {
 func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	bans, lift, all = inForce(d.gate.tell, t), d.gate.lift, d.gate.all
+	for _, p := range d.gate.tell {
+		if b := d.gate.watch.Ban(p); b != nil { // else it was lifted meanwhile
+			if ban, ok := inForce(b, t); ok {
+				bans = append(bans, ban)
+			}
+		}
+	}
+	lift, all = d.gate.lift, d.gate.all
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	return bans, lift, all
 }
 
-// inForce are the bans as the kernel has them: with the time that is left.
-func inForce(bans []*guess.Ban, t time.Time) []nft.Ban {
-	var all []nft.Ban
-	for _, b := range bans {
-		if left := b.Until.Sub(t).Round(time.Second); left >= time.Second {
-			all = append(all, nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)})
+// inForce is a ban as the kernel has it: with the time that is left. ok is false where that is none.
+func inForce(b *guess.Ban, t time.Time) (ban nft.Ban, ok bool) {
+	left := b.Until.Sub(t).Round(time.Second)
+	return nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)}, left >= time.Second
+}
+
+// standing are all bans that stand, as the kernel has them, the newest first. They are sorted when the gate is free again. The caller
+// does not hold its mutex.
+func (d *Daemon) standing() []nft.Ban {
+	type aged struct {
+		nft.Ban
+		since int64
+	}
+	t := d.lockGate()
+	all := make([]aged, 0, d.gate.watch.CountBans(t))
+	for b := range d.gate.watch.Standing(t) {
+		if ban, ok := inForce(b, t); ok {
+			all = append(all, aged{ban, b.Since.UnixNano()})
 		}
 	}
-	return all
+	d.gate.mu.Unlock()
+	slices.SortFunc(all, func(a, b aged) int { return cmp.Or(cmp.Compare(b.since, a.since), a.Prefix.Compare(b.Prefix)) })
+	bans := make([]nft.Ban, len(all))
+	for i := range all {
+		bans[i] = all[i].Ban
+	}
+	return bans
 }
 
 // ban bans, and lifts what the parent refuses to ban: it is an administrator's, or the host's own.
@@ -160,13 +186,13 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 
 // makeSame is compareBans. same says that nothing had to be done.
 func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
-	t := d.lockGate()
-	want := inForce(d.gate.watch.Bans(t), t)
+	d.gate.mu.Lock()
 	allow := slices.Clone(d.gate.allow)
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
-	if !d.kernelBans() {
-		want = nil
+	var want []nft.Ban
+	if d.kernelBans() {
+		want = d.standing()
 	}
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
@@ -208,24 +234,22 @@ func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.
 // agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
 const agrees = time.Minute
 
-// differ tells what the kernel lacks, and what it has and should not.
+// differ tells what the kernel lacks, and what it has and should not. It sorts what it has.
 func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	lacks := make(map[netip.Prefix]time.Duration, len(want))
+	slices.SortFunc(have, func(a, b nft.Ban) int { return a.Prefix.Compare(b.Prefix) })
+	wanted := make([]bool, len(have))
 	for _, b := range want {
-		lacks[b.Prefix] = b.For
-	}
-	for _, b := range have {
-		left, wanted := lacks[b.Prefix]
-		switch {
-		case !wanted:
-			over = append(over, b.Prefix)
-		case (left - b.For).Abs() <= agrees:
-			delete(lacks, b.Prefix)
+		i, is := slices.BinarySearchFunc(have, b.Prefix, func(b nft.Ban, p netip.Prefix) int { return b.Prefix.Compare(p) })
+		if is {
+			wanted[i] = true
+		}
+		if !is || (have[i].For-b.For).Abs() > agrees {
+			missing = append(missing, b)
 		}
 	}
-	for _, b := range want {
-		if _, is := lacks[b.Prefix]; is {
-			missing = append(missing, b)
+	for i, b := range have {
+		if !wanted[i] {
+			over = append(over, b.Prefix)
 		}
 	}
 	return missing, over
