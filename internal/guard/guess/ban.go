@@ -119,7 +119,7 @@ func (w *Watch) Unban(p netip.Prefix, now time.Time) []*Ban {
 			continue
 		}
 		if b := k.ban(of); now.Before(b.Until) {
-			lifted = append(lifted, b)
+			lifted = append(lifted, &b)
 		}
 		w.forgetBan(of)
 	}
@@ -139,7 +139,10 @@ func (w *Watch) Unban(p netip.Prefix, now time.Time) []*Ban {
 
 // Bans returns those that stand, the newest first.
 func (w *Watch) Bans(now time.Time) []*Ban {
-	all := slices.Collect(w.Standing(now))
+	var all []*Ban
+	for b := range w.Standing(now) {
+		all = append(all, &b)
+	}
 	slices.SortFunc(all, func(a, b *Ban) int {
 		if c := b.Since.Compare(a.Since); c != 0 {
 			return c

@@ -32,8 +32,8 @@ func pack(b *Ban) kept {
 func small(n int) uint16 { return uint16(min(max(n, 0), math.MaxUint16)) }
 
 // ban is the Ban of a prefix again.
-func (k *kept) ban(p netip.Prefix) *Ban {
-	b := &Ban{Prefix: p, Since: time.UnixMicro(k.since), Until: time.UnixMicro(k.until), Times: int(k.times)}
+func (k *kept) ban(p netip.Prefix) Ban {
+	b := Ban{Prefix: p, Since: time.UnixMicro(k.since), Until: time.UnixMicro(k.until), Times: int(k.times)}
 	b.Evidence = Evidence{Tries: int(k.tries), Names: int(k.names), Sources: int(k.sources), Seconds: int64(k.seconds)}
 	if int(k.reason) < len(Reasons) { // else a postward that is newer wrote it
 		b.Reason = Reasons[k.reason]
@@ -48,15 +48,17 @@ func (k *kept) ban(p netip.Prefix) *Ban {
 
 // Ban returns what is remembered of a network's bans, or nil.
 func (w *Watch) Ban(p netip.Prefix) *Ban {
-	if k, is := w.bans[p]; is {
-		return k.ban(p)
+	k, is := w.bans[p]
+	if !is {
+		return nil
 	}
-	return nil
+	b := k.ban(p)
+	return &b
 }
 
 // Standing are the bans that stand, in no order.
-func (w *Watch) Standing(now time.Time) iter.Seq[*Ban] {
-	return func(yield func(*Ban) bool) {
+func (w *Watch) Standing(now time.Time) iter.Seq[Ban] {
+	return func(yield func(Ban) bool) {
 		t := now.UnixMicro()
 		for p, k := range w.bans {
 			if t < k.until && !w.allowedWhole(p) && !yield(k.ban(p)) {

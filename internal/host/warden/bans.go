@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 
 	"postward/internal/host/nft"
@@ -130,8 +131,9 @@ func (a *Acts) bans(from int) (some []nft.Ban, left int, err error) {
 	}
 	rest := a.listed[min(from, len(a.listed)):]
 	some = rest[:min(MaxBans, len(rest))]
-	if left = len(rest) - len(some); left == 0 {
+	if left = len(rest) - len(some); left == 0 && a.listed != nil {
 		a.listed = nil
+		debug.FreeOSMemory() // a parent that does nothing for hours would keep what it took
 	}
 	return some, left, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
@@ -181,19 +182,22 @@ func (c *Client) Unban(ctx context.Context, prefixes []netip.Prefix) error {
 	return nil
 }
 
-// Bans lists the bans that stand in the kernel, with what is left of their times. It is several requests, so that neither side has the
-// words for a hundred thousand at once.
-func (c *Client) Bans(ctx context.Context) (all []nft.Ban, err error) {
-	for {
-		a, err := c.do(ctx, &request{Act: actBans, From: len(all)})
-		if err != nil {
-			return nil, err
-		}
-		if all == nil {
-			all = make([]nft.Ban, 0, len(a.Bans)+a.Left)
-		}
-		if all = append(all, a.Bans...); a.Left == 0 || len(a.Bans) == 0 {
-			return all, nil
+// Bans are the bans that stand in the kernel, with what is left of their times. They come by several requests, so that nobody has a
+// hundred thousand at once.
+func (c *Client) Bans(ctx context.Context) iter.Seq2[nft.Ban, error] {
+	return func(yield func(nft.Ban, error) bool) {
+		for from, left := 0, 1; left > 0; {
+			a, err := c.do(ctx, &request{Act: actBans, From: from})
+			if err != nil {
+				yield(nft.Ban{}, err)
+				return
+			}
+			for _, b := range a.Bans {
+				if !yield(b, nil) {
+					return
+				}
+			}
+			from, left = from+len(a.Bans), a.Left
 		}
 	}
 }

@@ -85,29 +85,6 @@ func inForce(b *guess.Ban, t time.Time) (ban nft.Ban, ok bool) {
 	return nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)}, left >= time.Second
 }
 
-// standing are all bans that stand, as the kernel has them, the newest first. They are sorted when the gate is free again. The caller
-// does not hold its mutex.
-func (d *Daemon) standing() []nft.Ban {
-	type aged struct {
-		nft.Ban
-		since int64
-	}
-	t := d.lockGate()
-	all := make([]aged, 0, d.gate.watch.CountBans(t))
-	for b := range d.gate.watch.Standing(t) {
-		if ban, ok := inForce(b, t); ok {
-			all = append(all, aged{ban, b.Since.UnixNano()})
-		}
-	}
-	d.gate.mu.Unlock()
-	slices.SortFunc(all, func(a, b aged) int { return cmp.Or(cmp.Compare(b.since, a.since), a.Prefix.Compare(b.Prefix)) })
-	bans := make([]nft.Ban, len(all))
-	for i := range all {
-		bans[i] = all[i].Ban
-	}
-	return bans
-}
-
 // ban bans, and lifts what the parent refuses to ban: it is an administrator's, or the host's own.
 func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
 	refused, err := d.warden.Ban(ctx, bans)
@@ -190,7 +167,7 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	allow := slices.Clone(d.gate.allow)
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
-	var want []nft.Ban
+	var want []standingBan
 	if d.kernelBans() {
 		want = d.standing()
 	}
@@ -203,14 +180,19 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 			d.log.Info("the table of bans was made, or mended", "bans", len(want))
 		}
 	}
-	have, err := d.warden.Bans(ctx)
+	c := comparison{want: want, had: make([]bool, len(want))}
+	for b, failed := range d.warden.Bans(ctx) {
+		if err = failed; err == nil {
+			c.has(b)
+		}
+	}
 	switch {
 	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.kernelBans()):
 		err = nil // there is no table until somebody is banned; in shadow nobody need be
 	case err != nil:
 		return false, err
 	}
-	missing, over := differ(want, have)
+	missing, over := c.missing(), c.over
 	if len(over) > 0 {
 		if err := d.warden.Unban(ctx, over); err != nil {
 			return false, err
@@ -234,25 +216,59 @@ func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.
 // agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
 const agrees = time.Minute
 
-// differ tells what the kernel lacks, and what it has and should not. It sorts what it has.
-func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	slices.SortFunc(have, func(a, b nft.Ban) int { return a.Prefix.Compare(b.Prefix) })
-	wanted := make([]bool, len(have))
-	for _, b := range want {
-		i, is := slices.BinarySearchFunc(have, b.Prefix, func(b nft.Ban, p netip.Prefix) int { return b.Prefix.Compare(p) })
-		if is {
-			wanted[i] = true
-		}
-		if !is || (have[i].For-b.For).Abs() > agrees {
-			missing = append(missing, b)
+// standingBan is one that stands, as the kernel has it, and since when.
+type standingBan struct {
+	nft.Ban
+	since int64
+}
+
+func (s standingBan) compare(p netip.Prefix) int { return s.Prefix.Compare(p) }
+
+// standing are all that stand, by prefix. They are sorted when the gate is free again: the caller does not hold its mutex.
+func (d *Daemon) standing() []standingBan {
+	t := d.lockGate()
+	all := make([]standingBan, 0, d.gate.watch.CountBans(t))
+	for b := range d.gate.watch.Standing(t) {
+		if ban, ok := inForce(&b, t); ok {
+			all = append(all, standingBan{ban, b.Since.UnixMicro()})
 		}
 	}
-	for i, b := range have {
-		if !wanted[i] {
-			over = append(over, b.Prefix)
+	d.gate.mu.Unlock()
+	slices.SortFunc(all, func(a, b standingBan) int { return a.compare(b.Prefix) })
+	return all
+}
+
+// comparison tells what the kernel lacks, and what it has and should not: what it has is said one by one.
+type comparison struct {
+	want []standingBan // by prefix
+	had  []bool        // which of them
+	over []netip.Prefix
+}
+
+// has notes a ban that the kernel has.
+func (c *comparison) has(b nft.Ban) {
+	i, wanted := slices.BinarySearchFunc(c.want, b.Prefix, standingBan.compare)
+	if !wanted {
+		c.over = append(c.over, b.Prefix)
+		return
+	}
+	c.had[i] = (c.want[i].For - b.For).Abs() <= agrees
+}
+
+// missing are the bans that the kernel lacks, the newest first.
+func (c *comparison) missing() []nft.Ban {
+	var lacks []standingBan
+	for i, had := range c.had {
+		if !had {
+			lacks = append(lacks, c.want[i])
 		}
 	}
-	return missing, over
+	slices.SortStableFunc(lacks, func(a, b standingBan) int { return cmp.Compare(b.since, a.since) })
+	bans := make([]nft.Ban, len(lacks))
+	for i := range lacks {
+		bans[i] = lacks[i].Ban
+	}
+	return bans
 }
 
 // keptOut is the answer to a client that is banned where the kernel lets it in; ok is false for everybody else. Nothing is lost: a

@@ -74,9 +74,9 @@ func (d *Daemon) restoreGate(ctx context.Context) error {
 		d.log.Error("what was remembered of failed logins is not taken up again", "err", err)
 		d.gate.watch = guess.New()
 	}
+	var b guess.Ban
 	for row, err := range d.store.Bans(ctx) {
-		var b guess.Ban
-		if err == nil {
+		if b = (guess.Ban{}); err == nil {
 			err = json.Unmarshal([]byte(row), &b)
 		}
 		if err != nil {

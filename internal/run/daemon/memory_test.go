@@ -168,10 +168,15 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 	}
 	bans, _, all := d.takeNews()
 	if all {
-		bans = d.standing()
+		want := d.standing()
+		c := comparison{want: want, had: make([]bool, len(want))}
+		bans = c.missing()
 	}
 	if len(bans) > guess.MaxBans {
 		t.Errorf("%d bans", len(bans))
+	}
+	if all && bans[0].Prefix.Addr() != attacker((n-1)/10*10) {
+		t.Errorf("of %d attackers the first that the kernel is told of is %s", n, bans[0].Prefix)
 	}
 	for i := n - min(n, 3000); i < n; i++ {
 		if banned := d.gate.watch.Banned(attacker(i), time.Now()) != nil; banned != (i%10 == 0) {
