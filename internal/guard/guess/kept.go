@@ -6,12 +6,13 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unique"
 )
 
-// kept is a Ban as it is kept: there may be MaxBans, and each takes 48 octets instead of 200.
+// kept is a Ban as it is kept: there may be MaxBans, and each takes 40 octets instead of 200. Names come again and again.
 type kept struct {
-	since, until          int64  // Unix microseconds
-	who                   string // the account of the evidence; of a ban by hand, the operator
+	since, until          int64                 // Unix microseconds
+	who                   unique.Handle[string] // the account of the evidence; of a ban by hand, the operator
 	seconds               uint32
 	tries, names, sources uint16
 	times                 uint16
@@ -24,7 +25,7 @@ func pack(b *Ban) kept {
 		who = b.By
 	}
 	return kept{
-		since: b.Since.UnixMicro(), until: b.Until.UnixMicro(), who: who, seconds: uint32(min(max(e.Seconds, 0), math.MaxUint32)), tries: small(e.Tries),
+		since: b.Since.UnixMicro(), until: b.Until.UnixMicro(), who: unique.Make(who), seconds: uint32(min(max(e.Seconds, 0), math.MaxUint32)), tries: small(e.Tries),
 		names: small(e.Names), sources: small(e.Sources), times: small(b.Times), reason: uint8(slices.Index(Reasons, b.Reason)),
 	}
 }
@@ -39,9 +40,9 @@ func (k *kept) ban(p netip.Prefix) Ban {
 		b.Reason = Reasons[k.reason]
 	}
 	if b.Reason == ByHand {
-		b.By = k.who
+		b.By = k.who.Value()
 	} else {
-		b.Evidence.Account = k.who
+		b.Evidence.Account = k.who.Value()
 	}
 	return b
 }
