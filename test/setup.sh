@@ -39,6 +39,7 @@ packages() {
 		prove  mmdebstrap         a tree of the other Debian release
 		bench  sshguard           its parser and its bans, beside ours
 		bench  fail2ban           its filters and its bans, beside ours
+		bench  python3-pyinotify  by which fail2ban notices lines; Debian installs it with it
 		bench  python3-spf        its verdicts, beside ours
 	LIST
 }
