@@ -10,7 +10,7 @@ import (
 // as judges a mail of an account that is listed, and from where it always writes.
 func as(t *testing.T, s *State, account string, change func(*Transaction)) Verdict {
 	t.Helper()
-	m := &Transaction{ID: "m", Stage: StageEnd, At: day0, Direction: Submission, Login: account, Client: netip.MustParseAddr("192.0.2.10"),
+	m := &Transaction{ID: "m", Stage: StageEnd, At: day0, Direction: Submission, Login: account, Client: addressed("192.0.2.10"),
 		ReversePath: "anna@example.org", Authors: []string{"anna@example.org"}, Recipients: []string{"bob@far.example"}}
 	change(m)
 	return Judge(s, m)
@@ -142,7 +142,7 @@ func TestAPatternHasOneOpenPlace(t *testing.T) {
 func TestAsWhomNobodyMayWriteIsKept(t *testing.T) {
 	s := rights(t, nil)
 	send := func(at Time, login, author string) {
-		m := &Transaction{ID: author + at.String(), Stage: StageEnd, At: at, Direction: Submission, Login: login, Client: netip.MustParseAddr("192.0.2.10"),
+		m := &Transaction{ID: author + at.String(), Stage: StageEnd, At: at, Direction: Submission, Login: login, Client: addressed("192.0.2.10"),
 			ReversePath: "anna@example.org", Authors: []string{author}, Recipients: []string{"bob@far.example"}}
 		v := Judge(s, m)
 		Apply(s, &Event{Key: m.ID, Kind: KindJudged, At: at, Account: v.Account, Transaction: m, Verdict: &v})
@@ -187,3 +187,5 @@ func TestAReplyNamesTheCommand(t *testing.T) {
 		t.Error(len(r.Text), r.Text)
 	}
 }
+
+func addressed(s string) netip.Addr { return netip.MustParseAddr(s) }
