@@ -63,7 +63,11 @@ type layered struct {
 	texts []string
 }
 
-func (l *layered) TXT(_ context.Context, name string) dns.Answer {
+func (l *layered) TXT(ctx context.Context, name string) dns.Answer {
+	return l.Lookup(ctx, name, dns.TXT)
+}
+
+func (l *layered) Lookup(_ context.Context, name string, _ dns.Type) dns.Answer {
 	l.asked.Add(1)
 	text := l.texts[min(strings.Count(name, "."), len(l.texts))%len(l.texts)]
 	switch {

@@ -66,7 +66,8 @@ func add(all []string, domain string) []string {
 }
 
 // round walks for some domains and asks whether others exist, all at once. Any type of record shows existence (appendix
-// A.4); TXT is what SPF asks for too.
+// A.4). CNAME is asked for, since that is not followed: an alias of a name that is gone exists, and NXDOMAIN for any other type
+// would be said of its target (RFC 6604 section 3).
 func (k *Known) round(ctx context.Context, r dns.Resolver, walks, exist []string) {
 	var all sync.WaitGroup
 	found, outcomes := make([]Found, len(walks)), make([]dns.Outcome, len(exist))
@@ -74,7 +75,7 @@ func (k *Known) round(ctx context.Context, r dns.Resolver, walks, exist []string
 		all.Go(func() { found[i] = Discover(ctx, r, domain) })
 	}
 	for i, domain := range exist {
-		all.Go(func() { outcomes[i] = r.TXT(ctx, domain).Outcome })
+		all.Go(func() { outcomes[i] = r.Lookup(ctx, domain, dns.CNAME).Outcome })
 	}
 	all.Wait()
 	for i, domain := range walks {

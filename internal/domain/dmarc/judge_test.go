@@ -18,6 +18,10 @@ type late struct {
 }
 
 func (l *late) TXT(ctx context.Context, name string) dns.Answer {
+	return l.Lookup(ctx, name, dns.TXT)
+}
+
+func (l *late) Lookup(ctx context.Context, name string, t dns.Type) dns.Answer {
 	wait, is := l.after[name]
 	if !is {
 		wait = l.usual
@@ -26,7 +30,7 @@ func (l *late) TXT(ctx context.Context, name string) dns.Answer {
 	case <-ctx.Done():
 		return dns.Answer{Outcome: dns.Timeout}
 	case <-time.After(wait):
-		return l.world.TXT(ctx, name)
+		return l.world.Lookup(ctx, name, t)
 	}
 }
 

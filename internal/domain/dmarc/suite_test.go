@@ -164,9 +164,13 @@ func newWorld(t *testing.T, lines []string) *world {
 }
 
 func (w *world) TXT(ctx context.Context, name string) dns.Answer {
+	return w.Lookup(ctx, name, dns.TXT)
+}
+
+func (w *world) Lookup(ctx context.Context, name string, t dns.Type) dns.Answer {
 	w.asked.Add(1)
 	if o := w.faults[strings.TrimSuffix(name, ".")]; o != 0 {
 		return dns.Answer{Outcome: o}
 	}
-	return w.Resolver.TXT(ctx, name)
+	return w.Resolver.Lookup(ctx, name, t)
 }
