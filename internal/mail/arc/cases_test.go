@@ -148,6 +148,8 @@ var chains = []suiteCase{
 		dkimpy: "fail", because: "it knows no comments; the grammar of section 3.9 has them around the instance"},
 	{name: "instance-with-zero", section: "3.9", shows: "position is one or two digits", make: hops(hop{aar: " i=01; mx.one.example; none", ams: []string{"i=01"}, as: []string{"i=01"}}), want: pass1},
 	{name: "signs-results-too", section: "4.1.2", shows: "ARC-Authentication-Results in h= must not be, and was for years", make: hops(hop{covers: "from:subject:arc-authentication-results"}), want: pass1},
+	{name: "signs-older-signatures", section: "RFC 6376 3.7", shows: "ARC-Message-Signature in h= is one of the others, never itself", make: hops(hop{}, hop{covers: "from:arc-message-signature:arc-message-signature"}), want: pass2,
+		dkimpy: "fail", because: "it takes the field that it verifies for one of those that are named"},
 	{name: "version-ignored", section: "4.1.2", shows: "v= is passed over in ARC-Message-Signature", make: hops(hop{ams: []string{"v=2"}}), want: pass1,
 		dkimpy: "fail", because: "it wants v=1 as in DKIM; section 4.1.2: a version tag must be ignored"},
 	{name: "unknown-tags", section: "RFC 6376 3.2", shows: "unknown tags are passed over", make: hops(hop{ams: []string{"zz=1", "r_2=;"[:4]}, as: []string{"zz=(x)", "x=1"}}), want: pass1,
