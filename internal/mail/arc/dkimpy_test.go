@@ -35,6 +35,9 @@ type word struct {
 // dkimpy has somebody else's program look at mails. Debian's python finds it, others may not.
 func dkimpy(t *testing.T, orders []order) []word {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("another program is started: not in make unit")
+	}
 	if out, err := exec.Command("/usr/bin/python3", "-c", "import dkim, authres").CombinedOutput(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("python3-dkim and python3-authres are not installed: test/setup.sh test (%s)", out)
@@ -73,9 +76,12 @@ func verifying(t *testing.T, m *making, mail string) order {
 	return o
 }
 
+// judged is the dkimpy of which the cases tell. Another may have learned what we hold against it, and nothing else.
+const judged = "1.1.4"
+
 // TestDkimpyJudgesTheSame: where it does not, the case says so, and why.
 func TestDkimpyJudgesTheSame(t *testing.T) {
-	var orders []order
+	orders := []order{{Do: "version"}}
 	for n, c := range suite {
 		m := newMaking(t)
 		c.make(m)
@@ -85,21 +91,28 @@ func TestDkimpyJudgesTheSame(t *testing.T) {
 		}
 		orders = append(orders, verifying(t, m, string(mail)))
 	}
-	same, other := 0, 0
-	for n, w := range dkimpy(t, orders) {
+	words := dkimpy(t, orders)
+	other := 0
+	for n, w := range words[1:] {
 		c := suite[n]
-		want := c.dkimpy
-		if want == "" {
-			want, _, _ = strings.Cut(strings.SplitN(c.want, ":", 2)[0], ",")
-			same++
-		} else if other++; c.because == "" {
-			t.Errorf("%s: dkimpy judges otherwise, and nobody says why", c.name)
+		want := status(c.want)
+		if c.dkimpy != "" && (w.CV != want || words[0].Why == judged) {
+			other++
+			want = c.dkimpy
 		}
 		if w.CV != want {
 			t.Errorf("%s: dkimpy says %s (%s), want %s", filepath.Base(c.file(n)), w.CV, w.Why, want)
 		}
+		if (c.dkimpy == "") != (c.because == "") {
+			t.Errorf("%s: dkimpy judges otherwise, and nobody says why", c.name)
+		}
 	}
-	t.Logf("dkimpy: cases=%d same=%d judged=%d", len(suite), same, other)
+	t.Logf("dkimpy %s: cases=%d same=%d judged=%d", words[0].Why, len(suite), len(suite)-other, other)
+}
+
+// status is the first word of what a case wants.
+func status(want string) string {
+	return strings.FieldsFunc(want, func(r rune) bool { return r == ':' || r == ',' })[0]
 }
 
 // sealers are ours: each kind of key.

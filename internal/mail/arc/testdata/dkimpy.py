@@ -1,10 +1,11 @@
 """What dkimpy (Debian: python3-dkim) says of chains, and chains that it seals.
 
 Reads a list of JSON objects, one a line, and writes one line of JSON for each:
+  {"do": "version"} -> {"why": "1.1.4"}
   {"do": "verify", "mail": base64, "keys": {name: [text, ...]}, "fails": [name, ...]} -> {"cv": "pass", "why": "..."}
   {"do": "seal", "mail": base64, "key": pem, "domain": d, "selector": s, "id": authserv-id} -> {"set": [field, ...]}
 """
-import base64, hashlib, json, sys
+import base64, hashlib, importlib.metadata, json, sys
 import dkim
 
 # Its list for ARC has RSA alone; what it verifies DKIM with, and ARC too, knows Ed25519.
@@ -32,10 +33,14 @@ def seal(order, mail):
     return {'set': [f.decode() for f in fields]}
 
 
+def version(order, mail):
+    return {'why': importlib.metadata.version('dkimpy')}
+
+
 for line in sys.stdin:
     order = json.loads(line)
     try:
-        answer = {'verify': verify, 'seal': seal}[order['do']](order, base64.b64decode(order['mail']))
+        answer = {'verify': verify, 'seal': seal, 'version': version}[order['do']](order, base64.b64decode(order['mail']))
     except Exception as e:  # whatever it cannot read is no pass
         answer = {'cv': 'fail', 'why': '%s: %s' % (type(e).__name__, e)}
     print(json.dumps(answer))
