@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "who may send, as whom, and what is known of them"}
-	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountClass(),
+	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountRemove(), a.accountRefused(), a.accountClass(),
 		a.accountLock(), a.accountUnlock(), a.accountProtect())
 	return c
 }
@@ -61,7 +62,7 @@ func (a *app) accountShow() *cobra.Command {
 			a.out.line("  %s", printable(line))
 		}
 		if x.Listing != nil {
-			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), addresses(x.Listing.Addresses))
+			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), writesAs(x.Listing))
 		}
 		if x.Learned != nil && x.Learned.Messages > 0 {
 			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
@@ -140,44 +141,19 @@ func addresses(list []string) string {
 	return printable(strings.Join(list, ", "))
 }
 
-func (a *app) accountAllow() *cobra.Command {
-	var l guard.Listing
-	var class string
-	c := &cobra.Command{Use: "allow ACCOUNT", Short: "put an account on the list of those who may send", Args: cobra.ExactArgs(1),
-		Long: "Put an account on the list of those who may send. Without --address it may send as what old logs say, or\n" +
-			"else as its own name at the local domains. Accounts that need no login are written local:USER and net:ADDRESS.",
-		RunE: func(c *cobra.Command, args []string) error {
-			l.Class = guard.Class(class)
-			return a.changeAccount(c.Context(), "account/allow", args[0], &l, "%s may send.")
-		}}
-	c.Flags().StringArrayVar(&l.Addresses, "address", nil, "an address it may use: exact, *@domain or * (repeat)")
-	c.Flags().StringVar(&class, "class", "", "person, newsletter or application")
-	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day, for a newsletter or application")
-	return c
-}
-
-func (a *app) accountDeny() *cobra.Command {
-	return &cobra.Command{Use: "deny ACCOUNT", Short: "take an account off the list", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		return a.changeAccount(c.Context(), "account/deny", args[0], nil, "%s may not send any more.")
-	}}
-}
-
-func (a *app) accountClass() *cobra.Command {
-	var l guard.Listing
-	c := &cobra.Command{Use: "class ACCOUNT person|newsletter|application", Short: "declare what an account is", Args: cobra.ExactArgs(2), RunE: func(c *cobra.Command, args []string) error {
-		l.Class = guard.Class(args[1])
-		return a.changeAccount(c.Context(), "account/class", args[0], &l, "%s is declared.")
-	}}
-	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day")
-	return c
-}
-
 func (a *app) changeAccount(ctx context.Context, verb, account string, l *guard.Listing, said string) error {
-	var x guard.Account
+	var x ctl.AccountAnswer
 	if err := a.ask(ctx, verb, ctl.AccountChange{Account: account, Listing: l}, &x); err != nil || a.json {
 		return a.orJSON(err, x)
 	}
-	a.out.line(said, printable(x.Name))
+	args := []any{printable(x.Name)}
+	if strings.Count(said, "%s") > 1 {
+		args = append(args, writesAs(x.Listing))
+	}
+	a.out.line(said, args...)
+	if x.Note != "" {
+		fmt.Fprintln(os.Stderr, "postward:", printable(x.Note))
+	}
 	return nil
 }
 

@@ -71,6 +71,9 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	for _, x := range s.Unlisted {
 		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), guard.Count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}
+	if s.NotAs > 0 {
+		o.line("not as     %s", notAs(s))
+	}
 	for _, d := range slices.Sorted(maps.Keys(s.Sockets)) {
 		o.line("%-10s %s, %s", d, s.Sockets[d], guard.Count(s.Sessions[d], "session"))
 	}
@@ -79,6 +82,18 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	}
 	o.line("log        %s", logRead(&s.Log))
 	o.line("verdicts   %s", verdicts(s.Verdicts))
+}
+
+// notAs says how many addresses accounts wrote as and may not, in one line.
+func notAs(s *ctl.Status) string {
+	text := fmt.Sprintf("%d refused", s.NotAs-s.WouldRefuse)
+	switch {
+	case s.WouldRefuse == s.NotAs:
+		text = fmt.Sprintf("%d would be refused", s.WouldRefuse)
+	case s.WouldRefuse > 0:
+		text += fmt.Sprintf(", %d would be", s.WouldRefuse)
+	}
+	return "of the addresses that accounts wrote as " + text + ": postward account refused"
 }
 
 // guessing says who is kept out, in one line.

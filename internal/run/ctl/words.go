@@ -13,29 +13,32 @@ import (
 
 // Status is the answer to "status".
 type Status struct {
-	Version    string                       `json:"version"`
-	Node       string                       `json:"node"`
-	Started    guard.Time                   `json:"started"`
-	Now        guard.Time                   `json:"now"`
-	Modes      map[guard.Subject]guard.Mode `json:"modes"`
-	Listed     int                          `json:"listed"`      // accounts that may send
-	Accounts   int                          `json:"accounts"`    // accounts known
-	Contained  []string                     `json:"contained"`   // accounts whose mail is refused
-	Open       int                          `json:"open"`        // incidents not closed
-	Cooling    int                          `json:"cooling"`     // mails that wait for their time
-	Held       int                          `json:"held"`        // mails that wait for a person
-	Queued     int                          `json:"queued"`      // mails followed until they are out of the queue
-	Foreign    int                          `json:"foreign"`     // mails in hold that postward did not put there, when last looked
-	Undone     []guard.Effect               `json:"undone"`      // effects that failed and are tried again
-	Verdicts   map[guard.Reason]uint64      `json:"verdicts"`    // since start
-	Troubles   []string                     `json:"troubles"`    // what is wrong, each with the next step
-	Unlisted   []guard.Account              `json:"unlisted"`    // accounts that were refused for not being listed
-	Learned    int                          `json:"learned"`     // accounts seen in old logs and not yet allowed
-	NetworksOf guard.Time                   `json:"networks_of"` // when the table of networks and countries was made
-	Sockets    map[guard.Direction]string   `json:"sockets"`
-	Sessions   map[guard.Direction]int      `json:"sessions"`
-	Log        Log                          `json:"log"`
-	Gate       Gate                         `json:"gate"`
+	Version   string                       `json:"version"`
+	Node      string                       `json:"node"`
+	Started   guard.Time                   `json:"started"`
+	Now       guard.Time                   `json:"now"`
+	Modes     map[guard.Subject]guard.Mode `json:"modes"`
+	Listed    int                          `json:"listed"`    // accounts that may send
+	Accounts  int                          `json:"accounts"`  // accounts known
+	Contained []string                     `json:"contained"` // accounts whose mail is refused
+	Open      int                          `json:"open"`      // incidents not closed
+	Cooling   int                          `json:"cooling"`   // mails that wait for their time
+	Held      int                          `json:"held"`      // mails that wait for a person
+	Queued    int                          `json:"queued"`    // mails followed until they are out of the queue
+	Foreign   int                          `json:"foreign"`   // mails in hold that postward did not put there, when last looked
+	Undone    []guard.Effect               `json:"undone"`    // effects that failed and are tried again
+	Verdicts  map[guard.Reason]uint64      `json:"verdicts"`  // since start
+	Troubles  []string                     `json:"troubles"`  // what is wrong, each with the next step
+	Unlisted  []guard.Account              `json:"unlisted"`  // accounts that were refused for not being listed
+	NotAs     int                          `json:"not_as"`    // pairs of an account and an address as which it wrote and may not
+	// WouldRefuse are those of NotAs whose mail passed, for the mode is shadow.
+	WouldRefuse int                        `json:"would_refuse"`
+	Learned     int                        `json:"learned"`     // accounts seen in old logs and not yet allowed
+	NetworksOf  guard.Time                 `json:"networks_of"` // when the table of networks and countries was made
+	Sockets     map[guard.Direction]string `json:"sockets"`
+	Sessions    map[guard.Direction]int    `json:"sessions"`
+	Log         Log                        `json:"log"`
+	Gate        Gate                       `json:"gate"`
 }
 
 // Log is what was read of the mail log since the start.
@@ -67,6 +70,18 @@ type Account struct {
 type AccountChange struct {
 	Account string         `json:"account"`
 	Listing *guard.Listing `json:"listing,omitempty"`
+}
+
+// AccountAnswer is an account that was changed.
+type AccountAnswer struct {
+	*guard.Account
+	Note string `json:"note,omitempty"` // what may be wrong with it
+}
+
+// NotAs is as whom an account wrote, and may not: an answer to "account/refused".
+type NotAs struct {
+	Account string `json:"account"`
+	guard.NotAs
 }
 
 // Name asks about one account.

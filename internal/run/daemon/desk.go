@@ -35,8 +35,12 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return answering(request, func(r ctl.ForgetRequest) (*guard.Account, error) { return d.forget(ctx, actor, r) })
 	case "account/explain":
 		return answering(request, d.explain)
+	case "account/remove":
+		return answering(request, func(r ctl.Name) (ctl.Acted, error) { return d.removeAccount(ctx, actor, r) })
+	case "account/refused":
+		return d.notAs(), nil
 	case "account/allow", "account/deny", "account/class":
-		return answering(request, func(r ctl.AccountChange) (*guard.Account, error) { return d.changeAccount(ctx, actor, verb, &r) })
+		return answering(request, func(r ctl.AccountChange) (ctl.AccountAnswer, error) { return d.changeAccount(ctx, actor, verb, &r) })
 	case "account/lock", "account/unlock":
 		return answering(request, func(r ctl.Name) (ctl.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
 	case "account/protect":
@@ -63,7 +67,7 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		if err := d.reconcile(ctx); err != nil {
 			return nil, err
 		}
-		return d.held(), nil
+		return d.heldList(ctx)
 	case "held/show":
 		return answering(request, func(r ctl.MailsRequest) (ctl.LookAnswer, error) { return d.look(ctx, &r) })
 	case "held/deleted":
@@ -243,25 +247,72 @@ func noAccount(name string) error {
 
 var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
 
-func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (*guard.Account, error) {
+func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (x ctl.AccountAnswer, err error) {
 	name := message.Account(r.Account)
 	if name == "" || len(name) > guard.MaxText {
-		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
+		return x, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
 	}
 	if err := checkListing(r.Listing); err != nil {
-		return nil, err
+		return x, err
 	}
 	t := now()
 	e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, name, t), Kind: accountKinds[verb], At: t, Actor: actor, Account: name, Listing: r.Listing}
-	if verb != "account/allow" {
-		if _, err := d.account(ctl.Name{Account: name}); err != nil {
-			return nil, err
+	if _, err := d.account(ctl.Name{Account: name}); err != nil {
+		if verb != "account/allow" {
+			return x, err
 		}
+		x.Note = d.neverSeen(name)
 	}
 	if err := d.recordAndWait(ctx, e); err != nil {
-		return nil, err
+		return x, err
 	}
-	return d.account(ctl.Name{Account: name})
+	x.Account, err = d.account(ctl.Name{Account: name})
+	return x, err
+}
+
+// neverSeen says of an account that nobody has, as far as is known, what it may have been meant to be.
+func (d *Daemon) neverSeen(name string) string {
+	said := fmt.Sprintf("no account %s was seen before, in mail, in old logs or in Postfix's maps. If that was a typing error: postward account remove %[1]s", name)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if like := d.accountOf(name); like != "" {
+		said += fmt.Sprintf("; postward account allow %s", like)
+	}
+	return said
+}
+
+// removeAccount takes an account out, as if it had never been seen.
+func (d *Daemon) removeAccount(ctx context.Context, actor string, r ctl.Name) (ctl.Acted, error) {
+	a, err := d.account(r)
+	if err != nil {
+		return ctl.Acted{}, err
+	}
+	d.mu.Lock()
+	why := d.state.Keeps(a.Name)
+	d.mu.Unlock()
+	if why != "" {
+		return ctl.Acted{}, &ctl.Problem{What: fmt.Sprintf("%s stays: %s", a.Name, why), Hint: "postward account deny takes it off the list at once; once its incident is closed and its mail is gone, it can be removed"}
+	}
+	t := now()
+	e := &guard.Event{Key: fmt.Sprintf("erased:%s:%d", a.Name, t), Kind: guard.KindErased, At: t, Actor: actor, Account: a.Name}
+	if err := d.recordAndWait(ctx, e); err != nil {
+		return ctl.Acted{}, err
+	}
+	return ctl.Acted{Accounts: 1}, nil
+}
+
+// notAs lists as whom accounts wrote lately, and may not.
+func (d *Daemon) notAs() []ctl.NotAs {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []ctl.NotAs{}
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		for _, n := range d.state.NotAs(d.state.Account(name), now()) {
+			list = append(list, ctl.NotAs{Account: name, NotAs: n})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ctl.NotAs) int { return b.Times - a.Times })
+	return list
 }
 
 // recordAndWait is for an operator's word: it counts once it is on disk.
@@ -366,13 +417,34 @@ func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, e
 	return n, last, nil
 }
 
+// heldList lists what is in hold, with what Postfix knows of the mails that are not postward's.
+func (d *Daemon) heldList(ctx context.Context) (ctl.HeldAnswer, error) {
+	x := d.held()
+	ids := make([]postfix.QueueID, len(x.Foreign))
+	for i, f := range x.Foreign {
+		ids[i] = postfix.QueueID(f.QueueID)
+	}
+	found, err := d.warden.Find(ctx, ids)
+	if err != nil {
+		return x, fmt.Errorf("look at the mail in hold that is not postward's: %w", err)
+	}
+	x.Foreign = x.Foreign[:0]
+	for _, e := range found {
+		if e.Queue == postfix.QueueHold {
+			x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: string(e.ID), Sender: e.Sender, Arrived: guard.TimeOf(e.Arrived)})
+		}
+	}
+	slices.SortFunc(x.Foreign, func(a, b ctl.Foreign) int { return strings.Compare(a.QueueID, b.QueueID) })
+	return x, nil
+}
+
+// held is what waits, and the queue IDs of what is not postward's.
 func (d *Daemon) held() ctl.HeldAnswer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := ctl.HeldAnswer{Mails: d.waiting(func(*guard.Mail) bool { return true }), Foreign: []ctl.Foreign{}}
-	for _, id := range slices.Sorted(maps.Keys(d.foreign)) {
-		f := d.foreign[id]
-		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: f.queueID, Sender: f.sender, Arrived: f.arrived})
+	for id := range d.foreign {
+		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: id})
 	}
 	return x
 }
@@ -485,6 +557,10 @@ func (d *Daemon) accountStatus(s *ctl.Status) {
 			s.Contained = append(s.Contained, name)
 		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
 			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})
+		}
+		for _, n := range d.state.NotAs(a, s.Now) {
+			s.NotAs++
+			s.WouldRefuse += map[bool]int{true: 1}[n.Passed]
 		}
 		if a.Listing == nil && a.Learned != nil && a.Learned.Messages > 0 { // and not only a user of this host
 			s.Learned++

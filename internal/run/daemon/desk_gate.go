@@ -111,9 +111,10 @@ func (d *Daemon) removeBan(ctx context.Context, actor string, r ctl.BanRequest) 
 		d.note(&guard.Event{Kind: guard.KindUnbanned, Actor: actor, Prefix: b.Prefix})
 	}
 	d.gate.lift = append(d.gate.lift, d.forgetBans(t)...)
-	d.writeGate(t) // what he is forgiven too
+	d.gate.changed = true // what he is forgiven too
 	d.gate.mu.Unlock()
 	d.wakeGate()
+	d.saveGate(time.Now())
 	if len(lifted) == 0 {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("nothing of %s is banned; what was tried from there before is forgiven", ctl.Plain(r.Network)), Hint: "postward ban list"}
 	}
@@ -272,8 +273,9 @@ func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest
 	t := d.lockGate()
 	p := *d.gate.watch.ProtectByHand(name, r.For, actor, t)
 	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: name, Until: guard.TimeOf(p.Until)})
-	d.writeGate(t)
+	d.gate.changed = true
 	d.gate.mu.Unlock()
+	d.saveGate(time.Now())
 	d.tellOfGate(time.Now())
 	return ctl.ProtectAnswer{Protection: p, New: isNew}, d.writer.Flush(ctx)
 }

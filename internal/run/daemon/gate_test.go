@@ -339,9 +339,15 @@ func TestWhatTheKernelLacksAndWhatIsOverIsFound(t *testing.T) {
 	p := func(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 	want := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour}, {Prefix: p("203.0.113.2/32"), For: time.Hour}, {Prefix: p("203.0.113.3/32"), For: time.Hour}}
 	have := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour - time.Second}, {Prefix: p("203.0.113.2/32"), For: time.Minute}, {Prefix: p("203.0.113.4/32"), For: time.Hour}}
-	missing, over := differ(want, have)
-	if fmt.Sprint(missing) != fmt.Sprint(want[1:]) || fmt.Sprint(over) != "[203.0.113.4/32]" {
-		t.Errorf("missing %v, over %v", missing, over)
+	c := comparison{had: make([]bool, len(want))}
+	for i, b := range want {
+		c.want = append(c.want, standingBan{b, int64(i)})
+	}
+	for _, b := range have {
+		c.has(b)
+	}
+	if missing := c.missing(); fmt.Sprint(missing) != fmt.Sprint([]nft.Ban{want[2], want[1]}) || fmt.Sprint(c.over) != "[203.0.113.4/32]" { // the newest first
+		t.Errorf("missing %v, over %v", missing, c.over)
 	}
 }
 
