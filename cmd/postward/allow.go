@@ -44,11 +44,14 @@ func (a *app) changeAllowed(verb, short, long string, done func(netip.Prefix)) *
 // allowed says what is on the allow list now. Hosts of IPv6 change their addresses (RFC 8981): who means his host means its network.
 func (a *app) allowed(p netip.Prefix) {
 	a.out.line("%s is never banned, whatever it tries, and let in if it was. To take it off the list: postward allow remove %[1]s", network(p))
-	if p.Addr().Is6() && p.Bits() > 64 {
+	if p.Addr().Is6() && p.Bits() > 64 && !translators.Contains(p.Addr()) {
 		whole := netip.PrefixFrom(p.Addr(), 64).Masked()
 		a.out.line("That is a part of one network of IPv6, whose hosts change their addresses. If all of it is yours: postward allow add %s", whole)
 	}
 }
+
+// translators are addresses by which hosts of IPv4 come (RFC 6052, RFC 8215).
+var translators = netip.MustParsePrefix("64:ff9b::/32")
 
 func (a *app) disallowed(p netip.Prefix) {
 	a.out.line("%s is not on the allow list any more, and is judged as anybody is.", network(p))

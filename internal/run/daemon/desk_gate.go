@@ -94,7 +94,7 @@ func banPrefix(p netip.Prefix) (netip.Prefix, error) {
 	case a.Is4() && p.Bits() < widestBan4, a.Is6() && p.Bits() < widestBan6:
 		return p, &ctl.Problem{What: fmt.Sprintf("%s is too wide", p), Hint: fmt.Sprintf("at most a /%d of IPv4, a /%d of IPv6; more than that is a rule for your own firewall", widestBan4, widestBan6)}
 	}
-	if a.Is6() {
+	if a.Is6() && !nat64.Contains(a) {
 		p = netip.PrefixFrom(a, min(p.Bits(), hostBits6))
 	}
 	return p.Masked(), nil

@@ -38,18 +38,19 @@ func (d *Daemon) spared(p netip.Prefix) string {
 			return "nobody comes from there"
 		}
 	}
-	if n, is := overlapping(translators, p); is {
-		return fmt.Sprintf("%s is a translator's: whoever has IPv4 comes by it", n)
+	if nat64.Overlaps(p) && p.Bits() < nat64.Bits()+widestBan4 || nat64Here.Overlaps(p) {
+		return "it is a translator's, by which whoever has IPv4 comes"
 	}
 	return ""
 }
 
-// nobodys are addresses that no client has; translators stand for everybody who has IPv4 (RFC 6052, RFC 8215).
-var (
-	nobodys = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("169.254.0.0/16"),
-		netip.MustParsePrefix("::/96"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8")}
-	translators = []netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48")}
-)
+// nobodys are addresses that no client has.
+var nobodys = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("169.254.0.0/16"),
+	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8")}
+
+// nat64 has everybody who has IPv4 in it, each host with an address of its own (RFC 6052), as the watch counts them; nat64Here has whoever a
+// translator of this site puts there, in whatever form (RFC 8215).
+var nat64, nat64Here = netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48")
 
 func overlapping(networks []netip.Prefix, p netip.Prefix) (n netip.Prefix, is bool) {
 	if i := slices.IndexFunc(networks, p.Overlaps); i >= 0 {
