@@ -17,7 +17,8 @@ import (
 
 // The closed list of acts.
 const (
-	actList    = "list"
+	actHeld    = "held"
+	actFind    = "find"
 	actLook    = "look"
 	actHold    = "hold"
 	actRelease = "release"
@@ -36,9 +37,8 @@ const (
 // request is what the child may ask.
 type request struct {
 	Act   string         `json:"act"`
-	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete; restore: one
+	Mails []postfix.Held `json:"mails,omitempty"` // find, hold, release, delete; restore: one
 	ID    string         `json:"id,omitempty"`    // look
-	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
 
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
 	From     int            `json:"from,omitempty"`     // bans: behind so many of them
@@ -48,17 +48,18 @@ type request struct {
 }
 
 type answer struct {
-	Error   string          `json:"error,omitempty"`
-	Kind    string          `json:"kind,omitempty"` // of the error: see kinds
-	Queue   []postfix.Entry `json:"queue,omitempty"`
-	Text    string          `json:"text,omitempty"`
-	ID      string          `json:"id,omitempty"` // restore: the queue ID that it has now
-	Results []result        `json:"results,omitempty"`
-	Bans    []nft.Ban       `json:"bans,omitempty"`
-	Left    int             `json:"left,omitempty"` // bans: so many follow
-	Made    bool            `json:"made,omitempty"` // ensure: something was missing
-	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left, of those before
-	Kicked  bool            `json:"kicked,omitempty"`
+	Error   string            `json:"error,omitempty"`
+	Kind    string            `json:"kind,omitempty"`  // of the error: see kinds
+	Queue   []postfix.Entry   `json:"queue,omitempty"` // find
+	IDs     []postfix.QueueID `json:"ids,omitempty"`   // held
+	Text    string            `json:"text,omitempty"`
+	ID      string            `json:"id,omitempty"` // restore: the queue ID that it has now
+	Results []result          `json:"results,omitempty"`
+	Bans    []nft.Ban         `json:"bans,omitempty"`
+	Left    int               `json:"left,omitempty"` // bans: so many follow
+	Made    bool              `json:"made,omitempty"` // ensure: something was missing
+	Stay    string            `json:"stay,omitempty"` // ban: why open sessions were left, of those before
+	Kicked  bool              `json:"kicked,omitempty"`
 
 	Generation uint32 `json:"generation,omitempty"`
 
@@ -114,12 +115,10 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 	out = new(answer)
 	switch q.Act {
-	case actList:
-		var queues []string
-		if q.Hold {
-			queues = []string{postfix.QueueHold}
-		}
-		out.Queue, err = a.Postfix.List(ctx, queues...)
+	case actHeld:
+		out.IDs, err = a.Postfix.HeldIDs(ctx)
+	case actFind:
+		out.Queue, err = a.find(ctx, q.Mails)
 	case actLook:
 		out.Text, err = a.Postfix.Look(ctx, postfix.QueueID(q.ID))
 	case actHold, actRelease, actDelete:
@@ -149,6 +148,19 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
 	return out, err
+}
+
+// find returns those of a batch of mails that are in the queue, by their IDs alone.
+func (a *Acts) find(ctx context.Context, mails []postfix.Held) (all []postfix.Entry, err error) {
+	ids := make([]postfix.QueueID, len(mails))
+	for i := range mails {
+		ids[i] = mails[i].ID
+	}
+	found, err := a.Postfix.Find(ctx, ids)
+	for _, e := range found {
+		all = append(all, *e)
+	}
+	return all, err
 }
 
 // mails does something to a batch of mails.
@@ -183,7 +195,7 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList, actShare, actGeneration, actLog: // a log's name is openLog's to check
+	case actHeld, actShare, actGeneration, actLog: // a log's name is openLog's to check
 	case actBans:
 		if q.From < 0 {
 			return fmt.Errorf("%s begins with the first ban, not before", q.Act)
@@ -204,7 +216,7 @@ func (q *request) check() error {
 		if _, err := postfix.ParseQueueID(q.ID); err != nil {
 			return err
 		}
-	case actHold, actRelease, actDelete:
+	case actFind, actHold, actRelease, actDelete:
 		if len(q.Mails) == 0 || len(q.Mails) > postfix.MaxBatch {
 			return fmt.Errorf("%s takes 1 to %d mails, not %d", q.Act, postfix.MaxBatch, len(q.Mails))
 		}

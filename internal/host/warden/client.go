@@ -102,13 +102,29 @@ func (c *Client) do(ctx context.Context, q *request) (*answer, error) {
 	return a, err
 }
 
-// List lists Postfix's queue; hold: only what is in hold.
-func (c *Client) List(ctx context.Context, hold bool) ([]postfix.Entry, error) {
-	a, err := c.do(ctx, &request{Act: actList, Hold: hold})
+// HeldIDs names what is in hold.
+func (c *Client) HeldIDs(ctx context.Context) ([]postfix.QueueID, error) {
+	a, err := c.do(ctx, &request{Act: actHeld})
 	if err != nil {
 		return nil, err
 	}
-	return a.Queue, nil
+	return a.IDs, nil
+}
+
+// Find returns those mails that are in the queue, whichever of its queues that is. More than postfix.MaxBatch are several requests.
+func (c *Client) Find(ctx context.Context, ids []postfix.QueueID) (all []postfix.Entry, err error) {
+	for part := range slices.Chunk(ids, postfix.MaxBatch) {
+		q := &request{Act: actFind, Mails: make([]postfix.Held, len(part))}
+		for i, id := range part {
+			q.Mails[i].ID = id
+		}
+		a, err := c.do(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a.Queue...)
+	}
+	return all, nil
 }
 
 // Look returns envelope and header section of a mail in the queue. The text is a stranger's.

@@ -111,26 +111,32 @@ func (d *Daemon) spare(p netip.Prefix, why error) {
 	if len(d.gate.spared) >= maxAllowed {
 		clear(d.gate.spared)
 	}
-	d.gate.spared[p] = time.Now().Add(sparedFor)
+	d.gate.spared[p] = sparing{time.Now().Add(sparedFor), why.Error()}
 	d.note(&guard.Event{Kind: guard.KindUnbanned, Prefix: p, Text: why.Error()})
 }
 
-// isSpared reports whether the parent lately refused to ban an address. That of a network tells nothing of each in it: beside this host
-// lies whoever rents there. The caller holds the gate's mutex.
-func (g *gate) isSpared(a netip.Addr, t time.Time) bool {
-	for p, until := range g.spared {
-		if aSource(p) && p.Contains(a) && t.Before(until) {
-			return true
+// sparing is what the parent said to a ban, and until when it is not asked again.
+type sparing struct {
+	until time.Time
+	why   string
+}
+
+// refusal says why the parent lately refused to ban an address; empty: it did not. That of a network tells nothing of each in it:
+// beside this host lies whoever rents there. The caller holds the gate's mutex.
+func (g *gate) refusal(a netip.Addr, t time.Time) (why string) {
+	for p, r := range g.spared {
+		if aSource(p) && p.Contains(a) && t.Before(r.until) {
+			return r.why
 		}
 	}
-	return false
+	return ""
 }
 
 // aSource reports whether a prefix is what is counted of one client: an address, or a /64.
 func aSource(p netip.Prefix) bool { return p.IsSingleIP() || p.Addr().Is6() && p.Bits() >= 64 }
 
 // refusedLately reports whether the parent lately refused to ban just this. The caller holds the gate's mutex.
-func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p]) }
+func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p].until) }
 
 // compareBans makes the table if somebody is banned and it is not there, or not as it should be, and has the same bans in it as
 // are in force here.

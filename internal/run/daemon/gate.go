@@ -22,7 +22,8 @@ import (
 // gate is who may log in, and who is kept out: the watch over those who guess, what the kernel is to be told of it, and what the
 // operator said. The watch has a mutex of its own, which is taken before the State's and never after it.
 type gate struct {
-	joiner *logins.Joiner // the log's goroutine's alone
+	joiner *logins.Joiner // the log's goroutine's alone, as is failed
+	failed time.Time      // when it last told of somebody who failed or guessed
 
 	mu      sync.Mutex
 	watch   *guess.Watch
@@ -42,7 +43,7 @@ type gate struct {
 	agreed  uint32                               // the generation in which the kernel had the same; 0: none; the telling goroutine's alone
 	noted   *store.Ticket                        // of the last that was written into the journal
 	news    chan struct{}                        // there are some
-	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
+	spared  map[netip.Prefix]sparing             // what the parent refused to ban
 	refused refusedLogins                        // by Dovecot, at our word
 	reports map[bool]time.Time                   // when Dovecot last told how a login ended; true: one of SMTP
 	asked   time.Time                            // when Postfix was asked for trusted; the tending goroutine's alone
@@ -51,7 +52,7 @@ type gate struct {
 }
 
 func newGate(ask func(context.Context) []netip.Prefix) gate {
-	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), moved: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, reports: map[bool]time.Time{}}
+	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), moved: make(chan struct{}, 1), spared: map[netip.Prefix]sparing{}, reports: map[bool]time.Time{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -108,8 +109,16 @@ func (d *Daemon) hearLogin(text []byte, l *maillog.Line) {
 	a := d.gate.joiner.Line(text, l, at)
 	if x, ok := a.Guess(); ok && !d.toldElsewhere(&a, t) {
 		d.attempted(x)
+		if x.Kind.Guesses() {
+			d.gate.failed = t
+		}
 	}
 }
+
+// hurries reports whether who failed a moment ago may be about to be banned: lines are read as they come.
+func (d *Daemon) hurries() bool { return time.Since(d.gate.failed) < hurry }
+
+const hurry = 100 * time.Millisecond
 
 // toldElsewhere reports whether a login is no news: we refused it, or Dovecot reports each.
 func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
@@ -153,7 +162,7 @@ func (d *Daemon) attempted(x guess.Attempt) {
 		d.found(&f)
 	}
 	d.gate.changed = true
-	d.gate.guessed = d.gate.guessed || x.Kind != guess.Good && x.Kind != guess.Taken && x.Kind != guess.Delivered
+	d.gate.guessed = d.gate.guessed || x.Kind.Guesses()
 }
 
 // introduce says what the State knows of an attempt's client and account. The caller holds both mutexes.
@@ -359,7 +368,7 @@ func (d *Daemon) askTrusted(ctx context.Context, t time.Time) {
 // never reports whether an address is never banned: on the allow list, of mynetworks, a proxy that Dovecot trusts, or what the parent
 // refused to ban. The caller holds the mutex.
 func (g *gate) never(a netip.Addr, t time.Time) bool {
-	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+	return g.watch.Allowed(a) || g.refusal(a, t) != "" || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // tellOfGate says in status, and to the owner, at whom many guess. What a person had protected he knows.

@@ -26,7 +26,7 @@ func (d *Daemon) lockGate() time.Time {
 // shiftGate moves what the watch knows, and what is written of it: the rows of bans say until when. The caller holds the gate's mutex.
 func (d *Daemon) shiftGate(step time.Duration) {
 	d.gate.watch.Shift(step)
-	for _, b := range d.gate.watch.Bans(time.Time{}) { // those that are over too: set back, they would stand again
+	for _, b := range d.gate.everyBan() {
 		d.keepBan(b)
 	}
 	d.gate.changed = true
@@ -34,6 +34,14 @@ func (d *Daemon) shiftGate(step time.Duration) {
 	case d.gate.moved <- struct{}{}:
 	default:
 	}
+}
+
+// everyBan is each ban that is remembered: one that is over would stand again if the clock is set back, and one of an allowed network
+// when that is not allowed any more. The caller holds the mutex.
+func (g *gate) everyBan() []*guess.Ban {
+	g.watch.Allow(nil)
+	defer g.watch.Allow(g.allow)
+	return g.watch.Bans(time.Time{})
 }
 
 // forgetBans forgets the bans that are over, or one too many, and returns them. The caller holds the gate's mutex.

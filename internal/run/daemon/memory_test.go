@@ -20,9 +20,11 @@ func clockSet(d *Daemon, step time.Duration) {
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
 	d.gate.watch.Shift(-step)
+	d.gate.watch.Allow(nil) // their rows were written before they were allowed
 	for _, b := range d.gate.watch.Bans(time.Time{}) {
 		d.keepBan(b)
 	}
+	d.gate.watch.Allow(d.gate.allow)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.clock.wall = d.clock.wall.Add(-step)
@@ -68,6 +70,25 @@ func TestAStepOfTheClockLeavesABanItsTime(t *testing.T) {
 			t.Errorf("a step of %s: what was tried before is forgotten: %s", step, got)
 		}
 		end(t, d)
+	}
+}
+
+// TestAStepOfTheClockLeavesTheBanOfAnAllowedNetworkItsTime: it stands again, also after a start, when the network is not allowed any more.
+func TestAStepOfTheClockLeavesTheBanOfAnAllowedNetworkItsTime(t *testing.T) {
+	dir, network := t.TempDir(), ctl.BanRequest{Network: netip.MustParsePrefix("203.0.113.77/32"), For: time.Hour}
+	d := begin(t, dir)
+	must(t, d, "ban/add", network)
+	must(t, d, "allow/add", network)
+	clockSet(d, -day)
+	if got := left(d); got != "" {
+		t.Errorf("allowed, and banned: %s", got)
+	}
+	end(t, d)
+	d = begin(t, dir)
+	defer end(t, d)
+	must(t, d, "allow/remove", network)
+	if got := left(d); got != "203.0.113.77/32 60" {
+		t.Errorf("banned, for so many minutes: %s", got)
 	}
 }
 
