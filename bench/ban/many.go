@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"postward/test/rig"
@@ -145,7 +147,10 @@ func (s *setting) memory(ctx context.Context) (m memory, err error) {
 	spent, begun := cpu(s.ward.Pids()), time.Now()
 	for range looks {
 		pss, err := rig.PSS(s.ward.Pids())
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
+			continue // a tool that postward asked has ended meanwhile
+		case err != nil:
 			return m, err
 		}
 		m.most = max(m.most, pss)
@@ -155,6 +160,9 @@ func (s *setting) memory(ctx context.Context) (m memory, err error) {
 			return m, ctx.Err()
 		case <-time.After(lookEvery):
 		}
+	}
+	if len(all) == 0 {
+		return m, errors.New("look at postward's memory: it does not run")
 	}
 	m.median = quantile(all, 0.5).Seconds()
 	m.cpu = (cpu(s.ward.Pids()) - spent).Seconds() / time.Since(begun).Minutes()

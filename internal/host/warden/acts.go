@@ -58,7 +58,7 @@ type answer struct {
 	Bans    []nft.Ban         `json:"bans,omitempty"`
 	Left    int               `json:"left,omitempty"` // bans: so many follow
 	Made    bool              `json:"made,omitempty"` // ensure: something was missing
-	Stay    string            `json:"stay,omitempty"` // ban: why open sessions were left
+	Stay    string            `json:"stay,omitempty"` // ban: why open sessions were left, of those before
 	Kicked  bool              `json:"kicked,omitempty"`
 
 	Generation uint32 `json:"generation,omitempty"`
@@ -87,7 +87,8 @@ type Acts struct {
 	mu      sync.Mutex     // for Never and allowed
 	allowed []netip.Prefix // beside Never, as the daemon last said
 	table   *nft.Table     // opened by the first act that needs it
-	listed  []nft.Ban      // what bans is telling, until all is told
+	hanging hangUps
+	listed  []nft.Ban // what bans is telling, until all is told
 }
 
 // maxAllow bounds what the daemon allows: the operator's own networks have room beside it.
@@ -241,6 +242,7 @@ func (q *request) check() error {
 // serve answers requests until the other side ends or says something that is no request.
 func (a *Acts) serve(ctx context.Context, conn io.ReadWriter) error {
 	a.disallow() // what another child allowed
+	defer a.hanging.done.Wait()
 	for {
 		var q request
 		if err := readFrame(conn, &q, maxRequest); err != nil {

@@ -50,8 +50,8 @@ func (a *Acts) ports() []uint16 {
 	return a.Ports
 }
 
-// ban carries out those of the bans that are not refused, and ends what the banned have open. stay says why that could
-// not be done.
+// ban carries out those of the bans that are not refused, and has ended what the banned have open. stay says why that could not be done
+// for some before.
 func (a *Acts) ban(bans []nft.Ban) (results []result, stay, err error) {
 	table, err := a.opened()
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *Acts) ban(bans []nft.Ban) (results []result, stay, err error) {
 	if err := table.Add(good); err != nil {
 		return nil, nil, err
 	}
-	return results, a.hangUp(good), nil
+	return results, a.hanging.soon(good, a.hangUp), nil
 }
 
 // sort tells the bans that are carried out from those that are refused.
@@ -88,9 +88,6 @@ func (s *spared) sort(bans []nft.Ban) (results []result, good []nft.Ban) {
 
 // hangUp ends the open sessions of the banned at the mail ports.
 func (a *Acts) hangUp(bans []nft.Ban) error {
-	if len(bans) == 0 {
-		return nil
-	}
 	among := map[netip.Prefix]bool{}
 	for _, b := range bans {
 		among[b.Prefix] = true

@@ -28,7 +28,10 @@ type Client struct {
 
 // Direct returns a client that does the acts itself, with the rights of this process.
 func Direct(a *Acts) *Client {
-	return &Client{gone: make(chan struct{}), ask: func(ctx context.Context, q *request) (*answer, error) { return a.do(ctx, q), nil }}
+	return &Client{gone: make(chan struct{}), ask: func(ctx context.Context, q *request) (*answer, error) {
+		defer a.hanging.done.Wait()
+		return a.do(ctx, q), nil
+	}}
 }
 
 // childFD is the file descriptor of the child's end of the socketpair.
@@ -165,9 +168,9 @@ func (c *Client) Share(ctx context.Context) error {
 
 // Ban keeps addresses away from the mail ports, or gives their bans the time that is named now, and ends the sessions
 // that they have open there. refused has an error, in words, for each ban that the warden does not carry out, and nil for
-// the others, whose bans stand if err is nil or ErrSessionsStay. nft.ErrMissing: Ensure the table, and ban again.
-// nft.ErrUnavailable: this host can ban nobody. More than MaxBans are several requests. See nft.Table.Add for prefixes
-// that overlap.
+// the others, whose bans stand if err is nil or ErrSessionsStay, which is about sessions of those before. nft.ErrMissing: Ensure the
+// table, and ban again. nft.ErrUnavailable: this host can ban nobody. More than MaxBans are several requests. See nft.Table.Add for
+// prefixes that overlap.
 func (c *Client) Ban(ctx context.Context, bans []nft.Ban) (refused []error, err error) {
 	var stay error
 	for part := range slices.Chunk(bans, MaxBans) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -176,6 +177,9 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	var want []standingBan
 	if d.kernelBans() {
 		want = d.standing()
+	}
+	if len(want) > maxTell {
+		defer debug.FreeOSMemory() // what comparing so many takes would stay until a memory has grown that mostly rests
 	}
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
