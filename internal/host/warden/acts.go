@@ -41,6 +41,7 @@ type request struct {
 	ID    string         `json:"id,omitempty"`    // look
 
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
+	From     int            `json:"from,omitempty"`     // bans: behind so many of them
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
 	Account  string         `json:"account,omitempty"`  // kick
 	Name     string         `json:"name,omitempty"`     // log: of a file beside it
@@ -55,6 +56,7 @@ type answer struct {
 	ID      string            `json:"id,omitempty"` // restore: the queue ID that it has now
 	Results []result          `json:"results,omitempty"`
 	Bans    []nft.Ban         `json:"bans,omitempty"`
+	Left    int               `json:"left,omitempty"` // bans: so many follow
 	Made    bool              `json:"made,omitempty"` // ensure: something was missing
 	Stay    string            `json:"stay,omitempty"` // ban: why open sessions were left
 	Kicked  bool              `json:"kicked,omitempty"`
@@ -85,6 +87,7 @@ type Acts struct {
 	mu      sync.Mutex     // for Never and allowed
 	allowed []netip.Prefix // beside Never, as the daemon last said
 	table   *nft.Table     // opened by the first act that needs it
+	listed  []nft.Ban      // what bans is telling, until all is told
 }
 
 // maxAllow bounds what the daemon allows: the operator's own networks have room beside it.
@@ -133,7 +136,7 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 	case actUnban:
 		err = a.unban(q.Prefixes)
 	case actBans:
-		out.Bans, err = a.bans()
+		out.Bans, out.Left, err = a.bans(q.From)
 	case actEnsure:
 		out.Made, err = a.ensure(q.Prefixes)
 	case actLog:
@@ -191,7 +194,11 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actHeld, actShare, actBans, actGeneration, actLog: // a log's name is openLog's to check
+	case actHeld, actShare, actGeneration, actLog: // a log's name is openLog's to check
+	case actBans:
+		if q.From < 0 {
+			return fmt.Errorf("%s begins with the first ban, not before", q.Act)
+		}
 	case actBan:
 		if len(q.Bans) == 0 || len(q.Bans) > MaxBans {
 			return fmt.Errorf("%s takes 1 to %d bans, not %d", q.Act, MaxBans, len(q.Bans))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
@@ -197,13 +198,24 @@ func (c *Client) Unban(ctx context.Context, prefixes []netip.Prefix) error {
 	return nil
 }
 
-// Bans lists the bans that stand in the kernel, with what is left of their times.
-func (c *Client) Bans(ctx context.Context) ([]nft.Ban, error) {
-	a, err := c.do(ctx, &request{Act: actBans})
-	if err != nil {
-		return nil, err
+// Bans are the bans that stand in the kernel, with what is left of their times. They come by several requests, so that nobody has a
+// hundred thousand at once.
+func (c *Client) Bans(ctx context.Context) iter.Seq2[nft.Ban, error] {
+	return func(yield func(nft.Ban, error) bool) {
+		for from, left := 0, 1; left > 0; {
+			a, err := c.do(ctx, &request{Act: actBans, From: from})
+			if err != nil {
+				yield(nft.Ban{}, err)
+				return
+			}
+			for _, b := range a.Bans {
+				if !yield(b, nil) {
+					return
+				}
+			}
+			from, left = from+len(a.Bans), a.Left
+		}
 	}
-	return a.Bans, nil
 }
 
 // Generation is the number of the last change of anything in nf_tables.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"postward/internal/guard"
-	"postward/internal/guard/guess"
 	"postward/internal/host/postfix"
 	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
@@ -29,19 +28,23 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/list":
 		return d.accounts(), nil
 	case "account/show":
-		return answering(request, d.account)
+		return answering(request, d.showAccount)
 	case "account/learn":
 		return answering(request, func(r ctl.LearnRequest) (ctl.Acted, error) { return d.learnMore(ctx, actor, r.Events) })
 	case "account/forget":
 		return answering(request, func(r ctl.ForgetRequest) (*guard.Account, error) { return d.forget(ctx, actor, r) })
 	case "account/explain":
 		return answering(request, d.explain)
+	case "account/remove":
+		return answering(request, func(r ctl.Name) (ctl.Acted, error) { return d.removeAccount(ctx, actor, r) })
+	case "account/refused":
+		return d.notAs(), nil
 	case "account/allow", "account/deny", "account/class":
-		return answering(request, func(r ctl.AccountChange) (*guard.Account, error) { return d.changeAccount(ctx, actor, verb, &r) })
+		return answering(request, func(r ctl.AccountChange) (ctl.AccountAnswer, error) { return d.changeAccount(ctx, actor, verb, &r) })
 	case "account/lock", "account/unlock":
-		return answering(request, func(r ctl.Name) (*guard.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
+		return answering(request, func(r ctl.Name) (ctl.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
 	case "account/protect":
-		return answering(request, func(r ctl.ProtectRequest) (guess.Protection, error) { return d.protect(ctx, actor, r) })
+		return answering(request, func(r ctl.ProtectRequest) (ctl.ProtectAnswer, error) { return d.protect(ctx, actor, r) })
 	case "ban/list":
 		return d.bans(), nil
 	case "ban/add":
@@ -85,14 +88,35 @@ func answering[R, A any](request []byte, f func(R) (A, error)) (any, error) {
 	return f(r)
 }
 
-func (d *Daemon) accounts() []*guard.Account {
+func (d *Daemon) accounts() []ctl.Account {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := []*guard.Account{}
+	list := []ctl.Account{}
 	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
-		list = append(list, d.shownLocked(d.state.Account(name)))
+		list = append(list, d.withLogins(d.state.Account(name)))
 	}
+	d.mu.Unlock()
+	d.protections(list)
 	return list
+}
+
+// withLogins is an account with what the State says of its logins. The caller holds the mutex.
+func (d *Daemon) withLogins(a *guard.Account) ctl.Account {
+	return ctl.Account{Account: d.shownLocked(a), Logins: string(guard.MayLogin(d.state, a.Name, netip.Addr{}, 0))}
+}
+
+// protections adds what the watch says of the accounts' logins.
+func (d *Daemon) protections(list []ctl.Account) {
+	said := map[bool]string{true: "protected", false: "would be protected"}[d.config.BansEnforced()]
+	t := d.lockGate()
+	defer d.gate.mu.Unlock()
+	for i := range list {
+		p := d.gate.watch.Protected(list[i].Name, t)
+		if p == nil {
+			continue
+		}
+		own := *p
+		list[i].Protected, list[i].Logins = &own, cmp.Or(list[i].Logins, said)
+	}
 }
 
 // shownLocked is an account for a person: in shadow mode nothing was done to it.
@@ -108,6 +132,20 @@ func (d *Daemon) shownLocked(a *guard.Account) *guard.Account {
 func (d *Daemon) onlyTold(account string) bool {
 	i := d.state.OpenIncident(account)
 	return i != nil && i.Shadow
+}
+
+// showAccount is an account, and who may log in to it.
+func (d *Daemon) showAccount(r ctl.Name) (ctl.Account, error) {
+	d.mu.Lock()
+	a := d.state.Account(message.Account(r.Account))
+	if a == nil {
+		d.mu.Unlock()
+		return ctl.Account{}, noAccount(r.Account)
+	}
+	one := []ctl.Account{d.withLogins(a)}
+	d.mu.Unlock()
+	d.protections(one)
+	return one[0], nil
 }
 
 func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {
@@ -209,25 +247,72 @@ func noAccount(name string) error {
 
 var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
 
-func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (*guard.Account, error) {
+func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (x ctl.AccountAnswer, err error) {
 	name := message.Account(r.Account)
 	if name == "" || len(name) > guard.MaxText {
-		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
+		return x, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
 	}
 	if err := checkListing(r.Listing); err != nil {
-		return nil, err
+		return x, err
 	}
 	t := now()
 	e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, name, t), Kind: accountKinds[verb], At: t, Actor: actor, Account: name, Listing: r.Listing}
-	if verb != "account/allow" {
-		if _, err := d.account(ctl.Name{Account: name}); err != nil {
-			return nil, err
+	if _, err := d.account(ctl.Name{Account: name}); err != nil {
+		if verb != "account/allow" {
+			return x, err
 		}
+		x.Note = d.neverSeen(name)
 	}
 	if err := d.recordAndWait(ctx, e); err != nil {
-		return nil, err
+		return x, err
 	}
-	return d.account(ctl.Name{Account: name})
+	x.Account, err = d.account(ctl.Name{Account: name})
+	return x, err
+}
+
+// neverSeen says of an account that nobody has, as far as is known, what it may have been meant to be.
+func (d *Daemon) neverSeen(name string) string {
+	said := fmt.Sprintf("no account %s was seen before, in mail, in old logs or in Postfix's maps. If that was a typing error: postward account remove %[1]s", name)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if like := d.accountOf(name); like != "" {
+		said += fmt.Sprintf("; postward account allow %s", like)
+	}
+	return said
+}
+
+// removeAccount takes an account out, as if it had never been seen.
+func (d *Daemon) removeAccount(ctx context.Context, actor string, r ctl.Name) (ctl.Acted, error) {
+	a, err := d.account(r)
+	if err != nil {
+		return ctl.Acted{}, err
+	}
+	d.mu.Lock()
+	why := d.state.Keeps(a.Name)
+	d.mu.Unlock()
+	if why != "" {
+		return ctl.Acted{}, &ctl.Problem{What: fmt.Sprintf("%s stays: %s", a.Name, why), Hint: "postward account deny takes it off the list at once; once its incident is closed and its mail is gone, it can be removed"}
+	}
+	t := now()
+	e := &guard.Event{Key: fmt.Sprintf("erased:%s:%d", a.Name, t), Kind: guard.KindErased, At: t, Actor: actor, Account: a.Name}
+	if err := d.recordAndWait(ctx, e); err != nil {
+		return ctl.Acted{}, err
+	}
+	return ctl.Acted{Accounts: 1}, nil
+}
+
+// notAs lists as whom accounts wrote lately, and may not.
+func (d *Daemon) notAs() []ctl.NotAs {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := []ctl.NotAs{}
+	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
+		for _, n := range d.state.NotAs(d.state.Account(name), now()) {
+			list = append(list, ctl.NotAs{Account: name, NotAs: n})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ctl.NotAs) int { return b.Times - a.Times })
+	return list
 }
 
 // recordAndWait is for an operator's word: it counts once it is on disk.
@@ -472,6 +557,10 @@ func (d *Daemon) accountStatus(s *ctl.Status) {
 			s.Contained = append(s.Contained, name)
 		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
 			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})
+		}
+		for _, n := range d.state.NotAs(a, s.Now) {
+			s.NotAs++
+			s.WouldRefuse += map[bool]int{true: 1}[n.Passed]
 		}
 		if a.Listing == nil && a.Learned != nil && a.Learned.Messages > 0 { // and not only a user of this host
 			s.Learned++

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func Run(ctx context.Context, p Parts) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what reading the store took
 	err = d.serve(ctx, p)
 	d.flushRefusals()
 	d.checkpoint()
