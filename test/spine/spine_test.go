@@ -141,9 +141,9 @@ func (f *field) wait(t *testing.T, what string, fact func() error) {
 
 // status is what the tests read of `postward status --json`.
 type status struct {
-	Held, Cooling, Open int
-	Contained           []string
-	Troubles            []string
+	Held, Cooling, Open, Foreign int
+	Contained                    []string
+	Troubles                     []string
 }
 
 func (f *field) status(t *testing.T) status {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"syscall"
 )
 
@@ -134,7 +135,7 @@ func (s spool) held() (all []QueueID, err error) {
 
 // names adds the IDs that the files of a directory have for names.
 func (s spool) names(dir string, all []QueueID) ([]QueueID, error) {
-	f, err := s.Open(dir)
+	f, err := os.OpenFile(filepath.Join(s.Name(), dir), syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0) // a Root's own would stat(2) each file
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type watch struct {
 // After a silence of together it wakes up so often at once.
 const (
 	together = 200 * time.Millisecond
-	atOnce   = 8
+	atOnce   = 16
 )
 
 const none = -1
@@ -54,7 +54,8 @@ func newWatch(ctx context.Context, c *Config) *watch {
 // arm has the next event told, or the next poll. It is repeated with every poll: the directory may come late, or be made anew. Failing
 // costs only time.
 func (w *watch) arm() {
-	_ = w.inotify.SetReadDeadline(time.Now().Add(w.poll))
+	now := time.Now()
+	_ = w.inotify.SetReadDeadline(now.Add(w.poll - time.Duration(now.UnixNano())%w.poll)) // when others wake up too
 	raw, err := w.inotify.SyscallConn()
 	if err != nil {
 		return
@@ -85,7 +86,7 @@ func (w *watch) wait(ctx context.Context, found bool) error {
 	if found || w.told {
 		w.last, w.told = time.Now(), false
 		if w.left == 0 && (w.hurry == nil || !w.hurry()) {
-			return sleep(ctx, together)
+			return sleep(ctx, min(together, w.poll))
 		}
 	}
 	if w.armed == none {

@@ -205,18 +205,24 @@ const (
 	reconcileEvery   = 10 * time.Minute
 )
 
-// every does something at once and then each time a span has gone by, until ctx ends or it fails.
+// every does something at once and then each time a span has gone by, until ctx ends or it fails. What is done often is done at the same
+// moments by all: at rest each waking up costs more than what it is for.
 func every(ctx context.Context, span time.Duration, do func() error) error {
-	ticks := time.NewTicker(span)
-	defer ticks.Stop()
+	next := time.NewTimer(span)
+	defer next.Stop()
 	for {
 		if err := do(); err != nil {
 			return err
 		}
+		wait := span
+		if span <= 10*time.Second {
+			wait -= time.Duration(time.Now().UnixNano()) % span
+		}
+		next.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticks.C:
+		case <-next.C:
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // run is the one goroutine that writes. It ends after close, and after one more try at what is queued.
 func (w *Writer) run() {
 	defer close(w.stopped)
-	tick := time.NewTicker(tickEvery)
+	tick := time.NewTimer(toTick())
 	defer tick.Stop()
 	for {
 		due := 0
@@ -17,6 +17,7 @@ func (w *Writer) run() {
 		case <-w.wake:
 		case <-tick.C:
 			due = w.tick()
+			tick.Reset(toTick())
 		}
 		if w.ending() {
 			w.drain(len(w.queue)) // nothing is added any more
@@ -25,6 +26,9 @@ func (w *Writer) run() {
 		w.drain(due)
 	}
 }
+
+// toTick is how long it is to the next full tick of the clock, when others wake up too.
+func toTick() time.Duration { return tickEvery - time.Duration(time.Now().UnixNano())%tickEvery }
 
 func (w *Writer) ending() bool {
 	w.mu.Lock()
