@@ -173,11 +173,14 @@ func (t *Table) List() ([]Ban, error) {
 // read returns the bans in these sets. One that cannot be read is left out, and an error.
 func (t *Table) read(sets []*nftables.Set) (bans []Ban, err error) {
 	for _, s := range sets {
-		if !s.HasTimeout {
-			continue
+		switch {
+		case !s.HasTimeout:
+		case s.Interval: // an element tells nothing without the next, and there are few
+			elements, failed := t.conn.GetSetElements(s)
+			bans, err = append(bans, bansOf(s, elements)...), errors.Join(err, failed)
+		default:
+			err = errors.Join(err, dump(s, func(some []nftables.SetElement) { bans = append(bans, bansOf(s, some)...) }))
 		}
-		elements, failed := t.conn.GetSetElements(s)
-		bans, err = append(bans, bansOf(s, elements)...), errors.Join(err, failed)
 	}
 	return bans, err
 }

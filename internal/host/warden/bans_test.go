@@ -38,7 +38,7 @@ func TestTheParentRefusesToBan(t *testing.T) {
 		"0.0.0.0/0": "wider", "::/0": "wider", "203.0.0.0/23": "wider", "2001:db8::/47": "wider", "128.0.0.0/1": "wider",
 		"127.0.0.1/32": "loopback", "127.9.9.0/24": "loopback", "::1/128": "loopback", "::/48": "loopback", "::/128": "unspecified", "0.0.0.0/32": "this network",
 		"::ffff:127.0.0.1/128": "loopback", "::ffff:0.0.0.0/96": "wider", "::ffff:203.0.0.0/112": "wider", "::ffff:203.0.113.25/128": "this host",
-		"::fffe:0:0/95": "IPv4 addresses in IPv6", "64:ff9b::cb00:7105/128": "translator", "64:ff9b:1::/48": "translator", "::203.0.113.5/128": "loopback",
+		"::fffe:0:0/95": "IPv4 addresses in IPv6", "64:ff9b::cb00:0/112": "translator", "64:ff9b::/64": "translator", "64:ff9b:1::/48": "translator", "::203.0.113.5/128": "loopback",
 		"169.254.1.1/32": "link-local", "fe80::1/128": "link-local", "224.0.0.1/32": "multicast", "ff02::1/128": "multicast", "255.255.255.255/32": "reserved",
 		"203.0.113.25/32": "this host", "203.0.113.0/24": "this host", "2001:db8:25::/64": "this host", "2001:db8:25::25/128": "this host",
 		"192.0.2.1/32": "never banned", "192.0.2.0/24": "never banned", "192.0.2.127/32": "never banned", "2001:db8:7:1::1/128": "never banned", "198.51.100.0/24": "never banned",
@@ -57,7 +57,7 @@ func TestTheParentRefusesToBan(t *testing.T) {
 
 func TestTheParentBansWhoeverIsElsewhere(t *testing.T) {
 	for p, becomes := range map[string]string{
-		"203.0.113.5/32": "", "203.0.112.0/24": "", "192.0.2.128/25": "", "10.9.8.7/32": "", "fc00:1::/48": "", "2001:db8:25:1::/64": "", "2001:db8:9:9::8/128": "",
+		"203.0.113.5/32": "", "203.0.112.0/24": "", "192.0.2.128/25": "", "10.9.8.7/32": "", "64:ff9b::cb00:7105/128": "", "64:ff9b::cb00:7100/120": "", "fc00:1::/48": "", "2001:db8:25:1::/64": "", "2001:db8:9:9::8/128": "",
 		"::ffff:203.0.113.5/128": "203.0.113.5/32", "::ffff:203.0.112.0/120": "203.0.112.0/24",
 	} {
 		got := plain(prefix(p))
@@ -93,6 +93,7 @@ func TestABatchOfBansIsBounded(t *testing.T) {
 		"many bans":      {Act: actBan, Bans: make([]nft.Ban, MaxBans+1)},
 		"no prefix":      {Act: actUnban},
 		"many prefixes":  {Act: actUnban, Prefixes: make([]netip.Prefix, MaxBans+1)},
+		"before them":    {Act: actBans, From: -1},
 		"much to ensure": {Act: actEnsure, Prefixes: make([]netip.Prefix, maxAllow+1)},
 	} {
 		if err := q.check(); err == nil {
@@ -107,7 +108,7 @@ func TestABatchOfBansIsBounded(t *testing.T) {
 	for range maxAllow {
 		allowed.Prefixes = append(allowed.Prefixes, prefix("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128"))
 	}
-	for _, q := range []request{all, allowed, {Act: actBans}, {Act: actEnsure}} {
+	for _, q := range []request{all, allowed, {Act: actBans}, {Act: actBans, From: 1 << 40}, {Act: actEnsure}} {
 		if err := errors.Join(q.check(), writeFrame(new(bytes.Buffer), &q, maxRequest)); err != nil {
 			t.Errorf("%s: %v", q.Act, err)
 		}

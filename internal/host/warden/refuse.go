@@ -34,11 +34,13 @@ var reservations = []reserved{
 	{netip.MustParsePrefix("240.0.0.0/4"), "reserved addresses"},
 	{netip.MustParsePrefix("::/96"), "the unspecified address and loopback"},
 	{netip.MustParsePrefix("::ffff:0:0/96"), "IPv4 addresses in IPv6 (RFC 4291 2.5.5.2)"},
-	{netip.MustParsePrefix("64:ff9b::/96"), "IPv4 addresses behind a translator (RFC 6052)"},
 	{netip.MustParsePrefix("64:ff9b:1::/48"), "IPv4 addresses behind a translator (RFC 8215)"},
 	{netip.MustParsePrefix("fe80::/10"), "link-local addresses"},
 	{netip.MustParsePrefix("ff00::/8"), "multicast"},
 }
+
+// nat64 has each host of IPv4 that comes through a translator, with an address of its own.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // spared are the addresses that the parent lets nobody ban, whoever asks.
 type spared struct {
@@ -72,6 +74,9 @@ func (s *spared) refusal(b nft.Ban) error {
 		if r.prefix.Overlaps(p) {
 			return fmt.Errorf("%s holds %s", p, r.what)
 		}
+	}
+	if nat64.Overlaps(p) && p.Bits() < nat64.Bits()+widest4 {
+		return fmt.Errorf("%s holds more of IPv4 than a /%d, behind a translator (RFC 6052)", p, widest4)
 	}
 	for _, n := range s.never {
 		if plain(n).Overlaps(p) {

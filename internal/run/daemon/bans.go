@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,20 +67,22 @@ func (d *Daemon) tellBans(ctx context.Context) {
 func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	bans, lift, all = inForce(d.gate.tell, t), d.gate.lift, d.gate.all
+	for _, p := range d.gate.tell {
+		if b := d.gate.watch.Ban(p); b != nil { // else it was lifted meanwhile
+			if ban, ok := inForce(b, t); ok {
+				bans = append(bans, ban)
+			}
+		}
+	}
+	lift, all = d.gate.lift, d.gate.all
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	return bans, lift, all
 }
 
-// inForce are the bans as the kernel has them: with the time that is left.
-func inForce(bans []*guess.Ban, t time.Time) []nft.Ban {
-	var all []nft.Ban
-	for _, b := range bans {
-		if left := b.Until.Sub(t).Round(time.Second); left >= time.Second {
-			all = append(all, nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)})
-		}
-	}
-	return all
+// inForce is a ban as the kernel has it: with the time that is left. ok is false where that is none.
+func inForce(b *guess.Ban, t time.Time) (ban nft.Ban, ok bool) {
+	left := b.Until.Sub(t).Round(time.Second)
+	return nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)}, left >= time.Second
 }
 
 // ban bans, and lifts what the parent refuses to ban: it is an administrator's, or the host's own.
@@ -107,26 +110,32 @@ func (d *Daemon) spare(p netip.Prefix, why error) {
 	if len(d.gate.spared) >= maxAllowed {
 		clear(d.gate.spared)
 	}
-	d.gate.spared[p] = time.Now().Add(sparedFor)
+	d.gate.spared[p] = sparing{time.Now().Add(sparedFor), why.Error()}
 	d.note(&guard.Event{Kind: guard.KindUnbanned, Prefix: p, Text: why.Error()})
 }
 
-// isSpared reports whether the parent lately refused to ban an address. That of a network tells nothing of each in it: beside this host
-// lies whoever rents there. The caller holds the gate's mutex.
-func (g *gate) isSpared(a netip.Addr, t time.Time) bool {
-	for p, until := range g.spared {
-		if aSource(p) && p.Contains(a) && t.Before(until) {
-			return true
+// sparing is what the parent said to a ban, and until when it is not asked again.
+type sparing struct {
+	until time.Time
+	why   string
+}
+
+// refusal says why the parent lately refused to ban an address; empty: it did not. That of a network tells nothing of each in it:
+// beside this host lies whoever rents there. The caller holds the gate's mutex.
+func (g *gate) refusal(a netip.Addr, t time.Time) (why string) {
+	for p, r := range g.spared {
+		if aSource(p) && p.Contains(a) && t.Before(r.until) {
+			return r.why
 		}
 	}
-	return false
+	return ""
 }
 
 // aSource reports whether a prefix is what is counted of one client: an address, or a /64.
 func aSource(p netip.Prefix) bool { return p.IsSingleIP() || p.Addr().Is6() && p.Bits() >= 64 }
 
 // refusedLately reports whether the parent lately refused to ban just this. The caller holds the gate's mutex.
-func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p]) }
+func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p].until) }
 
 // compareBans makes the table if somebody is banned and it is not there, or not as it should be, and has the same bans in it as
 // are in force here.
@@ -160,13 +169,13 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 
 // makeSame is compareBans. same says that nothing had to be done.
 func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
-	t := d.lockGate()
-	want := inForce(d.gate.watch.Bans(t), t)
+	d.gate.mu.Lock()
 	allow := slices.Clone(d.gate.allow)
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
-	if !d.kernelBans() {
-		want = nil
+	var want []standingBan
+	if d.kernelBans() {
+		want = d.standing()
 	}
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
@@ -177,14 +186,19 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 			d.log.Info("the table of bans was made, or mended", "bans", len(want))
 		}
 	}
-	have, err := d.warden.Bans(ctx)
+	c := comparison{want: want, had: make([]bool, len(want))}
+	for b, failed := range d.warden.Bans(ctx) {
+		if err = failed; err == nil {
+			c.has(b)
+		}
+	}
 	switch {
 	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.kernelBans()):
 		err = nil // there is no table until somebody is banned; in shadow nobody need be
 	case err != nil:
 		return false, err
 	}
-	missing, over := differ(want, have)
+	missing, over := c.missing(), c.over
 	if len(over) > 0 {
 		if err := d.warden.Unban(ctx, over); err != nil {
 			return false, err
@@ -208,27 +222,59 @@ func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.
 // agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
 const agrees = time.Minute
 
-// differ tells what the kernel lacks, and what it has and should not.
-func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	lacks := make(map[netip.Prefix]time.Duration, len(want))
-	for _, b := range want {
-		lacks[b.Prefix] = b.For
-	}
-	for _, b := range have {
-		left, wanted := lacks[b.Prefix]
-		switch {
-		case !wanted:
-			over = append(over, b.Prefix)
-		case (left - b.For).Abs() <= agrees:
-			delete(lacks, b.Prefix)
+// standingBan is one that stands, as the kernel has it, and since when.
+type standingBan struct {
+	nft.Ban
+	since int64
+}
+
+func (s standingBan) compare(p netip.Prefix) int { return s.Prefix.Compare(p) }
+
+// standing are all that stand, by prefix. They are sorted when the gate is free again: the caller does not hold its mutex.
+func (d *Daemon) standing() []standingBan {
+	t := d.lockGate()
+	all := make([]standingBan, 0, d.gate.watch.CountBans(t))
+	for b := range d.gate.watch.Standing(t) {
+		if ban, ok := inForce(&b, t); ok {
+			all = append(all, standingBan{ban, b.Since.UnixMicro()})
 		}
 	}
-	for _, b := range want {
-		if _, is := lacks[b.Prefix]; is {
-			missing = append(missing, b)
+	d.gate.mu.Unlock()
+	slices.SortFunc(all, func(a, b standingBan) int { return a.compare(b.Prefix) })
+	return all
+}
+
+// comparison tells what the kernel lacks, and what it has and should not: what it has is said one by one.
+type comparison struct {
+	want []standingBan // by prefix
+	had  []bool        // which of them
+	over []netip.Prefix
+}
+
+// has notes a ban that the kernel has.
+func (c *comparison) has(b nft.Ban) {
+	i, wanted := slices.BinarySearchFunc(c.want, b.Prefix, standingBan.compare)
+	if !wanted {
+		c.over = append(c.over, b.Prefix)
+		return
+	}
+	c.had[i] = (c.want[i].For - b.For).Abs() <= agrees
+}
+
+// missing are the bans that the kernel lacks, the newest first.
+func (c *comparison) missing() []nft.Ban {
+	var lacks []standingBan
+	for i, had := range c.had {
+		if !had {
+			lacks = append(lacks, c.want[i])
 		}
 	}
-	return missing, over
+	slices.SortStableFunc(lacks, func(a, b standingBan) int { return cmp.Compare(b.since, a.since) })
+	bans := make([]nft.Ban, len(lacks))
+	for i := range lacks {
+		bans[i] = lacks[i].Ban
+	}
+	return bans
 }
 
 // keptOut is the answer to a client that is banned where the kernel lets it in; ok is false for everybody else. Nothing is lost: a

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -95,7 +96,7 @@ func (d *Daemon) stranger(ctx context.Context, a *authpolicy.Attempt, l guess.Lo
 
 // mayEnter says why somebody is not let in, by what is known here; empty: nothing speaks against him.
 func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
-	l = guess.Login{Account: a.Account, Client: a.Client, ASN: d.asn(a.Client)}
+	l = guess.Login{Client: a.Client, ASN: d.asn(a.Client)}
 	l.At = d.lockGate()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
@@ -103,9 +104,10 @@ func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
 	refusal := guard.MayLogin(d.state, name, a.Client, l.ASN)
 	l.Own = d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, time.Now())
 	l.Home = homes[guard.Home(d.state, name, a.Client, l.ASN)]
+	l.Account = cmp.Or(name, d.plain(a.Account))
 	d.mu.Unlock()
 	switch {
-	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, l.At):
+	case refusal == guard.LoginContained && !d.gate.watch.Settled(l.Account, a.Client, l.At):
 		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
 	case d.config.BansEnforced():
 		why = whyRefused[d.gate.watch.May(l)]
