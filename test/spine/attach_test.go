@@ -167,7 +167,7 @@ func TestAttachWorkDetachLeavesNoTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	f := &field{Site: site, Postward: w, ctx: ctx}
 	t.Cleanup(func() {

@@ -22,7 +22,7 @@ import (
 func TestInvestigateReadsTheLoginsOfTheDaemonsThatAreHere(t *testing.T) {
 	lines, port := rig.TestIMAP(t)
 	site := rig.TestSite(t, rig.PostfixConfig{}, users, lines, "auth_debug = yes\nauth_verbose_passwords = plain")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	at := net.JoinHostPort(rig.Outside, strconv.Itoa(port))
 	for _, x := range []struct{ given, want string }{{"not hers", "NO"}, {users["anna"], "OK"}} { // in this order: who got in after he failed

@@ -10,6 +10,8 @@ func cleanup(l *Line, s scan) Kind {
 	switch {
 	case s.lit("removed (canceled)"): // Postfix 3.10 and newer
 		return sure(Canceled, s.end())
+	case s.lit("removed (discarded)"): // the same; the line before it says by what
+		return sure(Noted, s.end())
 	case s.lit("message-id="):
 		l.MessageID = s.all()
 		return MessageID

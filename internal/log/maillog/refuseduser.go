@@ -20,12 +20,16 @@ func refusedUser(l *Line, s scan) Kind {
 	if again, other := s, (Line{}); again.userSubject(&other) {
 		return Doubtful
 	}
-	whole := s
+	whole, debug := s, bytes.HasPrefix(s.rest, []byte("Debug: "))
 	if kind := s.level(l); kind != Noted {
 		return kind
 	}
 	l.Reply = nil
-	return refusedBy(l, s, whole)
+	kind := refusedBy(l, s, whole)
+	if kind == Other && debug {
+		return Noted // as in refused
+	}
+	return kind
 }
 
 // refusedBy reads "[request [3]: ]database: verdict".

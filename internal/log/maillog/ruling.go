@@ -47,6 +47,8 @@ func (s *scan) action(l *Line) Kind {
 //
 //	reject: STAGE from host[addr]: 554 5.7.1 text; from=<a@b> to=<c@d> proto=ESMTP helo=<name> sasl_username=<u>
 //
+// From Postfix 3.10 on the login is "sasl_method=PLAIN sasl_username=u".
+//
 // Kind, stage and client stand left of all free text and are sure. The fields at the end stand right of it, so they
 // are set only when no text imitates them; else they stay nil and Reply is the whole rest.
 func ruling(l *Line, s scan) Kind {
@@ -116,7 +118,7 @@ func (l *Line) context(separator string) {
 
 // unfield takes back what fields set: it came from text that is not ours.
 func (l *Line) unfield() {
-	l.From, l.To, l.Proto, l.HELO, l.SASLUsername = nil, nil, nil, nil, nil
+	l.From, l.To, l.Proto, l.HELO, l.SASLMethod, l.SASLUsername, l.SASLSender = nil, nil, nil, nil, nil, nil, nil
 }
 
 // marks finds where the fields begin, and in how many places (up to two) they could.
@@ -158,8 +160,28 @@ func (s *scan) fields(l *Line, separator string) bool {
 	}
 	if ok && s.lit("sasl_username=<") {
 		l.SASLUsername, ok = s.bracketed()
+	} else if ok && s.lit("sasl_method=") {
+		ok = s.loggedIn(l)
 	}
 	return ok
+}
+
+// loggedIn reads the login as Postfix 3.10 and newer end these lines: "PLAIN sasl_username=u sasl_sender=s", with no brackets.
+// What holds one came from a field before it.
+func (s *scan) loggedIn(l *Line) bool {
+	var ok bool
+	if l.SASLMethod, ok = s.take(word); !ok || s.end() {
+		return ok
+	}
+	if !s.lit(" sasl_username=") || bytes.ContainsAny(s.rest, "<>") {
+		return false
+	}
+	name, sender, _ := bytes.Cut(s.all(), []byte(" sasl_sender="))
+	l.SASLUsername = name
+	if !bytes.Contains(sender, []byte(" sasl_")) {
+		l.SASLSender = sender
+	}
+	return len(name) > 0 && !bytes.Contains(name, []byte(" sasl_"))
 }
 
 // past takes the separator. Before the colon of a table's text there is none.
