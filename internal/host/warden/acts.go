@@ -41,6 +41,7 @@ type request struct {
 	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
 
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
+	Dry      bool           `json:"dry,omitempty"`      // ban: say what is refused, and carry out nothing
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
 	Account  string         `json:"account,omitempty"`  // kick
 	Name     string         `json:"name,omitempty"`     // log: of a file beside it
@@ -128,7 +129,7 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		err = a.share()
 	case actBan:
 		var stay error
-		if out.Results, stay, err = a.ban(q.Bans); stay != nil {
+		if out.Results, stay, err = a.ban(q.Bans, q.Dry); stay != nil {
 			out.Stay = stay.Error()
 		}
 	case actUnban:
