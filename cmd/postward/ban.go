@@ -45,7 +45,7 @@ func (a *app) printNFT(ctx context.Context, x *ctl.BansAnswer) error {
 	}
 	var bans []nft.Ban
 	for _, b := range x.Bans {
-		bans = append(bans, nft.Ban{Prefix: b.Prefix, For: max(time.Until(b.Until).Round(time.Second), time.Second)})
+		bans = append(bans, nft.Ban{Prefix: b.Prefix, For: max(time.Until(b.Until).Round(time.Second), time.Second), Logins: b.Logins})
 	}
 	a.out.line("%s", strings.TrimRight(new(nft.Table).Listing(bans, append(allowed.Networks, allowed.Own...)), "\n"))
 	return nil

@@ -47,6 +47,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 		d.compareBans(ctx)
 		return
 	case !d.kernelBans():
+		d.spareRefused(ctx, bans)
 		return
 	}
 	var err error
@@ -55,6 +56,9 @@ func (d *Daemon) tellBans(ctx context.Context) {
 	}
 	if err == nil && len(bans) > 0 {
 		err = d.ban(ctx, bans)
+	}
+	if errors.Is(err, nft.ErrUnavailable) {
+		d.spareRefused(ctx, bans)
 	}
 	if err != nil { // the table is not there, or not whole: all of it, then
 		d.gate.agreed = 0
@@ -67,6 +71,7 @@ func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	bans, lift, all = inForce(d.gate.tell, t), d.gate.lift, d.gate.all
+	d.gate.vetted = d.gate.vetted && !all
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	return bans, lift, all
 }
@@ -76,7 +81,7 @@ func inForce(bans []*guess.Ban, t time.Time) []nft.Ban {
 	var all []nft.Ban
 	for _, b := range bans {
 		if left := b.Until.Sub(t).Round(time.Second); left >= time.Second {
-			all = append(all, nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)})
+			all = append(all, nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan), Logins: b.Logins})
 		}
 	}
 	return all
@@ -89,12 +94,29 @@ func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
 		d.log.Info("open sessions of the banned are left to end by themselves", "why", err)
 		err = nil
 	}
+	d.spareAll(bans, refused)
+	return err
+}
+
+func (d *Daemon) spareAll(bans []nft.Ban, refused []error) {
 	for i, why := range refused {
 		if why != nil {
 			d.spare(bans[i].Prefix, why)
 		}
 	}
-	return err
+}
+
+// spareRefused lifts what the parent would refuse to ban, where the kernel is told of no ban: who is banned is refused when he speaks,
+// and the administrator no less.
+func (d *Daemon) spareRefused(ctx context.Context, bans []nft.Ban) {
+	if len(bans) == 0 || !d.config.BansEnforced() {
+		return
+	}
+	refused, err := d.warden.Refused(ctx, bans)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("it is not known whether this host, or who is logged in to it, is among the banned", "err", err)
+	}
+	d.spareAll(bans, refused)
 }
 
 // spare lifts a ban that the parent refuses.
@@ -166,10 +188,14 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
 	if !d.kernelBans() {
+		d.vet(ctx, want)
 		want = nil
 	}
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
+		if errors.Is(err, nft.ErrUnavailable) {
+			d.vet(ctx, want)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -199,6 +225,15 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	return false, d.ban(ctx, missing)
 }
 
+// vet lifts, of the bans that stand where the kernel is not told of them, those that the parent refuses: once, for what is new is asked
+// about when it comes.
+func (d *Daemon) vet(ctx context.Context, bans []nft.Ban) {
+	if !d.gate.vetted {
+		d.spareRefused(ctx, bans)
+		d.gate.vetted = true
+	}
+}
+
 // errNotAsked says that the operator does not want anything in nftables.
 var errNotAsked = errors.New("guessing.kernel is false")
 
@@ -208,23 +243,34 @@ func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.
 // agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
 const agrees = time.Minute
 
-// differ tells what the kernel lacks, and what it has and should not.
+// wish is a ban that the kernel should have, and how far it has it.
+type wish struct {
+	left          time.Duration
+	logins        bool
+	stands, other bool // it has it; it has one of the other way
+}
+
+// differ tells what the kernel lacks, or has in another way, and what it has and should not.
 func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	lacks := make(map[netip.Prefix]time.Duration, len(want))
+	wishes := make(map[netip.Prefix]wish, len(want))
 	for _, b := range want {
-		lacks[b.Prefix] = b.For
+		wishes[b.Prefix] = wish{left: b.For, logins: b.Logins}
 	}
 	for _, b := range have {
-		left, wanted := lacks[b.Prefix]
+		w, wanted := wishes[b.Prefix]
 		switch {
 		case !wanted:
 			over = append(over, b.Prefix)
-		case (left - b.For).Abs() <= agrees:
-			delete(lacks, b.Prefix)
+			continue
+		case w.logins != b.Logins:
+			w.other = true
+		case (w.left - b.For).Abs() <= agrees:
+			w.stands = true
 		}
+		wishes[b.Prefix] = w
 	}
 	for _, b := range want {
-		if _, is := lacks[b.Prefix]; is {
+		if w := wishes[b.Prefix]; !w.stands || w.other {
 			missing = append(missing, b)
 		}
 	}
@@ -232,17 +278,30 @@ func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
 }
 
 // keptOut is the answer to a client that is banned where the kernel lets it in; ok is false for everybody else. Nothing is lost: a
-// mail server that shares the address tries again.
-func (d *Daemon) keptOut(client netip.Addr) (answer milter.Answer, ok bool) {
+// mail server that shares the address tries again. Where logins alone are banned the mail of others is taken, and who logged in by port 25,
+// with a password that nobody was asked about, is put off unless he is at home there.
+func (d *Daemon) keptOut(client netip.Addr, login string) (answer milter.Answer, ok bool) {
 	if !d.config.BansEnforced() {
 		return answer, false
 	}
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	b := d.gate.watch.Banned(client, t)
-	if b == nil {
+	if b == nil || login == "" && b.Logins || login != "" && !d.bansLogin(login, client, t) {
 		return answer, false
 	}
 	text := fmt.Sprintf("%s is kept out until %s for guessing passwords; the administrator can let it in", client, b.Until.UTC().Format(time.RFC3339))
 	return milter.Answer{Action: guard.Tempfail, Reply: guard.Reply{Code: 451, Enhanced: "4.7.1", Text: text}}, true
 }
+
+// bansLogin reports whether somebody may not log in where he comes from, for it is banned. The caller holds the gate's mutex.
+func (d *Daemon) bansLogin(account string, client netip.Addr, t time.Time) bool {
+	asn := d.asn(client)
+	d.mu.Lock()
+	l := d.loginOf(account, client, asn, t)
+	d.mu.Unlock()
+	return d.gate.watch.May(l) == guess.RefusedBanned
+}
+
+// kernelKeeps reports whether who is banned reaches no port that is closed to him. The caller holds the gate's mutex.
+func (d *Daemon) kernelKeeps() bool { return d.kernelBans() && d.gate.keeps == nil }
