@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ func (w *ward) Line(text []byte) {
 	if x.Kind.Asks() {
 		x.ASN = w.asn(a.Client)
 		if name := w.accountOf(a.Account); name != "" {
-			x.Exists, x.Home = true, w.home(name, a.Client, x.ASN)
+			x.Account, x.Exists, x.Home = name, true, w.home(name, a.Client, x.ASN)
 		}
 	}
 	w.watch.Take(x)
@@ -99,11 +100,13 @@ func (w *ward) home(account string, client netip.Addr, asn uint32) guess.Home {
 // Shut asks as the packet filter does, which lets those at port 25 who are kept from logging in alone, and, of one who tries to log
 // in, as Dovecot does.
 func (w *ward) Shut(a netip.Addr, account string, at time.Time) answer {
-	name, b := message.Account(account), w.watch.Banned(a, at)
+	name := message.Account(account)
+	name = cmp.Or(w.accountOf(name), name)
+	b := w.watch.Banned(a, at)
 	switch {
 	case b != nil && (account != "" || !b.Logins):
 		return banned
-	case account != "" && w.watch.May(guess.Login{Account: name, Client: a, ASN: w.asn(a), Home: w.home(w.accountOf(name), a, w.asn(a)), At: at}) != "":
+	case account != "" && w.watch.May(guess.Login{Account: name, Client: a, ASN: w.asn(a), Home: w.home(name, a, w.asn(a)), At: at}) != "":
 		return locked
 	}
 	return through

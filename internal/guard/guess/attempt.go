@@ -40,7 +40,7 @@ type Attempt struct {
 	At      time.Time
 	Client  netip.Addr
 	ASN     uint32 // its autonomous system; 0: not known. This, Exists, Home and Own only where its Kind Asks
-	Account string // the name that was said; empty: not told
+	Account string // whose account it is, as its owner has it; where nobody is known to have one, the name that was said; empty: not told
 	Exists  bool   // there is such an account
 	Home    Home   // how well it knows the client, as far as its mail tells
 	// Password tells one password from another, for an account; 0: not told. It need not be unique: of two that look the same
@@ -56,18 +56,22 @@ type Attempt struct {
 // attempt is one with what the memory is asked by, made once.
 type attempt struct {
 	Attempt
-	now    int64 // Unix seconds
-	from   place
-	person string
-	name   uint32 // its hash
+	now     int64 // Unix seconds
+	from    place
+	person  string
+	name    uint32 // its hash
+	account uint32 // that of the account: "info" of one domain is not that of another
+	known   bool   // there is just this account; Exists: of this name, whatever its domain
 }
 
 func opened(a Attempt) attempt {
+	a.Account = strings.ToLower(a.Account)
 	who := person(a.Account)
-	return attempt{a, a.At.Unix(), placeOf(a.Client), who, hash(who)}
+	return attempt{Attempt: a, now: a.At.Unix(), from: placeOf(a.Client), person: who, name: hash(who), account: hash(a.Account)}
 }
 
-// person is the part of a name that tells one person from another: "anna" of "anna@example.org" and of "ANNA".
+// person is the part of a name that a person types: "anna" of "anna@example.org" and of "ANNA". Whoever tries these tries one name;
+// whose account it is, is the whole name's to say.
 func person(name string) string {
 	local, _, _ := strings.Cut(name, "@")
 	return strings.ToLower(local)

@@ -14,6 +14,9 @@
 //   - A /24 or a /48, each address a little, from where nobody ever logged in. Where somebody lives, each address pays for itself.
 //   - Before a login: relay, many recipients that nobody has, speaking before the greeting, no SMTP.
 //
+// Whoever tells the Watch of a name says whose account it is, if there is one: homes, protections and what is forgiven are an account's,
+// by its whole name, and a name is what one address tries, whatever its domain.
+//
 // Never banned: the operator's own networks, the allow list, an address from where somebody logged in within a week; for its manners
 // alone, one whose mail was taken within one. An address that is at home here and guesses at other people's accounts is confined
 // instead: it may only log in to those it had logged in to before.

@@ -21,6 +21,9 @@ type front struct {
 	All   [2]brought // by everybody
 	Names []uint32   // some of those who logged in there
 	Spare spare
+	// Inside is how many mails were taken from addresses that are not of the internet, at most maxInside of them: what brings the mail
+	// of strangers, and is none, stands for others. So Docker hands on those of IPv4 and hides those of IPv6.
+	Inside map[netip.Addr]int
 }
 
 // brought is how many logins, and how many mails that were taken, came by an address.
@@ -41,6 +44,7 @@ const (
 	frontBrings = 10  // logins, and mails, at least
 	frontMails  = 100 // where nobody logs in at all
 	frontPeople = 3
+	maxInside   = 16
 	toldTries   = 8 // under so many names as frontPeople: more than one telephone with an old password
 )
 
@@ -85,15 +89,21 @@ func (w *Watch) spares(a *Attempt) ([]Finding, bool) {
 	return w.letIn(from, a.At), true
 }
 
-// letIn lifts a ban of ours that an address has that turns out to be a front.
+// letIn lifts the bans of ours, its own and its network's, that an address is under that turns out to be a front. Of its neighbours
+// nobody is forgiven.
 func (w *Watch) letIn(from netip.Addr, now time.Time) []Finding {
-	p := placeOf(from).prefix()
-	b := w.bans[p]
-	if b == nil || b.By != "" || !now.Before(b.Until) || !w.front.hides(from) {
-		return nil
+	var lifted []Finding
+	p := placeOf(from)
+	for _, of := range []netip.Prefix{p.prefix(), p.area().prefix()} {
+		if b := w.bans[of]; b != nil && b.By == "" && now.Before(b.Until) && w.front.hides(from) {
+			w.Lift(of)
+			lifted = append(lifted, Finding{Lift: b})
+		}
 	}
-	w.Unban(p, now)
-	return []Finding{{Lift: b}}
+	if lifted != nil {
+		delete(w.sources, p)
+	}
+	return lifted
 }
 
 // frontOf is the address that counts: of IPv6 the /64 without its hosts.
@@ -112,6 +122,9 @@ func (f *front) count(a *Attempt, from netip.Addr) {
 	}
 	f.turn(a.At.Unix())
 	f.All[0].add(a.Kind)
+	if a.Kind == Taken && inside(from) {
+		f.bringsMail(from)
+	}
 	switch {
 	case from == f.Addr:
 		f.Lead = min(f.Lead+1, mostLead)
@@ -119,12 +132,35 @@ func (f *front) count(a *Attempt, from netip.Addr) {
 		f.Lead = max(f.Lead-1, 0)
 		return
 	default:
-		*f = front{Addr: from, Lead: 1, Began: f.Began, All: f.All, Spare: f.Spare}
+		*f = front{Addr: from, Lead: 1, Began: f.Began, All: f.All, Spare: f.Spare, Inside: f.Inside}
 	}
 	f.Own[0].add(a.Kind)
 	if a.Kind == Good {
 		f.Names = meet(f.Names, a.Account)
 	}
+}
+
+// bringsMail counts a mail from an address that is not of the internet.
+func (f *front) bringsMail(from netip.Addr) {
+	if f.Inside == nil {
+		f.Inside = map[netip.Addr]int{}
+	}
+	makeRoomBut(f.Inside, from, maxInside)
+	f.Inside[from] = min(f.Inside[from]+1, 2*frontBrings)
+}
+
+// makeRoomBut forgets the one with the fewest mails where another one needs its place.
+func makeRoomBut(mails map[netip.Addr]int, but netip.Addr, limit int) {
+	if _, is := mails[but]; is || len(mails) < limit {
+		return
+	}
+	least := but
+	for a, n := range mails {
+		if least == but || n < mails[least] {
+			least = a
+		}
+	}
+	delete(mails, least)
 }
 
 func (b *brought) add(k Kind) {
@@ -141,6 +177,9 @@ func (f *front) turn(now int64) {
 		return
 	}
 	last := now-f.Began < 2*week
+	for a := range f.Inside {
+		f.Inside[a] /= 2
+	}
 	f.Own, f.All, f.Began = [2]brought{{}, f.Own[0]}, [2]brought{{}, f.All[0]}, now
 	if !last {
 		f.Own, f.All = [2]brought{}, [2]brought{}
@@ -160,6 +199,8 @@ func (f *front) own(from netip.Addr) brought {
 func (f *front) hides(from netip.Addr) bool {
 	own, all := f.own(from), sum(f.All)
 	switch {
+	case f.Inside[from] >= frontBrings:
+		return true
 	case (all.Good-own.Good)*nearlyAll > all.Good:
 		return false
 	case inside(from):
@@ -172,12 +213,16 @@ func (f *front) hides(from netip.Addr) bool {
 	return own.Good >= frontBrings && own.Taken >= frontBrings && len(f.Names) >= frontPeople
 }
 
-// carriers are the addresses of networks within networks (RFC 6598).
-var carriers = netip.MustParsePrefix("100.64.0.0/10")
+// carriers are the addresses of networks within networks (RFC 6598), translators those by which a site translates IPv4 as it likes
+// (RFC 8215).
+var (
+	carriers    = netip.MustParsePrefix("100.64.0.0/10")
+	translators = netip.MustParsePrefix("64:ff9b:1::/48")
+)
 
 // inside reports whether an address is not of the internet: no stranger has it.
 func inside(a netip.Addr) bool {
-	return a.IsPrivate() || a.IsLinkLocalUnicast() || carriers.Contains(a)
+	return a.IsPrivate() || a.IsLinkLocalUnicast() || carriers.Contains(a) || translators.Contains(a)
 }
 
 func (s *spare) note(a *Attempt, from netip.Addr) {

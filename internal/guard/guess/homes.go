@@ -2,21 +2,19 @@ package guess
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
-	"time"
 )
 
 // home is an address, or a neighbourhood, from where somebody logs in.
 type home struct {
 	last  int64  // the last good login of any
-	stays []stay // whose, by name; at most maxAtHome
+	stays []stay // whose, by account; at most maxAtHome
 }
 
 // stay is how long somebody has been logging in from somewhere.
 type stay struct {
 	first, last int64
-	name        uint32 // whose, by a hash
+	account     uint32 // whose, by a hash
 	days        uint16 // on so many
 }
 
@@ -24,7 +22,7 @@ type stay struct {
 func (s *stay) settled(now int64) bool { return s.days >= settledDays && now-s.first >= settledFor }
 
 const (
-	maxAtHome = 256 // accounts that are remembered of an address
+	maxAtHome = 4096 // accounts that are remembered of an address: a university's; only good logins fill it
 	// manyAtHome is how many accounts make an address everybody's: nobody has found the passwords of so many.
 	manyAtHome = 50
 	// livesFor is for how long after a good login an address is never banned.
@@ -58,24 +56,24 @@ func (w *Watch) manyLive(p place, now int64) bool {
 }
 
 // atHome reports whether an account logged in from an address before.
-func (w *Watch) atHome(p place, name uint32, now int64) bool {
-	return w.homes[p].stay(name, now) != nil
+func (w *Watch) atHome(p place, account uint32, now int64) bool {
+	return w.homes[p].stay(account, now) != nil
 }
 
 // stay returns how long an account has been logging in from a home; nil: it does not, or did long ago.
-func (h *home) stay(name uint32, now int64) *stay {
-	if h == nil || name == nameless {
+func (h *home) stay(account uint32, now int64) *stay {
+	if h == nil || account == nameless {
 		return nil
 	}
-	if i, is := h.find(name); is && now-h.stays[i].last < atHomeFor {
+	if i, is := h.find(account); is && now-h.stays[i].last < atHomeFor {
 		return &h.stays[i]
 	}
 	return nil
 }
 
-// find returns where a name is, or should be.
-func (h *home) find(name uint32) (int, bool) {
-	return slices.BinarySearchFunc(h.stays, name, func(s stay, name uint32) int { return cmp.Compare(s.name, name) })
+// find returns where an account is, or should be.
+func (h *home) find(account uint32) (int, bool) {
+	return slices.BinarySearchFunc(h.stays, account, func(s stay, account uint32) int { return cmp.Compare(s.account, account) })
 }
 
 // homely reports whether somebody logs in from a neighbourhood. That mail of it was taken says nothing: anybody sends one.
@@ -89,19 +87,20 @@ func (w *Watch) good(a *attempt) []Finding {
 	if a.Account == "" {
 		return nil
 	}
-	s, t := w.sources[a.from], w.targets[a.person]
-	if a.Home != AtAddress && !a.Own && !w.atHome(a.from, a.name, a.now) {
+	s, t := w.sources[a.from], w.targets[a.Account]
+	if a.Home != AtAddress && !a.Own && !w.atHome(a.from, a.account, a.now) {
 		if e, guessed := guessed(a, s, t); guessed {
 			return w.cracked(a, e)
 		}
 	}
 	if s != nil {
-		s.tries.forgive(a.name)
+		s.tries.forgive(a.account)
 	}
 	if t != nil {
 		t.forget(a.from)
 	}
-	w.enter(a.from, a.name, a.now)
+	w.enter(a.from, a.account, a.now)
+	w.resident(a.name).last = a.now
 	return nil
 }
 
@@ -111,36 +110,39 @@ type resident struct {
 	homes []place // where he did last, the latest last; at most keptHomes
 }
 
-// keptHomes is at how many addresses one name is at home: whoever has one account must not fill the memory of all.
+// keptHomes is at how many addresses one account is at home: whoever has one account must not fill the memory of all.
 const keptHomes = 64
 
-// enter notes that a name is at home at an address, and that it is somebody's.
-func (w *Watch) enter(from place, name uint32, now int64) {
-	r := w.resident(name)
+// enter notes that an account is at home at an address, and that it is somebody's.
+func (w *Watch) enter(from place, account uint32, now int64) {
+	r := w.resident(account)
 	r.last = max(r.last, now)
 	if n := len(r.homes); n == 0 || r.homes[n-1] != from {
-		w.moves(r, name, from)
+		w.moves(r, account, from)
 	}
-	enter(w.homes, from, name, now)
-	enter(w.around, from.area(), name, now)
+	enter(w.homes, from, account, now)
+	enter(w.around, from.area(), account, now)
 }
 
 // moves makes a home the latest of somebody. The one that he was at the longest ago is forgotten where he has too many.
-func (w *Watch) moves(r *resident, name uint32, to place) {
+func (w *Watch) moves(r *resident, account uint32, to place) {
 	if i := slices.Index(r.homes, to); i >= 0 {
 		r.homes = slices.Delete(r.homes, i, i+1)
 	} else if len(r.homes) >= keptHomes {
 		left := r.homes[0]
 		r.homes = slices.Delete(r.homes, 0, 1)
-		leave(w.homes, left, name)
+		leave(w.homes, left, account)
 		if !slices.ContainsFunc(r.homes, func(p place) bool { return p.area() == left.area() }) {
-			leave(w.around, left.area(), name)
+			leave(w.around, left.area(), account)
 		}
 	}
 	r.homes = append(r.homes, to)
 }
 
-// resident returns what is known of a name that somebody has, made if it is new.
+// isSomebodys reports whether there is such an account, or one of such a name, as far as somebody logged in to it or gets mail.
+func (w *Watch) isSomebodys(name uint32) bool { return w.people[name] != nil }
+
+// resident returns what is known of an account, or a name, that somebody has, made if it is new.
 func (w *Watch) resident(name uint32) *resident {
 	r := w.people[name]
 	if r == nil {
@@ -151,13 +153,13 @@ func (w *Watch) resident(name uint32) *resident {
 	return r
 }
 
-// leave forgets that a name is at home somewhere.
-func leave[P comparable](homes map[P]*home, p P, name uint32) {
+// leave forgets that an account is at home somewhere.
+func leave[P comparable](homes map[P]*home, p P, account uint32) {
 	h := homes[p]
 	if h == nil {
 		return
 	}
-	if i, is := h.find(name); is {
+	if i, is := h.find(account); is {
 		h.stays = slices.Delete(h.stays, i, i+1)
 	}
 	if len(h.stays) == 0 {
@@ -165,31 +167,31 @@ func leave[P comparable](homes map[P]*home, p P, name uint32) {
 	}
 }
 
-// enter notes that a name is at home somewhere.
-func enter[P comparable](homes map[P]*home, p P, name uint32, now int64) {
+// enter notes that an account is at home somewhere.
+func enter[P comparable](homes map[P]*home, p P, account uint32, now int64) {
 	h := homes[p]
 	if h == nil {
 		makeRoom(homes, maxHomes, func(h *home) int64 { return h.last })
 		h = &home{}
 		homes[p] = h
 	}
-	h.enter(name, now)
+	h.enter(account, now)
 }
 
-func (h *home) enter(name uint32, now int64) {
+func (h *home) enter(account uint32, now int64) {
 	h.last = max(h.last, now)
-	i, is := h.find(name)
+	i, is := h.find(account)
 	if !is && len(h.stays) >= maxAtHome {
 		h.forget()
-		i, _ = h.find(name)
+		i, _ = h.find(account)
 	}
 	if !is {
-		h.stays = slices.Insert(h.stays, i, stay{name: name})
+		h.stays = slices.Insert(h.stays, i, stay{account: account})
 	}
 	at := &h.stays[i]
 	switch {
 	case now-at.last >= atHomeFor:
-		*at = stay{first: now, last: now, name: name, days: 1}
+		*at = stay{first: now, last: now, account: account, days: 1}
 	case now/day > at.last/day:
 		at.days++
 	}
@@ -219,15 +221,15 @@ func (w *Watch) cracked(a *attempt, e Evidence) []Finding {
 
 // guessed reports whether a login looks like the end of a wave: of its address, or of many at its account.
 func guessed(a *attempt, s *source, t *target) (Evidence, bool) {
-	now, name := a.now, a.name
+	now := a.now
 	if t != nil && now < t.wave && a.Home == Abroad {
 		return t.evidence(now, a.Account), true
 	}
 	if s == nil {
 		return Evidence{}, false
 	}
-	one := s.tries.of(now, func(t *try) bool { return t.name == name })
-	others := s.tries.names(now, func(t *try) bool { return t.name != name && t.name != nameless })
+	one := s.tries.of(now, func(t *try) bool { return t.account == a.account })
+	others := s.tries.names(now, func(t *try) bool { return t.name != a.name && t.name != nameless })
 	if one.week >= onePerson.hour || others.week >= persons.hour-1 {
 		all := s.tries.of(now, func(*try) bool { return true })
 		return Evidence{Tries: all.week, Names: others.week + 1, Account: a.Account, Seconds: now - all.firstWeek}, true
@@ -283,90 +285,4 @@ func (w *Watch) rude(a *attempt) []Finding {
 		return nil
 	}
 	return []Finding{{Ban: b}}
-}
-
-// Refusal is why a login is not let in.
-type Refusal string
-
-const (
-	RefusedBanned    Refusal = "banned"
-	RefusedConfined  Refusal = "confined"
-	RefusedProtected Refusal = "protected"
-)
-
-// Login is somebody who wants to log in.
-type Login struct {
-	Account string
-	Client  netip.Addr
-	ASN     uint32 // 0: not known
-	Home    Home
-	Own     bool
-	At      time.Time
-}
-
-func (l *Login) from() place { return placeOf(l.Client.Unmap().WithZone("")) }
-
-// May reports whether somebody may log in now, whatever password he has; an empty Refusal: he may.
-func (w *Watch) May(l Login) Refusal {
-	if l.Own || l.Home == AtAddress || w.Allowed(l.Client) {
-		return ""
-	}
-	from, name, now := l.from(), hash(person(l.Account)), l.At.Unix()
-	c := w.confined[from]
-	confined := c != nil && l.At.Before(c.Until) && (c.Account == "" || person(c.Account) == person(l.Account))
-	if confined && c.Strict && !w.Settled(l.Account, l.Client, l.At) {
-		return RefusedConfined
-	}
-	if w.atHome(from, name, now) {
-		return ""
-	}
-	if w.Banned(l.Client, l.At) != nil && !w.lives(from, now) {
-		return RefusedBanned
-	}
-	if confined {
-		return RefusedConfined
-	}
-	if w.protects(l, from) {
-		return RefusedProtected
-	}
-	return ""
-}
-
-// Stranger reports whether nobody here ever logged in from where somebody wants to log in.
-func (w *Watch) Stranger(l Login) bool {
-	if l.Own || l.Home != Abroad || w.Allowed(l.Client) {
-		return false
-	}
-	from, name, now := l.from(), hash(person(l.Account)), l.At.Unix()
-	return w.around[from.area()].stay(name, now) == nil && !w.atHome(from, name, now) && !w.lives(from, now)
-}
-
-// A stranger may fail so often in an hour before he is kept waiting, a second longer each time, up to maxDelay: who guesses over
-// one connection is slowed, and a person does not notice.
-const (
-	freeTries = 2
-	maxDelay  = 5 * time.Second
-)
-
-// Delay is how long somebody who wants to log in waits for his answer.
-func (w *Watch) Delay(l Login) time.Duration {
-	s := w.sources[l.from()]
-	if s == nil || !w.Stranger(l) {
-		return 0
-	}
-	failed := s.tries.of(l.At.Unix(), func(*try) bool { return true }).hour
-	return min(time.Duration(max(failed-freeTries, 0))*time.Second, maxDelay)
-}
-
-// protects reports whether an account is guessed at, and must not be used from a source that it does not know. Who comes for the
-// first time from where many live, as by webmail, is one of them; who guesses among them is confined.
-func (w *Watch) protects(l Login, from place) bool {
-	now, t := l.At.Unix(), w.targets[person(l.Account)]
-	if t == nil || l.Home == AtNetwork && now >= t.near {
-		return false
-	}
-	if w.around[from.area()].stay(hash(person(l.Account)), now) != nil || w.manyLive(from, now) {
-		return false
-	}
-	return w.Protected(l.Account, l.At) != nil || t.guesses(from, l.ASN, now)
 }

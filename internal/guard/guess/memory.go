@@ -31,10 +31,11 @@ type savedSource struct {
 }
 
 type savedTry struct {
-	At     int64
-	Name   uint32
-	To     uint32 // of Rude: the recipient
-	Exists bool
+	At      int64
+	Name    uint32
+	Account uint32
+	To      uint32 // of Rude: the recipient
+	Exists  bool
 }
 
 type savedStay struct {
@@ -82,9 +83,9 @@ func (w *Watch) Remembered(now time.Time) *Memory {
 	for name, x := range w.targets {
 		if t-x.keep() < week {
 			saved := savedTarget{Wave: x.wave, Near: x.near, Period: x.period, Spent: x.spent}
-			for _, p := range x.protected {
-				own := *p
-				saved.Protected = append(saved.Protected, &own)
+			if x.protected != nil {
+				own := *x.protected
+				saved.Protected = []*Protection{&own}
 			}
 			for _, h := range x.hits {
 				saved.Hits = append(saved.Hits, savedHit{h.at, h.from.prefix(), h.asn, h.near})
@@ -101,7 +102,7 @@ func (w *Watch) Remembered(now time.Time) *Memory {
 		}
 	}
 	m.Front = w.front
-	m.Front.Names, m.Front.Spare.Names = slices.Clone(w.front.Names), slices.Clone(w.front.Spare.Names)
+	m.Front.Names, m.Front.Spare.Names, m.Front.Inside = slices.Clone(w.front.Names), slices.Clone(w.front.Spare.Names), maps.Clone(w.front.Inside)
 	return &Memory{m}
 }
 
@@ -128,7 +129,7 @@ func (w *Watch) latest(now int64) []place {
 func saveRoll(r *roll, to bool) []savedTry {
 	var out []savedTry
 	for _, t := range r.tries {
-		x := savedTry{At: t.at, Name: t.name, Exists: t.exists}
+		x := savedTry{At: t.at, Name: t.name, Account: t.account, Exists: t.exists}
 		if to {
 			x.To = t.password
 		}
@@ -140,7 +141,7 @@ func saveRoll(r *roll, to bool) []savedTry {
 func restoreRoll(saved []savedTry) roll {
 	var r roll
 	for _, t := range saved[max(len(saved)-keptTries, 0):] {
-		r.tries = append(r.tries, try{at: t.At, name: t.Name, password: t.To, exists: t.Exists})
+		r.tries = append(r.tries, try{at: t.At, name: t.Name, account: t.Account, password: t.To, exists: t.Exists})
 	}
 	return r
 }
@@ -167,7 +168,7 @@ func saveHomes[P prefixed](homes map[P]*home, now int64) map[netip.Prefix]map[ui
 		}
 		stays := map[uint32]savedStay{}
 		for _, at := range h.stays {
-			stays[at.name] = savedStay{at.first, at.last, at.days}
+			stays[at.account] = savedStay{at.first, at.last, at.days}
 		}
 		saved[p.prefix()] = stays
 	}
@@ -176,9 +177,9 @@ func saveHomes[P prefixed](homes map[P]*home, now int64) map[netip.Prefix]map[ui
 
 func restoreHome(stays map[uint32]savedStay) *home {
 	h := &home{}
-	for _, name := range slices.Sorted(maps.Keys(stays)) {
-		at := stays[name]
-		h.stays = append(h.stays, stay{at.First, at.Last, name, at.Days})
+	for _, account := range slices.Sorted(maps.Keys(stays)) {
+		at := stays[account]
+		h.stays = append(h.stays, stay{at.First, at.Last, account, at.Days})
 		h.last = max(h.last, at.Last)
 	}
 	return h
@@ -206,7 +207,10 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 		w.networks[areaOf(p)] = &r
 	}
 	for name, x := range m.Targets {
-		t := &target{wave: x.Wave, near: x.Near, period: x.Period, spent: x.Spent, protected: x.Protected}
+		t := &target{wave: x.Wave, near: x.Near, period: x.Period, spent: x.Spent}
+		if len(x.Protected) > 0 {
+			t.protected = x.Protected[0]
+		}
 		for _, h := range x.Hits[max(len(x.Hits)-keptHits, 0):] {
 			t.hits = append(t.hits, hit{h.At, placeOf(h.From.Addr()), h.ASN, h.Near})
 		}
@@ -218,8 +222,8 @@ func Restore(saved []byte, bans []*Ban) (*Watch, error) {
 	for p, stays := range m.Homes {
 		from := placeOf(p.Addr())
 		w.homes[from] = restoreHome(stays)
-		for name, at := range stays {
-			w.enter(from, name, at.Last)
+		for account, at := range stays {
+			w.enter(from, account, at.Last)
 		}
 	}
 	for name, last := range m.People {
@@ -263,7 +267,7 @@ func (w *Watch) Shift(step time.Duration) {
 		for i := range t.hits {
 			t.hits[i].at += by
 		}
-		for _, p := range t.protected {
+		if p := t.protected; p != nil {
 			p.Since, p.Until, p.told = p.Since.Add(step), p.Until.Add(step), p.told.Add(step)
 		}
 	}

@@ -20,6 +20,9 @@ func placeOf(a netip.Addr) place {
 		return place(binary.BigEndian.Uint32(b[:]))
 	}
 	b := a.As16()
+	if nat64.Contains(a) {
+		return translated<<32 | place(binary.BigEndian.Uint32(b[12:]))
+	}
 	p := place(binary.BigEndian.Uint64(b[:8]))
 	if p.is4() {
 		return 0
@@ -29,10 +32,18 @@ func placeOf(a netip.Addr) place {
 
 func (p place) is4() bool { return p>>32 == 0 }
 
+// translated is the prefix by which hosts of IPv4 come through NAT64 (RFC 6052 section 2.1). Each is a place of its own: the first
+// half of the prefix, and its address of IPv4. Those of 64:ff9b:1::/48 are not among them (RFC 8215): no host is 0.1.0.0/16.
+const translated = 0x0064ff9b
+
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+func (p place) isTranslated() bool { return p>>32 == translated && uint32(p)>>16 != 1 }
+
 func (p place) prefix() netip.Prefix { return p.cut(32, 64) }
 
 func (p place) area() area {
-	if p.is4() {
+	if p.is4() || p.isTranslated() {
 		return area(p &^ (1<<8 - 1))
 	}
 	return area(p &^ (1<<16 - 1))
@@ -51,6 +62,11 @@ func (p place) cut(of4, of6 int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4(b), of4)
 	}
 	var b [16]byte
+	if p.isTranslated() {
+		binary.BigEndian.PutUint32(b[:], translated)
+		binary.BigEndian.PutUint32(b[12:], uint32(p))
+		return netip.PrefixFrom(netip.AddrFrom16(b), 96+of4)
+	}
 	binary.BigEndian.PutUint64(b[:], uint64(p))
 	return netip.PrefixFrom(netip.AddrFrom16(b), of6)
 }

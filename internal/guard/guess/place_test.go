@@ -25,8 +25,10 @@ func TestAPlaceIsAnAddressOrASixtyFour(t *testing.T) {
 	for _, c := range []struct{ addr, place, area string }{
 		{"203.0.113.9", "203.0.113.9/32", "203.0.113.0/24"},
 		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"},
-		{"64:ff9b::203.0.113.9", "64:ff9b::/64", "64:ff9b::/48"},
-		{"0:0:cb00:7109::1", "0.0.0.0/32", "0.0.0.0/24"}, // nobody's, and no other's
+		{"64:ff9b::203.0.113.9", "64:ff9b::cb00:7109/128", "64:ff9b::cb00:7100/120"}, // by NAT64
+		{"64:ff9b:1:2::203.0.113.9", "64:ff9b:1:2::/64", "64:ff9b:1::/48"},           // by a site's own
+		{"64:ff9b:0:2::203.0.113.9", "64:ff9b::2/128", "64:ff9b::/120"},              // nobody's: the prefix ends at 96
+		{"0:0:cb00:7109::1", "0.0.0.0/32", "0.0.0.0/24"},                             // nobody's, and no other's
 	} {
 		p := placeOf(netip.MustParseAddr(c.addr))
 		if got := p.prefix().String(); got != c.place {

@@ -11,7 +11,8 @@ const keptTries = 40
 // try is one of them.
 type try struct {
 	at       int64  // Unix seconds
-	name     uint32 // whose, by a hash
+	name     uint32 // under which name, by a hash
+	account  uint32 // at which account, likewise
 	password uint32 // 0: not told
 	exists   bool   // there is such an account
 }
@@ -38,7 +39,7 @@ const (
 func (r *roll) add(t try, times int) int {
 	if t.password != 0 {
 		for i := range r.tries {
-			if x := &r.tries[i]; x.name == t.name && x.password == t.password && t.at-x.at < week {
+			if x := &r.tries[i]; x.account == t.account && x.password == t.password && t.at-x.at < week {
 				return 0
 			}
 		}
@@ -67,10 +68,10 @@ func (r *roll) last() int64 {
 }
 
 // forgive forgets the tries at an account.
-func (r *roll) forgive(name uint32) {
+func (r *roll) forgive(account uint32) {
 	kept := r.tries[:0]
 	for _, t := range r.tries {
-		if t.name != name {
+		if t.account != account {
 			kept = append(kept, t)
 		}
 	}

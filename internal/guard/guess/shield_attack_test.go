@@ -30,7 +30,6 @@ func (s *scene) guess(client, account string, asn uint32, home Home) bool {
 
 // TestAttackANamesakeIsNoShield: whoever has info@ at a domain of his own guesses at info@ of another domain.
 func TestAttackANamesakeIsNoShield(t *testing.T) {
-	open(t)
 	for _, hashes := range []bool{false, true} {
 		s := begin(t)
 		people["info"] = true
@@ -70,7 +69,6 @@ func TestAttackANamesakeIsNoShield(t *testing.T) {
 
 // TestAttackProtectionIsNotSpentOnOtherDomains: 24 names of one person spend the day of protection in a minute.
 func TestAttackProtectionIsNotSpentOnOtherDomains(t *testing.T) {
-	open(t)
 	run := func(decoys int) (let int, protected time.Duration) {
 		s := begin(t)
 		s.logsIn("192.0.2.1", "anna@example.org")
@@ -204,7 +202,6 @@ func TestAttackAFrontIsKnownBesideWebmailOnTheHost(t *testing.T) {
 
 // TestAttackDockersProxyOfIPv6: IPv4 is handed on with its addresses, IPv6 comes by docker-proxy, as 172.17.0.1.
 func TestAttackDockersProxyOfIPv6(t *testing.T) {
-	open(t)
 	for _, people := range []int{0, 2} {
 		s := begin(t)
 		for range 48 {
@@ -227,7 +224,6 @@ func TestAttackDockersProxyOfIPv6(t *testing.T) {
 
 // TestAttackNAT64: clients of IPv4 behind SIIT or NAT64 share 64:ff9b::/64.
 func TestAttackNAT64(t *testing.T) {
-	open(t)
 	s := begin(t)
 	s.fails("64:ff9b::203.0.113.9", "test", 1, 0)
 	if s.Banned(netip.MustParseAddr("64:ff9b::198.51.100.1"), s.now) != nil {
@@ -237,7 +233,6 @@ func TestAttackNAT64(t *testing.T) {
 
 // TestAttackBotsOfTheOwnersProvider: 39 of them try 31 times an hour, nine in ten minutes.
 func TestAttackBotsOfTheOwnersProvider(t *testing.T) {
-	open(t)
 	s := begin(t)
 	s.logsIn("198.51.100.1", "anna")
 	tries := 0
@@ -284,7 +279,6 @@ func TestAttackTwoNamesHideTheDaysLimit(t *testing.T) {
 
 // TestAttackRegularsOfALargeAddress: a university's address has more people than are remembered of an address.
 func TestAttackRegularsOfALargeAddress(t *testing.T) {
-	open(t)
 	s := begin(t)
 	for range 5 {
 		for n := range 2000 {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// target is a person's accounts, of whatever domain, or a name that nobody has, as far as it was tried from elsewhere.
+// target is an account, or a name that nobody has, as far as it was tried from elsewhere.
 type target struct {
 	hits      []hit         // one a source: where it was refused last, oldest first
 	wave      int64         // Unix seconds until which it is guessed at
@@ -16,7 +16,7 @@ type target struct {
 	near      int64         // the same of guesses from the networks that its owner uses himself
 	period    int64         // since when spent counts
 	spent     time.Duration // for how long it was protected since
-	protected []*Protection // at most maxProtected, of one account each
+	protected *Protection   // that stands, or stood last; nil: there was none
 }
 
 // hit is a source that was refused.
@@ -27,10 +27,8 @@ type hit struct {
 	near bool // of an autonomous system that the account uses
 }
 
-const (
-	keptHits     = 48 // sources that are kept of a target
-	maxProtected = 8
-)
+// keptHits is how many sources are kept of a target.
+const keptHits = 48
 
 // When an account is guessed at.
 const (
@@ -38,6 +36,7 @@ const (
 	waveSystems = 3  // of so many autonomous systems, where they are known,
 	waveNetsOne = 25 // or so many networks of fewer
 	waveNear    = 40 // addresses of the autonomous systems that the account uses: a telephone on its way has some of them
+	hastyNear   = 12 // so many are enough where each tried as often in a day: one telephone that tries every ten minutes has no time for it
 	waveLasts   = hour
 )
 
@@ -74,32 +73,64 @@ func (w *Watch) guessedAt(a *attempt) []Finding {
 		return nil
 	}
 	now := a.now
-	t := w.targets[a.person]
+	t := w.targets[a.Account]
 	if t == nil {
 		makeRoom(w.targets, maxTargets, func(t *target) int64 { return t.keep() })
 		t = &target{}
-		w.targets[a.person] = t
+		w.targets[a.Account] = t
 	}
 	t.push(hit{now, a.from, a.ASN, a.Home != Abroad})
 	began := now >= t.wave
-	if !t.guessedAt(now) {
+	if !t.guessedAt(now) && !w.isHasty(a, t) {
 		return nil
 	}
 	var findings []Finding
 	if began {
 		findings = w.sweep(a, t)
 	}
-	if p := t.protect(&a.Attempt, now); a.Exists && p != nil {
+	if !a.known {
+		return findings
+	}
+	if p := t.protect(&a.Attempt, now); p != nil {
 		findings = append(findings, Finding{Protect: p})
 	}
 	return findings
 }
 
+// isHasty reports whether an account is guessed at by some addresses of its own autonomous systems, each of which tried often, and notes
+// until when.
+func (w *Watch) isHasty(a *attempt, t *target) bool {
+	now := a.now
+	if a.Home != AtNetwork || t.neighbours(now) < hastyNear || w.triedBy(a.from, a) < hastyNear {
+		return false
+	}
+	often := 0
+	for i := range t.hits {
+		if h := &t.hits[i]; h.near && now-h.at < day && w.triedBy(h.from, a) >= hastyNear {
+			often++
+		}
+	}
+	if often < hastyNear {
+		return false
+	}
+	t.wave, t.counted, t.near = now+waveLasts, now, now+waveLasts
+	return true
+}
+
+// triedBy is how often an account was tried from a place within a day.
+func (w *Watch) triedBy(from place, a *attempt) int {
+	s := w.sources[from]
+	if s == nil {
+		return 0
+	}
+	return s.tries.of(a.now, func(x *try) bool { return x.account == a.account }).day
+}
+
 // keep is when a target may be forgotten: one that is protected, last.
 func (t *target) keep() int64 {
 	last := t.wave
-	for _, p := range t.protected {
-		last = max(last, p.Until.Unix()+int64(protectionPeriod/time.Second))
+	if t.protected != nil {
+		last = max(last, t.protected.Until.Unix()+int64(protectionPeriod/time.Second))
 	}
 	if len(t.hits) > 0 {
 		last = max(last, t.hits[len(t.hits)-1].at)
@@ -198,7 +229,7 @@ func (t *target) protect(a *Attempt, now int64) *Protection {
 	if now-t.period >= int64(protectionPeriod/time.Second) {
 		t.period, t.spent = now, 0
 	}
-	p := t.of(a.Account)
+	p := t.protected
 	if p != nil && p.By != "" && a.At.Before(p.Until) {
 		return nil // a person's word
 	}
@@ -212,7 +243,8 @@ func (t *target) protect(a *Attempt, now int64) *Protection {
 	}
 	t.spent += more
 	if p == nil || !a.At.Before(p.Until) {
-		p = t.put(&Protection{Account: a.Account, Since: a.At})
+		p = &Protection{Account: a.Account, Since: a.At}
+		t.protected = p
 	}
 	p.Until = from.Add(more)
 	if p.Until.Sub(p.told) < waveLastsFor/2 {
@@ -222,47 +254,16 @@ func (t *target) protect(a *Attempt, now int64) *Protection {
 	return p
 }
 
-// of returns the protection of an account, over or not; nil: there was none.
-func (t *target) of(account string) *Protection {
-	for _, p := range t.protected {
-		if same(p.Account, account) {
-			return p
-		}
-	}
-	return nil
-}
-
-// put replaces an account's protection.
-func (t *target) put(p *Protection) *Protection {
-	t.protected = slices.DeleteFunc(t.protected, func(x *Protection) bool { return same(x.Account, p.Account) })
-	if len(t.protected) >= maxProtected { // a person's word is not the one to go
-		i := slices.IndexFunc(t.protected, func(x *Protection) bool { return x.By == "" })
-		if i < 0 && p.By == "" {
-			return p
-		}
-		t.protected = slices.Delete(t.protected, max(i, 0), max(i, 0)+1)
-	}
-	t.protected = append(t.protected, p)
-	return p
-}
-
-// same reports whether two names of one person may mean one account: one of them without a domain, or both with the same.
-func same(a, b string) bool {
-	_, in, full := strings.Cut(a, "@")
-	_, other, too := strings.Cut(b, "@")
-	return strings.EqualFold(person(a), person(b)) && (!full || !too || strings.EqualFold(in, other))
-}
-
 // sweep bans those that had guessed at an account before the wave was seen.
 func (w *Watch) sweep(a *attempt, t *target) []Finding {
 	var findings []Finding
-	now, name := a.now, a.name
+	now := a.now
 	for _, h := range t.hits {
 		s := w.sources[h.from]
 		if s == nil || h.near || w.lives(h.from, now) {
 			continue
 		}
-		one := s.tries.of(now, func(x *try) bool { return x.name == name })
+		one := s.tries.of(now, func(x *try) bool { return x.account == a.account })
 		if !inWave.reached(one.hour, one.day, one.week) {
 			continue
 		}
@@ -279,20 +280,17 @@ func (w *Watch) Settled(account string, client netip.Addr, now time.Time) bool {
 	if !client.IsValid() {
 		return false
 	}
-	at := w.around[placeOf(client.Unmap().WithZone("")).area()].stay(hash(person(account)), now.Unix())
+	at := w.around[placeOf(client.Unmap().WithZone("")).area()].stay(hash(strings.ToLower(account)), now.Unix())
 	return at != nil && at.settled(now.Unix())
 }
 
 // Protected returns the protection that an account is under, or nil.
 func (w *Watch) Protected(account string, now time.Time) *Protection {
-	t := w.targets[person(account)]
-	if t == nil {
+	t := w.targets[strings.ToLower(account)]
+	if t == nil || t.protected == nil || !now.Before(t.protected.Until) {
 		return nil
 	}
-	if p := t.of(account); p != nil && now.Before(p.Until) {
-		return p
-	}
-	return nil
+	return t.protected
 }
 
 // guesses reports whether others of a source's network, or of its autonomous system, take part in a wave at an account.
@@ -304,22 +302,22 @@ func (t *target) guesses(from place, asn uint32, now int64) bool {
 
 // ProtectByHand protects an account for a time that an operator says; d 0 ends it.
 func (w *Watch) ProtectByHand(account string, d time.Duration, by string, now time.Time) *Protection {
-	t := w.targets[person(account)]
+	account = strings.ToLower(account)
+	t := w.targets[account]
 	if t == nil {
 		t = &target{}
-		w.targets[person(account)] = t
+		w.targets[account] = t
 	}
-	return t.put(&Protection{Account: account, Since: now, Until: now.Add(d), By: by})
+	t.protected = &Protection{Account: account, Since: now, Until: now.Add(d), By: by}
+	return t.protected
 }
 
 // Protections returns those that stand, by account.
 func (w *Watch) Protections(now time.Time) []*Protection {
 	var all []*Protection
 	for _, t := range w.targets {
-		for _, p := range t.protected {
-			if now.Before(p.Until) {
-				all = append(all, p)
-			}
+		if p := t.protected; p != nil && now.Before(p.Until) {
+			all = append(all, p)
 		}
 	}
 	slices.SortFunc(all, func(a, b *Protection) int { return strings.Compare(a.Account, b.Account) })

@@ -21,10 +21,10 @@ const (
 type Watch struct {
 	sources       map[place]*source     // those that failed
 	networks      map[area]*roll        // their neighbourhoods
-	targets       map[string]*target    // accounts, and names that many try
+	targets       map[string]*target    // accounts, and names that nobody has, that many try
 	homes         map[place]*home       // from where somebody logs in
 	around        map[area]*home        // the same of their neighbourhoods
-	people        map[uint32]*resident  // who logged in, by the hash of the name
+	people        map[uint32]*resident  // who logged in or gets mail, by the hash of the account, and of the name alone
 	senders       map[place]int64       // whose mail was taken, when last
 	sendersAround map[area]int64        // the same of their neighbourhoods
 	bans          map[netip.Prefix]*Ban // those that stand, and those that are remembered
@@ -97,7 +97,8 @@ const (
 // Take folds one attempt, and returns what follows.
 func (w *Watch) Take(a Attempt) []Finding {
 	if a.Kind == Delivered {
-		w.resident(hash(person(a.Account))).last = a.At.Unix()
+		x := opened(a)
+		w.resident(x.account).last, w.resident(x.name).last = x.now, x.now
 		return nil
 	}
 	if findings, spared := w.spares(&a); spared {
@@ -123,14 +124,13 @@ func (w *Watch) Take(a Attempt) []Finding {
 
 // failed counts a refused login.
 func (w *Watch) failed(a *attempt) []Finding {
-	if _, is := w.people[a.name]; is {
-		a.Exists = true
-	}
-	if a.Home == AtAddress || w.atHome(a.from, a.name, a.now) {
+	a.known = a.Exists || w.isSomebodys(a.account)
+	a.Exists = a.known || w.isSomebodys(a.name)
+	if a.Home == AtAddress || w.atHome(a.from, a.account, a.now) {
 		return w.atOwnHome(a) // the owner, or the telephone that still has the old password
 	}
 	s := w.source(a.from)
-	try := try{at: a.now, name: a.name, password: a.Password, exists: a.Exists}
+	try := try{at: a.now, name: a.name, account: a.account, password: a.Password, exists: a.Exists}
 	n := s.tries.add(try, max(a.Times, 1))
 	s.say(a.Account)
 	if n == 0 {
@@ -200,7 +200,8 @@ var (
 	onePerson   = limit{8, 12, 20}
 	nobodys     = limit{6, 10, 16} // one name that nobody has
 	atNetwork   = limit{32, never, never}
-	nearBurst   = 10 // of one name in ten minutes, where its owner has his provider: no telephone is as hasty
+	nearTold    = limit{16, 24, 32} // the same of passwords that are known to differ: no telephone's old one
+	nearBurst   = 10                // of one name in ten minutes, where its owner has his provider: no telephone is as hasty
 	persons     = limit{6, 8, 12}
 	fewPersons  = 5                 // in ten minutes, in as many tries as persons has people: a list has some of them twice
 	nearPersons = limit{12, 12, 16} // of accounts that use the network
@@ -258,7 +259,10 @@ func (w *Watch) ofName(a *attempt, s *source) (Reason, Evidence) {
 	if one.reach(few) || a.Home == AtNetwork && one.burst >= nearBurst {
 		return Passwords, Evidence{Tries: one.best(few), Account: a.Account, Seconds: now - one.first(few)}
 	}
-	if t := w.targets[a.person]; t != nil && a.Home == Abroad && now < t.wave && one.reach(inWave) {
+	if told := s.tries.of(now, func(t *try) bool { return t.name == name && t.password != 0 }); told.reach(nearTold) {
+		return Passwords, Evidence{Tries: told.best(nearTold), Account: a.Account, Seconds: now - told.first(nearTold)}
+	}
+	if t := w.targets[a.Account]; t != nil && a.Home == Abroad && now < t.wave && one.reach(inWave) {
 		return Wave, Evidence{Tries: one.day, Account: a.Account, Sources: t.nets(now), Seconds: now - one.firstDay}
 	}
 	return "", Evidence{}
@@ -324,9 +328,9 @@ var (
 
 // confine asks whether a guesser sits among those who log in from an address.
 func (w *Watch) confine(a *attempt, s *source) []Finding {
-	now, name := a.now, a.name
+	now := a.now
 	all, persons := s.tries.of(now, func(*try) bool { return true }), s.tries.names(now, func(*try) bool { return true })
-	one := s.tries.of(now, func(t *try) bool { return t.name == name })
+	one := s.tries.of(now, func(t *try) bool { return t.account == a.account })
 	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
 	many := persons.day >= confinePersons && all.day >= confineTries || nobodies.day >= confineNobodies
 	until, account := a.At.Add(confineFor), ""
@@ -368,11 +372,11 @@ func (w *Watch) atOwnHome(a *attempt) []Finding {
 	if a.Password == 0 || a.Home == AtAddress || a.Own || w.Settled(a.Account, a.Client, a.At) {
 		return nil
 	}
-	now, s, name := a.now, w.source(a.from), a.name
-	if s.tries.add(try{at: now, name: name, password: a.Password, exists: true}, 1) == 0 {
+	now, s := a.now, w.source(a.from)
+	if s.tries.add(try{at: now, name: a.name, account: a.account, password: a.Password, exists: true}, 1) == 0 {
 		return nil
 	}
-	one := s.tries.of(now, func(t *try) bool { return t.name == name })
+	one := s.tries.of(now, func(t *try) bool { return t.account == a.account })
 	if !one.reach(confineOne) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -103,7 +104,7 @@ func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
 	refusal := guard.MayLogin(d.state, d.accountOf(a.Account), a.Client, l.ASN)
 	d.mu.Unlock()
 	switch {
-	case refusal == guard.LoginContained && !d.gate.watch.Settled(a.Account, a.Client, l.At):
+	case refusal == guard.LoginContained && !d.gate.watch.Settled(l.Account, a.Client, l.At):
 		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
 	case d.config.BansEnforced():
 		refused := d.gate.watch.May(l)
@@ -117,9 +118,10 @@ func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
 
 // loginOf is somebody who wants to log in, with what is known of him. The caller holds both mutexes.
 func (d *Daemon) loginOf(account string, client netip.Addr, asn uint32, t time.Time) guess.Login {
-	l := guess.Login{Account: account, Client: client, ASN: asn, At: t}
+	name := d.accountOf(account)
+	l := guess.Login{Account: cmp.Or(name, d.plain(account)), Client: client, ASN: asn, At: t}
 	l.Own = d.state.Policy().IsOwn(client) || d.gate.never(client, time.Now())
-	l.Home = homes[guard.Home(d.state, d.accountOf(account), client, l.ASN)]
+	l.Home = homes[guard.Home(d.state, name, client, l.ASN)]
 	return l
 }
 

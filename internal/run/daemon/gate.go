@@ -147,6 +147,7 @@ func (d *Daemon) attempted(x guess.Attempt) {
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
 	x.Shared = d.state.Policy().IsWebmail(x.Client)
+	d.named(&x)
 	if asks {
 		d.introduce(&x)
 	}
@@ -163,12 +164,29 @@ func (d *Daemon) attempted(x guess.Attempt) {
 // introduce says what the State knows of an attempt's client and account. The caller holds both mutexes.
 func (d *Daemon) introduce(x *guess.Attempt) {
 	x.Own = d.state.Policy().IsOwn(x.Client) || d.gate.never(x.Client, time.Now())
-	if x.Account == "" {
+	if x.Exists {
+		x.Home = homes[guard.Home(d.state, x.Account, x.Client, x.ASN)]
+	}
+}
+
+// named says whose account an attempt is at. The caller holds the State's mutex.
+func (d *Daemon) named(x *guess.Attempt) {
+	account := d.accountOf(x.Account)
+	if x.Exists = account != ""; x.Exists {
+		x.Account = account
 		return
 	}
-	name := d.accountOf(x.Account)
-	x.Exists = name != ""
-	x.Home = homes[guard.Home(d.state, name, x.Client, x.ASN)]
+	x.Account = d.plain(x.Account)
+}
+
+// plain is a name that is no account's that is known here: where the site has one domain, with it and without is the same. The caller
+// holds the State's mutex.
+func (d *Daemon) plain(name string) string {
+	local, domain, full := strings.Cut(name, "@")
+	if own := d.state.Policy().Domains; full && len(own) == 1 && domain == own[0] {
+		return local
+	}
+	return name
 }
 
 // homes is how well an account knows a source, in the words of the watch.
@@ -184,6 +202,9 @@ func (d *Daemon) asn(a netip.Addr) uint32 {
 // accountOf finds the account that a name means, with or without a domain of the site's; empty: none is known. The caller holds
 // the State's mutex.
 func (d *Daemon) accountOf(name string) string {
+	if name == "" {
+		return ""
+	}
 	if d.state.Account(name) != nil {
 		return name
 	}

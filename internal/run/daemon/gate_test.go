@@ -84,6 +84,44 @@ func TestWhoLogsInSomewhereIsNotBannedThere(t *testing.T) {
 	}
 }
 
+// TestANamesakeIsSomebodyElse: who has info@ at one domain of the site is nobody at the other, and every form of a name is its account.
+func TestANamesakeIsSomebodyElse(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	d.state.Policy().Domains = []string{"one.example", "two.example"}
+	for _, name := range []string{"info@one.example", "info@two.example", "anna"} {
+		must(t, d, "account/allow", ctl.AccountChange{Account: name})
+	}
+	hears(t, d, reads("198.51.100.7", "info@one.example"))
+	hears(t, d, reads("198.51.100.8", "Anna@Two.example"))
+	for range 25 {
+		hears(t, d, guesses("198.51.100.7", "info@two.example")...)
+		hears(t, d, guesses("198.51.100.8", "anna")...)
+		hears(t, d, guesses("198.51.100.8", "anna@one.example")...)
+	}
+	confined := d.bans().Confined
+	if len(confined) != 1 || confined[0].Prefix.String() != "198.51.100.7/32" || confined[0].Account != "info@two.example" {
+		t.Errorf("confined: %+v", confined)
+	}
+	if got := listed(d); got != "" {
+		t.Errorf("banned: %s", got)
+	}
+}
+
+// TestANameOfTheOnlyDomainIsTheSameWithoutIt: also of a mailbox that never sends.
+func TestANameOfTheOnlyDomainIsTheSameWithoutIt(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	d.state.Policy().Domains = []string{"one.example"}
+	hears(t, d, reads("198.51.100.7", "dora@one.example"))
+	for range 25 {
+		hears(t, d, guesses("198.51.100.7", "dora")...)
+	}
+	if confined := d.bans().Confined; len(confined) != 0 {
+		t.Errorf("confined: %+v", confined)
+	}
+}
+
 // TestAForgedLineBansNobodyElse: what a stranger puts into a name or a HELO is never the address that is banned.
 func TestAForgedLineBansNobodyElse(t *testing.T) {
 	d := begin(t, t.TempDir())
