@@ -107,16 +107,17 @@ func (d *Daemon) spareAll(bans []nft.Ban, refused []error) {
 }
 
 // spareRefused lifts what the parent would refuse to ban, where the kernel is told of no ban: who is banned is refused when he speaks,
-// and the administrator no less.
-func (d *Daemon) spareRefused(ctx context.Context, bans []nft.Ban) {
-	if len(bans) == 0 || !d.config.BansEnforced() {
-		return
+// and the administrator no less. done: the parent was asked about all of them.
+func (d *Daemon) spareRefused(ctx context.Context, bans []nft.Ban) (done bool) {
+	if !d.config.BansEnforced() {
+		return false
 	}
 	refused, err := d.warden.Refused(ctx, bans)
 	if err != nil && ctx.Err() == nil {
 		d.log.Warn("it is not known whether this host, or who is logged in to it, is among the banned", "err", err)
 	}
 	d.spareAll(bans, refused)
+	return err == nil
 }
 
 // spare lifts a ban that the parent refuses.
@@ -229,8 +230,7 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 // about when it comes.
 func (d *Daemon) vet(ctx context.Context, bans []nft.Ban) {
 	if !d.gate.vetted {
-		d.spareRefused(ctx, bans)
-		d.gate.vetted = true
+		d.gate.vetted = d.spareRefused(ctx, bans)
 	}
 }
 
