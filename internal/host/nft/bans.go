@@ -102,14 +102,24 @@ func (t *Table) put(g group, prefixes []netip.Prefix, times map[netip.Prefix]tim
 	s := g.set()
 	if !s.Interval {
 		return errors.Join(t.send(t.conn.SetAddElements, s, prefixes, times), t.send(t.conn.SetDeleteElements, s, prefixes, nil),
-			t.send(t.conn.SetAddElements, s, prefixes, times), t.take(g.other().set(), prefixes, times))
+			t.send(t.conn.SetAddElements, s, prefixes, times), t.takeOther(g, prefixes, times))
 	}
 	standing, err := t.networks(s)
 	if err != nil {
 		return err
 	}
 	put, over := settle(prefixes, standing)
-	return errors.Join(t.send(t.conn.SetDeleteElements, s, over, nil), t.send(t.conn.SetAddElements, s, put, times), t.take(g.other().set(), prefixes, times))
+	return errors.Join(t.send(t.conn.SetDeleteElements, s, over, nil), t.send(t.conn.SetAddElements, s, put, times), t.takeOther(g, prefixes, times))
+}
+
+// takeOther prepares what takes prefixes that are added out of where they lie in the other way. That set is empty more often than not,
+// and then nothing is to be done; what somebody else put into it since it was read, the next List shows.
+func (t *Table) takeOther(g group, prefixes []netip.Prefix, times map[netip.Prefix]time.Duration) error {
+	delete(t.empty, g.name())
+	if t.empty[g.other().name()] {
+		return nil
+	}
+	return t.take(g.other().set(), prefixes, times)
 }
 
 // settle says which of the wanted prefixes are to be put into an interval set, and which of the standing ones go: those
@@ -193,9 +203,17 @@ func (t *Table) read(sets []*nftables.Set) (bans []Ban, err error) {
 			continue
 		}
 		elements, failed := t.conn.GetSetElements(s)
+		t.isEmpty(s.Name, failed == nil && len(elements) == 0)
 		bans, err = append(bans, g.bansOf(elements)...), errors.Join(err, failed)
 	}
 	return bans, err
+}
+
+func (t *Table) isEmpty(name string, is bool) {
+	if t.empty == nil {
+		t.empty = map[string]bool{}
+	}
+	t.empty[name] = is
 }
 
 func (g group) bansOf(elements []nftables.SetElement) (bans []Ban) {

@@ -123,6 +123,26 @@ func TestAPrefixHasOneBan(t *testing.T) {
 			t.Errorf("%q stand, not %q", got, ways(bans))
 		}
 	}
+	nft(t, "add element inet postward login4 { 192.0.2.9 timeout 1h }") // somebody's; and by somebody who knows nothing of what stands
+	fresh, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []*Table{table, fresh} {
+		if _, err := table.List(); err != nil {
+			t.Fatal(err)
+		}
+		ban := Ban{Prefix: single("192.0.2.9"), For: time.Hour, Logins: x == fresh}
+		if err := x.Add([]Ban{ban}); err != nil {
+			t.Fatal(err)
+		}
+		if got := standing(t, table); !slices.Contains(got, way(ban)) || len(got) != len(bans)+1 {
+			t.Errorf("%q stand", got)
+		}
+	}
+	if err := table.Remove([]netip.Prefix{single("192.0.2.9")}); err != nil {
+		t.Fatal(err)
+	}
 	var both, whole []Ban
 	for _, b := range bans {
 		b.Logins = false

@@ -50,7 +50,8 @@ const (
 type Table struct {
 	Ports []uint16 // that a ban closes; MailPorts if none is named
 
-	conn *nftables.Conn
+	conn  *nftables.Conn
+	empty map[string]bool // sets that were empty when they were last made or read, and that nothing was added to since
 }
 
 // Open looks whether there is a kernel that takes a table. It makes none: Ensure does. The error is ErrUnavailable, or
