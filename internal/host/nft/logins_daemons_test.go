@@ -112,6 +112,17 @@ func TestAHostsNetworkOfIPv6IsMetWhole(t *testing.T) {
 func TestAPrefixHasOneBan(t *testing.T) {
 	table := ensured(t)
 	bans := someBans()
+	for range 3 { // and nobody looks between
+		for i := range bans {
+			bans[i].Logins = !bans[i].Logins
+		}
+		if err := table.Add(bans); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := standing(t, table); !slices.Equal(got, ways(bans)) {
+		t.Errorf("%q stand, not %q", got, ways(bans))
+	}
 	for range 3 {
 		for i := range bans {
 			bans[i].Logins = !bans[i].Logins
