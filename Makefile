@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove other-debian race fuzz soak bench-mail bench-log bench-check bench-detect bench-thief bench-guess bench-ban
+.PHONY: build run test unit lint story prove other-debian race fuzz soak bench-mail bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
 
 build: build/postward
 
@@ -77,6 +77,10 @@ bench-mail:
 # A log into the journal; ten million lines read and counted, beside grep, sshguard and fail2ban.
 bench-log:
 	@test/setup.sh bench && $(GO) test -run '^$$' -bench CatchUp ./internal/run/daemon && $(GO) run ./bench/log
+
+# What postward costs that has little to do: at rest, and at 50 lines a second, beside tail -F | grep.
+bench-idle:
+	@test/setup.sh bench && $(GO) build -o build/bench-log ./bench/log && $(MAKE) --no-print-directory build/postward && build/bench-log -idle 60s -postward build/postward
 
 bench-check: # a domain on all lists; with DOMAINS=data.json many domains (see bench/check), beside python3-spf, and what mends of damaged records lose
 	@test/setup.sh bench && $(GO) run ./bench/check -domains "$(DOMAINS)"

@@ -28,6 +28,8 @@ var wings = map[string]string{
 
 // rooms are the arrows inside a wing: what a package may import of its neighbours there.
 var rooms = map[string]string{
+	"mail/arc":         "canon message",
+	"mail/authres":     "message",
 	"mail/milter":      "fingerprint message",
 	"log/follow":       "oldlog",
 	"log/delivery":     "maillog",

@@ -73,6 +73,7 @@ inside() {
 	mount --bind "$tree" "$tree"
 	mount -t proc -o nosuid,nodev,noexec proc "$tree/proc"
 	mount -t sysfs -o ro,nosuid,nodev,noexec sys "$tree/sys"
+	mount -t cgroup2 -o ro,nosuid,nodev,noexec cgroup2 "$tree/sys/fs/cgroup" # journald does not start without
 	mount -t tmpfs -o mode=755 run "$tree/run"
 	make_dev
 	rm -f "$tree/etc/resolv.conf"
@@ -81,7 +82,12 @@ inside() {
 	lend "$(go env GOMODCACHE)" /var/cache/go-mod
 	[[ $1 != offline ]] || ip link set lo up
 	shift
-	chroot "$tree" /usr/bin/env -i "${clean[@]}" /bin/sh -c 'cd /src/postward && "$@"' sh "$@"
+	# The tree is the root, not only a directory that looks like one: in a chroot a program does not learn its own name.
+	cd "$tree"
+	pivot_root . mnt
+	umount --lazy /mnt
+	cd /src/postward
+	/usr/bin/env -i "${clean[@]}" "$@"
 }
 
 # What the commands find in their environment: this machine's Go and modules, which nobody fetches.

@@ -30,6 +30,8 @@ packages() {
 		test   xz-utils           the same
 		test   zstd               the same
 		test   openssl            s_client: to see what a mail server shows
+		test   python3-dkim       verifies our ARC seals, and seals for us to verify
+		test   python3-authres    reads our Authentication-Results; python3-dkim seals only with it
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector
@@ -37,6 +39,7 @@ packages() {
 		prove  mmdebstrap         a tree of the other Debian release
 		bench  sshguard           its parser and its bans, beside ours
 		bench  fail2ban           its filters and its bans, beside ours
+		bench  python3-pyinotify  by which fail2ban notices lines; Debian installs it with it
 		bench  python3-spf        its verdicts, beside ours
 	LIST
 }

@@ -9,6 +9,7 @@
 //
 //	guess -lines 1000000 -forms bookworm,trixie
 //	guess -keep DIR          leave the log and its truth there
+//	guess -be DIR/bookworm.log -cpuprofile FILE
 //	guess -variants -v       small attacks and innocents, each alone on a quiet site
 package main
 
@@ -23,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 )
@@ -44,12 +46,13 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "also print the first try by which each attack was missed, or each innocent shut out")
 	small := flag.Bool("variants", false, "instead: small attacks and innocents by which an opponent found holes, one after the other")
 	be := flag.String("be", "", "be the process that reads this log, and is measured")
+	profile := flag.String("cpuprofile", "", "with -be: a file for a profile of what it spends")
 	flag.Parse()
 	err := o.choose(*names)
 	switch {
 	case err != nil:
 	case *be != "":
-		err = read(*be, o.make())
+		err = profiled(*profile, func() error { return read(*be, o.make()) })
 	case *small:
 		err = playVariants(o)
 	default:
@@ -59,6 +62,23 @@ func main() {
 		fmt.Fprintln(os.Stderr, "guess:", err)
 		os.Exit(2)
 	}
+}
+
+// profiled does something, and writes down where its time goes, if a file is named.
+func profiled(path string, do func() error) error {
+	if path == "" {
+		return do()
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return do()
 }
 
 type options struct {

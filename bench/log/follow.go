@@ -54,7 +54,7 @@ var errWhole = errors.New("all of it was read")
 
 // ordinary follows a log that grows by 50 lines a second for ten seconds.
 func ordinary(path, from string) error {
-	const perSecond, seconds = 50, 10
+	const seconds = 10
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		return err
 	}

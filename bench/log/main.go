@@ -28,9 +28,15 @@ func main() {
 	lines := flag.Int("lines", 10_000_000, "lines of the log")
 	peer := flag.Int("peer", 100_000, "lines for peers that are slow")
 	entries := flag.Int("journal", 200_000, "lines that journald is told")
+	alone := flag.Duration("idle", 0, "measure only what a postward costs that has little to do, for so long at rest and so long at 50 lines a second")
+	binary := flag.String("postward", "build/postward", "the one that is measured with -idle")
 	flag.Parse()
 	inside, code, err := rig.Enter(rig.Room{Needs: []string{"journalctl"}})
-	if err == nil && inside {
+	switch {
+	case err != nil || !inside:
+	case *alone > 0:
+		err = idle(*binary, *alone)
+	default:
 		err = run(*lines, *peer, *entries)
 	}
 	if err != nil {

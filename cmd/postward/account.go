@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,22 +16,22 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "who may send, as whom, and what is known of them"}
-	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountClass(),
+	c.AddCommand(a.accountList(), a.accountShow(), a.accountExplain(), a.accountLearn(), a.accountForget(), a.accountAllow(), a.accountDeny(), a.accountRemove(), a.accountRefused(), a.accountClass(),
 		a.accountLock(), a.accountUnlock(), a.accountProtect())
 	return c
 }
 
 func (a *app) accountList() *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "list the accounts", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		var accounts []*guard.Account
+		var accounts []ctl.Account
 		if err := a.ask(c.Context(), "account/list", nil, &accounts); err != nil || a.json {
 			return a.orJSON(err, accounts)
 		}
 		var rows [][]string
 		for _, x := range accounts {
-			rows = append(rows, []string{x.Name, listing(x), string(x.Status), fmt.Sprint(x.Messages), when(x.Last), fmt.Sprint(x.Refused)})
+			rows = append(rows, []string{x.Name, listing(x.Account), string(x.Status), fmt.Sprint(x.Messages), when(x.Last), fmt.Sprint(x.Refused), cmp.Or(x.Logins, "-")})
 		}
-		return a.out.table([]string{"account", "may send", "state", "mails", "last mail", "refused"}, rows)
+		return a.out.table([]string{"account", "may send", "state", "mails", "last mail", "refused", "logins"}, rows)
 	}}
 }
 
@@ -51,22 +53,43 @@ func listing(x *guard.Account) string {
 
 func (a *app) accountShow() *cobra.Command {
 	return &cobra.Command{Use: "show ACCOUNT", Short: "show what is known of an account", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		var x guard.Account
+		var x ctl.Account
 		if err := a.ask(c.Context(), "account/show", ctl.Name{Account: args[0]}, &x); err != nil || a.json {
 			return a.orJSON(err, x)
 		}
-		a.out.line("%s: %s, may send: %s", printable(x.Name), x.Status, listing(&x))
+		a.out.line("%s: %s, may send: %s", printable(x.Name), x.Status, listing(x.Account))
+		for _, line := range logins(&x) {
+			a.out.line("  %s", printable(line))
+		}
 		if x.Listing != nil {
-			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), addresses(x.Listing.Addresses))
+			a.out.line("  on the list since %s; as %s", when(x.Listing.Since), writesAs(x.Listing))
 		}
 		if x.Learned != nil && x.Learned.Messages > 0 {
 			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
 		}
 		a.out.line("  %s, last %s; %d refused; %s known", guard.Count(int(x.Messages), "mail"), when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
 		a.printSources(&x.Sources)
-		a.printNumbers(&x)
+		a.printNumbers(x.Account)
 		return nil
 	}}
+}
+
+// logins says who may not log in to an account, and what ends that.
+func logins(x *ctl.Account) (lines []string) {
+	switch x.Logins {
+	case string(guard.LoginLocked):
+		lines = append(lines, fmt.Sprintf("locked since %s: nobody logs in; postward account unlock %s", when(x.Locked), x.Name))
+	case string(guard.LoginContained):
+		lines = append(lines, fmt.Sprintf("stopped: it is let in only from networks that it knows; postward account unlock %s", x.Name))
+	}
+	if p := x.Protected; p != nil {
+		said := "protected"
+		if strings.HasPrefix(x.Logins, "would") {
+			said = x.Logins
+		}
+		lines = append(lines, fmt.Sprintf("%s until %s (%s): only who logged in before gets in; postward account protect %s --off", said, at(p.Until), p.Why(), x.Name))
+	}
+	return lines
 }
 
 func (a *app) printSources(s *guard.Sources) {
@@ -118,44 +141,19 @@ func addresses(list []string) string {
 	return printable(strings.Join(list, ", "))
 }
 
-func (a *app) accountAllow() *cobra.Command {
-	var l guard.Listing
-	var class string
-	c := &cobra.Command{Use: "allow ACCOUNT", Short: "put an account on the list of those who may send", Args: cobra.ExactArgs(1),
-		Long: "Put an account on the list of those who may send. Without --address it may send as what old logs say, or\n" +
-			"else as its own name at the local domains. Accounts that need no login are written local:USER and net:ADDRESS.",
-		RunE: func(c *cobra.Command, args []string) error {
-			l.Class = guard.Class(class)
-			return a.changeAccount(c.Context(), "account/allow", args[0], &l, "%s may send.")
-		}}
-	c.Flags().StringArrayVar(&l.Addresses, "address", nil, "an address it may use: exact, *@domain or * (repeat)")
-	c.Flags().StringVar(&class, "class", "", "person, newsletter or application")
-	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day, for a newsletter or application")
-	return c
-}
-
-func (a *app) accountDeny() *cobra.Command {
-	return &cobra.Command{Use: "deny ACCOUNT", Short: "take an account off the list", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		return a.changeAccount(c.Context(), "account/deny", args[0], nil, "%s may not send any more.")
-	}}
-}
-
-func (a *app) accountClass() *cobra.Command {
-	var l guard.Listing
-	c := &cobra.Command{Use: "class ACCOUNT person|newsletter|application", Short: "declare what an account is", Args: cobra.ExactArgs(2), RunE: func(c *cobra.Command, args []string) error {
-		l.Class = guard.Class(args[1])
-		return a.changeAccount(c.Context(), "account/class", args[0], &l, "%s is declared.")
-	}}
-	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day")
-	return c
-}
-
 func (a *app) changeAccount(ctx context.Context, verb, account string, l *guard.Listing, said string) error {
-	var x guard.Account
+	var x ctl.AccountAnswer
 	if err := a.ask(ctx, verb, ctl.AccountChange{Account: account, Listing: l}, &x); err != nil || a.json {
 		return a.orJSON(err, x)
 	}
-	a.out.line(said, printable(x.Name))
+	args := []any{printable(x.Name)}
+	if strings.Count(said, "%s") > 1 {
+		args = append(args, writesAs(x.Listing))
+	}
+	a.out.line(said, args...)
+	if x.Note != "" {
+		fmt.Fprintln(os.Stderr, "postward:", printable(x.Note))
+	}
 	return nil
 }
 

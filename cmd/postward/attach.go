@@ -17,7 +17,6 @@ import (
 	"postward/internal/host/attach"
 	"postward/internal/host/doveadm"
 	"postward/internal/host/learn"
-	"postward/internal/host/nft"
 	"postward/internal/host/warden"
 	"postward/internal/run/config"
 	"postward/internal/run/ctl"
@@ -99,9 +98,10 @@ func quoted(word string) string {
 
 func (a *app) attachCommand() *cobra.Command {
 	var f attachFlags
-	c := &cobra.Command{Use: "attach", Short: "put postward on this host's Postfix, in shadow mode", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "attach", Short: "put postward on this host's Postfix", Args: cobra.NoArgs,
 		Long: "Put postward on this host's Postfix. Without --apply it shows every line that would change and what it learned\n" +
-			"of who sends as whom. It starts in shadow mode: everything is judged and shown, nothing is held or refused.",
+			"of who sends as whom. The first configuration, which it writes where there is none, has shadow mode: everything is judged and\n" +
+			"shown, nothing is held or refused. With --dovecot Dovecot is told, too, after Postfix.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.fromConfig(c, &f); err != nil {
 				return err
@@ -109,9 +109,9 @@ func (a *app) attachCommand() *cobra.Command {
 			ctx, stop := interruptible(c.Context())
 			defer stop()
 			if err := a.attach(ctx, &f); err != nil || !f.dovecot || a.json && !f.apply {
-				return err
+				return f.withoutDovecot(err)
 			}
-			return a.attachDovecot(ctx, &f)
+			return f.withoutPostward(a.attachDovecot(ctx, &f))
 		}}
 	f.add(c)
 	c.Flags().BoolVar(&f.apply, "apply", false, "do it")
@@ -175,6 +175,7 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 		a.out.line("\nNothing was changed: %v", attach.ErrAttached)
 		return nil
 	default:
+		a.warnEnforced()
 		a.out.line("\nNothing was changed. %s", f.next(refused))
 		return nil
 	}
@@ -245,7 +246,11 @@ func (a *app) apply(ctx context.Context, f *attachFlags, plan *attach.Plan, lear
 		return err
 	}
 	a.out.line("What was learned is in %s; the next start of postward takes it in.", path)
-	a.out.line("Attached, in shadow mode. Next: systemctl restart postward; postward status; postward account list")
+	c, err := config.Load(a.config)
+	if err != nil {
+		return err
+	}
+	a.out.line("Attached. %s\nNext: systemctl restart postward; postward status; postward account list", modeSaid(c, a.config))
 	return nil
 }
 
@@ -338,93 +343,4 @@ func proposed(yes bool) string {
 		return "proposed"
 	}
 	return "seen only"
-}
-
-func (a *app) detachCommand() *cobra.Command {
-	var f attachFlags
-	c := &cobra.Command{Use: "detach", Short: "take postward off this host's Postfix; its files become what they were, byte for byte", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := a.fromConfig(c, &f); err != nil {
-				return err
-			}
-			defer uninterrupted()()
-			dovecot, err := a.detachDovecot(&f)
-			if err != nil {
-				return err
-			}
-			return a.detach(c.Context(), &f, dovecot)
-		}}
-	f.add(c)
-	return c
-}
-
-func (a *app) detach(ctx context.Context, f *attachFlags, dovecot *attach.DetachedDovecot) error {
-	d, err := attach.Detach(ctx, f.postfix, attach.Options{
-		StateDir: f.stateDir, Now: time.Now(), NoReload: f.noReload, DryRun: f.dryRun, Held: a.heldNow(ctx),
-		Say: func(s string) { a.out.line("%s", printable(s)) },
-	})
-	if errors.Is(err, attach.ErrNotAttached) {
-		a.out.line("%v", err)
-		return nil
-	}
-	if err == nil && !f.dryRun {
-		a.dropBans(ctx)
-	}
-	if err != nil || a.json {
-		return a.orJSON(err, struct {
-			*attach.Detached
-			Dovecot *attach.DetachedDovecot `json:"dovecot,omitempty"`
-		}{d, dovecot})
-	}
-	for _, g := range d.Files {
-		a.out.line("%s: %s", g.Name, g.How)
-		for _, l := range g.Diff {
-			a.out.line("  %s", printable(l))
-		}
-	}
-	for _, w := range d.Warnings {
-		a.out.line("%s %s", a.out.paint(watch, "Note:"), printable(w))
-	}
-	switch {
-	case f.dryRun:
-		a.out.line("Nothing was changed.")
-	case d.Identical:
-		a.out.line("Detached. The configuration is byte for byte what it was (sha256 %.16s).", d.After)
-	default:
-		a.out.line("Detached.")
-	}
-	return nil
-}
-
-// dropBans takes the table of the banned out of the kernel: nobody would lift them any more. Where there is none, or no kernel that has
-// any, there is nothing to do.
-func (a *app) dropBans(ctx context.Context) {
-	table, err := nft.Open()
-	if err == nil {
-		err = table.Drop()
-	}
-	if err != nil && !errors.Is(err, nft.ErrUnavailable) {
-		a.out.line("%s the table of the banned stays (%s): nft delete table inet %s", a.out.paint(watch, "Note:"), printable(err.Error()), nft.Name)
-	}
-	if g := a.runningNow(ctx).Gate; !a.json && g.Enforced && g.Bans > 0 {
-		a.out.line("%s postward runs, and keeps %s out again within a minute: systemctl disable --now postward, then nft delete table inet %s", a.out.paint(watch, "Note:"), guard.Count(g.Bans, "network"), nft.Name)
-	}
-}
-
-// heldNow returns how many mails postward holds; none when it does not run.
-func (a *app) heldNow(ctx context.Context) int {
-	s := a.runningNow(ctx)
-	return s.Held + s.Cooling
-}
-
-// runningNow is the status of the postward that runs; empty when none does.
-func (a *app) runningNow(ctx context.Context) (s ctl.Status) {
-	path, err := a.socketPath()
-	if err != nil { // it may run all the same, as it was configured before
-		path = config.Default().Socket
-	}
-	if err := (ctl.Client{Path: path}).Do(ctx, "status", nil, &s); err != nil {
-		return ctl.Status{}
-	}
-	return s
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,16 +25,19 @@ func (a *app) banCommand() *cobra.Command {
 
 func (a *app) banList() *cobra.Command {
 	var asNFT bool
-	c := &cobra.Command{Use: "list", Short: "list the bans, the accounts that are protected and the addresses that are confined", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		var x ctl.BansAnswer
-		if err := a.ask(c.Context(), "ban/list", nil, &x); err != nil || a.json {
-			return a.orJSON(err, x)
-		}
-		if asNFT {
-			return a.printNFT(c.Context(), &x)
-		}
-		return a.printBans(&x)
-	}}
+	c := &cobra.Command{Use: "list", Short: "list the bans, the accounts that are protected and the addresses that are confined", Args: cobra.NoArgs,
+		Long: "List the bans, and in a terminal the accounts that are protected and the addresses that are confined, too; --json has all of them,\n" +
+			"and whether anybody is kept out. TIMES is how often a network was banned lately: each time for longer.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			var x ctl.BansAnswer
+			if err := a.ask(c.Context(), "ban/list", nil, &x); err != nil || a.json {
+				return a.orJSON(err, x)
+			}
+			if asNFT {
+				return a.printNFT(c.Context(), &x)
+			}
+			return a.printBans(&x)
+		}}
 	c.Flags().BoolVar(&asNFT, "nft", false, "print the table as nft -f reads it")
 	return c
 }
@@ -47,14 +52,30 @@ func (a *app) printNFT(ctx context.Context, x *ctl.BansAnswer) error {
 	for _, b := range x.Bans {
 		bans = append(bans, nft.Ban{Prefix: b.Prefix, For: max(time.Until(b.Until).Round(time.Second), time.Second), Logins: b.Logins})
 	}
-	a.out.line("%s", strings.TrimRight(new(nft.Table).Listing(bans, append(allowed.Networks, allowed.Own...)), "\n"))
+	if why := idle(x); why != "" {
+		a.out.line("# None of this is in the kernel: %s.", printable(why))
+	}
+	a.out.line("%s", strings.TrimRight(new(nft.Table).Listing(bans, slices.Concat(allowed.Networks, allowed.Own, allowed.Trusted)), "\n"))
 	return nil
+}
+
+// idle says why the bans keep nobody away from the mail ports; empty: they do.
+func idle(x *ctl.BansAnswer) string {
+	switch {
+	case !x.Enforced:
+		return "guessing.mode is shadow, and nobody is kept out"
+	case x.Kernel != "":
+		return fmt.Sprintf("the kernel keeps nobody out (%s), and who is banned is refused when he speaks", x.Kernel)
+	}
+	return ""
 }
 
 // printBans prints a table for a pipe, and for a person what stands beside it too.
 func (a *app) printBans(x *ctl.BansAnswer) error {
-	if a.out.person {
+	if why := idle(x); a.out.person {
 		a.printGate(x)
+	} else if len(x.Bans) > 0 && why != "" { // what follows looks as if it stood
+		a.note(why)
 	}
 	var rows [][]string
 	for _, b := range x.Bans {
@@ -63,23 +84,29 @@ func (a *app) printBans(x *ctl.BansAnswer) error {
 	if len(rows) == 0 && a.out.person {
 		return nil
 	}
-	return a.out.table([]string{"network", "until", "time", "by", "why"}, rows)
+	return a.out.table([]string{"network", "until", "times", "by", "why"}, rows)
 }
 
 func (a *app) printGate(x *ctl.BansAnswer) {
+	would := ""
+	if !x.Enforced {
+		would = "would be "
+	}
 	switch {
+	case len(x.Bans) > 0 && !x.Enforced:
+		a.out.line("Nobody is kept out: guessing.mode is shadow. These would be banned:")
+	case !x.Enforced:
+		a.out.line("Nobody would be banned (guessing.mode is shadow).")
 	case len(x.Bans) == 0:
 		a.out.line("Nobody is banned.")
-	case !x.Enforced:
-		a.out.line("Nobody is kept out: guessing.mode is shadow. These would be banned:")
 	case x.Kernel != "":
 		a.out.line("The kernel keeps nobody out (%s). Who is banned is refused when he speaks:", printable(x.Kernel))
 	}
 	for _, p := range x.Protected {
-		a.out.line("%s is protected until %s: %s", printable(p.Account), at(p.Until), printable(p.Why()))
+		a.out.line("%s %sprotected until %s: %s", printable(p.Account), cmp.Or(would, "is "), at(p.Until), printable(p.Why()))
 	}
 	for _, f := range x.Confined {
-		a.out.line("%s is confined until %s to accounts that logged in from it before: %s", network(f.Prefix), at(f.Until), printable(f.Evidence.String()))
+		a.out.line("%s %sconfined until %s to accounts that logged in from it before: %s", network(f.Prefix), cmp.Or(would, "is "), at(f.Until), printable(f.Evidence.String()))
 	}
 }
 
@@ -90,13 +117,8 @@ func whoBanned(b *guess.Ban) string {
 	return "postward"
 }
 
-// network is a prefix as people write it: a single address without its length.
-func network(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
-}
+// network is a prefix as people write it.
+func network(p netip.Prefix) string { return ctl.Plain(p) }
 
 // at is a time, "-" if there was none.
 func at(t time.Time) string {
@@ -121,42 +143,74 @@ func parseNetwork(s string) (netip.Prefix, error) {
 
 func (a *app) banAdd() *cobra.Command {
 	var d time.Duration
-	c := &cobra.Command{Use: "add ADDRESS|NETWORK", Short: "ban an address or a network for a time", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		p, err := parseNetwork(args[0])
-		if err != nil {
-			return err
-		}
-		var x ctl.BansAnswer
-		if err := a.ask(c.Context(), "ban/add", ctl.BanRequest{Network: p, For: d}, &x); err != nil || a.json {
-			return a.orJSON(err, x)
-		}
-		a.out.line("%s is banned for %s. To lift it: postward ban remove %s", network(p.Masked()), d, network(p.Masked()))
-		return nil
-	}}
-	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long, up to 168h")
+	c := &cobra.Command{Use: "add ADDRESS|NETWORK", Short: "ban an address or a network for a time", Args: cobra.ExactArgs(1),
+		Long: "Ban an address or a network for a time, also where somebody logged in; not what is on the allow list, of networks.own or this\n" +
+			"host's, nor where somebody is logged in to it from. Of an address of IPv6 its /64 is banned. Exit status 1: nobody is kept out,\n" +
+			"for guessing.mode is shadow.",
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := parseNetwork(args[0])
+			if err != nil {
+				return err
+			}
+			var x ctl.BansAnswer
+			if err := a.ask(c.Context(), "ban/add", ctl.BanRequest{Network: p, For: d}, &x); err != nil || a.json {
+				return a.orJSON(err, x)
+			}
+			return a.printAdded(p, &x, d)
+		}}
+	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long, from 1s to 168h")
 	return c
 }
 
-func (a *app) banRemove() *cobra.Command {
-	return &cobra.Command{Use: "remove ADDRESS|NETWORK", Short: "lift the bans of an address or a network, and forgive what led to them", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		p, err := parseNetwork(args[0])
-		if err != nil {
-			return err
+// printAdded says what is banned now, and whether that keeps anybody out.
+func (a *app) printAdded(said netip.Prefix, x *ctl.BansAnswer, d time.Duration) error {
+	until := time.Now().Add(d)
+	for _, b := range x.Bans {
+		if b.Prefix == x.Network {
+			until = b.Until
 		}
-		var x ctl.BansAnswer
-		if err := a.ask(c.Context(), "ban/remove", ctl.BanRequest{Network: p}, &x); err != nil || a.json {
-			return a.orJSON(err, x)
-		}
-		for _, b := range x.Bans {
-			a.out.line("%s is let in again. So that it is never banned: postward allow add %s", network(b.Prefix), network(b.Prefix))
-		}
-		return nil
-	}}
+	}
+	is := map[bool]string{true: "is", false: "would be"}[x.Enforced]
+	a.out.line("%s %s banned until %s. To lift it: postward ban remove %[1]s", network(x.Network), is, at(until))
+	if x.Network.Bits() < said.Bits() {
+		a.out.line("That is all of the network of %s: an address of IPv6 is counted as its /64.", network(said))
+	}
+	if why := idle(x); why != "" {
+		a.out.line("But %s.", printable(why))
+	}
+	if !x.Enforced {
+		return errFound
+	}
+	return nil
 }
+
+func (a *app) banRemove() *cobra.Command {
+	return &cobra.Command{Use: "remove ADDRESS|NETWORK", Short: "lift the bans of an address or a network, and forgive what led to them", Args: cobra.ExactArgs(1),
+		Long: "Lift the bans that an address or a network is under, and those of its parts, and forgive what led to them. It is judged as anybody\n" +
+			"is from then on: postward allow add has it never banned.",
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := parseNetwork(args[0])
+			if err != nil {
+				return err
+			}
+			var x ctl.BansAnswer
+			if err := a.ask(c.Context(), "ban/remove", ctl.BanRequest{Network: p}, &x); err != nil || a.json {
+				return a.orJSON(err, x)
+			}
+			for _, b := range x.Bans {
+				a.out.line("%s is let in again. So that it is never banned: postward allow add %[1]s", network(b.Prefix))
+			}
+			return nil
+		}}
+}
+
+// aboutSources is what the two verbs that show an address say of what they are given.
+const aboutSources = "Of an address of IPv6 that is its /64, which one host has for its own. Of a network, its first address, and the bans in it."
 
 func (a *app) banExplain() *cobra.Command {
 	c := a.sourceShow()
 	c.Use, c.Short = "explain ADDRESS|NETWORK", "say why an address is banned, or why not"
+	c.Long = "Say why an address is banned, or why not, and what it tried: the same as postward source show.\n" + aboutSources
 	return c
 }
 
@@ -167,18 +221,41 @@ func (a *app) sourceCommand() *cobra.Command {
 }
 
 func (a *app) sourceShow() *cobra.Command {
-	return &cobra.Command{Use: "show ADDRESS|NETWORK", Short: "show everything that is known of an address", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		p, err := parseNetwork(args[0]) // as ban list shows it: of a network, its first address
-		if err != nil {
-			return err
-		}
-		var x ctl.SourceAnswer
-		if err := a.ask(c.Context(), "source/show", ctl.SourceRequest{Client: p.Addr()}, &x); err != nil || a.json {
-			return a.orJSON(err, x)
-		}
-		a.printSource(&x)
+	return &cobra.Command{Use: "show ADDRESS|NETWORK", Short: "show everything that is known of an address", Args: cobra.ExactArgs(1),
+		Long: "Show everything that is known of an address: what it tried, who logged in from it, whether it is banned, and why or why not.\n" + aboutSources,
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := parseNetwork(args[0])
+			if err != nil {
+				return err
+			}
+			var x ctl.SourceAnswer
+			if err := a.ask(c.Context(), "source/show", ctl.SourceRequest{Client: p.Masked().Addr()}, &x); err != nil || a.json {
+				return a.orJSON(err, x)
+			}
+			a.printSource(&x)
+			if p = p.Masked(); p.Bits() < x.Source.Bits() {
+				return a.printBansIn(c.Context(), p)
+			}
+			return nil
+		}}
+}
+
+// printBansIn says which bans there are of parts of a network: what is known is told of its first address alone.
+func (a *app) printBansIn(ctx context.Context, p netip.Prefix) error {
+	var x ctl.BansAnswer
+	if err := a.ask(ctx, "ban/list", nil, &x); err != nil {
+		return err
+	}
+	x.Bans = slices.DeleteFunc(x.Bans, func(b guess.Ban) bool { return b.Prefix.Bits() <= p.Bits() || !p.Contains(b.Prefix.Addr()) })
+	if len(x.Bans) == 0 {
+		a.out.line("%s: nothing in it is banned besides.", p)
 		return nil
-	}}
+	}
+	a.out.line("%s: in it", p)
+	for _, b := range x.Bans {
+		a.out.line("  %s, %s, until %s: %s", network(b.Prefix), map[bool]string{true: "banned", false: "would be banned"}[x.Enforced], at(b.Until), printable(b.Why()))
+	}
+	return nil
 }
 
 func (a *app) printSource(x *ctl.SourceAnswer) {
@@ -214,21 +291,21 @@ func (a *app) printSource(x *ctl.SourceAnswer) {
 func (a *app) printBanOf(x *ctl.SourceAnswer) {
 	switch b := x.Ban; {
 	case b != nil && !x.Enforced:
-		a.out.line("  would be banned until %s (guessing.mode is shadow): %s", at(b.Until), x.Why)
+		a.out.line("  would be banned until %s (guessing.mode is shadow): %s", at(b.Until), printable(x.Why))
 	case b != nil:
-		a.out.line("  banned until %s, for the %s time: %s", at(b.Until), ordinal(b.Times), x.Why)
+		a.out.line("  banned until %s, for the %s time: %s", at(b.Until), ordinal(b.Times), printable(x.Why))
 		a.out.line("  to let it in: postward ban remove %s", network(b.Prefix))
 	case x.Never != "":
-		a.out.line("  never banned: %s", x.Never)
+		a.out.line("  not banned by postward, whatever it tries: %s", printable(x.Never))
 	case x.Before != nil:
 		a.out.line("  not banned now; the last ban ended %s", at(x.Before.Until))
 	default:
 		a.out.line("  not banned")
 	}
 	if c := x.Confined; c != nil {
-		a.out.line("  confined until %s: it logs in only to accounts that it had logged in to before", at(c.Until))
+		a.out.line("  %s until %s: it logs in only to accounts that it had logged in to before (%s)", map[bool]string{true: "confined", false: "would be confined"}[x.Enforced], at(c.Until), printable(c.Evidence.String()))
 	}
-	if x.Webmail {
+	if x.Webmail && x.Ban != nil { // else it is why it is not banned
 		a.out.line("  a webmail host or a proxy (networks.webmail): its address is everybody's")
 	}
 }
@@ -244,103 +321,4 @@ func ordinal(n int) string {
 		return fmt.Sprintf("%drd", n)
 	}
 	return fmt.Sprintf("%dth", n)
-}
-
-func (a *app) allowCommand() *cobra.Command {
-	c := &cobra.Command{Use: "allow", Short: "who is never banned, whatever it tries"}
-	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "list the networks that are never banned", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-			return a.printAllowed(c.Context(), "allow/list", nil)
-		}},
-		a.changeAllowed("add", "never ban an address or a network"), a.changeAllowed("remove", "take an address or a network off the allow list"),
-	)
-	return c
-}
-
-func (a *app) changeAllowed(verb, short string) *cobra.Command {
-	return &cobra.Command{Use: verb + " ADDRESS|NETWORK", Short: short, Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		p, err := parseNetwork(args[0])
-		if err != nil {
-			return err
-		}
-		return a.printAllowed(c.Context(), "allow/"+verb, ctl.BanRequest{Network: p})
-	}}
-}
-
-func (a *app) printAllowed(ctx context.Context, verb string, request any) error {
-	var x ctl.AllowAnswer
-	if err := a.ask(ctx, verb, request, &x); err != nil || a.json {
-		return a.orJSON(err, x)
-	}
-	var rows [][]string
-	for _, p := range x.Networks {
-		rows = append(rows, []string{network(p), "allow list"})
-	}
-	for _, p := range x.Own {
-		rows = append(rows, []string{network(p), "networks.own"})
-	}
-	return a.out.table([]string{"network", "because of"}, rows)
-}
-
-func (a *app) accountLock() *cobra.Command {
-	return &cobra.Command{Use: "lock ACCOUNT", Short: "let nobody log in as an account, whatever the password", Args: cobra.ExactArgs(1),
-		Long: "Let nobody log in as an account, whatever the password, and end its sessions. Dovecot asks postward at each login\n" +
-			"(postward attach --dovecot); mail that is sent without a login is not concerned.",
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.lockAccount(c.Context(), "account/lock", args[0], "Nobody logs in as %s any more. To open it: postward account unlock %[1]s")
-		}}
-}
-
-func (a *app) accountUnlock() *cobra.Command {
-	return &cobra.Command{Use: "unlock ACCOUNT", Short: "let an account log in again that was locked, or stopped", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		return a.lockAccount(c.Context(), "account/unlock", args[0], "%s may log in, with its password, from everywhere. Whether its mail is refused says its incident: postward incident list")
-	}}
-}
-
-func (a *app) lockAccount(ctx context.Context, verb, account, done string) error {
-	var x guard.Account
-	if err := a.ask(ctx, verb, ctl.Name{Account: account}, &x); err != nil || a.json {
-		return a.orJSON(err, x)
-	}
-	a.out.line(done, printable(x.Name))
-	if verb == "account/unlock" {
-		return nil
-	}
-	return a.warnUnasked(ctx)
-}
-
-// warnUnasked says that a lock or a protection holds nobody, where Dovecot does not ask: somebody relies on it.
-func (a *app) warnUnasked(ctx context.Context) error {
-	var s ctl.Status
-	if err := a.ask(ctx, "status", nil, &s); err != nil || s.Gate.Unasked == "" {
-		return err
-	}
-	a.out.line("But Dovecot does not ask postward, and lets in whose password is right: %s", printable(s.Gate.Unasked))
-	return errFound
-}
-
-func (a *app) accountProtect() *cobra.Command {
-	var d time.Duration
-	var off bool
-	c := &cobra.Command{Use: "protect ACCOUNT", Short: "for a time, let only those in who logged in to an account before", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		switch {
-		case off:
-			d = 0
-		case d <= 0:
-			return &ctl.Problem{What: fmt.Sprintf("a protection of %s", d), Hint: "a time up to 720h, like --for 24h; --off ends one"}
-		}
-		var p guess.Protection
-		if err := a.ask(c.Context(), "account/protect", ctl.ProtectRequest{Account: args[0], For: d}, &p); err != nil || a.json {
-			return a.orJSON(err, p)
-		}
-		if off {
-			a.out.line("%s is not protected.", printable(p.Account))
-			return nil
-		}
-		a.out.line("Until %s only who logged in to %s before, from a network that it knows, gets in. To end it: postward account protect %[2]s --off", at(p.Until), printable(p.Account))
-		return a.warnUnasked(c.Context())
-	}}
-	c.Flags().DurationVar(&d, "for", 24*time.Hour, "how long, up to 720h")
-	c.Flags().BoolVar(&off, "off", false, "end it")
-	return c
 }

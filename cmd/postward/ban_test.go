@@ -50,3 +50,25 @@ func TestABanOfLoginsAloneSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// TestAPersonIsToldWhatDoesNotStand: in shadow mode nobody is kept out, whatever the table below looks like.
+func TestAPersonIsToldWhatDoesNotStand(t *testing.T) {
+	one := []guess.Ban{{Prefix: netip.MustParsePrefix("203.0.113.9/32")}}
+	protected := []guess.Protection{{Account: "anna", By: "root"}}
+	for want, x := range map[string]ctl.BansAnswer{
+		"Nobody is banned.\nanna is protected until":                                   {Enforced: true, Protected: protected},
+		"Nobody would be banned (guessing.mode is shadow).\nanna would be protected":   {Protected: protected},
+		"Nobody is kept out: guessing.mode is shadow. These would be banned:\nNETWORK": {Bans: one},
+		"The kernel keeps nobody out (no nftables). Who is banned":                     {Bans: one, Enforced: true, Kernel: "no nftables"},
+		"NETWORK": {Bans: one, Enforced: true},
+	} {
+		got := shownTo(true, func(a *app) {
+			if err := a.printBans(&x); err != nil {
+				t.Error(err)
+			}
+		})
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%q does not begin with %q", got, want)
+		}
+	}
+}

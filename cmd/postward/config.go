@@ -11,15 +11,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/lists/dnsbl"
 	"postward/internal/run/config"
 	"postward/internal/run/notify"
+	"postward/internal/wire/dns"
 )
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "check and show the configuration"}
 	c.AddCommand(
 		&cobra.Command{Use: "check", Short: "say everything that is wrong with it", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-			if _, _, err := a.loadAll(); err != nil {
+			c, _, err := a.loadAll()
+			if err == nil {
+				err = a.checkLists(c)
+			}
+			if err != nil {
 				return err
 			}
 			if _, err := os.Stat(a.config); errors.Is(err, fs.ErrNotExist) {
@@ -27,6 +33,9 @@ func (a *app) configCommand() *cobra.Command {
 				return nil
 			}
 			a.out.line("%s is good", a.config)
+			if len(c.AuthPolicy.Lists) > 0 && c.AuthPolicy.Listen == "" {
+				a.out.line("authpolicy.lists asks nobody as long as Dovecot does not ask postward: set authpolicy.listen too, then postward attach --dovecot")
+			}
 			return nil
 		}},
 		&cobra.Command{Use: "show", Short: "show what differs from the defaults", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
@@ -42,6 +51,42 @@ func (a *app) configCommand() *cobra.Command {
 		}},
 	)
 	return c
+}
+
+// checkLists looks at the names of blocklists, which the configuration does not know: one that is not asked keeps nobody out, in silence.
+func (a *app) checkLists(c *config.Config) error {
+	if len(c.AuthPolicy.Lists)+len(c.Watch.Registered) == 0 {
+		return nil
+	}
+	client, err := dns.HostClient()
+	if err != nil {
+		return err
+	}
+	secrets, err := config.Secrets(config.KeysFile)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("look whether the lists are asked: %w: run as root, or add yourself to the group of the file", err)
+	}
+	if err != nil {
+		return err
+	}
+	set, checker, err := dnsbl.Open(client, config.ListsDir, secrets, c.Watch.Registered)
+	if err != nil {
+		return err
+	}
+	return a.wrongIn(checker, set, c.AuthPolicy.Lists)
+}
+
+// wrongIn says everything that is wrong with the names of authpolicy.lists.
+func (a *app) wrongIn(checker *dnsbl.Checker, set *dnsbl.Set, names []string) error {
+	var all config.Errors
+	_, wrong := checker.ForLogins(set, names)
+	for _, text := range wrong {
+		all = append(all, config.Error{File: a.config, Text: "authpolicy.lists: " + text})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }
 
 func (a *app) showConfig(c *config.Config) error {

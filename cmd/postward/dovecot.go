@@ -35,8 +35,14 @@ func (a *app) attachDovecot(ctx context.Context, f *attachFlags) error {
 	if !listens {
 		address = proposedListen
 	}
-	if err := a.printDovecot(d, address, c.AuthPolicy.KeyFile); err != nil || !f.apply {
+	if err := a.printDovecot(d, address, c.AuthPolicy.KeyFile); err != nil {
 		return err
+	}
+	if !f.apply {
+		if len(d.Problems) > 0 {
+			a.out.line("As it is, --apply would tell Dovecot nothing: mend first what is called a problem.")
+		}
+		return nil
 	}
 	return a.applyDovecot(ctx, d, c, address, listens)
 }
@@ -60,6 +66,9 @@ func (a *app) printDovecot(d *attach.Dovecot, address, keyFile string) error {
 }
 
 func (a *app) applyDovecot(ctx context.Context, d *attach.Dovecot, c *config.Config, address string, listens bool) error {
+	if len(d.Problems) > 0 { // before a key is made: what is not told leaves no trace
+		return errors.New(strings.Join(d.Problems, "; "))
+	}
 	_, gid, err := lookupDaemonUser(c.User)
 	if err != nil {
 		return err

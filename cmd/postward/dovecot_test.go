@@ -76,13 +76,13 @@ func TestDetachTakesDovecotsFilesAwayAlsoWhenPostfixIsNotAttached(t *testing.T) 
 		t.Fatal(err)
 	}
 	args := []string{"detach", "--postfix", postfixOf(t), "--state-dir", t.TempDir(), "--dovecot-conf", config}
-	if out, said, code := postward(t, append(args, "--dry-run")...); code != exitFine || !strings.Contains(out, place) {
+	if out, said, code := aside(t, "", append(args, "--dry-run")...); code != exitFine || !strings.Contains(out, place) {
 		t.Errorf("%d %s%s", code, out, said)
 	}
 	if _, err := os.Stat(place); err != nil {
 		t.Fatal(err)
 	}
-	if out, said, code := postward(t, args...); code != exitFine || !strings.Contains(out, place+": taken away") || !strings.Contains(out, "doveadm reload") {
+	if out, said, code := aside(t, "", args...); code != exitFine || !strings.Contains(out, place+": taken away") || !strings.Contains(out, "doveadm reload") {
 		t.Errorf("%d %s%s", code, out, said)
 	}
 	if _, err := os.Stat(place); err == nil {

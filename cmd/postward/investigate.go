@@ -378,7 +378,7 @@ func (a *app) printGuessers(r *investigate.Report) {
 		}
 		rows = append(rows, []string{g.Client.String(), investigate.Place(g.ASN, g.Country), fmt.Sprint(g.Failed), strings.Join(names, " "), stamp(g.Last), strings.Join(g.LoggedIn, " ")})
 	}
-	a.out.some([]string{"guessed from", "", "failed logins", "as", "last", "and got in as"}, rows, len(r.Guessers))
+	a.out.some([]string{"guessed from", "place", "failed logins", "as", "last", "and got in as"}, rows, len(r.Guessers))
 	a.printKept(r)
 }
 
@@ -389,7 +389,7 @@ func (a *app) printKept(r *investigate.Report) {
 	for _, b := range kept[:a.out.most(6, len(kept))] {
 		rows = append(rows, []string{network(b.Prefix), stamp(b.Since), b.Why()})
 	}
-	a.out.some([]string{"would be banned", "from", "why"}, rows, len(kept))
+	a.out.some([]string{"would be banned", "on", "why"}, rows, len(kept))
 }
 
 // maxWords bounds what is shown of a reply, in letters.

@@ -119,6 +119,9 @@ func printable(s string) string {
 	}, s)
 }
 
+// note says on standard error what a pipe must know of what it is given.
+func (a *app) note(text string) { fmt.Fprintf(os.Stderr, "postward: %s\n", printable(text)) }
+
 func oneLine(s string) string { return printable(strings.ReplaceAll(s, "\n", " ")) }
 
 func when(t guard.Time) string {

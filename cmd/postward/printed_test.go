@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,14 +31,27 @@ func printedFiles(t *testing.T) map[string]string {
 		"mail.log":    outbreak() + calmMails(20) + bouncing(2400) + bouncing(2401),
 		"calm.log.gz": zipped(t, calmMails(20)),
 		"broken.gz":   zipped(t, outbreak())[:20],
+		"guess.log":   guessedAt("203.0.113.9", "anna", 9) + guessedAt("198.51.100.7", "alarm", 1),
 		"noise.log":   "one\ntwo\n",
 		"sample":      "Message-ID: <n3@x.example>\n\nspam\n",
 		"domains":     "good.example\nnameless.example\nexample\n",
 		"good.toml":   "mode = \"enforce\"\nsocket = \"/nonexistent/control.sock\"\n[notify]\nurls = [\"ntfy://u:hunter2@ntfy.example.org/t\"]\n[budget]\nunfamiliar = 7\n",
 		"bad.toml":    "mode = \"enforced\"\n[budget]\nunfamilar = 6\nfamiliar = \"many\"\n[nonsense]\nx = 1\n",
 		"cut.toml":    "mode = \"enforce\n",
+		"lists.toml":  "[authpolicy]\nlists = [\"spamhaus-authbl\", \"spamhaus-auhtbl\", \"spamhaus-zen\"]\n",
+		"known.toml":  "[watch]\nregistered = [\"nosuchlist\"]\n",
 		"log.toml":    "[postfix]\nlog_file = \"mail.log\"\n",
 	}
+}
+
+// guessedAt is so many logins that fail.
+func guessedAt(client, account string, times int) (text string) {
+	for n := range times {
+		for _, what := range []string{"connect from unknown[CLIENT]", "warning: unknown[CLIENT]: SASL LOGIN authentication failed: no, sasl_username=ACCOUNT", "disconnect from unknown[CLIENT] ehlo=1 auth=0/1 quit=1 commands=2/3"} {
+			text += fmt.Sprintf("2026-11-01T08:%02d:00+00:00 mx postfix/submission/smtpd[9]: ", n) + strings.NewReplacer("CLIENT", client, "ACCOUNT", account).Replace(what) + "\n"
+		}
+	}
+	return text
 }
 
 // bouncing is a mail that waits, is refused, and goes back to its sender.
@@ -109,7 +123,9 @@ func TestWhatIsPrintedStaysAsItIs(t *testing.T) {
 	if err != nil || len(paths) < 5 {
 		t.Fatalf("%d transcripts, %v", len(paths), err)
 	}
-	dir, dns := rig.WriteDir(t, printedFiles(t)), nameServer(t, zone)
+	files := printedFiles(t)
+	maps.Copy(files, guessingDesks(t))
+	dir, dns := rig.WriteDir(t, files), nameServer(t, zone)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want, err := os.ReadFile(path)

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,10 @@ func (a *app) serveCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) }}
 }
 
+// collectAt is by how many per cent the heap grows before it is collected. What lives is a memory of months, and little is made for a
+// mail: Go's own 100 would have twice the memory for half of next to nothing.
+const collectAt = 50
+
 func (a *app) serve(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -56,6 +61,7 @@ func (a *app) serve(ctx context.Context) error {
 	if c.LogLevel == "debug" {
 		level.Set(slog.LevelDebug)
 	}
+	debug.SetGCPercent(collectAt)
 	http.DefaultClient.Timeout = 10 * time.Second // of services that tell the owner; some libraries know no other bound
 	client, child, err := warden.Inherited()
 	if err != nil {

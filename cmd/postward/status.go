@@ -71,6 +71,9 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	for _, x := range s.Unlisted {
 		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), guard.Count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}
+	if s.NotAs > 0 {
+		o.line("not as     %s", notAs(s))
+	}
 	for _, d := range slices.Sorted(maps.Keys(s.Sockets)) {
 		o.line("%-10s %s, %s", d, s.Sockets[d], guard.Count(s.Sessions[d], "session"))
 	}
@@ -81,10 +84,24 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	o.line("verdicts   %s", verdicts(s.Verdicts))
 }
 
+// notAs says how many addresses accounts wrote as and may not, in one line.
+func notAs(s *ctl.Status) string {
+	text := fmt.Sprintf("%d refused", s.NotAs-s.WouldRefuse)
+	switch {
+	case s.WouldRefuse == s.NotAs:
+		text = fmt.Sprintf("%d would be refused", s.WouldRefuse)
+	case s.WouldRefuse > 0:
+		text += fmt.Sprintf(", %d would be", s.WouldRefuse)
+	}
+	return "of the addresses that accounts wrote as " + text + ": postward account refused"
+}
+
 // guessing says who is kept out, in one line.
 func guessing(g *ctl.Gate) string {
 	text := guard.Count(g.Bans, "network") + " banned"
 	switch {
+	case g.Bans == 0 && !g.Enforced:
+		text = "nobody would be banned (guessing.mode is shadow)"
 	case g.Bans == 0:
 		text = "nobody is banned"
 	case !g.Enforced:
@@ -92,11 +109,15 @@ func guessing(g *ctl.Gate) string {
 	case g.Kernel != "":
 		text += " and refused when they speak: the kernel keeps nobody out"
 	}
+	would := ""
+	if !g.Enforced {
+		would = "would be "
+	}
 	if len(g.Protected) > 0 {
-		text += ", " + guard.Count(len(g.Protected), "account") + " protected"
+		text += ", " + guard.Count(len(g.Protected), "account") + " " + would + "protected"
 	}
 	if g.Confined > 0 {
-		text += ", " + fmt.Sprintf("%d confined", g.Confined)
+		text += ", " + guard.Count(g.Confined, "network") + " " + would + "confined"
 	}
 	if len(g.Locked) > 0 {
 		text += ", locked: " + printable(strings.Join(g.Locked[:min(len(g.Locked), maxPuzzlingShown)], ", "))

@@ -29,7 +29,9 @@ type Listing struct {
 	Since     Time     `json:"since"`               // first put on the list
 	Class     Class    `json:"class,omitempty"`     // empty: person
 	Budget    int      `json:"budget,omitempty"`    // never-seen recipients a rolling day, for a declared class
-	Addresses []string `json:"addresses,omitempty"` // exact, *@domain or *; empty: see Policy.Domains
+	Addresses []string `json:"addresses,omitempty"` // exact, with one * in the local part, or *; empty: its own, see Account.Owns
+	Own       bool     `json:"own,omitempty"`       // beside Addresses its own too
+	Adds      bool     `json:"adds,omitempty"`      // in an operator's word: Addresses come to those it has, and it keeps its own
 	Messages  int      `json:"messages,omitempty"`  // for what was learned: messages seen in old logs
 }
 
@@ -42,11 +44,12 @@ type Account struct {
 	Locked  Time     `json:"locked,omitempty"` // when an operator locked it: nobody logs in
 	Opened  int64    `json:"opened,omitempty"` // the incident in which an operator let everybody log in again
 
-	First    Time   `json:"first,omitempty"` // first mail that passed
-	Last     Time   `json:"last,omitempty"`  // last mail that passed
-	Messages uint64 `json:"messages,omitempty"`
-	Refused  uint64 `json:"refused,omitempty"` // mails refused, ever
-	LastNo   Time   `json:"last_refused,omitempty"`
+	First    Time    `json:"first,omitempty"` // first mail that passed
+	Last     Time    `json:"last,omitempty"`  // last mail that passed
+	Messages uint64  `json:"messages,omitempty"`
+	Refused  uint64  `json:"refused,omitempty"` // mails refused, ever
+	LastNo   Time    `json:"last_refused,omitempty"`
+	NotAs    []NotAs `json:"not_as,omitempty"` // as whom it wrote and may not, at most maxNotAs
 
 	Known   Recipients  `json:"recipients,omitzero"`
 	Unkeyed *Recipients `json:"known,omitempty"` // as the first release knew them: see recipients.go; nil: none
@@ -205,7 +208,7 @@ func (a *Account) Clone() *Account {
 		unkeyed := a.Unkeyed.Clone()
 		c.Unkeyed = &unkeyed
 	}
-	c.Held, c.Writers = slices.Clone(a.Held), slices.Clone(a.Writers)
+	c.Held, c.Writers, c.NotAs = slices.Clone(a.Held), slices.Clone(a.Writers), slices.Clone(a.NotAs)
 	c.Suspicion.Strange, c.Suspicion.Texts = slices.Clone(a.Suspicion.Strange), slices.Clone(a.Suspicion.Texts)
 	c.Suspicion.Bouncers = slices.Clone(a.Suspicion.Bouncers)
 	c.Sources.Networks = slices.Clone(a.Sources.Networks)

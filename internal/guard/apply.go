@@ -32,6 +32,8 @@ func Apply(s *State, e *Event) []Effect {
 		s.listingEvent(e)
 	case KindForgotten:
 		s.forget(e)
+	case KindErased:
+		s.erase(e.Account)
 	case KindHeard:
 		s.heard(e)
 	case KindWrote:
@@ -99,6 +101,7 @@ func (s *State) refused(a *Account, e *Event) []Effect {
 	t, v, times := e.Transaction, e.Verdict, max(e.Times, 1)
 	a.Refused += uint64(times)
 	a.LastNo = max(a.LastNo, e.At)
+	a.noteNotAs(v, e.At, times, false)
 	strange := v.unfamiliar() && !hosted(a.Name) && v.Reason != ReasonContained
 	if strange {
 		a.Suspicion.Refusals.add(e.At, times)

@@ -31,7 +31,7 @@ func Judge(s *State, t *Transaction) Verdict {
 			return j.beside(j.object(o), &v)
 		}
 		if v.Would == "" {
-			v.Would, v.Reason, v.Why, v.Cool, v.Evidence = o.action, o.reason, o.why, o.cool, o.evidence
+			v.Would, v.Reason, v.Why, v.About, v.Cool, v.Evidence = o.action, o.reason, o.why, o.about, o.cool, o.evidence
 		}
 	}
 	return v
@@ -54,7 +54,7 @@ func (j *judgement) quietly(o objection) objection {
 // beside keeps what a lock in shadow would have stopped when another one only lets the mail wait.
 func (j *judgement) beside(v Verdict, shadow *Verdict) Verdict {
 	if v.Cool && shadow.stops() {
-		v.Would, v.Waits, v.Evidence = shadow.Would, true, v.Evidence|shadow.Evidence
+		v.Would, v.WouldBy, v.About, v.Waits, v.Evidence = shadow.Would, shadow.Reason, shadow.About, true, v.Evidence|shadow.Evidence
 		v.Why += "; in shadow: " + shadow.Why
 	}
 	return v
@@ -85,6 +85,7 @@ type objection struct {
 	action   Action
 	reason   Reason
 	why      string
+	about    string // see Verdict.About
 	cool     bool
 	evidence Families
 }
@@ -205,7 +206,7 @@ func (j *judgement) verdict(a Action, r Reason) Verdict {
 
 func (j *judgement) object(o objection) Verdict {
 	v := j.verdict(o.action, o.reason)
-	v.Why, v.Evidence, v.Cool = o.why, o.evidence, o.cool
+	v.Why, v.About, v.Evidence, v.Cool = o.why, o.about, o.evidence, o.cool
 	if o.cool {
 		v.ReleaseAt = j.t.At.Add(j.policy.Cooling.Time)
 	}
@@ -221,7 +222,7 @@ func (j *judgement) notListed() (objection, bool) {
 	if !denied && (a.listed() || j.state.site.Listed == 0 && !j.state.site.Begun || a.undeclared()) {
 		return objection{}, false
 	}
-	return objection{action: Reject, reason: ReasonNotListed,
+	return objection{action: Reject, reason: ReasonNotListed, about: j.t.ReversePath,
 		why: fmt.Sprintf("%s is not on the list of accounts that may send", a.Name)}, true
 }
 
@@ -236,32 +237,6 @@ func (j *judgement) contained() (objection, bool) {
 		o.action = Tempfail
 	}
 	return o, true
-}
-
-func (j *judgement) foreignReversePath() (objection, bool) {
-	if j.account.undeclared() || j.state.mayUse(j.account, j.t.ReversePath) {
-		return objection{}, false
-	}
-	return objection{action: Reject, reason: ReasonReversePath,
-		why: fmt.Sprintf("reverse-path %s does not belong to %s", j.t.ReversePath, j.account.Name)}, true
-}
-
-// foreignAuthor: every author must belong to the account. A message without one passes only from the host
-// itself: Postfix adds the field there.
-func (j *judgement) foreignAuthor() (objection, bool) {
-	if j.account.undeclared() {
-		return objection{}, false
-	}
-	if j.t.NoAuthor && !(j.t.Direction == Local && j.t.Anonymous) {
-		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
-	}
-	for _, author := range j.t.Authors {
-		if !j.state.mayUse(j.account, author) {
-			return objection{action: Reject, reason: ReasonAuthor,
-				why: fmt.Sprintf("author %s does not belong to %s", author, j.account.Name)}, true
-		}
-	}
-	return objection{}, false
 }
 
 // What holds.
@@ -314,7 +289,7 @@ func (j *judgement) unusual() (objection, bool) {
 	if j.declared() || j.account.undeclared() {
 		return objection{}, false
 	}
-	if j.repeats() > textRepeats {
+	if j.repeats() > textRepeats || j.new > 0 && j.sendsOn() {
 		return j.cool()
 	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)
@@ -434,28 +409,4 @@ func Count(n int, what string) string {
 		what = what[:len(what)-1] + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Reply returns the SMTP reply for a verdict that refuses; the zero Reply otherwise.
-func (v *Verdict) Reply() Reply {
-	r := Reply{Code: 550, Enhanced: "5.7.1"}
-	switch v.Action {
-	case Accept, Hold:
-		return Reply{}
-	case Tempfail:
-		r = Reply{Code: 451, Enhanced: "4.7.1"}
-	}
-	switch v.Reason {
-	case ReasonNotListed:
-		r.Text = v.Why + "; ask the administrator to allow it"
-	case ReasonContained:
-		r.Text = fmt.Sprintf("sending from this account was stopped, incident %d; ask the administrator", v.Incident)
-	case ReasonReversePath, ReasonAuthor:
-		r.Text = v.Why + "; use an address of your own or ask the administrator"
-	case ReasonTooMuchHeld:
-		r.Text = fmt.Sprintf("too much mail of this account is held, incident %d; ask the administrator", v.Incident)
-	default:
-		r.Text = v.Why
-	}
-	return r
 }

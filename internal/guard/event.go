@@ -25,6 +25,7 @@ const (
 	KindLogin     Kind = "login"     // somebody read the account's mail, with its password
 	KindLearned   Kind = "learned"   // what old logs and maps say about an account
 	KindForgotten Kind = "forgotten" // an operator struck out what was learned: a network, or everything
+	KindErased    Kind = "erased"    // an operator took an account out, as if it had never been seen
 	KindRelease   Kind = "release"   // an operator released mail
 	KindDelete    Kind = "delete"    // an operator deleted held mail
 	KindSpam      Kind = "spam"      // an operator called an incident's mail spam: it is deleted, and remembered

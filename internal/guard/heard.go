@@ -84,7 +84,7 @@ func (s *State) noteOwner(a *Account) {
 		return
 	}
 	for _, address := range a.Listing.Addresses {
-		if other := s.owners[address]; !strings.HasPrefix(address, "*") && (other == "" || a.Name < other) {
+		if other := s.owners[address]; !strings.Contains(address, "*") && (other == "" || a.Name < other) {
 			s.owners[address] = a.Name
 		}
 	}

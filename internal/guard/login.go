@@ -29,7 +29,7 @@ const (
 )
 
 // MayLogin reports whether an account may log in from somewhere, as far as its mail and the operator say; an empty refusal: it may.
-// Whose account is contained still reads his mail from where he always did.
+// Whose account is contained still reads his mail from where he always did; in shadow mode that it would be is only told.
 func MayLogin(s *State, account string, client netip.Addr, asn uint32) LoginRefusal {
 	a := s.accounts[account]
 	switch {
@@ -37,10 +37,18 @@ func MayLogin(s *State, account string, client netip.Addr, asn uint32) LoginRefu
 		return ""
 	case a.Locked != 0:
 		return LoginLocked
+	case s.inShadow(account):
+		return ""
 	case a.Status == Contained && a.Opened != s.open[account] && !s.policy.IsOwn(client) && Home(s, account, client, asn) < LevelNetwork:
 		return LoginContained
 	}
 	return ""
+}
+
+// inShadow reports whether what is wrong with an account is only told.
+func (s *State) inShadow(account string) bool {
+	i := s.OpenIncident(account)
+	return i != nil && i.Shadow
 }
 
 // lock applies an operator's word about who may log in. To open an account that is contained opens its logins; its mail is the

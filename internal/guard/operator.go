@@ -2,6 +2,8 @@ package guard
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -177,6 +179,36 @@ func (s *State) listingEvent(e *Event) {
 	}
 }
 
+// Keeps says why an account cannot be taken out yet; empty: it can.
+func (s *State) Keeps(name string) string {
+	if id := s.open[name]; id != 0 {
+		return fmt.Sprintf("incident %d of it is open", id)
+	}
+	for _, m := range s.mails {
+		if m.Account == name && m.Status != MailRemoved {
+			return "mail of it is in Postfix's queue"
+		}
+	}
+	return ""
+}
+
+// erase takes an account out, as if it had never been seen: a typing error, or somebody who left. It is not on the list then.
+func (s *State) erase(name string) {
+	a := s.accounts[name]
+	if a == nil || s.Keeps(name) != "" {
+		return
+	}
+	s.forgetOwner(a)
+	s.familiar.take(&a.Sources)
+	if a.listed() {
+		s.site.Listed--
+		s.changed.Site = true
+	}
+	delete(s.accounts, name)
+	delete(s.locals, name)
+	s.changed.Accounts[name] = struct{}{}
+}
+
 // allow puts an account on the list, by the addresses given or else by those that were learned. The day it was
 // first listed stays.
 func (s *State) allow(a *Account, e *Event) {
@@ -187,14 +219,31 @@ func (s *State) allow(a *Account, e *Event) {
 	}
 	if e.Listing != nil {
 		l.declare(e.Listing)
-		if len(e.Listing.Addresses) > 0 {
-			l.Addresses = e.Listing.Addresses
-		}
 	}
-	if len(l.Addresses) == 0 && a.Learned != nil {
-		l.Addresses = a.Learned.Addresses
+	switch said := e.Listing; {
+	case said != nil && said.Adds && len(said.Addresses) > 0:
+		l.Addresses, l.Own = joined(a.allowed(l.Addresses), said.Addresses), true
+	case said != nil && len(said.Addresses) > 0:
+		l.Addresses, l.Own = said.Addresses, said.Own
+	default:
+		l.Addresses = a.allowed(l.Addresses)
 	}
 	a.Listing = &l
+}
+
+// allowed returns the addresses that hold, or else those that were learned.
+func (a *Account) allowed(hold []string) []string {
+	if len(hold) == 0 && a.Learned != nil {
+		return a.Learned.Addresses
+	}
+	return hold
+}
+
+// joined returns what is in either list, sorted.
+func joined(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // declare takes over what an operator said; what he left out stays.

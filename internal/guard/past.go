@@ -29,8 +29,9 @@ type Contact struct {
 // victims known, nor itself usual.
 const pastDay = 60
 
-// Note counts one mail of the past. Mails come in order of time.
-func (p *Past) Note(client netip.Addr, asn uint32, country string, recipients []string, at Time) {
+// Note counts one mail of the past. Mails come in order of time. answers says of a recipient that he had written first: he vouches
+// for where the mail came from, as somebody does who is known, for an answering machine never writes to one of these; nil: nobody had.
+func (p *Past) Note(client netip.Addr, asn uint32, country string, recipients []string, answers func(recipient string) bool, at Time) {
 	p.roll(at)
 	fresh, people := 0, uint8(0)
 	for _, r := range recipients {
@@ -39,7 +40,11 @@ func (p *Past) Note(client netip.Addr, asn uint32, country string, recipients []
 			p.People[n].Last = at
 			continue
 		}
-		fresh++
+		if answers != nil && answers(r) {
+			people |= 1 << (hashed(r) & 7)
+		} else {
+			fresh++
+		}
 		if p.dayNew < pastDay {
 			p.dayNew++
 			p.meet(r, at)

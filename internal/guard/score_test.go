@@ -240,12 +240,12 @@ func TestPastMakesTheFirstDayWarm(t *testing.T) {
 	at := day0.Add(-30 * 24 * time.Hour)
 	for day := range 29 {
 		for range 2 {
-			p.Note(home, 64500, "CH", []string{"friend0@far.example", fmt.Sprintf("friend%d@far.example", day%5)}, at)
+			p.Note(home, 64500, "CH", []string{"friend0@far.example", fmt.Sprintf("friend%d@far.example", day%5)}, nil, at)
 			at = at.Add(time.Hour)
 		}
 		if day == 20 {
 			for i := range 500 {
-				p.Note(thief, 64666, "VN", []string{fmt.Sprintf("victim%d@far.example", i)}, at)
+				p.Note(thief, 64666, "VN", []string{fmt.Sprintf("victim%d@far.example", i)}, nil, at)
 			}
 		}
 		at = at.Add(22 * time.Hour)

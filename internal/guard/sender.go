@@ -16,15 +16,23 @@ func (s *State) mayUse(a *Account, address string) bool {
 	return base != address && s.holderOf(address) == "" && a.Owns(s.policy, base)
 }
 
-// Owns reports whether address is one of the account's own. The null reverse-path belongs to everybody: it is what
-// notices carry (RFC 5321 section 4.5.5).
+// Owns reports whether address is one of the account's own: those it was allowed, and where there are none, or its own are
+// among them, the address that it is, or its name at the site's domains. The null reverse-path belongs to everybody: it is
+// what notices carry (RFC 5321 section 4.5.5).
 func (a *Account) Owns(p *Policy, address string) bool {
-	if address == "" {
+	l := a.Listing
+	switch {
+	case address == "":
 		return true
+	case l == nil || len(l.Addresses) == 0:
+		return a.isNamed(p, address)
 	}
-	if a.Listing != nil && len(a.Listing.Addresses) > 0 {
-		return slices.ContainsFunc(a.Listing.Addresses, func(pattern string) bool { return matches(pattern, address) })
-	}
+	allowed := slices.ContainsFunc(l.Addresses, func(pattern string) bool { return matches(pattern, address) })
+	return allowed || l.Own && a.isNamed(p, address)
+}
+
+// isNamed reports whether address is the account's by its name alone.
+func (a *Account) isNamed(p *Policy, address string) bool {
 	name, domain, _ := cutAddress(address)
 	switch {
 	case strings.HasPrefix(a.Name, NetPrefix):
@@ -41,16 +49,19 @@ func (p *Policy) colleague(address string) bool {
 	return p.localDomain(domain)
 }
 
-// matches reports whether pattern (exact, *@domain or *) covers address. Both are canonical.
+// matches reports whether pattern (exact, with one * in its local part, or * alone) covers address. Both are canonical. So
+// "*@lists.example.org" is a domain, "srs0=*@example.org" what SRS makes of any sender, "news+*@example.org" a list's VERP.
 func matches(pattern, address string) bool {
 	if pattern == "*" {
 		return true
 	}
-	if domain, ok := strings.CutPrefix(pattern, "*@"); ok {
-		_, d, found := cutAddress(address)
-		return found && d == domain
+	of, in, whole := cutAddress(pattern)
+	before, after, open := strings.Cut(of, "*")
+	if !open || !whole {
+		return pattern == address
 	}
-	return pattern == address
+	local, domain, found := cutAddress(address)
+	return found && domain == in && len(local) >= len(before)+len(after) && strings.HasPrefix(local, before) && strings.HasSuffix(local, after)
 }
 
 // base returns address without its extension, as Postfix splits it (split_addr(3)): from the first delimiter on, which is

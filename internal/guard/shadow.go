@@ -16,6 +16,7 @@ func (s *State) shadowed(a *Account, t *Transaction, v *Verdict) []Effect {
 		gained = s.gather(a, t, v)
 		a.noteHeld(t.At)
 	}
+	a.noteNotAs(v, t.At, 1, true)
 	m := s.track(t, v, MailPassed, gained)
 	m.Teach = s.unknownRecipients(a, t)
 	if s.policy.Enforces(Budgets) {
@@ -32,6 +33,7 @@ func (s *State) shadowed(a *Account, t *Transaction, v *Verdict) []Effect {
 // tellShadow enters what a lock in shadow would have stopped, of a mail that waits for another one, into the account's
 // incident. The mail itself does not belong to it: it leaves when its time is over.
 func (s *State) tellShadow(a *Account, t *Transaction, v *Verdict) []Effect {
+	a.noteNotAs(v, t.At, 1, true)
 	told := *v
 	told.Action, told.Cool = Accept, false
 	return s.incidentOf(a, t, &told, &Mail{})

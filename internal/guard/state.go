@@ -213,6 +213,7 @@ func newChanges() Changes {
 type Checkpoint struct {
 	Rows
 	Policied     bool // Rows.Policy changed
+	GoneAccounts []string
 	GoneMails    []string
 	GoneEffects  []string
 	GoneIncident []int64
@@ -223,7 +224,11 @@ type Checkpoint struct {
 func (s *State) TakeChanges() *Checkpoint {
 	c := &Checkpoint{Rows: Rows{Policy: s.policy, Site: s.Site()}, Policied: s.changed.Policy}
 	for name := range s.changed.Accounts {
-		c.Accounts = append(c.Accounts, s.accounts[name].Clone())
+		if a := s.accounts[name]; a != nil {
+			c.Accounts = append(c.Accounts, a.Clone())
+		} else {
+			c.GoneAccounts = append(c.GoneAccounts, name)
+		}
 	}
 	for id := range s.changed.Mails {
 		if m := s.mails[id]; m != nil {

@@ -102,8 +102,9 @@ type Transaction struct {
 	MoreRecipients int      `json:"more_recipients,omitempty"` // recipients beyond MaxRecipients
 
 	Authors   []string `json:"authors,omitempty"`    // addresses of every From field (RFC 5322 section 3.6.2)
-	NoAuthor  bool     `json:"no_author,omitempty"`  // no From field, or one that cannot be read
-	Anonymous bool     `json:"anonymous,omitempty"`  // no From field
+	NoAuthor  bool     `json:"no_author,omitempty"`  // no From field with an address in it, or one that cannot be read
+	Anonymous bool     `json:"anonymous,omitempty"`  // no From field in which an author stands, or could be hidden
+	Resent    []string `json:"resent,omitempty"`     // addresses of the topmost Resent-From field (RFC 5322 section 3.6.6)
 	ReplyTo   []string `json:"reply_to,omitempty"`   // addresses of the Reply-To field
 	MessageID string   `json:"message_id,omitempty"` // without angle brackets
 	Subject   string   `json:"subject,omitempty"`    // decoded, cut

@@ -19,7 +19,9 @@ type Verdict struct {
 	Reason    Reason `json:"reason"`               // the rule that decided
 	Why       string `json:"why,omitempty"`        // one sentence made of facts
 	Would     Action `json:"would,omitempty"`      // in shadow mode: the action that was not taken, by Reason
+	About     string `json:"about,omitempty"`      // as whom it is, where that is the reason: a reverse-path or an author
 	Waits     bool   `json:"waits,omitempty"`      // Would is of a lock in shadow, and another lock lets the mail wait (Cool)
+	WouldBy   Reason `json:"would_by,omitempty"`   // for Waits: the reason of Would
 
 	Account  string   `json:"account,omitempty"`  // whom the mail counts for; empty for inbound mail
 	Level    Level    `json:"level"`              // how familiar the source is to the account

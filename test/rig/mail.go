@@ -15,6 +15,7 @@ type Mail struct {
 	From    string // reverse-path
 	To      []string
 	Header  string // further header fields, each ending in \r\n; From, Subject and Date are made if it has none
+	Bare    bool   // none are made
 	Body    string // after the line with the token
 	Account string // who logged in, empty for nobody; for reading only
 
@@ -63,7 +64,7 @@ func (m *Mail) Text() string {
 		{"From", "<" + m.From + ">"}, {"To", "<" + strings.Join(m.To, ">, <") + ">"}, {"Subject", "a mail of the rig"},
 		{"Date", time.Now().Format(time.RFC1123Z)}, {"Message-ID", "<" + m.Token + "@client.example.net>"},
 	} {
-		if !strings.Contains(lower, "\r\n"+strings.ToLower(f[0])+":") {
+		if !m.Bare && !strings.Contains(lower, "\r\n"+strings.ToLower(f[0])+":") {
 			fmt.Fprintf(&b, "%s: %s\r\n", f[0], f[1])
 		}
 	}

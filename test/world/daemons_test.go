@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -170,13 +171,13 @@ func TestOpensslSeesTheCertificates(t *testing.T) {
 	for f, want := range map[world.Fault]string{
 		world.Clean: "Protocol version: TLSv1.3|Verification: OK", world.Expired: "certificate has expired|Verify return code: 10",
 		world.WrongName: "hostname mismatch|Verify return code: 62", world.SelfSigned: "self-signed certificate|Verify return code: 18",
-		world.NoSTARTTLS: "Didn't find STARTTLS in server response|no peer certificate", world.TLS10Only: "legacy sigalg disallowed",
+		world.NoSTARTTLS: "Didn't find STARTTLS in server response|no peer certificate", world.TLS10Only: "legacy sigalg disallowed or alert protocol version", // OpenSSL 3.0, and 3.5
 	} {
 		got := client(t, ca, mx(t, ca, f), "-brief")
 		if f != world.Clean {
 			got += client(t, ca, mx(t, ca, f))
 		}
-		if !partsInOrder(got, want) {
+		if !slices.ContainsFunc(strings.Split(want, " or "), func(one string) bool { return partsInOrder(got, one) }) {
 			t.Errorf("%s: want %s in\n%s", f, want, got)
 		}
 	}

@@ -95,8 +95,9 @@ func (d *record) reportsTo() string { return "rua=mailto:postmaster@" + d.Domain
 
 // broken is the domain's own record when receivers do not go by it.
 func (d *record) broken(text string) {
-	mend := &Mend{Do: "Take it out: the record of _dmarc." + d.found.At + " holds then, as it does now.", Remove: []Record{Text("_dmarc."+d.Domain, text)}}
-	if d.found.At == "" {
+	above := d.found.Inherited()
+	mend := &Mend{Do: "Take it out: the record of _dmarc." + above + " holds then, which it does not now.", Remove: []Record{Text("_dmarc."+d.Domain, text)}}
+	if above == "" {
 		better := dmarc.Mended(text)
 		if is := dmarc.Parse(better); is.Has(dmarc.NoReports) {
 			better += "; " + d.reportsTo()

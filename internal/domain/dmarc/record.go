@@ -41,7 +41,7 @@ const (
 
 // Record is a DMARC policy record. Fields that were not said, or not rightly, have the RFC's default.
 type Record struct {
-	Policy      Policy    `json:"p,omitempty"`  // empty: none is said, or one of the three cannot be read; that is p=none
+	Policy      Policy    `json:"p,omitempty"`  // empty: none is said, or one of the three cannot be read (then all are empty); that is p=none
 	Subdomain   Policy    `json:"sp,omitempty"` // empty: as Policy
 	NonExistent Policy    `json:"np,omitempty"` // empty: as Subdomain
 	Test        bool      `json:"t"`            // the policy is to be reported on, and the next weaker applied
@@ -103,17 +103,21 @@ func IsRecord(text string) bool {
 // Effective is the policy for a name: the domain of the record itself, one below it, or one below it that does not
 // exist (section 4.7). Record.Test is not considered.
 func (r *Record) Effective(below, exists bool) Policy {
-	p := r.Policy
-	if !p.valid() {
-		return None // section 4.7
-	}
-	if below && r.Subdomain != "" {
-		p = r.Subdomain
-	}
-	if below && !exists && r.NonExistent != "" {
-		p = r.NonExistent
-	}
+	_, p := r.applies(below, exists)
 	return p
+}
+
+// applies is the tag that has the policy for a name, and the policy. Without p it is p=none; sp and np say what they say.
+func (r *Record) applies(below, exists bool) (tag string, p Policy) {
+	switch {
+	case below && !exists && r.NonExistent != "":
+		return "np", r.NonExistent
+	case below && r.Subdomain != "":
+		return "sp", r.Subdomain
+	case r.Policy.valid():
+		return "p", r.Policy
+	}
+	return "p", None
 }
 
 // Holds reports whether receivers go by the record: a policy that can be read, or somebody to report to.

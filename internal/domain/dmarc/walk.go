@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"postward/internal/wire/dns"
 )
@@ -29,21 +30,23 @@ type Found struct {
 	Organizational string `json:"organizational,omitempty"` // the Organizational Domain (section 4.10.2)
 	At             string `json:"at,omitempty"`             // whose record holds (section 4.10.1); empty: there is none
 	Record         Record `json:"record,omitzero"`
+	// Unusable is whose record would hold and does not, for its policy cannot be read and nobody is to be told. No other
+	// holds in its place (section 4.10.1).
+	Unusable string `json:"unusable,omitempty"`
 }
 
 // Below reports whether the record that holds is that of a domain above.
 func (f *Found) Below() bool { return f.At != "" && f.At != f.Domain }
 
-// Discover walks the tree for a domain. It returns when the context ends at the latest.
+// Discover walks the tree for a domain. It returns when the context ends at the latest. The names are asked for all at
+// once: a walk takes as long as its slowest answer. What stands above a stop is asked for and not looked at.
 func Discover(ctx context.Context, r dns.Resolver, domain string) Found {
-	canonical, ok := dns.Canonical(domain)
-	f := Found{Domain: strings.TrimSuffix(canonical, ".")}
-	if !ok || f.Domain == "" {
+	f := Found{Domain: canonical(domain)}
+	if f.Domain == "" {
 		f.Domain = printable(domain)
 		return f
 	}
-	for name := f.Domain; name != "" && len(f.Steps) < MaxQueries; name = above(name) {
-		s := step(ctx, r, name)
+	for _, s := range look(ctx, r, walk(f.Domain)) {
 		f.Steps = append(f.Steps, s)
 		if s.Record != nil && s.Record.PSD != "u" {
 			break
@@ -51,6 +54,31 @@ func Discover(ctx context.Context, r dns.Resolver, domain string) Found {
 	}
 	f.choose()
 	return f
+}
+
+// canonical is a domain in lower case without its final dot; empty: it is none that DNS could carry.
+func canonical(domain string) string {
+	name, _ := dns.Canonical(domain)
+	return strings.TrimSuffix(name, ".")
+}
+
+// walk is the names of a walk.
+func walk(domain string) (names []string) {
+	for name := domain; name != "" && len(names) < MaxQueries; name = above(name) {
+		names = append(names, name)
+	}
+	return names
+}
+
+// look asks for all names.
+func look(ctx context.Context, r dns.Resolver, names []string) []Step {
+	steps := make([]Step, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { steps[i] = step(ctx, r, name) })
+	}
+	all.Wait()
+	return steps
 }
 
 // above is the next name of a walk: a label less, and never more than seven (section 4.10).
@@ -87,46 +115,62 @@ func step(ctx context.Context, r dns.Resolver, name string) Step {
 
 // choose finds the Organizational Domain and the record that holds.
 func (f *Found) choose() {
-	own := f.Steps[0]
+	own, last := f.Steps[0], f.Steps[len(f.Steps)-1]
 	if !own.Outcome.Known() {
 		f.Unknown = true
 		return
 	}
-	org, unknown := f.organizational()
-	if own.Record != nil && own.Record.Holds() {
-		f.At, f.Record = f.Domain, *own.Record
-	}
-	if unknown {
-		f.Unknown = f.At == ""
-		return
-	}
+	org, known := f.organizational()
 	f.Organizational = org.Domain
-	if f.At == "" && org.Record != nil && org.Record.Holds() {
-		f.At, f.Record = org.Domain, *org.Record
-	}
-	if last := f.Steps[len(f.Steps)-1]; f.At == "" && last.Record != nil && last.Record.PSD == "y" && last.Record.Holds() {
-		f.At, f.Record = last.Domain, *last.Record
+	switch {
+	case own.Record != nil:
+		f.take(own)
+	case !known:
+		f.Unknown = true
+	case org.Record != nil:
+		f.take(org)
+	case last.Record != nil && last.Record.PSD == "y":
+		f.take(last)
 	}
 }
 
+// take makes a step's record the one that holds, or the one that cannot.
+func (f *Found) take(s Step) {
+	if s.Record.Holds() {
+		f.At, f.Record = s.Domain, *s.Record
+	} else {
+		f.Unusable = s.Domain
+	}
+}
+
+// Inherited is whose record would hold if the domain had none itself; empty: nobody's, or that is not known.
+func (f *Found) Inherited() string {
+	if len(f.Steps) == 0 {
+		return ""
+	}
+	without := Found{Domain: f.Domain, Steps: slices.Clone(f.Steps)}
+	without.Steps[0].Record = nil
+	without.choose()
+	return without.At
+}
+
 // organizational is the step of the Organizational Domain: that with psd=n, the one below that with psd=y, else the
-// record with the fewest labels; the domain itself without any (section 4.10.2).
-func (f *Found) organizational() (org Step, unknown bool) {
+// record with the fewest labels; the domain itself without any (section 4.10.2). A step that did not answer could have had
+// either, so nothing above it decides.
+func (f *Found) organizational() (org Step, known bool) {
 	org = f.Steps[0]
 	for i, s := range f.Steps {
 		switch {
 		case !s.Outcome.Known():
-			unknown = true
+			return Step{}, false
 		case s.Record == nil:
-		case s.Record.PSD == "n":
-			return s, false
 		case s.Record.PSD == "y" && i > 0:
-			return f.below(i), false
+			return f.below(i), true
 		default:
 			org = s
 		}
 	}
-	return org, unknown
+	return org, true
 }
 
 // below is the step one label below step i; a walk that jumped over it did not ask for its record.

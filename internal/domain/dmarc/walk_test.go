@@ -76,6 +76,31 @@ func TestSilenceIsNeverNoRecord(t *testing.T) {
 	}
 }
 
+// The silent name could have been the Organizational Domain, by psd=n or psd=y of its own.
+func TestNothingAboveASilentNameDecides(t *testing.T) {
+	for _, psd := range []string{"n", "y"} {
+		z := zone(t, record("example.org", "p=reject; psd="+psd))
+		z.Fail("_dmarc.b.example.org", dns.Failure)
+		if f := Discover(t.Context(), z, "a.b.example.org"); !f.Unknown || f.At != "" || f.Organizational != "" {
+			t.Errorf("psd=%s: %+v", psd, f)
+		}
+	}
+}
+
+// Section 4.10.1: a record that cannot be read and asks for no reports ends the processing.
+func TestNoRecordHoldsInPlaceOfOneThatCannotBeRead(t *testing.T) {
+	for zoned, unusable := range map[string]string{
+		record("a.example.org", "p=rejct") + record("example.org", "p=reject"): "a.example.org",
+		record("example.org", "p=rejct") + record("org", "p=reject; psd=y"):    "example.org",
+		record("org", "p=reject; np=x; psd=y"):                                 "org",
+	} {
+		f := Discover(t.Context(), zone(t, zoned), "a.example.org")
+		if f.Unusable != unusable || f.At != "" || f.Organizational != "example.org" {
+			t.Errorf("%s: unusable %q, at %q, organizational %q", zoned, f.Unusable, f.At, f.Organizational)
+		}
+	}
+}
+
 func TestReportsGoToOthersOnlyWithTheirConsent(t *testing.T) {
 	z := zone(t, record("example.org", "p=none")+"\n"+`example.org._report._dmarc.wants.example. TXT "v=DMARC1"`)
 	f := Discover(t.Context(), z, "example.org")

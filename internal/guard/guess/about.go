@@ -34,7 +34,7 @@ func (w *Watch) About(client netip.Addr, now time.Time) About {
 	client = client.Unmap().WithZone("")
 	from, t := placeOf(client), now.Unix()
 	around := from.area()
-	a := About{Client: client, Source: from.prefix(), Network: around.prefix(), Allowed: w.Allowed(client), Ban: w.Banned(client, now), Before: w.bans[from.prefix()]}
+	a := About{Client: client, Source: from.prefix(), Network: around.prefix(), Allowed: w.Allowed(client), Ban: w.Banned(client, now), Before: w.Ban(from.prefix())}
 	if s := w.sources[from]; s != nil {
 		all := s.tries.of(t, func(*try) bool { return true })
 		a.Hour, a.Day, a.Week, a.Tried = all.hour, all.day, all.week, slices.Clone(s.said)

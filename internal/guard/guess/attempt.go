@@ -25,6 +25,9 @@ const (
 // A mail that was taken or delivered tells of the client and the mailbox alone.
 func (k Kind) Asks() bool { return k != Taken && k != Delivered }
 
+// Guesses reports whether such an attempt may speak against its client.
+func (k Kind) Guesses() bool { return k != Good && k.Asks() }
+
 // Home says how well an account knows where somebody logs in from.
 type Home uint8
 

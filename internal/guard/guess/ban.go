@@ -63,7 +63,7 @@ func (w *Watch) Banned(a netip.Addr, now time.Time) (found *Ban) {
 		if err != nil {
 			continue
 		}
-		if b := w.bans[p]; b != nil && now.Before(b.Until) && (found == nil || found.Logins && !b.Logins) {
+		if b := w.Ban(p); b != nil && now.Before(b.Until) && (found == nil || found.Logins && !b.Logins) {
 			found = b
 		}
 	}
@@ -82,7 +82,7 @@ func (w *Watch) noteWidth(bits int) {
 // ban bans a network from now on, longer than the last time. It returns nil where one stands already, unless that is of logins alone
 // and this one is not.
 func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
-	b, logins := w.bans[p], w.ofLogins(p, r, now.Unix())
+	b, logins := w.Ban(p), w.ofLogins(p, r, now.Unix())
 	switch {
 	case b == nil:
 		b = &Ban{Prefix: p}
@@ -103,7 +103,7 @@ func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
 
 // BanByHand bans a network for a time that an operator says.
 func (w *Watch) BanByHand(p netip.Prefix, d time.Duration, by string, now time.Time) *Ban {
-	b := w.bans[p]
+	b := w.Ban(p)
 	if b == nil {
 		b = &Ban{Prefix: p}
 	}
@@ -116,37 +116,23 @@ func (w *Watch) BanByHand(p netip.Prefix, d time.Duration, by string, now time.T
 
 func (w *Watch) keep(b *Ban) {
 	w.noteWidth(b.Prefix.Bits())
-	if w.bans[b.Prefix] == nil && len(w.bans) >= MaxBans {
+	if _, is := w.bans[b.Prefix]; !is && len(w.bans) >= MaxBans {
 		w.makeRoom()
 	}
-	w.bans[b.Prefix] = b
-}
-
-// makeRoom forgets a tenth of the bans: those that end, or ended, first.
-func (w *Watch) makeRoom() {
-	all := make([]*Ban, 0, len(w.bans))
-	for _, b := range w.bans {
-		all = append(all, b)
-	}
-	slices.SortFunc(all, func(a, b *Ban) int { return a.Until.Compare(b.Until) })
-	for _, b := range all[:len(all)/10] {
-		delete(w.bans, b.Prefix)
-		w.gone = append(w.gone, b.Prefix)
-	}
+	w.bans[b.Prefix] = pack(b)
 }
 
 // Unban lifts the bans that touch a network, and forgives what led to them: a person said so. It returns those that stood.
 func (w *Watch) Unban(p netip.Prefix, now time.Time) []*Ban {
 	var lifted []*Ban
-	for _, b := range w.bans {
-		if !b.Prefix.Overlaps(p) {
+	for of, k := range w.bans {
+		if !of.Overlaps(p) {
 			continue
 		}
-		if now.Before(b.Until) {
-			lifted = append(lifted, b)
+		if b := k.ban(of); now.Before(b.Until) {
+			lifted = append(lifted, &b)
 		}
-		delete(w.bans, b.Prefix)
-		w.gone = append(w.gone, b.Prefix)
+		w.forgetBan(of)
 	}
 	for s := range w.sources {
 		if s.prefix().Overlaps(p) {
@@ -165,10 +151,8 @@ func (w *Watch) Unban(p netip.Prefix, now time.Time) []*Ban {
 // Bans returns those that stand, the newest first.
 func (w *Watch) Bans(now time.Time) []*Ban {
 	var all []*Ban
-	for _, b := range w.bans {
-		if now.Before(b.Until) && !w.allowedWhole(b.Prefix) {
-			all = append(all, b)
-		}
+	for b := range w.Standing(now) {
+		all = append(all, &b)
 	}
 	slices.SortFunc(all, func(a, b *Ban) int {
 		if c := b.Since.Compare(a.Since); c != 0 {
@@ -179,18 +163,15 @@ func (w *Watch) Bans(now time.Time) []*Ban {
 	return all
 }
 
-// Ban returns what is remembered of a network's bans, or nil.
-func (w *Watch) Ban(p netip.Prefix) *Ban { return w.bans[p] }
-
 // Lift takes back the ban of just this prefix, which cannot be carried out. It forgives nothing, and no other ban.
 func (w *Watch) Lift(p netip.Prefix) { delete(w.bans, p) }
 
 // Prune forgets the bans whose time to be remembered is over, and returns the prefixes that are forgotten since the last call.
 func (w *Watch) Prune(now time.Time) []netip.Prefix {
-	for p, b := range w.bans {
-		if now.Sub(b.Until) > banForgotten {
-			delete(w.bans, p)
-			w.gone = append(w.gone, p)
+	over := now.Add(-banForgotten).UnixMicro()
+	for p, k := range w.bans {
+		if k.until < over {
+			w.forgetBan(p)
 		}
 	}
 	gone := w.gone

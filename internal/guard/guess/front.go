@@ -95,7 +95,7 @@ func (w *Watch) letIn(from netip.Addr, now time.Time) []Finding {
 	var lifted []Finding
 	p := placeOf(from)
 	for _, of := range []netip.Prefix{p.prefix(), p.area().prefix()} {
-		if b := w.bans[of]; b != nil && b.By == "" && now.Before(b.Until) && w.front.hides(from) {
+		if b := w.Ban(of); b != nil && b.By == "" && now.Before(b.Until) && w.front.hides(from) {
 			w.Lift(of)
 			lifted = append(lifted, Finding{Lift: b})
 		}

@@ -155,11 +155,11 @@ func TestAProxyIsRememberedOverARestartAndAStepOfTheClock(t *testing.T) {
 	s := begin(t)
 	s.usual(usual{30, 20, one("203.0.113.80"), one("203.0.113.80")}, 4)
 	s.guessers("203.0.113.80")
-	saved, err := s.Remembered(s.now).Encode()
+	saved, err := s.Remembered(s.now, func() {}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := Restore(saved, nil)
+	w, err := Restore(saved)
 	if err != nil || !reflect.DeepEqual(w.Front(s.now), s.Front(s.now)) || w.Front(s.now) == nil {
 		t.Fatalf("%v: %+v, not %+v", err, w.Front(s.now), s.Front(s.now))
 	}

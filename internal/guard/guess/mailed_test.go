@@ -210,10 +210,9 @@ func TestABanOfLoginsOutlivesARestart(t *testing.T) {
 		}
 		bans = append(bans, again)
 	}
-	w, err := Restore(nil, bans)
-	if err != nil {
-		t.Fatal(err)
+	s.Watch = New()
+	for _, b := range bans {
+		s.Recall(b)
 	}
-	s.Watch = w
 	s.wantsStanding(map[string]string{"203.0.113.9": "203.0.113.9/32 logins", "203.0.113.10": "203.0.113.10/32 all"})
 }

@@ -2,6 +2,7 @@ package guess
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/gob"
 	"fmt"
 	"maps"
@@ -63,22 +64,35 @@ const maxSaved = 20_000
 // Memory is what a Watch remembered at one moment, to be written down while the Watch goes on.
 type Memory struct{ memory }
 
-// Remembered returns the memory, without what no window reaches any more. It shares nothing with the Watch.
-func (w *Watch) Remembered(now time.Time) *Memory {
-	t := now.Unix()
+// atOnce is how many sources, homes or the like are copied before others may have the Watch: it is less than a millisecond's work.
+const atOnce = 64
+
+// Remembered returns the memory, without what no window reaches any more. It shares nothing with the Watch. A large one takes seconds:
+// rest is called again and again meanwhile, and lets others have the Watch. What they take in then is in it or is not; where they
+// shifted it, it would be half in one time and half in another, and is nil.
+func (w *Watch) Remembered(now time.Time, rest func()) *Memory {
+	t, shifts, n := now.Unix(), w.shifts, 0
+	next := func() {
+		if n++; n%atOnce == 0 {
+			rest()
+		}
+	}
 	m := memory{
 		Sources: map[netip.Prefix]savedSource{}, Networks: map[netip.Prefix][]savedTry{}, Targets: map[string]savedTarget{},
-		Homes: saveHomes(w.homes, t), Around: saveHomes(w.around, t), People: map[uint32]int64{}, Senders: saveSenders(w.senders),
-		SendersAround: saveSenders(w.sendersAround), Confined: map[netip.Prefix]Confine{},
+		Homes: saveHomes(w.homes, t, next), Around: saveHomes(w.around, t, next), People: map[uint32]int64{}, Senders: saveSenders(w.senders, next),
+		SendersAround: saveSenders(w.sendersAround, next), Confined: map[netip.Prefix]Confine{},
 	}
 	for _, p := range w.latest(t) {
-		s := w.sources[p]
-		m.Sources[p.prefix()] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, slices.Clone(s.said)}
+		if s := w.sources[p]; s != nil { // else it was forgotten meanwhile
+			m.Sources[p.prefix()] = savedSource{saveRoll(&s.tries, false), saveRoll(&s.rude, true), s.cracked, slices.Clone(s.said)}
+		}
+		next()
 	}
 	for p, r := range w.networks {
 		if t-r.last() < week {
 			m.Networks[p.prefix()] = saveRoll(r, false)
 		}
+		next()
 	}
 	for name, x := range w.targets {
 		if t-x.keep() < week {
@@ -87,19 +101,26 @@ func (w *Watch) Remembered(now time.Time) *Memory {
 				own := *x.protected
 				saved.Protected = []*Protection{&own}
 			}
+			saved.Hits = make([]savedHit, 0, len(x.hits))
 			for _, h := range x.hits {
 				saved.Hits = append(saved.Hits, savedHit{h.at, h.from.prefix(), h.asn, h.near})
 			}
 			m.Targets[name] = saved
 		}
+		next()
 	}
 	for name, r := range w.people {
 		m.People[name] = r.last
+		next()
 	}
 	for p, c := range w.confined {
 		if now.Before(c.Until) {
 			m.Confined[p.prefix()] = *c
 		}
+		next()
+	}
+	if w.shifts != shifts {
+		return nil
 	}
 	m.Front = w.front
 	m.Front.Names, m.Front.Spare.Names, m.Front.Inside = slices.Clone(w.front.Names), slices.Clone(w.front.Spare.Names), maps.Clone(w.front.Inside)
@@ -117,17 +138,29 @@ func (m *Memory) Encode() ([]byte, error) {
 
 // latest returns the sources of the last week, at most maxSaved, those that tried last.
 func (w *Watch) latest(now int64) []place {
-	last := func(p place) int64 { s := w.sources[p]; return max(s.tries.last(), s.rude.last()) }
-	all := slices.DeleteFunc(slices.Collect(maps.Keys(w.sources)), func(p place) bool { return now-last(p) >= week })
+	type tried struct {
+		from place
+		last int64
+	}
+	var all []tried
+	for p, s := range w.sources {
+		if last := max(s.tries.last(), s.rude.last()); now-last < week {
+			all = append(all, tried{p, last})
+		}
+	}
 	if len(all) > maxSaved {
-		slices.SortFunc(all, func(a, b place) int { return int(last(b) - last(a)) })
+		slices.SortFunc(all, func(a, b tried) int { return cmp.Compare(b.last, a.last) })
 		all = all[:maxSaved]
 	}
-	return all
+	places := make([]place, len(all))
+	for i := range all {
+		places[i] = all[i].from
+	}
+	return places
 }
 
 func saveRoll(r *roll, to bool) []savedTry {
-	var out []savedTry
+	out := make([]savedTry, 0, len(r.tries))
 	for _, t := range r.tries {
 		x := savedTry{At: t.at, Name: t.name, Account: t.account, Exists: t.exists}
 		if to {
@@ -152,21 +185,23 @@ type prefixed interface {
 	prefix() netip.Prefix
 }
 
-func saveSenders[P prefixed](senders map[P]int64) map[netip.Prefix]int64 {
+func saveSenders[P prefixed](senders map[P]int64, next func()) map[netip.Prefix]int64 {
 	saved := map[netip.Prefix]int64{}
 	for p, at := range senders {
 		saved[p.prefix()] = at
+		next()
 	}
 	return saved
 }
 
-func saveHomes[P prefixed](homes map[P]*home, now int64) map[netip.Prefix]map[uint32]savedStay {
+func saveHomes[P prefixed](homes map[P]*home, now int64, next func()) map[netip.Prefix]map[uint32]savedStay {
 	saved := map[netip.Prefix]map[uint32]savedStay{}
 	for p, h := range homes {
+		next()
 		if now-h.last >= atHomeFor {
 			continue
 		}
-		stays := map[uint32]savedStay{}
+		stays := make(map[uint32]savedStay, len(h.stays))
 		for _, at := range h.stays {
 			stays[at.account] = savedStay{at.first, at.last, at.days}
 		}
@@ -185,12 +220,9 @@ func restoreHome(stays map[uint32]savedStay) *home {
 	return h
 }
 
-// Restore makes a Watch of what was written down: its memory (nil: none) and its bans.
-func Restore(saved []byte, bans []*Ban) (*Watch, error) {
+// Restore makes a Watch of its memory as it was written down (nil: none), without bans.
+func Restore(saved []byte) (*Watch, error) {
 	w := New()
-	for _, b := range bans {
-		w.keep(b)
-	}
 	if len(saved) == 0 {
 		return w, nil
 	}
@@ -247,6 +279,7 @@ func (w *Watch) Shift(step time.Duration) {
 	if step == 0 {
 		return
 	}
+	w.shifts++
 	by := int64(step / time.Second)
 	shiftRoll := func(r *roll) {
 		for i := range r.tries {
@@ -289,8 +322,9 @@ func (w *Watch) Shift(step time.Duration) {
 	for _, c := range w.confined {
 		c.Since, c.Until = c.Since.Add(step), c.Until.Add(step)
 	}
-	for _, b := range w.bans {
-		b.Since, b.Until = b.Since.Add(step), b.Until.Add(step)
+	for p, k := range w.bans {
+		k.since, k.until = k.since+step.Microseconds(), k.until+step.Microseconds()
+		w.bans[p] = k
 	}
 }
 

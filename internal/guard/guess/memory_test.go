@@ -16,13 +16,16 @@ func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
 	for n := range 12 {
 		s.fails(fmt.Sprintf("20.0.%d.1", n), "bert", 1, time.Minute)
 	}
-	saved, err := s.Remembered(s.now).Encode()
+	saved, err := s.Remembered(s.now, func() {}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := Restore(saved, s.Bans(s.now))
+	w, err := Restore(saved)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, b := range s.Bans(s.now) {
+		w.Recall(b)
 	}
 	s.Watch = w
 	if s.Banned(netip.MustParseAddr("203.0.113.10"), s.now) == nil || s.Protected("bert", s.now) == nil || !s.lives(placeOf(netip.MustParseAddr("198.51.100.7")), s.now.Unix()) {
@@ -70,4 +73,55 @@ func TestAStepOfTheClockChangesNothing(t *testing.T) {
 	}
 	s.fails("203.0.113.9", "anna", 3, time.Minute)
 	s.wants("203.0.113.9/32 passwords", "203.0.113.10/32 passwords")
+}
+
+// TestOthersHaveTheWatchWhileItIsCopied: what they do then tears nothing of what was there before.
+func TestOthersHaveTheWatchWhileItIsCopied(t *testing.T) {
+	s := begin(t)
+	const sources = 5000
+	for n := range sources {
+		s.Take(Attempt{Kind: Failed, At: s.now, Client: crowd(n), Account: "anna", Times: 1 + n%5})
+		s.Take(Attempt{Kind: Taken, At: s.now, Client: crowd(n)})
+		s.Take(Attempt{Kind: Good, At: s.now, Client: crowd(n + sources), Account: fmt.Sprint("user", n/2)})
+	}
+	dice, rests := rand.New(rand.NewPCG(5, 6)), 0
+	m := s.Remembered(s.now, func() {
+		for rests++; dice.IntN(3) > 0; {
+			kind := []Kind{Failed, Failed, Good, Taken, Relay}[dice.IntN(5)]
+			s.Take(Attempt{Kind: kind, At: s.now, Client: crowd(dice.IntN(3 * sources)), Account: fmt.Sprint("user", dice.IntN(99)), Times: 1})
+		}
+		s.Unban(netip.PrefixFrom(crowd(dice.IntN(100)), 32), s.now) // forgotten, before it is copied or after
+	})
+	if rests < 5*sources/atOnce {
+		t.Errorf("others had it %d times", rests)
+	}
+	saved, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Restore(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range sources {
+		about := w.About(crowd(n), s.now)
+		if n >= 100 && (about.Week < 1+n%5 || about.Sent.IsZero()) || w.About(crowd(n+sources), s.now).AtHome == 0 {
+			t.Fatalf("of number %d this is left: %+v", n, about)
+		}
+	}
+}
+
+func TestAMemoryIsNotHalfInAnotherTime(t *testing.T) {
+	s := begin(t)
+	for n := range 10 * atOnce {
+		s.Take(Attempt{Kind: Taken, At: s.now, Client: crowd(n)})
+	}
+	rests := 0
+	if m := s.Remembered(s.now, func() {
+		if rests++; rests == 5 {
+			s.Shift(time.Hour)
+		}
+	}); m != nil || rests < 5 {
+		t.Errorf("it was shifted within %d pieces, and is none: %t", rests, m == nil)
+	}
 }

@@ -27,11 +27,12 @@ type Watch struct {
 	people        map[uint32]*resident  // who logged in or gets mail, by the hash of the account, and of the name alone
 	senders       map[place]int64       // whose mail was taken, when last
 	sendersAround map[area]int64        // the same of their neighbourhoods
-	bans          map[netip.Prefix]*Ban // those that stand, and those that are remembered
+	bans          map[netip.Prefix]kept // those that stand, and those that are remembered
 	confined      map[place]*Confine    // shared addresses that guess
 	widths        []int                 // of bans
 	gone          []netip.Prefix        // bans that are forgotten, and not yet told
 	allow         []netip.Prefix
+	shifts        int   // how often all of it was shifted
 	front         front // by which nearly everybody comes, if there is one
 }
 
@@ -39,7 +40,7 @@ type Watch struct {
 func New() *Watch {
 	return &Watch{
 		sources: map[place]*source{}, networks: map[area]*roll{}, targets: map[string]*target{}, homes: map[place]*home{}, around: map[area]*home{},
-		people: map[uint32]*resident{}, senders: map[place]int64{}, sendersAround: map[area]int64{}, bans: map[netip.Prefix]*Ban{}, confined: map[place]*Confine{},
+		people: map[uint32]*resident{}, senders: map[place]int64{}, sendersAround: map[area]int64{}, bans: map[netip.Prefix]kept{}, confined: map[place]*Confine{},
 	}
 }
 
@@ -175,7 +176,7 @@ const (
 
 // begunAnew reports whether an address tried too little since its last ban ended to be judged by what it tried before.
 func (w *Watch) begunAnew(s *source, from place) bool {
-	b, n := w.bans[from.prefix()], 0
+	b, n := w.Ban(from.prefix()), 0
 	if b == nil {
 		return false
 	}

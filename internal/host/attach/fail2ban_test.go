@@ -64,6 +64,12 @@ func TestFail2bansJailsAreNamed(t *testing.T) {
 		"a line that goes on, and a comment":   {[]string{"jail.conf", stock, "jail.local", "[dovecot]\nlogpath = /a\n\t/b\n# x\nenabled = true\n; y\n"}, "dovecot", ""},
 		"no section, no name, an open bracket": {[]string{"jail.conf", "enabled = true\n= true\n[dovecot\nenabled = true\n" + stock}, "", ""},
 		"nothing":                              {nil, "", ""},
+		"a mode in quotes":                     {[]string{"jail.conf", stock, "jail.local", "[a]\nenabled = true\nfilter = postfix[mode=\"rbl\"]\n[b]\nenabled = true\nfilter = postfix[logtype=short, mode='rbl']\n[c]\nenabled = true\nfilter = dovecot[mode=\"aggressive\"]\n"}, "c", "a b"},
+		"a file that is hidden":                {[]string{"jail.conf", stock, "jail.d/.mail.local", "[dovecot]\nenabled = true\n"}, "", ""},
+		"as it was known before":               {[]string{"jail.conf", stock, "jail.local", "[dovecot]\nenabled = true\n", "jail.d/z.local", "[dovecot]\nenabled = %(known/enabled)s\nfilter = %(known/filter)s\n"}, "dovecot", ""},
+		"options that are indented":            {[]string{"jail.conf", stock, "jail.local", "[dovecot]\n  logpath = /a\n      /b\n  enabled = true\n  filter = dovecot\n"}, "dovecot", ""},
+		"names with blanks and a bracket":      {[]string{"jail.conf", stock, "jail.local", "[my mail]\nenabled = true\nfilter = dovecot\n[a]b] ; c\nenabled = true\nfilter = postfix[mode=auth]\n"}, "a]b my mail", ""},
+		"a filter of the operator's own":       {[]string{"jail.conf", stock, "jail.local", "[mine]\nenabled = true\nfilter = our-imap\n[web]\nenabled = true\nfilter = our-web\n", "filter.d/our-imap.conf", "[INCLUDES]\nbefore = dovecot.conf\n", "filter.d/our-web.conf", "failregex = x\n"}, "", "web"},
 	} {
 		dir := fail2banIn(t, c.files...)
 		needless, stay := told(Fail2ban(dir))
@@ -111,7 +117,7 @@ func TestNothingOfFail2banIsTouched(t *testing.T) {
 		t.Errorf("after %s: %q", command, left)
 	}
 	odd := fail2banIn(t, "jail.conf", stock, "jail.local", "[it's; rm -rf $HOME]\nenabled = true\nfilter = dovecot\n")
-	if notes := strings.Join(Fail2ban(odd), "\n"); strings.Contains(notes, "printf") || !strings.Contains(notes, "jail.local") {
+	if notes := strings.Join(Fail2ban(odd), "\n"); strings.Contains(notes, "printf") || !strings.Contains(notes, fail2banOff) {
 		t.Errorf("a name is put into a command: %s", notes)
 	}
 	if err := os.Remove(filepath.Join(dir, "jail.local")); err != nil {
@@ -125,7 +131,23 @@ func TestNothingOfFail2banIsTouched(t *testing.T) {
 	}
 }
 
-// TestFail2banItselfFindsTheSameJails: fail2ban's own client, which reads the configuration and asks no server.
+// theirForms are ways to write a configuration: name and text of files by turns.
+var theirForms = map[string][]string{
+	"all but one":        {"jail.local", "[DEFAULT]\nbackend = polling\nenabled = yes\n[recidive]\nenabled = 0\n"},
+	"of another jail":    {"jail.local", "[dovecot]\nenabled = %(postfix/enabled)s\n[postfix]\nenabled = true\n[postfix-rbl]\nenabled = on ; x\n"},
+	"of DEFAULT":         {"jail.local", "[DEFAULT]\non = true\n[mail]\nenabled = %(on)s\nfilter = postfix[mode=auth]\n[sieve]\nenabled: yes\n"},
+	"every place":        {"jail.d/a.conf", "[dovecot]\nenabled = true\n", "jail.local", "[dovecot]\nenabled = false\n", "jail.d/b.local", "[dovecot]\nenabled = true\n[sshd]\nenabled = false\n"},
+	"hidden":             {"jail.d/.mail.local", "[dovecot]\nenabled = true\n"},
+	"systemd":            {"jail.local", "[DEFAULT]\nbackend = systemd\n[dovecot]\nenabled = true\nfilter = dovecot[mode=aggressive]\n"},
+	"lists, in quotes":   {"jail.local", "[a]\nenabled = true\nfilter = postfix[mode=\"rbl\"]\n[b]\nenabled = true\nfilter = postfix[logtype=short,\n  mode='rbl']\n[postfix]\nmode = rbl\nenabled = true\n"},
+	"known before":       {"jail.local", "[dovecot]\nenabled = true\n", "jail.d/z.local", "[dovecot]\nenabled = %(known/enabled)s\nfilter = %(known/filter)s\n"},
+	"indented":           {"jail.local", "[dovecot]\n    port = 1\n      2\n  enabled = true\n"},
+	"odd names":          {"jail.local", "[my mail]\nenabled = true\nfilter = dovecot\n[a]b] ; c\nENABLED = True\nfilter = postfix[mode=auth]\n"},
+	"includes, and CRLF": {"jail.local", "[INCLUDES]\r\nbefore = paths-debian.conf\r\nafter = mine.conf\r\n", "mine.conf", "[dovecot]\nenabled = true\n"},
+}
+
+// TestFail2banItselfFindsTheSameJails: fail2ban's own client, which reads the configuration and asks no server; and it reads Postfix's or
+// Dovecot's lines for those that are called needless.
 func TestFail2banItselfFindsTheSameJails(t *testing.T) {
 	if testing.Short() {
 		t.Skip("its client is slow")
@@ -134,30 +156,45 @@ func TestFail2banItselfFindsTheSameJails(t *testing.T) {
 	if _, missing := os.Stat(filepath.Join(Fail2banDir, "jail.conf")); err != nil || missing != nil {
 		t.Skip("fail2ban is not installed")
 	}
-	for _, local := range []string{"[DEFAULT]\nenabled = yes\n[recidive]\nenabled = 0\n", "[dovecot]\nenabled = %(postfix/enabled)s\n[postfix]\nenabled = true\n[postfix-rbl]\nenabled = on ; x\n",
-		"[DEFAULT]\non = true\n[mail]\nenabled = %(on)s\nfilter = postfix[mode=auth]\nlogpath = /dev/null\n[sieve]\nenabled: yes\n"} {
-		dir := filepath.Join(t.TempDir(), "fail2ban")
-		if out, err := exec.Command("cp", "-r", Fail2banDir, dir).CombinedOutput(); err != nil {
+	for name, files := range theirForms {
+		dir := fail2banIn(t, files...)
+		if out, err := exec.Command("cp", "-rn", Fail2banDir+"/.", dir).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
-		backend := "[DEFAULT]\nbackend = polling\n" + strings.TrimPrefix(local, "[DEFAULT]\n")
-		if err := os.WriteFile(filepath.Join(dir, "jail.local"), []byte(backend), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		out, _ := exec.Command(client, "-c", dir, "-d").Output() // it complains of logs that are not there
 		c, err := readJails(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, _ := exec.Command(client, "-c", dir, "-d").Output() // it complains of logs that are not there
-		var theirs []string
-		for _, m := range regexp.MustCompile(`(?m)^\['add', '([^']+)'`).FindAllStringSubmatch(string(out), -1) {
-			theirs = append(theirs, m[1])
-		}
-		slices.Sort(theirs)
-		if ours := c.enabled(); len(theirs) == 0 || !slices.Equal(ours, theirs) {
-			t.Errorf("%q: fail2ban switches on %q, we read %q", local, theirs, ours)
+		if ours, theirs := judged(c), theirJails(string(out)); len(theirs) == 0 || !slices.Equal(ours, theirs) {
+			t.Errorf("%s: fail2ban switches on %q, we read %q", name, theirs, ours)
 		}
 	}
+}
+
+// judged are the jails that are switched on, with a star if they are needless.
+func judged(c jailConf) (jails []string) {
+	for _, jail := range c.enabled() {
+		if stays, _ := c.needed(jail); !stays {
+			jail += "*"
+		}
+		jails = append(jails, jail)
+	}
+	return jails
+}
+
+// theirJails are the same as fail2ban's client says: whose lines a jail reads, and whether it wants a blocklist's name in them.
+func theirJails(said string) (jails []string) {
+	for _, m := range regexp.MustCompile(`(?m)^\['add', '(.+?)', `).FindAllStringSubmatch(said, -1) {
+		of := `(?m)^\['set', '` + regexp.QuoteMeta(m[1]) + `', `
+		reads := regexp.MustCompile(of + `'addjournalmatch', '_SYSTEMD_UNIT=(postfix|dovecot)`).MatchString(said)
+		if reads && !regexp.MustCompile(of+`'addfailregex', .*blocked`).MatchString(said) {
+			m[1] += "*"
+		}
+		jails = append(jails, m[1])
+	}
+	slices.Sort(jails)
+	return jails
 }
 
 func FuzzJails(f *testing.F) {

@@ -31,6 +31,9 @@ func readJails(dir string) (jailConf, error) {
 		}
 		slices.Sort(paths)
 		for _, path := range paths {
+			if filepath.Base(path)[0] == '.' { // as a shell's pattern, theirs finds none that is hidden
+				continue
+			}
 			if err := c.read(path, 0); err != nil {
 				return nil, err
 			}
@@ -53,12 +56,25 @@ func (c jailConf) read(path string, depth int) error {
 		return err
 	}
 	for section, options := range own {
-		if c[section] == nil {
-			c[section] = map[string]string{}
-		}
-		maps.Copy(c[section], options)
+		c.take(section, options)
 	}
 	return c.include(path, own[jailIncludes]["after"], depth)
+}
+
+// knownAs is under which name an option has the value that it had before a later file said otherwise: %(known/enabled)s.
+const knownAs = "known/"
+
+// take takes a file's options of a section in.
+func (c jailConf) take(section string, options map[string]string) {
+	if c[section] == nil {
+		c[section] = map[string]string{}
+	}
+	for name := range options {
+		if before, is := c[section][name]; is {
+			c[section][knownAs+name] = before
+		}
+	}
+	maps.Copy(c[section], options)
 }
 
 func jailFile(path string) ([]byte, error) {
@@ -96,24 +112,25 @@ func (c jailConf) include(from, list string, depth int) error {
 }
 
 // parseJails reads one file as Python's configparser does: sections, "name = value" or "name: value", lines that go on where they
-// are indented, and comments, which begin a line or stand behind a blank and a semicolon.
+// are indented more than what they belong to, and comments, which begin a line or stand behind a blank and a semicolon.
 func parseJails(text string) jailConf {
 	c := jailConf{}
-	section, name := "", ""
+	section, name, indent := "", "", 0
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \t\r\n")
 		trimmed := strings.TrimLeft(line, " \t")
 		switch {
 		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
 			continue
-		case len(trimmed) < len(line) && name != "":
+		case len(line)-len(trimmed) > indent && name != "":
 			if value := c[section][name]; len(value) < longestValue {
 				c[section][name] = value + "\n" + uncommented(trimmed)
 			}
 			continue
 		}
+		indent = len(line) - len(trimmed)
 		trimmed = uncommented(trimmed)
-		if end := strings.IndexByte(trimmed, ']'); trimmed[0] == '[' && end > 0 {
+		if end := strings.LastIndexByte(trimmed, ']'); trimmed[0] == '[' && end > 0 {
 			section, name = trimmed[1:end], ""
 			if c[section] == nil {
 				c[section] = map[string]string{}
@@ -150,12 +167,14 @@ func (c jailConf) get(jail, name string) string {
 		}
 		value = jailRef.ReplaceAllStringFunc(value, func(ref string) string {
 			name := strings.ToLower(ref[len("%(") : len(ref)-len(")s")])
-			if section, option, is := strings.Cut(name, "/"); is && section != "known" {
-				return c.raw(section, option)
-			} else if is {
-				name = option
+			section, option, is := strings.Cut(name, "/")
+			switch _, known := c[jail][name]; {
+			case !is || known:
+				return c.raw(jail, name)
+			case section+"/" == knownAs:
+				return c[jailDefaults][option]
 			}
-			return c.raw(jail, name)
+			return c.raw(section, option)
 		})
 	}
 	return strings.ReplaceAll(value, "%%", "%")

@@ -24,8 +24,11 @@ type Session struct {
 	Client   netip.Addr
 }
 
-// notFound is EX_NOHOST of sysexits.h, by which doveadm says that nobody was there.
-const notFound = 68
+// How doveadm kick says that nobody was there: in 2.3 by EX_NOHOST of sysexits.h, in 2.4 by a table.
+const (
+	notFound   = 68
+	noneKicked = "count\n0\n"
+)
 
 // maxSessions bounds what Who returns: an account has a few, and a thief's may have hundreds.
 const maxSessions = 10_000
@@ -50,7 +53,7 @@ func (d Instance) Kick(ctx context.Context, account string) (kicked bool, err er
 	if err != nil {
 		return false, fmt.Errorf("end the sessions of an account: %w", err)
 	}
-	_, _, err = d.doveadm(ctx, "kick", account)
+	out, _, err := d.doveadm(ctx, "-f", "tab", "kick", account)
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() == notFound:
@@ -58,7 +61,7 @@ func (d Instance) Kick(ctx context.Context, account string) (kicked bool, err er
 	case err != nil:
 		return false, fmt.Errorf("end the sessions of %s: %w", account, err)
 	}
-	return true, nil
+	return out != noneKicked, nil
 }
 
 func (d Instance) doveadm(ctx context.Context, args ...string) (stdout, stderr string, err error) {

@@ -143,7 +143,7 @@ func (r *Row) proper() bool {
 }
 
 // past adds a mail to its account's history.
-func (l *Learned) past(m *oldMail, to []string) {
+func (l *Learned) past(m *oldMail, to []string, answers func(string) bool) {
 	p := l.pasts[m.account]
 	if p == nil {
 		if l.accounts[m.account] == nil {
@@ -157,7 +157,7 @@ func (l *Learned) past(m *oldMail, to []string) {
 	if l.where != nil {
 		asn, country = l.where(m.client)
 	}
-	p.Note(m.client, asn, country, to, guard.TimeOf(m.at))
+	p.Note(m.client, asn, country, to, answers, guard.TimeOf(m.at))
 }
 
 // finish decides what is proposed and puts the rows in order.

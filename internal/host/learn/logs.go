@@ -39,6 +39,7 @@ type logReader struct {
 	pending  map[*delivery.Mail]*oldMail
 	line     maillog.Line
 	ref      time.Time
+	letters  guard.Letters
 }
 
 func (l *Learned) logs(ctx context.Context, o Options, users map[int64]string) error {
@@ -113,6 +114,9 @@ func (r *logReader) queued(m *delivery.Mail) {
 func (r *logReader) ended(m *delivery.Mail) {
 	o := r.pending[m]
 	delete(r.pending, m)
+	if o == nil && m.From != "" {
+		r.wrote(m)
+	}
 	if o == nil || o.at.IsZero() || m.End != delivery.Removed && m.End != delivery.Expired {
 		return
 	}
@@ -122,7 +126,18 @@ func (r *logReader) ended(m *delivery.Mail) {
 			to = append(to, message.Canonical(milters(&d)))
 		}
 	}
-	r.learned.past(o, to)
+	from := message.Canonical(m.From)
+	r.learned.past(o, to, func(to string) bool { return r.letters.Answers(from, to, guard.TimeOf(o.at)) })
+}
+
+// wrote notes to whom a stranger wrote.
+func (r *logReader) wrote(m *delivery.Mail) {
+	from := message.Canonical(m.From)
+	for i := range m.Deliveries[:min(len(m.Deliveries), maxOldRecipients)] {
+		if d := &m.Deliveries[i]; d.Status == maillog.StatusSent {
+			r.letters.Wrote(from, message.Canonical(milters(d)), guard.TimeOf(m.Arrived))
+		}
+	}
 }
 
 // milters is the name by which postward will meet a recipient: as his sender wrote it, before aliases. One without a domain

@@ -202,10 +202,20 @@ func (t *Table) read(sets []*nftables.Set) (bans []Ban, err error) {
 		if s == nil {
 			continue
 		}
-		elements, failed := t.conn.GetSetElements(s)
-		t.isEmpty(s.Name, failed == nil && len(elements) == 0)
-		bans, err = append(bans, g.bansOf(elements)...), errors.Join(err, failed)
+		some, failed := t.readGroup(g, s)
+		t.isEmpty(s.Name, failed == nil && len(some) == 0)
+		bans, err = append(bans, some...), errors.Join(err, failed)
 	}
+	return bans, err
+}
+
+// readGroup reads one set. Of an interval set an element tells nothing without the next, and there are few.
+func (t *Table) readGroup(g group, s *nftables.Set) (bans []Ban, err error) {
+	if s.Interval {
+		elements, err := t.conn.GetSetElements(s)
+		return g.bansOf(elements), err
+	}
+	err = dump(s, func(some []nftables.SetElement) { bans = append(bans, g.bansOf(some)...) })
 	return bans, err
 }
 

@@ -68,7 +68,7 @@ type act struct {
 	done func(queue string) bool // a mail in this queue has it
 }
 
-// act lists the queue, does it to the mails that are there and are the ones meant, and looks again.
+// act looks for the mails, does it to those that are there and are the ones meant, and looks again.
 func (p Instance) act(ctx context.Context, mails []Held, a act) ([]Result, error) {
 	if len(mails) > MaxBatch {
 		return nil, fmt.Errorf("%s %d mails: at most %d at a time", a.name, len(mails), MaxBatch)
@@ -118,22 +118,13 @@ func (a *act) begin(e *Entry) error {
 	return nil
 }
 
-// find lists the mails of a batch by ID.
+// find looks for the mails of a batch.
 func (p Instance) find(ctx context.Context, mails []Held) (map[QueueID]*Entry, error) {
-	found := make(map[QueueID]*Entry, len(mails))
-	for _, m := range mails {
-		found[m.ID] = nil
+	ids := make([]QueueID, len(mails))
+	for i := range mails {
+		ids[i] = mails[i].ID
 	}
-	queue, err := p.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for i, e := range queue {
-		if _, asked := found[e.ID]; asked {
-			found[e.ID] = &queue[i]
-		}
-	}
-	return found, nil
+	return p.Find(ctx, ids)
 }
 
 // Repair has postsuper(1) give each mail in hold the queue ID that fits its file, as is due where a file came from elsewhere.

@@ -34,20 +34,7 @@ const (
 	maxListing = 1 << 30
 )
 
-// List lists the queue, whether Postfix runs or not (postqueue -j). With queues, only mail in those.
-func (p Instance) List(ctx context.Context, queues ...string) ([]Entry, error) {
-	var all []Entry
-	err := p.run(ctx, nil, func(r io.Reader) (err error) {
-		all, err = readList(r, queues)
-		return err
-	}, "postqueue", "-j")
-	if err != nil {
-		return nil, fmt.Errorf("list the queue: %w", err)
-	}
-	return all, nil
-}
-
-// WaitingFor returns the IDs of the mails in hold of which a recipient is wanted. Unlike List it needs no root.
+// WaitingFor returns the IDs of the mails in hold of which a recipient is wanted. It asks postqueue(1), which needs no root.
 func (p Instance) WaitingFor(ctx context.Context, wanted func(recipient string) bool) ([]QueueID, error) {
 	var all []QueueID
 	err := p.run(ctx, nil, func(r io.Reader) (err error) {
@@ -60,6 +47,8 @@ func (p Instance) WaitingFor(ctx context.Context, wanted func(recipient string) 
 	return all, nil
 }
 
+// readWaiting reads what postqueue -j prints: one JSON object a mail. An entry whose ID is none is left out: nothing could be done
+// with it.
 func readWaiting(r io.Reader, wanted func(recipient string) bool) (all []QueueID, err error) {
 	err = eachEntry(r, func(raw *queued) {
 		id, err := ParseQueueID(raw.ID)
@@ -70,28 +59,10 @@ func readWaiting(r io.Reader, wanted func(recipient string) bool) (all []QueueID
 	return all, err
 }
 
-// readList reads what postqueue -j prints: one JSON object a mail. An entry whose ID is none is left out: nothing
-// could be done with it.
-func readList(r io.Reader, queues []string) ([]Entry, error) {
-	all := []Entry{}
-	err := eachEntry(r, func(raw *queued) {
-		if id, err := ParseQueueID(raw.ID); err == nil && wanted(raw.Queue, queues) {
-			all = append(all, Entry{Queue: raw.Queue, ID: id, Sender: nullPath(raw.Sender), Arrived: time.Unix(raw.Arrived, 0), Size: raw.Size})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
-}
-
 // queued is a mail as postqueue -j prints it.
 type queued struct {
 	Queue      string `json:"queue_name"`
 	ID         string `json:"queue_id"`
-	Arrived    int64  `json:"arrival_time"`
-	Size       int64  `json:"message_size"`
-	Sender     string `json:"sender"`
 	Recipients []rcpt `json:"recipients"`
 }
 
@@ -116,21 +87,4 @@ func eachEntry(r io.Reader, each func(*queued)) error {
 		}
 		each(&raw)
 	}
-}
-
-func wanted(queue string, queues []string) bool {
-	for _, q := range queues {
-		if q == queue {
-			return true
-		}
-	}
-	return len(queues) == 0
-}
-
-// nullPath undoes what showq(8) writes for the null reverse-path.
-func nullPath(sender string) string {
-	if sender == "MAILER-DAEMON" {
-		return ""
-	}
-	return sender
 }

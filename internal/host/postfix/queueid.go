@@ -40,11 +40,11 @@ func (h *Held) Is(e *Entry) bool {
 // where a queue was moved or restored postsuper(1) puts that right. What the ID says of the time of arrival stays.
 func (h *Held) Renamed(e *Entry) bool {
 	other := Held{ID: e.ID, After: h.After, Before: h.Before}
-	return e.ID != h.ID && other.Is(e) && h.ID.stamp() == e.ID.stamp()
+	return e.ID != h.ID && other.Is(e) && h.ID.Stamp() == e.ID.Stamp()
 }
 
-// stamp is the part of a queue ID that tells the time: with long ones all of it, else the microseconds.
-func (id QueueID) stamp() string {
+// Stamp is the part of a queue ID that tells the time of arrival: with long ones all of it, else the microseconds.
+func (id QueueID) Stamp() string {
 	if at := strings.LastIndexByte(string(id), 'z'); at >= 0 { // the time may have one too, the inode has none
 		return string(id[:at+1])
 	}

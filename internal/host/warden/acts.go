@@ -17,7 +17,8 @@ import (
 
 // The closed list of acts.
 const (
-	actList    = "list"
+	actHeld    = "held"
+	actFind    = "find"
 	actLook    = "look"
 	actHold    = "hold"
 	actRelease = "release"
@@ -36,28 +37,30 @@ const (
 // request is what the child may ask.
 type request struct {
 	Act   string         `json:"act"`
-	Mails []postfix.Held `json:"mails,omitempty"` // hold, release, delete; restore: one
+	Mails []postfix.Held `json:"mails,omitempty"` // find, hold, release, delete; restore: one
 	ID    string         `json:"id,omitempty"`    // look
-	Hold  bool           `json:"hold,omitempty"`  // list: only what is in hold
 
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
 	Dry      bool           `json:"dry,omitempty"`      // ban: say what is refused, and carry out nothing
+	From     int            `json:"from,omitempty"`     // bans: behind so many of them
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
 	Account  string         `json:"account,omitempty"`  // kick
 	Name     string         `json:"name,omitempty"`     // log: of a file beside it
 }
 
 type answer struct {
-	Error   string          `json:"error,omitempty"`
-	Kind    string          `json:"kind,omitempty"` // of the error: see kinds
-	Queue   []postfix.Entry `json:"queue,omitempty"`
-	Text    string          `json:"text,omitempty"`
-	ID      string          `json:"id,omitempty"` // restore: the queue ID that it has now
-	Results []result        `json:"results,omitempty"`
-	Bans    []nft.Ban       `json:"bans,omitempty"`
-	Made    bool            `json:"made,omitempty"` // ensure: something was missing
-	Stay    string          `json:"stay,omitempty"` // ban: why open sessions were left
-	Kicked  bool            `json:"kicked,omitempty"`
+	Error   string            `json:"error,omitempty"`
+	Kind    string            `json:"kind,omitempty"`  // of the error: see kinds
+	Queue   []postfix.Entry   `json:"queue,omitempty"` // find
+	IDs     []postfix.QueueID `json:"ids,omitempty"`   // held
+	Text    string            `json:"text,omitempty"`
+	ID      string            `json:"id,omitempty"` // restore: the queue ID that it has now
+	Results []result          `json:"results,omitempty"`
+	Bans    []nft.Ban         `json:"bans,omitempty"`
+	Left    int               `json:"left,omitempty"` // bans: so many follow
+	Made    bool              `json:"made,omitempty"` // ensure: something was missing
+	Stay    string            `json:"stay,omitempty"` // ban: why open sessions were left
+	Kicked  bool              `json:"kicked,omitempty"`
 
 	Generation uint32 `json:"generation,omitempty"`
 
@@ -85,6 +88,7 @@ type Acts struct {
 	mu      sync.Mutex     // for Never and allowed
 	allowed []netip.Prefix // beside Never, as the daemon last said
 	table   *nft.Table     // opened by the first act that needs it
+	listed  []nft.Ban      // what bans is telling, until all is told
 }
 
 // maxAllow bounds what the daemon allows: the operator's own networks have room beside it.
@@ -111,12 +115,10 @@ func (a *Acts) do(ctx context.Context, q *request) *answer {
 func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 	out = new(answer)
 	switch q.Act {
-	case actList:
-		var queues []string
-		if q.Hold {
-			queues = []string{postfix.QueueHold}
-		}
-		out.Queue, err = a.Postfix.List(ctx, queues...)
+	case actHeld:
+		out.IDs, err = a.Postfix.HeldIDs(ctx)
+	case actFind:
+		out.Queue, err = a.find(ctx, q.Mails)
 	case actLook:
 		out.Text, err = a.Postfix.Look(ctx, postfix.QueueID(q.ID))
 	case actHold, actRelease, actDelete:
@@ -135,7 +137,7 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 	case actUnban:
 		err = a.unban(q.Prefixes)
 	case actBans:
-		out.Bans, err = a.bans()
+		out.Bans, out.Left, err = a.bans(q.From)
 	case actEnsure:
 		out.Made, err = a.ensure(q.Prefixes)
 	case actLog:
@@ -146,6 +148,19 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		out.Kicked, err = a.Dovecot.Kick(ctx, q.Account)
 	}
 	return out, err
+}
+
+// find returns those of a batch of mails that are in the queue, by their IDs alone.
+func (a *Acts) find(ctx context.Context, mails []postfix.Held) (all []postfix.Entry, err error) {
+	ids := make([]postfix.QueueID, len(mails))
+	for i := range mails {
+		ids[i] = mails[i].ID
+	}
+	found, err := a.Postfix.Find(ctx, ids)
+	for _, e := range found {
+		all = append(all, *e)
+	}
+	return all, err
 }
 
 // mails does something to a batch of mails.
@@ -180,7 +195,11 @@ func (a *Acts) delete(ctx context.Context, mails []postfix.Held) ([]postfix.Resu
 // check refuses what is not exactly one of the acts.
 func (q *request) check() error {
 	switch q.Act {
-	case actList, actShare, actBans, actGeneration, actLog: // a log's name is openLog's to check
+	case actHeld, actShare, actGeneration, actLog: // a log's name is openLog's to check
+	case actBans:
+		if q.From < 0 {
+			return fmt.Errorf("%s begins with the first ban, not before", q.Act)
+		}
 	case actBan:
 		if len(q.Bans) == 0 || len(q.Bans) > MaxBans {
 			return fmt.Errorf("%s takes 1 to %d bans, not %d", q.Act, MaxBans, len(q.Bans))
@@ -197,7 +216,7 @@ func (q *request) check() error {
 		if _, err := postfix.ParseQueueID(q.ID); err != nil {
 			return err
 		}
-	case actHold, actRelease, actDelete:
+	case actFind, actHold, actRelease, actDelete:
 		if len(q.Mails) == 0 || len(q.Mails) > postfix.MaxBatch {
 			return fmt.Errorf("%s takes 1 to %d mails, not %d", q.Act, postfix.MaxBatch, len(q.Mails))
 		}

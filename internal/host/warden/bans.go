@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 
 	"postward/internal/host/nft"
@@ -137,12 +138,24 @@ func (a *Acts) unban(prefixes []netip.Prefix) error {
 	return table.Remove(all)
 }
 
-func (a *Acts) bans() ([]nft.Ban, error) {
-	table, err := a.opened()
-	if err != nil {
-		return nil, err
+// bans lists those that stand, MaxBans at a time: from is how many were told before. left is how many follow.
+func (a *Acts) bans(from int) (some []nft.Ban, left int, err error) {
+	if from == 0 {
+		table, err := a.opened()
+		if err != nil {
+			return nil, 0, err
+		}
+		if a.listed, err = table.List(); err != nil {
+			return nil, 0, err
+		}
 	}
-	return table.List()
+	rest := a.listed[min(from, len(a.listed)):]
+	some = rest[:min(MaxBans, len(rest))]
+	if left = len(rest) - len(some); left == 0 && a.listed != nil {
+		a.listed = nil
+		debug.FreeOSMemory() // a parent that does nothing for hours would keep what it took
+	}
+	return some, left, nil
 }
 
 func (a *Acts) generation() (uint32, error) {

@@ -94,6 +94,7 @@ func TestABatchOfBansIsBounded(t *testing.T) {
 		"many bans":      {Act: actBan, Bans: make([]nft.Ban, MaxBans+1)},
 		"no prefix":      {Act: actUnban},
 		"many prefixes":  {Act: actUnban, Prefixes: make([]netip.Prefix, MaxBans+1)},
+		"before them":    {Act: actBans, From: -1},
 		"much to ensure": {Act: actEnsure, Prefixes: make([]netip.Prefix, maxAllow+1)},
 	} {
 		if err := q.check(); err == nil {
@@ -108,7 +109,7 @@ func TestABatchOfBansIsBounded(t *testing.T) {
 	for range maxAllow {
 		allowed.Prefixes = append(allowed.Prefixes, prefix("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128"))
 	}
-	for _, q := range []request{all, allowed, {Act: actBans}, {Act: actEnsure}} {
+	for _, q := range []request{all, allowed, {Act: actBans}, {Act: actBans, From: 1 << 40}, {Act: actEnsure}} {
 		if err := errors.Join(q.check(), writeFrame(new(bytes.Buffer), &q, maxRequest)); err != nil {
 			t.Errorf("%s: %v", q.Act, err)
 		}

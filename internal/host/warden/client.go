@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
@@ -98,13 +99,29 @@ func (c *Client) do(ctx context.Context, q *request) (*answer, error) {
 	return a, err
 }
 
-// List lists Postfix's queue; hold: only what is in hold.
-func (c *Client) List(ctx context.Context, hold bool) ([]postfix.Entry, error) {
-	a, err := c.do(ctx, &request{Act: actList, Hold: hold})
+// HeldIDs names what is in hold.
+func (c *Client) HeldIDs(ctx context.Context) ([]postfix.QueueID, error) {
+	a, err := c.do(ctx, &request{Act: actHeld})
 	if err != nil {
 		return nil, err
 	}
-	return a.Queue, nil
+	return a.IDs, nil
+}
+
+// Find returns those mails that are in the queue, whichever of its queues that is. More than postfix.MaxBatch are several requests.
+func (c *Client) Find(ctx context.Context, ids []postfix.QueueID) (all []postfix.Entry, err error) {
+	for part := range slices.Chunk(ids, postfix.MaxBatch) {
+		q := &request{Act: actFind, Mails: make([]postfix.Held, len(part))}
+		for i, id := range part {
+			q.Mails[i].ID = id
+		}
+		a, err := c.do(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a.Queue...)
+	}
+	return all, nil
 }
 
 // Look returns envelope and header section of a mail in the queue. The text is a stranger's.
@@ -194,13 +211,24 @@ func (c *Client) Unban(ctx context.Context, prefixes []netip.Prefix) error {
 	return nil
 }
 
-// Bans lists the bans that stand in the kernel, with what is left of their times.
-func (c *Client) Bans(ctx context.Context) ([]nft.Ban, error) {
-	a, err := c.do(ctx, &request{Act: actBans})
-	if err != nil {
-		return nil, err
+// Bans are the bans that stand in the kernel, with what is left of their times. They come by several requests, so that nobody has a
+// hundred thousand at once.
+func (c *Client) Bans(ctx context.Context) iter.Seq2[nft.Ban, error] {
+	return func(yield func(nft.Ban, error) bool) {
+		for from, left := 0, 1; left > 0; {
+			a, err := c.do(ctx, &request{Act: actBans, From: from})
+			if err != nil {
+				yield(nft.Ban{}, err)
+				return
+			}
+			for _, b := range a.Bans {
+				if !yield(b, nil) {
+					return
+				}
+			}
+			from, left = from+len(a.Bans), a.Left
+		}
 	}
-	return a.Bans, nil
 }
 
 // Generation is the number of the last change of anything in nf_tables.

@@ -82,7 +82,7 @@ func TestARestoreThatDiedIsFoundAndNotDoneAgain(t *testing.T) {
 			if err != nil || second != first {
 				t.Errorf("%s and then %s %v", first, second, err)
 			}
-			if queue, err := i.List(ctx, postfix.QueueHold); err != nil || len(queue) != 2 {
+			if queue, err := s.Postfix.Held(); err != nil || len(queue) != 2 {
 				t.Errorf("%v %v", queue, err)
 			}
 			shown, err := s.Postfix.Command(ctx, "postcat", "-q", string(first)).Output()

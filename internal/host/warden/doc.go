@@ -1,6 +1,7 @@
 // Package warden keeps the privileges. `postward serve`, started as root, is two processes: the warden, which stays
 // root, and its child, the daemon, which runs as the user postward and may do nothing to Postfix by itself. The
-// child asks the warden over a socketpair for one of a closed list of acts: on the queue list, look, hold, release, delete, restore;
+// child asks the warden over a socketpair for one of a closed list of acts: on the queue held (what lies in hold), find, look, hold,
+// release, delete, restore;
 // on the kernel's table of the banned (nft) ban, unban, bans, ensure; share, which gives its own sockets to the groups
 // that may use them; log, which opens a file of the mail log for reading; and kick, which ends the sessions of an account in
 // Dovecot. There is no act that runs a command, names
@@ -10,7 +11,7 @@
 // What root makes, opens and gives away in directories of others it names by descriptors (dir.go): a hijacked child, or
 // a hijacked Postfix, cannot lead it elsewhere.
 //
-// The warden parses nothing but these requests, which a hijacked child could forge: frames are bounded, decoding is
+// The warden parses these requests, which a hijacked child could forge, and the begin of queue files, which Postfix wrote: frames are bounded, decoding is
 // strict, a batch is bounded, acts have deadlines. The worst a forged request does is to hold, release or delete
 // held mail, or to end sessions that may begin again; what is deleted is first copied into a trash directory that only root
 // can read, for a week. Or to ban: for a week at most, at the mail ports alone, no more than a /24 or a /48 at a time, and

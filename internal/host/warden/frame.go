@@ -12,7 +12,7 @@ import (
 // Bounds of the frames: four octets of length, big-endian, then JSON.
 const (
 	maxRequest = 256 << 10
-	maxAnswer  = 256 << 20 // the list of a long queue
+	maxAnswer  = 64 << 20 // the names of all that is in hold
 )
 
 func writeFrame(w io.Writer, v any, limit int) error {

@@ -1,7 +1,6 @@
 package warden
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,15 +40,18 @@ func (a *Acts) restore(ctx context.Context, m postfix.Held) (postfix.QueueID, er
 
 // restored finds the mail in hold; empty: it is not there.
 func (a *Acts) restored(ctx context.Context, m postfix.Held) (postfix.QueueID, error) {
-	hold, err := a.Postfix.List(ctx, postfix.QueueHold)
+	ids, err := a.Postfix.HeldIDs(ctx)
 	if err != nil {
 		return "", err
 	}
-	i := slices.IndexFunc(hold, func(e postfix.Entry) bool { return m.Is(&e) || m.Renamed(&e) })
-	if i < 0 {
-		return "", nil
+	alike := slices.DeleteFunc(ids, func(id postfix.QueueID) bool { return id.Stamp() != m.ID.Stamp() })
+	found, err := a.Postfix.Find(ctx, alike)
+	for id, e := range found {
+		if e.Queue == postfix.QueueHold && (m.Is(e) || m.Renamed(e)) {
+			return id, nil
+		}
 	}
-	return hold[i].ID, nil
+	return "", err
 }
 
 func (a *Acts) putBack(ctx context.Context, m postfix.Held) (postfix.QueueID, error) {
@@ -190,57 +191,7 @@ func isCopy(f *os.File, m postfix.Held) bool {
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	at, err := arrivedOf(f)
-	if _, seek := f.Seek(0, io.SeekStart); err != nil || seek != nil {
-		return false
-	}
-	return m.Is(&postfix.Entry{ID: m.ID, Arrived: at})
-}
-
-// Bounds of what is read of a queue file to find when the mail arrived.
-const (
-	maxRecords   = 64
-	maxRecordLen = 4096
-)
-
-var errNoQueueFile = errors.New("it is no queue file of Postfix")
-
-// arrivedOf reads the time of arrival out of a queue file: records of a type, a length in groups of seven bits, the least first, and a
-// value; that of the type T is seconds and microseconds.
-func arrivedOf(r io.Reader) (time.Time, error) {
-	in := bufio.NewReader(r)
-	for range maxRecords {
-		kind, err := in.ReadByte()
-		if err != nil {
-			return time.Time{}, errors.Join(errNoQueueFile, err)
-		}
-		n, shift := 0, 0
-		for {
-			b, err := in.ReadByte()
-			if err != nil || shift > 14 {
-				return time.Time{}, errors.Join(errNoQueueFile, err)
-			}
-			n |= int(b&0x7f) << shift
-			shift += 7
-			if b&0x80 == 0 {
-				break
-			}
-		}
-		if n > maxRecordLen {
-			return time.Time{}, errNoQueueFile
-		}
-		value := make([]byte, n)
-		if _, err := io.ReadFull(in, value); err != nil {
-			return time.Time{}, errors.Join(errNoQueueFile, err)
-		}
-		if kind == 'T' {
-			seconds, _, _ := strings.Cut(strings.TrimSpace(string(value)), " ")
-			at, err := strconv.ParseInt(seconds, 10, 64)
-			if err != nil || at < 0 || at > 1<<40 {
-				return time.Time{}, errNoQueueFile
-			}
-			return time.Unix(at, 0), nil
-		}
-	}
-	return time.Time{}, errNoQueueFile
+	e, err := postfix.Envelope(f)
+	e.ID = m.ID
+	return err == nil && m.Is(&e)
 }

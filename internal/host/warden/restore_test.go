@@ -1,7 +1,6 @@
 package warden
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,32 +29,6 @@ func record(kind byte, value string) string {
 func queueFile(arrived int64, more string) string {
 	return record('C', "            486             661               1               0             486               0") +
 		record('T', fmt.Sprintf("%d 123456", arrived)) + record('A', "log_message_origin="+strings.Repeat("x", 200)) + record('S', "a@example.org") + more
-}
-
-func TestWhenAMailArrivedIsReadFromItsQueueFile(t *testing.T) {
-	at, err := arrivedOf(strings.NewReader(queueFile(1_700_000_000, "")))
-	if err != nil || at.Unix() != 1_700_000_000 {
-		t.Errorf("%v %v", at, err)
-	}
-	for name, text := range map[string]string{
-		"nothing": "", "no time": record('C', "1"), "cut": "T\x7f17", "an endless length": "T\xff\xff\xff\xff\xff\xff", "no number": record('T', "soon 1"),
-		"too long": "A\xff\xff\x7f", "many": strings.Repeat(record('A', "x=y"), maxRecords+1) + record('T', "1 1"), "negative": record('T', "-5 1"),
-	} {
-		if at, err := arrivedOf(strings.NewReader(text)); err == nil {
-			t.Errorf("%s: %v", name, at)
-		}
-	}
-}
-
-// FuzzArrivedOf reads anything, within its bounds.
-func FuzzArrivedOf(f *testing.F) {
-	f.Add([]byte(queueFile(1_700_000_000, "")))
-	f.Add([]byte("T\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if at, err := arrivedOf(bytes.NewReader(b)); err == nil && (at.Unix() < 0 || at.Unix() > 1<<40) {
-			t.Error(at)
-		}
-	})
 }
 
 // TestTheCopyOfTheMailThatIsMeantIsTaken: queue IDs are used again.

@@ -27,6 +27,7 @@ func TestWhatIsNoActIsRefused(t *testing.T) {
 		"no act":          {},
 		"another act":     {Act: "exec"},
 		"hold of nothing": {Act: actHold},
+		"a path is found": {Act: actFind, Mails: []postfix.Held{{ID: "../A1B2C3D4"}}},
 		"too many":        {Act: actRelease, Mails: make([]postfix.Held, postfix.MaxBatch+1)},
 		"ALL":             {Act: actRelease, Mails: []postfix.Held{{ID: "ALL"}}},
 		"one bad of two":  {Act: actDelete, Mails: append(held, postfix.Held{ID: "-"})},
@@ -39,7 +40,7 @@ func TestWhatIsNoActIsRefused(t *testing.T) {
 			t.Errorf("%s was not refused", name)
 		}
 	}
-	for _, q := range []request{{Act: actList}, {Act: actLook, ID: "A1B2C3D4"}, {Act: actDelete, Mails: held}} {
+	for _, q := range []request{{Act: actHeld}, {Act: actFind, Mails: held}, {Act: actLook, ID: "A1B2C3D4"}, {Act: actDelete, Mails: held}} {
 		if err := q.check(); err != nil {
 			t.Errorf("%s: %v", q.Act, err)
 		}
@@ -50,8 +51,8 @@ func TestAFrameIsBoundedAndStrict(t *testing.T) {
 	for name, frame := range map[string]string{
 		"longer than allowed": "\x00\x10\x00\x00{}",
 		"cut":                 "\x00\x00\x00\x10{\"act\":",
-		"unknown field":       "\x00\x00\x00\x1b{\"act\":\"list\",\"run\":\"true\"}",
-		"two requests":        "\x00\x00\x00\x1d{\"act\":\"list\"} {\"act\":\"list\"}",
+		"unknown field":       "\x00\x00\x00\x1b{\"act\":\"held\",\"run\":\"true\"}",
+		"two requests":        "\x00\x00\x00\x1d{\"act\":\"held\"} {\"act\":\"held\"}",
 		"not JSON":            "\x00\x00\x00\x04list",
 	} {
 		var q request
@@ -84,7 +85,7 @@ func TestAClientNoticesThatTheWardenEnded(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("it did not notice")
 	}
-	if _, err := c.List(t.Context(), true); !errors.Is(err, ErrNoWarden) {
+	if _, err := c.HeldIDs(t.Context()); !errors.Is(err, ErrNoWarden) {
 		t.Error(err)
 	}
 }
@@ -106,7 +107,7 @@ func TestAnActThatFailsSaysSoAndTheNextIsServed(t *testing.T) {
 	go func() { _ = nowhere(t).serve(context.WithoutCancel(t.Context()), ours) }()
 	c := connect(theirs)
 	for range 2 {
-		if _, err := c.List(t.Context(), false); err == nil || errors.Is(err, ErrNoWarden) {
+		if _, err := c.HeldIDs(t.Context()); err == nil || errors.Is(err, ErrNoWarden) {
 			t.Errorf("listing a Postfix that is not there: %v", err)
 		}
 	}
@@ -175,7 +176,7 @@ func TestPrepareDirRefusesALink(t *testing.T) {
 // names only, and the acts are those of the list; anything else ends the connection or is answered with an error. FuzzBan
 // looks at bans.
 func FuzzServe(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x0e{\"act\":\"list\"}"))
+	f.Add([]byte("\x00\x00\x00\x0e{\"act\":\"held\"}"))
 	f.Add([]byte("\x00\x00\x00\x20{\"act\":\"look\",\"id\":\"../A1B2C3\"}"))
 	f.Add([]byte("\x00\x00\x00\x30{\"act\":\"delete\",\"mails\":[{\"id\":\"A1B2C3D4 ALL\"}]}"))
 	f.Add([]byte("\x00\x00\x00\x1c{\"act\":\"kick\",\"account\":\"*\"}"))
@@ -200,7 +201,7 @@ func FuzzServe(f *testing.F) {
 				t.Fatalf("%q reached an act", q.Account)
 			}
 			for _, id := range ids {
-				if strings.ContainsAny(id, "-/. \n\x00") || strings.EqualFold(id, "ALL") || id == "" && q.Act != actList && q.Act != actShare {
+				if strings.ContainsAny(id, "-/. \n\x00") || strings.EqualFold(id, "ALL") || id == "" && q.Act != actHeld && q.Act != actShare {
 					t.Fatalf("%q reached an act", id)
 				}
 			}

@@ -75,6 +75,11 @@ func lower(s string) string {
 	return string(b)
 }
 
+// keyName is under which name the key for a list is looked for.
+func keyName(l *List) string {
+	return "POSTWARD_KEY_" + strings.ToUpper(strings.ReplaceAll(l.Key, "-", "_"))
+}
+
 // Options are what there is of agreements with a set's lists: getenv has the keys (that of List.Key "spamhaus" is
 // POSTWARD_KEY_SPAMHAUS; there is no flag for them: everybody on the host sees those), registered names the lists that
 // know the resolver's address, servers are who is asked.
@@ -90,7 +95,7 @@ func (s *Set) Options(servers []netip.AddrPort, getenv func(string) string, regi
 		o.Registered[name] = true
 	}
 	for _, l := range s.lists {
-		name := "POSTWARD_KEY_" + strings.ToUpper(strings.ReplaceAll(l.Key, "-", "_"))
+		name := keyName(l)
 		text := getenv(name)
 		if l.Key == "" || text == "" {
 			continue

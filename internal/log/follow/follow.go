@@ -27,6 +27,8 @@ type Config struct {
 	Begin Begin
 	// Poll is how often to look when nothing is notified; 0 is a second.
 	Poll time.Duration
+	// Hurry says that what is written now may matter at once, so that waking up for each line is worth its cost. May be nil: it never is.
+	Hurry func() bool
 	// Trouble is told once when the log cannot be read and why, and with nil when it can again. May be nil.
 	Trouble func(error)
 	// Open opens a file of the log that this process may not read, or says that it may not be read either
@@ -53,13 +55,14 @@ func Follow(ctx context.Context, c Config, out func(Batch) error) error {
 	}
 	f := follower{ctx: ctx, config: c, out: out, pos: c.From, ills: teller{to: c.Trouble}, buf: make([]byte, bufferSize)}
 	defer f.leave()
-	w := newWatch(c.Path, c.Poll)
+	w := newWatch(ctx, &c)
 	defer w.close()
-	for {
+	for found := false; ; {
 		moved, err := f.step()
 		if err == nil && !moved {
-			err = w.wait(ctx)
+			err = w.wait(ctx, found)
 		}
+		found = moved
 		if err != nil {
 			return err
 		}

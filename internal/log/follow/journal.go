@@ -22,10 +22,24 @@ type journal struct {
 	pos    Position
 	ills   teller
 	sure   bool   // the entry of the position was seen in this run of journalctl, or none is stored
+	sought sought // what is known of that entry, when journalctl did not find it by its cursor
 	text   []byte // of lines, which are parts of it
 	lines  []Line
 	gaps   []Gap
 }
+
+// errPassed ends a run of journalctl that began behind the entry of the position. That of systemd 253 to 257 at least does
+// so now and then though the entry is there (github.com/systemd/systemd/issues/31516).
+var errPassed = errors.New("the entry of the position was passed")
+
+// sought is what came of looking for an entry by its time.
+type sought int
+
+const (
+	notSought sought = iota
+	isThere
+	isGone
+)
 
 // errOut is the end of a run because out failed.
 type errOut struct{ error }
@@ -59,16 +73,61 @@ func (j *journal) read(ctx context.Context) error {
 	if err := j.look(ctx); err != nil {
 		return err
 	}
+	j.sure, j.sought = j.pos.Cursor == "", notSought
 	from := "--cursor=" + j.pos.Cursor
-	if j.pos.Cursor == "" {
-		from = "--since=@" + strconv.FormatInt(j.pos.At.Unix(), 10)
+	if j.sure {
+		from = j.since()
 	}
-	j.sure = j.pos.Cursor == ""
+	err := j.follow(ctx, from)
+	if errors.Is(err, errPassed) {
+		err = j.again(ctx, from)
+	}
+	return err
+}
+
+func (j *journal) since() string { return "--since=@" + strconv.FormatInt(j.pos.At.Unix(), 10) }
+
+func (j *journal) follow(ctx context.Context, from string) error {
 	err := oldlog.ReadJournal(ctx, j.dir, []string{"--follow", "--no-tail", from}, j.take)
 	if err == nil {
 		err = errors.New("journalctl ended")
 	}
 	return err
+}
+
+// again reads on where journalctl began behind the entry of the cursor: from that entry, if it is there by its time.
+func (j *journal) again(ctx context.Context, from string) error {
+	there, err := j.seek(ctx)
+	switch {
+	case err != nil:
+		return err
+	case there:
+		j.sought, from = isThere, j.since()
+	default:
+		j.sought = isGone
+	}
+	return j.follow(ctx, from)
+}
+
+// seek looks for the entry of the position by its time.
+func (j *journal) seek(ctx context.Context) (there bool, err error) {
+	err = oldlog.ReadJournal(ctx, j.dir, []string{j.since()}, func(e *oldlog.Entry, _ bool) error {
+		there = there || e.Cursor == j.pos.Cursor
+		if there || j.behind(e) {
+			return errPassed
+		}
+		return nil
+	})
+	if errors.Is(err, errPassed) {
+		err = nil
+	}
+	return there, err
+}
+
+// behind reports whether an entry surely follows that of the position.
+func (j *journal) behind(e *oldlog.Entry) bool {
+	next := at(j.pos, e)
+	return next.Dev == j.pos.Dev && next.Ino == j.pos.Ino && number(e.Cursor) > number(j.pos.Cursor)
 }
 
 // look ends a trouble that was told when the journal can be read again. Where a cursor is known its entry says so; without
@@ -108,16 +167,12 @@ func (j *journal) take(e *oldlog.Entry, more bool) error {
 		j.missed(e)
 		return j.flush()
 	}
+	if !j.sure {
+		if known, err := j.arrive(e); known || err != nil {
+			return err
+		}
+	}
 	next := at(j.pos, e)
-	known := !j.sure && e.Cursor == j.pos.Cursor
-	if !j.sure && !known {
-		j.gaps = append(j.gaps, Gap{Reason: Lost, Path: j.config.Path, After: j.pos})
-	}
-	j.sure = true
-	if known {
-		j.ills.tell(nil)
-		return nil
-	}
 	if next.Dev != j.pos.Dev || next.Ino != j.pos.Ino { // the keys of a batch are of one journal
 		if err := j.flush(); err != nil {
 			return err
@@ -132,7 +187,7 @@ func (j *journal) take(e *oldlog.Entry, more bool) error {
 	default:
 		begin := len(j.text)
 		j.text = e.AppendLine(j.text)
-		line := Line{Text: j.text[begin:], Offset: int64(number16(field(e.Cursor, "i")))}
+		line := Line{Text: j.text[begin:], Offset: int64(number(e.Cursor))}
 		line.cut()
 		j.lines = append(j.lines, line)
 	}
@@ -140,6 +195,25 @@ func (j *journal) take(e *oldlog.Entry, more bool) error {
 		return nil
 	}
 	return j.flush()
+}
+
+// arrive looks at an entry before reading goes on behind that of the position. Known are that one and those before it.
+func (j *journal) arrive(e *oldlog.Entry) (known bool, err error) {
+	next := at(j.pos, e)
+	same := next.Dev == j.pos.Dev && next.Ino == j.pos.Ino
+	switch {
+	case e.Cursor == j.pos.Cursor:
+		j.sure = true
+		j.ills.tell(nil)
+		return true, nil
+	case j.sought == notSought:
+		return false, errPassed
+	case j.sought == isThere && (same && !j.behind(e) || !same && !e.At.After(j.pos.At)):
+		return true, nil
+	}
+	j.sure = true
+	j.gaps = append(j.gaps, Gap{Reason: Lost, Path: j.config.Path, After: j.pos})
+	return false, nil
 }
 
 // missed notes the entries that could not be read.
@@ -186,6 +260,9 @@ func field(cursor, name string) string {
 	}
 	return ""
 }
+
+// number is that of an entry in its sequence.
+func number(cursor string) uint64 { return number16(field(cursor, "i")) }
 
 func number16(s string) uint64 {
 	n, err := strconv.ParseUint(s, 16, 64)

@@ -1,11 +1,15 @@
 package follow
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"postward/internal/log/oldlog"
 )
 
 // fakeJournalctl puts a program of its name first in the PATH, which reads a journal without an entry of the mail log as
@@ -43,6 +47,37 @@ func TestTroubleWithAQuietJournalEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestAnEntryThatItsCursorDoesNotFindIsNotLost: journalctl of systemd 253 to 257 at least begins behind it now and then.
+func TestAnEntryThatItsCursorDoesNotFindIsNotLost(t *testing.T) {
+	entry := func(n int) string {
+		return fmt.Sprintf(`{"__CURSOR":"s=c2331133b1a24726a97aad352f1e4270;i=%d;b=1;m=%d;t=1;x=%d","__REALTIME_TIMESTAMP":"170000000000000%d",`+
+			`"_UID":"0","SYSLOG_IDENTIFIER":"postfix/qmgr","MESSAGE":"line %d"}`, n, n, n, n, n)
+	}
+	dir := t.TempDir()
+	for n := range 5 {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(n)), []byte(entry(n)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := "#!/bin/sh\ncd " + dir + "\ncase \"$*\" in *--cursor*) cat 3 4;; *) cat [0-4];; esac\n" +
+		"case \"$*\" in *--follow*) exec sleep 1000;; esac\n"
+	if err := os.WriteFile(filepath.Join(dir, "journalctl"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	for gaps, from := range []int{2, 7} {
+		led := newLedger()
+		cursor := strings.Replace(strings.Split(entry(2), `"`)[3], "i=2;", fmt.Sprintf("i=%d;", from), 1)
+		led.pos = at(Position{Path: "journal"}, &oldlog.Entry{Cursor: cursor, At: time.UnixMicro(1_700_000_000_000_002)})
+		stop := led.run(t, "journal", FromEnd)
+		led.await(t, "two lines", func() bool { return len(led.lines) == 2 })
+		stop()
+		if !strings.HasSuffix(led.lines[0], "line 3") || !strings.HasSuffix(led.lines[1], "line 4") || len(led.gaps) != gaps {
+			t.Errorf("after entry %d: %q, gaps %+v", from, led.lines, led.gaps)
+		}
 	}
 }
 

@@ -257,9 +257,12 @@ func (i *Investigation) hour(at time.Time) *Hour {
 // mail takes a mail that has ended.
 func (i *Investigation) mail(m *delivery.Mail) {
 	past := m.Arrived.Before(i.options.Since)
-	if m.Queued() && !past {
+	switch {
+	case m.Queued() && !past:
 		i.report.Mails++
 		i.relays.note(m)
+	case past && m.Account == "" && m.From != "":
+		i.replay.came(m)
 	}
 	if !i.asked(m) {
 		return

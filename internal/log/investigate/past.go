@@ -31,7 +31,16 @@ func (i *Investigation) remembered(m *delivery.Mail) {
 	}
 	i.noteFrom(m)
 	asn, country := i.options.Where(m.Client)
-	p.Note(m.Client, asn, country, reached(m), guard.TimeOf(m.Arrived))
+	from, at := message.Canonical(m.From), guard.TimeOf(m.Arrived)
+	p.Note(m.Client, asn, country, reached(m), func(to string) bool { return r.letters.Answers(from, to, at) }, at)
+}
+
+// came notes to whom a stranger wrote, before the time that is reported.
+func (r *replay) came(m *delivery.Mail) {
+	from := message.Canonical(m.From)
+	for _, to := range reached(m) {
+		r.letters.Wrote(from, to, guard.TimeOf(m.Arrived))
+	}
 }
 
 // reached are the recipients of a mail whose servers took it, as its client named them.

@@ -13,6 +13,7 @@ import (
 type replay struct {
 	state    *guard.State
 	past     map[string]*guard.Past // what was before the report, by account; nil when it is learned
+	letters  guard.Letters          // of strangers, before it
 	copies   copies
 	mails    int
 	tick     guard.Time // when it was looked what is due

@@ -78,8 +78,16 @@ func cutQuoted(s string) (quoted, rest string) {
 	return s, ""
 }
 
-// afterComment returns what follows a comment (section 3.2.2), which may hold others; nothing if it does not end.
+// afterComment returns what follows a comment; nothing if it does not end.
 func afterComment(s string) string {
+	if end := commentEnd(s); end >= 0 {
+		return s[end:]
+	}
+	return ""
+}
+
+// commentEnd is where a comment (section 3.2.2), which may hold others, ends; -1 if it does not.
+func commentEnd(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -89,11 +97,11 @@ func afterComment(s string) string {
 			depth++
 		case ')':
 			if depth--; depth == 0 {
-				return s[i+1:]
+				return i + 1
 			}
 		}
 	}
-	return ""
+	return -1
 }
 
 // author is the canonical form of an address as net/mail has it: the local part without its quotes.

@@ -5,6 +5,9 @@
 // they show. A From field that the grammar does not cover is searched for everything that looks like an address;
 // one in which nothing does is unreadable, and that is a fact too.
 //
+// Authorship asks the other question, for DMARC: who is the author in every reader's eyes (authorship.go, fromfield.go). What
+// readers differ in it does not decide.
+//
 // An address has one canonical form (address.go): what the milter is told, what the log says, what a header section
 // names and what an operator types meet in it.
 //
@@ -35,25 +38,28 @@ const NoZone int16 = -32768
 // Facts is what is known of a header section so far.
 type Facts struct {
 	Authors    []string // canonical addresses of every From field, at most 16
-	Unreadable bool     // there is a From field in which no address can be found, or more than can be looked at
+	Unreadable bool     // there is a From field in which not everything that may be an address can be read, or too much
 	Froms      int      // From fields
+	Resent     []string // canonical addresses of the first Resent-From field, who sent the message on last; nil: unreadable, too
 	ReplyTo    []string // canonical addresses
 	MessageID  string   // without angle brackets, cut
 	Subject    string   // decoded, cut, without control characters
 	Mailer     string   // User-Agent or X-Mailer, cut
 	Zone       int16    // minutes east of UTC in the Date field, or NoZone
 
-	seen int
+	seen   int
+	resent int // Resent-From fields
 }
 
 // New returns the facts of an empty header section.
 func New() Facts { return Facts{Zone: NoZone} }
 
 // NoAuthor reports whether the message names no author that can be read (RFC 5322 section 3.6.2 demands one).
-func (f *Facts) NoAuthor() bool { return f.Froms == 0 || f.Unreadable }
+func (f *Facts) NoAuthor() bool { return len(f.Authors) == 0 || f.Unreadable }
 
-// Anonymous reports whether the message has no From field at all, as far as anybody can say.
-func (f *Facts) Anonymous() bool { return f.Froms == 0 && !f.Unreadable }
+// Anonymous reports whether no author stands in the message, as far as anybody can say: it has no From field, or a name
+// alone in it, as scanners do.
+func (f *Facts) Anonymous() bool { return len(f.Authors) == 0 && !f.Unreadable }
 
 // Field takes one header field. Value may be folded.
 func (f *Facts) Field(name, value string) {
@@ -67,6 +73,10 @@ func (f *Facts) Field(name, value string) {
 	case "from":
 		f.from(value)
 		f.Unreadable = f.Unreadable || !whole
+	case "resent-from":
+		if f.resent = f.resent + 1; f.resent == 1 && whole {
+			f.resentFrom(value)
+		}
 	case "reply-to":
 		found, _ := addresses(value)
 		f.ReplyTo = appendNew(f.ReplyTo, found)
@@ -92,9 +102,19 @@ func printed(r rune) rune {
 func (f *Facts) from(value string) {
 	f.Froms++
 	found, whole := addresses(value)
-	f.Unreadable = f.Unreadable || len(found) == 0 || !whole || len(f.Authors)+len(found) > maxAuthors
+	f.Unreadable = f.Unreadable || !whole || len(f.Authors)+len(found) > maxAuthors || strings.ContainsFunc(value, hides)
 	f.Authors = appendNew(f.Authors, found)
 }
+
+// resentFrom reads who sent the message on. What cannot be read whole is nobody.
+func (f *Facts) resentFrom(value string) {
+	if found, whole := addresses(value); whole && len(found) <= maxAuthors {
+		f.Resent = found
+	}
+}
+
+// hides reports whether a character may end what one reader reads and another does not.
+func hides(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\r' && r != '\n' }
 
 func appendNew(list, more []string) []string {
 	for _, a := range more {

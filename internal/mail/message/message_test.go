@@ -24,8 +24,9 @@ func TestEveryAuthorIsReported(t *testing.T) {
 		{[]string{"friends: anna@example.org, bob@example.org;"}, []string{"anna@example.org", "bob@example.org"}, false},
 		{[]string{"=?utf-8?q?An=C3=A4?= <anna@example.org>"}, []string{"anna@example.org"}, false},
 		{[]string{"<anna@example.org"}, []string{"anna@example.org"}, false},
-		{[]string{"nobody at all"}, nil, true},
-		{[]string{""}, nil, true},
+		{[]string{"Scan to mail@office <scan@example.org>"}, []string{"mail@office", "scan@example.org"}, false},
+		{[]string{`"Multi, Function" 3.floor <scan@example.org>`}, []string{"scan@example.org"}, false},
+		{[]string{"a name and @"}, nil, true},
 		{[]string{"anna@example.org", "\x00\x01"}, []string{"anna@example.org"}, true},
 	} {
 		f := New()
@@ -38,6 +39,46 @@ func TestEveryAuthorIsReported(t *testing.T) {
 	}
 	if f := New(); !f.NoAuthor() {
 		t.Error("a message without From names an author")
+	}
+}
+
+// TestAFromWithoutAnAddressNamesNobody: a scanner writes its name there, or nothing.
+func TestAFromWithoutAnAddressNamesNobody(t *testing.T) {
+	for value, anonymous := range map[string]bool{
+		"Scanner": true, "": true, "undisclosed:;": true, `"Scanner, 3rd floor"`: true, "(Scanner)": true,
+		"@": false, "Scanner\x00": false, "ceo@": false, "a@b@c, Scanner": false,
+	} {
+		f := New()
+		f.Field("From", value)
+		if !f.NoAuthor() && anonymous || f.Anonymous() != anonymous {
+			t.Errorf("%q: %+v", value, f)
+		}
+	}
+	f := New()
+	f.Field("From", "Scanner")
+	f.Field("From", "ceo@example.org")
+	if f.NoAuthor() || f.Anonymous() {
+		t.Error("a second From is passed over")
+	}
+}
+
+// TestWhoSentItOnLastStandsFirst: of several blocks of resent fields the topmost is the last one (RFC 5322 section 3.6.6).
+func TestWhoSentItOnLastStandsFirst(t *testing.T) {
+	for _, c := range []struct {
+		fields, want []string
+	}{
+		{[]string{"Anna <anna@example.org>", "carl@example.net"}, []string{"anna@example.org"}},
+		{[]string{"anna@example.org, carl@example.net"}, []string{"anna@example.org", "carl@example.net"}},
+		{[]string{"anna@example.org @", "carl@example.net"}, nil},
+		{nil, nil},
+	} {
+		f := New()
+		for _, v := range c.fields {
+			f.Field("Resent-From", v)
+		}
+		if !slices.Equal(f.Resent, c.want) {
+			t.Errorf("%q: %q", c.fields, f.Resent)
+		}
 	}
 }
 

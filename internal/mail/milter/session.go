@@ -295,7 +295,8 @@ func (s *session) end() error {
 	}
 	t := s.t
 	s.fill(guard.StageEnd)
-	t.Authors, t.NoAuthor, t.Anonymous, t.ReplyTo = s.facts.Authors, s.facts.NoAuthor(), s.facts.Anonymous(), s.facts.ReplyTo
+	t.Authors, t.NoAuthor, t.Anonymous = s.facts.Authors, s.facts.NoAuthor(), s.facts.Anonymous()
+	t.Resent, t.ReplyTo = s.facts.Resent, s.facts.ReplyTo
 	t.MessageID, t.Subject, t.Mailer, t.Zone = s.facts.MessageID, s.facts.Subject, s.facts.Mailer, s.facts.Zone
 	t.Fingerprint = s.text.Sum()
 	a, err := s.wait(t)

@@ -13,29 +13,32 @@ import (
 
 // Status is the answer to "status".
 type Status struct {
-	Version    string                       `json:"version"`
-	Node       string                       `json:"node"`
-	Started    guard.Time                   `json:"started"`
-	Now        guard.Time                   `json:"now"`
-	Modes      map[guard.Subject]guard.Mode `json:"modes"`
-	Listed     int                          `json:"listed"`      // accounts that may send
-	Accounts   int                          `json:"accounts"`    // accounts known
-	Contained  []string                     `json:"contained"`   // accounts whose mail is refused
-	Open       int                          `json:"open"`        // incidents not closed
-	Cooling    int                          `json:"cooling"`     // mails that wait for their time
-	Held       int                          `json:"held"`        // mails that wait for a person
-	Queued     int                          `json:"queued"`      // mails followed until they are out of the queue
-	Foreign    int                          `json:"foreign"`     // mails in hold that postward did not put there, when last looked
-	Undone     []guard.Effect               `json:"undone"`      // effects that failed and are tried again
-	Verdicts   map[guard.Reason]uint64      `json:"verdicts"`    // since start
-	Troubles   []string                     `json:"troubles"`    // what is wrong, each with the next step
-	Unlisted   []guard.Account              `json:"unlisted"`    // accounts that were refused for not being listed
-	Learned    int                          `json:"learned"`     // accounts seen in old logs and not yet allowed
-	NetworksOf guard.Time                   `json:"networks_of"` // when the table of networks and countries was made
-	Sockets    map[guard.Direction]string   `json:"sockets"`
-	Sessions   map[guard.Direction]int      `json:"sessions"`
-	Log        Log                          `json:"log"`
-	Gate       Gate                         `json:"gate"`
+	Version   string                       `json:"version"`
+	Node      string                       `json:"node"`
+	Started   guard.Time                   `json:"started"`
+	Now       guard.Time                   `json:"now"`
+	Modes     map[guard.Subject]guard.Mode `json:"modes"`
+	Listed    int                          `json:"listed"`    // accounts that may send
+	Accounts  int                          `json:"accounts"`  // accounts known
+	Contained []string                     `json:"contained"` // accounts whose mail is refused
+	Open      int                          `json:"open"`      // incidents not closed
+	Cooling   int                          `json:"cooling"`   // mails that wait for their time
+	Held      int                          `json:"held"`      // mails that wait for a person
+	Queued    int                          `json:"queued"`    // mails followed until they are out of the queue
+	Foreign   int                          `json:"foreign"`   // mails in hold that postward did not put there, when last looked
+	Undone    []guard.Effect               `json:"undone"`    // effects that failed and are tried again
+	Verdicts  map[guard.Reason]uint64      `json:"verdicts"`  // since start
+	Troubles  []string                     `json:"troubles"`  // what is wrong, each with the next step
+	Unlisted  []guard.Account              `json:"unlisted"`  // accounts that were refused for not being listed
+	NotAs     int                          `json:"not_as"`    // pairs of an account and an address as which it wrote and may not
+	// WouldRefuse are those of NotAs whose mail passed, for the mode is shadow.
+	WouldRefuse int                        `json:"would_refuse"`
+	Learned     int                        `json:"learned"`     // accounts seen in old logs and not yet allowed
+	NetworksOf  guard.Time                 `json:"networks_of"` // when the table of networks and countries was made
+	Sockets     map[guard.Direction]string `json:"sockets"`
+	Sessions    map[guard.Direction]int    `json:"sessions"`
+	Log         Log                        `json:"log"`
+	Gate        Gate                       `json:"gate"`
 }
 
 // Log is what was read of the mail log since the start.
@@ -55,10 +58,30 @@ type Puzzling struct {
 	Example string `json:"example"` // the last one: a stranger's text
 }
 
+// Account is an account of "account/list" and "account/show", and who may log in to it.
+type Account struct {
+	*guard.Account
+	Logins    string            `json:"logins,omitempty"`    // locked, contained, protected, would be protected; empty: whoever has the password
+	Protected *guess.Protection `json:"protected,omitempty"` // that stands
+	New       bool              `json:"new,omitempty"`       // for "account/lock": nothing was known of it before
+}
+
 // AccountChange is the request of "account/allow", "account/deny" and "account/class".
 type AccountChange struct {
 	Account string         `json:"account"`
 	Listing *guard.Listing `json:"listing,omitempty"`
+}
+
+// AccountAnswer is an account that was changed.
+type AccountAnswer struct {
+	*guard.Account
+	Note string `json:"note,omitempty"` // what may be wrong with it
+}
+
+// NotAs is as whom an account wrote, and may not: an answer to "account/refused".
+type NotAs struct {
+	Account string `json:"account"`
+	guard.NotAs
 }
 
 // Name asks about one account.
@@ -137,6 +160,7 @@ type LookAnswer struct {
 
 // BansAnswer is the answer of "ban/list" and of what changes it; for "ban/remove", what was lifted.
 type BansAnswer struct {
+	Network   netip.Prefix       `json:"network,omitzero"` // for "ban/add": what is banned now, of an address of IPv6 its /64
 	Bans      []guess.Ban        `json:"bans"`
 	Protected []guess.Protection `json:"protected,omitempty"`
 	Confined  []guess.Confine    `json:"confined,omitempty"`
@@ -148,6 +172,14 @@ type BansAnswer struct {
 type BanRequest struct {
 	Network netip.Prefix  `json:"network"`
 	For     time.Duration `json:"for,omitempty"`
+}
+
+// Plain is a prefix as people write it: a single address without its length.
+func Plain(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 // SourceRequest is the request of "source/show".
@@ -169,13 +201,20 @@ type SourceAnswer struct {
 // AllowAnswer is the answer of the allow verbs.
 type AllowAnswer struct {
 	Networks []netip.Prefix `json:"networks"`
-	Own      []netip.Prefix `json:"own"` // networks.own of the configuration: never banned either
+	Own      []netip.Prefix `json:"own"`               // networks.own of the configuration: never banned either
+	Trusted  []netip.Prefix `json:"trusted,omitempty"` // mynetworks, and Dovecot's proxies: nor these
 }
 
 // ProtectRequest is the request of "account/protect"; no time ends it.
 type ProtectRequest struct {
 	Account string        `json:"account"`
 	For     time.Duration `json:"for"`
+}
+
+// ProtectAnswer is the answer of "account/protect".
+type ProtectAnswer struct {
+	guess.Protection
+	New bool `json:"new,omitempty"` // nothing is known of the account: is that its name?
 }
 
 // Gate is what status says of who may log in.

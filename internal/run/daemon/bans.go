@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,21 +71,23 @@ func (d *Daemon) tellBans(ctx context.Context) {
 func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	bans, lift, all = inForce(d.gate.tell, t), d.gate.lift, d.gate.all
+	for _, p := range d.gate.tell {
+		if b := d.gate.watch.Ban(p); b != nil { // else it was lifted meanwhile
+			if ban, ok := inForce(b, t); ok {
+				bans = append(bans, ban)
+			}
+		}
+	}
+	lift, all = d.gate.lift, d.gate.all
 	d.gate.vetted = d.gate.vetted && !all
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	return bans, lift, all
 }
 
-// inForce are the bans as the kernel has them: with the time that is left.
-func inForce(bans []*guess.Ban, t time.Time) []nft.Ban {
-	var all []nft.Ban
-	for _, b := range bans {
-		if left := b.Until.Sub(t).Round(time.Second); left >= time.Second {
-			all = append(all, nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan), Logins: b.Logins})
-		}
-	}
-	return all
+// inForce is a ban as the kernel has it: with the time that is left. ok is false where that is none.
+func inForce(b *guess.Ban, t time.Time) (ban nft.Ban, ok bool) {
+	left := b.Until.Sub(t).Round(time.Second)
+	return nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan), Logins: b.Logins}, left >= time.Second
 }
 
 // ban bans, and lifts what the parent refuses to ban: it is an administrator's, or the host's own.
@@ -130,26 +133,32 @@ func (d *Daemon) spare(p netip.Prefix, why error) {
 	if len(d.gate.spared) >= maxAllowed {
 		clear(d.gate.spared)
 	}
-	d.gate.spared[p] = time.Now().Add(sparedFor)
+	d.gate.spared[p] = sparing{time.Now().Add(sparedFor), why.Error()}
 	d.note(&guard.Event{Kind: guard.KindUnbanned, Prefix: p, Text: why.Error()})
 }
 
-// isSpared reports whether the parent lately refused to ban an address. That of a network tells nothing of each in it: beside this host
-// lies whoever rents there. The caller holds the gate's mutex.
-func (g *gate) isSpared(a netip.Addr, t time.Time) bool {
-	for p, until := range g.spared {
-		if aSource(p) && p.Contains(a) && t.Before(until) {
-			return true
+// sparing is what the parent said to a ban, and until when it is not asked again.
+type sparing struct {
+	until time.Time
+	why   string
+}
+
+// refusal says why the parent lately refused to ban an address; empty: it did not. That of a network tells nothing of each in it:
+// beside this host lies whoever rents there. The caller holds the gate's mutex.
+func (g *gate) refusal(a netip.Addr, t time.Time) (why string) {
+	for p, r := range g.spared {
+		if aSource(p) && p.Contains(a) && t.Before(r.until) {
+			return r.why
 		}
 	}
-	return false
+	return ""
 }
 
 // aSource reports whether a prefix is what is counted of one client: an address, or a /64.
 func aSource(p netip.Prefix) bool { return p.IsSingleIP() || p.Addr().Is6() && p.Bits() >= 64 }
 
 // refusedLately reports whether the parent lately refused to ban just this. The caller holds the gate's mutex.
-func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p]) }
+func (g *gate) refusedLately(p netip.Prefix, t time.Time) bool { return t.Before(g.spared[p].until) }
 
 // compareBans makes the table if somebody is banned and it is not there, or not as it should be, and has the same bans in it as
 // are in force here.
@@ -183,19 +192,20 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 
 // makeSame is compareBans. same says that nothing had to be done.
 func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
-	t := d.lockGate()
-	want := inForce(d.gate.watch.Bans(t), t)
+	d.gate.mu.Lock()
 	allow := slices.Clone(d.gate.allow)
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
-	if !d.kernelBans() {
-		d.vet(ctx, want)
-		want = nil
+	var want []standingBan
+	if d.kernelBans() {
+		want = d.standing()
+	} else {
+		d.vet(ctx)
 	}
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
 		if errors.Is(err, nft.ErrUnavailable) {
-			d.vet(ctx, want)
+			d.vet(ctx)
 		}
 		if err != nil {
 			return false, err
@@ -204,14 +214,19 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 			d.log.Info("the table of bans was made, or mended", "bans", len(want))
 		}
 	}
-	have, err := d.warden.Bans(ctx)
+	c := comparison{want: want, had: make([]bool, len(want))}
+	for b, failed := range d.warden.Bans(ctx) {
+		if err = failed; err == nil {
+			c.has(b)
+		}
+	}
 	switch {
 	case len(want) == 0 && (errors.Is(err, nft.ErrMissing) || !d.kernelBans()):
 		err = nil // there is no table until somebody is banned; in shadow nobody need be
 	case err != nil:
 		return false, err
 	}
-	missing, over := differ(want, have)
+	missing, over := c.missing(), c.over
 	if len(over) > 0 {
 		if err := d.warden.Unban(ctx, over); err != nil {
 			return false, err
@@ -228,10 +243,15 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 
 // vet lifts, of the bans that stand where the kernel is not told of them, those that the parent refuses: once, for what is new is asked
 // about when it comes.
-func (d *Daemon) vet(ctx context.Context, bans []nft.Ban) {
-	if !d.gate.vetted {
-		d.gate.vetted = d.spareRefused(ctx, bans)
+func (d *Daemon) vet(ctx context.Context) {
+	if d.gate.vetted || !d.config.BansEnforced() {
+		return
 	}
+	var bans []nft.Ban
+	for _, b := range d.standing() {
+		bans = append(bans, b.Ban)
+	}
+	d.gate.vetted = d.spareRefused(ctx, bans)
 }
 
 // errNotAsked says that the operator does not want anything in nftables.
@@ -243,38 +263,67 @@ func (d *Daemon) kernelBans() bool { return d.config.BansEnforced() && d.config.
 // agrees is by how much the time that is left of a ban may differ from ours: a minute is nothing.
 const agrees = time.Minute
 
-// wish is a ban that the kernel should have, and how far it has it.
-type wish struct {
-	left          time.Duration
-	logins        bool
-	stands, other bool // it has it; it has one of the other way
+// standingBan is one that stands, as the kernel has it, and since when.
+type standingBan struct {
+	nft.Ban
+	since int64
 }
 
-// differ tells what the kernel lacks, or has in another way, and what it has and should not.
-func differ(want, have []nft.Ban) (missing []nft.Ban, over []netip.Prefix) {
-	wishes := make(map[netip.Prefix]wish, len(want))
-	for _, b := range want {
-		wishes[b.Prefix] = wish{left: b.For, logins: b.Logins}
-	}
-	for _, b := range have {
-		w, wanted := wishes[b.Prefix]
-		switch {
-		case !wanted:
-			over = append(over, b.Prefix)
-			continue
-		case w.logins != b.Logins:
-			w.other = true
-		case (w.left - b.For).Abs() <= agrees:
-			w.stands = true
-		}
-		wishes[b.Prefix] = w
-	}
-	for _, b := range want {
-		if w := wishes[b.Prefix]; !w.stands || w.other {
-			missing = append(missing, b)
+func (s standingBan) compare(p netip.Prefix) int { return s.Prefix.Compare(p) }
+
+// standing are all that stand, by prefix. They are sorted when the gate is free again: the caller does not hold its mutex.
+func (d *Daemon) standing() []standingBan {
+	t := d.lockGate()
+	all := make([]standingBan, 0, d.gate.watch.CountBans(t))
+	for b := range d.gate.watch.Standing(t) {
+		if ban, ok := inForce(&b, t); ok {
+			all = append(all, standingBan{ban, b.Since.UnixMicro()})
 		}
 	}
-	return missing, over
+	d.gate.mu.Unlock()
+	slices.SortFunc(all, func(a, b standingBan) int { return a.compare(b.Prefix) })
+	return all
+}
+
+// comparison tells what the kernel lacks, or has in another way, and what it has and should not: what it has is said one by one.
+type comparison struct {
+	want  []standingBan // by prefix
+	had   []bool        // which of them
+	other map[int]bool  // which of them are of all ports where they should be of logins alone, or the other way round
+	over  []netip.Prefix
+}
+
+// has notes a ban that the kernel has.
+func (c *comparison) has(b nft.Ban) {
+	i, wanted := slices.BinarySearchFunc(c.want, b.Prefix, standingBan.compare)
+	if !wanted {
+		c.over = append(c.over, b.Prefix)
+		return
+	}
+	if c.want[i].Logins == b.Logins {
+		c.had[i] = (c.want[i].For - b.For).Abs() <= agrees
+		return
+	}
+	if c.other == nil {
+		c.other = map[int]bool{}
+	}
+	c.other[i] = true
+}
+
+// missing are the bans that the kernel lacks, the newest first.
+func (c *comparison) missing() []nft.Ban {
+	var lacks []standingBan
+	for i, had := range c.had {
+		if !had || c.other[i] {
+			lacks = append(lacks, c.want[i])
+		}
+	}
+	slices.SortStableFunc(lacks, func(a, b standingBan) int { return cmp.Compare(b.since, a.since) })
+	bans := make([]nft.Ban, len(lacks))
+	for i := range lacks {
+		bans[i] = lacks[i].Ban
+	}
+	return bans
 }
 
 // keptOut is the answer to a client that is banned where the kernel lets it in; ok is false for everybody else. Nothing is lost: a

@@ -35,8 +35,8 @@ func BenchmarkStartWithTenThousandAccounts(b *testing.B) {
 				to = append(to, fmt.Sprintf("r%d@far%d.example", day*4+i, n))
 			}
 			at := begin.Add(time.Duration(day) * 24 * time.Hour)
-			p.Note(netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}), 64500, "CH", to, at)
-			p.Note(netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}), 64500, "CH", to, at.Add(time.Hour))
+			p.Note(netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}), 64500, "CH", to, nil, at)
+			p.Note(netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}), 64500, "CH", to, nil, at.Add(time.Hour))
 		}
 		name := fmt.Sprintf("account%d", n)
 		guard.Apply(state, &guard.Event{Kind: guard.KindAllowed, At: begin, Account: name, Listing: &guard.Listing{}})

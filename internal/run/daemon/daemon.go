@@ -51,7 +51,7 @@ type Daemon struct {
 	logErr          error                   // why the log cannot be read
 	clock           clockMark               // when the host's clock was last looked at
 	origins         origins                 // where mails are
-	foreign         map[string]foreignMail  // mail in hold that is not ours, by queue id, as last listed
+	foreign         map[string]bool         // queue IDs of mails in hold that are not ours, as last compared
 	refusals        refusals
 	ruled           ruled
 	owed            []*guard.Event   // that mails were not taken, and the journal could not be told yet

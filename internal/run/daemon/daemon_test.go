@@ -145,13 +145,13 @@ func TestFloodOfRefusalsIsFewRows(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if a := must(t, d, "account/show", ctl.Name{Account: "alarm"}).(*guard.Account); a.Refused != 1000 {
+	if a := must(t, d, "account/show", ctl.Name{Account: "alarm"}).(ctl.Account); a.Refused != 1000 {
 		t.Errorf("%d refused", a.Refused)
 	}
 	end(t, d)
 	d = begin(t, dir)
 	defer end(t, d)
-	if a := must(t, d, "account/show", ctl.Name{Account: "alarm"}).(*guard.Account); a.Refused != 1000 {
+	if a := must(t, d, "account/show", ctl.Name{Account: "alarm"}).(ctl.Account); a.Refused != 1000 {
 		t.Errorf("%d refused, says the journal", a.Refused)
 	}
 	rows := 0
@@ -326,7 +326,7 @@ func TestAllowKeepsWhatItIsNotTold(t *testing.T) {
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "News", Listing: &guard.Listing{Class: guard.Newsletter, Budget: 500, Addresses: []string{"news@example.org"}}})
 	must(t, d, "account/allow", ctl.AccountChange{Account: "news"})
-	a := must(t, d, "account/show", ctl.Name{Account: "news"}).(*guard.Account)
+	a := must(t, d, "account/show", ctl.Name{Account: "news"}).(ctl.Account)
 	if l := a.Listing; l.Class != guard.Newsletter || l.Budget != 500 || len(l.Addresses) != 1 {
 		t.Errorf("%+v", l)
 	}

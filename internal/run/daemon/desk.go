@@ -3,19 +3,15 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"postward/internal/guard"
-	"postward/internal/guard/guess"
 	"postward/internal/host/postfix"
-	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
 	"postward/internal/run/store"
 )
@@ -29,19 +25,23 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/list":
 		return d.accounts(), nil
 	case "account/show":
-		return answering(request, d.account)
+		return answering(request, d.showAccount)
 	case "account/learn":
 		return answering(request, func(r ctl.LearnRequest) (ctl.Acted, error) { return d.learnMore(ctx, actor, r.Events) })
 	case "account/forget":
 		return answering(request, func(r ctl.ForgetRequest) (*guard.Account, error) { return d.forget(ctx, actor, r) })
 	case "account/explain":
 		return answering(request, d.explain)
+	case "account/remove":
+		return answering(request, func(r ctl.Name) (ctl.Acted, error) { return d.removeAccount(ctx, actor, r) })
+	case "account/refused":
+		return d.notAs(), nil
 	case "account/allow", "account/deny", "account/class":
-		return answering(request, func(r ctl.AccountChange) (*guard.Account, error) { return d.changeAccount(ctx, actor, verb, &r) })
+		return answering(request, func(r ctl.AccountChange) (ctl.AccountAnswer, error) { return d.changeAccount(ctx, actor, verb, &r) })
 	case "account/lock", "account/unlock":
-		return answering(request, func(r ctl.Name) (*guard.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
+		return answering(request, func(r ctl.Name) (ctl.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
 	case "account/protect":
-		return answering(request, func(r ctl.ProtectRequest) (guess.Protection, error) { return d.protect(ctx, actor, r) })
+		return answering(request, func(r ctl.ProtectRequest) (ctl.ProtectAnswer, error) { return d.protect(ctx, actor, r) })
 	case "ban/list":
 		return d.bans(), nil
 	case "ban/add":
@@ -64,7 +64,7 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		if err := d.reconcile(ctx); err != nil {
 			return nil, err
 		}
-		return d.held(), nil
+		return d.heldList(ctx)
 	case "held/show":
 		return answering(request, func(r ctl.MailsRequest) (ctl.LookAnswer, error) { return d.look(ctx, &r) })
 	case "held/deleted":
@@ -83,151 +83,6 @@ func answering[R, A any](request []byte, f func(R) (A, error)) (any, error) {
 		return nil, fmt.Errorf("read request: %w", err)
 	}
 	return f(r)
-}
-
-func (d *Daemon) accounts() []*guard.Account {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := []*guard.Account{}
-	for _, name := range slices.Sorted(maps.Keys(d.state.Accounts())) {
-		list = append(list, d.shownLocked(d.state.Account(name)))
-	}
-	return list
-}
-
-// shownLocked is an account for a person: in shadow mode nothing was done to it.
-func (d *Daemon) shownLocked(a *guard.Account) *guard.Account {
-	a = a.Clone()
-	if a.Status != guard.Normal && d.onlyTold(a.Name) {
-		a.Status = "would be " + a.Status
-	}
-	return a
-}
-
-// onlyTold reports whether an account's incident is one of shadow mode.
-func (d *Daemon) onlyTold(account string) bool {
-	i := d.state.OpenIncident(account)
-	return i != nil && i.Shadow
-}
-
-func (d *Daemon) account(r ctl.Name) (*guard.Account, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := d.state.Account(message.Account(r.Account))
-	if a == nil {
-		return nil, noAccount(r.Account)
-	}
-	return d.shownLocked(a), nil
-}
-
-// learnMore takes in what an operator's old logs say.
-func (d *Daemon) learnMore(ctx context.Context, actor string, events []guard.Event) (ctl.Acted, error) {
-	for i := range events {
-		e, err := learnedEvent(&events[i], actor, now())
-		if err != nil {
-			return ctl.Acted{}, err
-		}
-		if err := d.recordAndWait(ctx, e); err != nil {
-			return ctl.Acted{}, err
-		}
-	}
-	return ctl.Acted{Accounts: len(events)}, nil
-}
-
-// learnedEvent takes what is said of an account, and nothing else: who chose the key of an event could take that of another,
-// which then would be written nowhere.
-func learnedEvent(said *guard.Event, actor string, t guard.Time) (*guard.Event, error) {
-	e := &guard.Event{Kind: guard.KindLearned, At: t, Actor: actor, Account: said.Account, Listing: said.Listing, Past: said.Past}
-	canonical(e)
-	if said.Kind != guard.KindLearned || e.Account == "" || len(e.Account) > guard.MaxText {
-		return nil, &ctl.Problem{What: "only what old logs say of an account can be learned"}
-	}
-	content, err := json.Marshal([]any{e.Listing, e.Past})
-	if err != nil {
-		return nil, fmt.Errorf("learn of %s: %w", e.Account, err)
-	}
-	e.Key = fmt.Sprintf("learned:%s:%.8x:%d", e.Account, sha256.Sum256(content), t)
-	return e, nil
-}
-
-// forget strikes out what was learned of an account.
-func (d *Daemon) forget(ctx context.Context, actor string, r ctl.ForgetRequest) (*guard.Account, error) {
-	a, err := d.account(ctl.Name{Account: r.Account})
-	if err != nil {
-		return nil, err
-	}
-	name, t := a.Name, now()
-	e := &guard.Event{Key: fmt.Sprintf("forget:%s:%d", name, t), Kind: guard.KindForgotten, At: t, Actor: actor, Account: name, Network: guard.Network(r.Network)}
-	if err := d.recordAndWait(ctx, e); err != nil {
-		return nil, err
-	}
-	return d.account(ctl.Name{Account: name})
-}
-
-// explain says what would become of the account's next mail.
-func (d *Daemon) explain(r ctl.ExplainRequest) (guard.Explanation, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := d.state.Account(message.Account(r.Account))
-	if a == nil {
-		return guard.Explanation{}, noAccount(r.Account)
-	}
-	t := &guard.Transaction{
-		ID: "explain", Stage: guard.StageEnd, At: now(), Direction: guard.Submission, Login: a.Name, Client: r.From,
-		Mailer: message.Clean(r.Program), Zone: guard.NoZone,
-	}
-	if !t.Client.IsValid() {
-		t.Client = d.usualSource(a)
-	}
-	d.locate(t)
-	for _, to := range r.Recipients {
-		t.Recipients = append(t.Recipients, message.Canonical(to))
-	}
-	if len(t.Recipients) == 0 {
-		t.Recipients = []string{"somebody.never.seen@example.invalid"}
-	}
-	return guard.Explain(d.state, t), nil
-}
-
-// usualSource is where an account's next mail would come from, as far as is known. Only the host's own users have none.
-func (d *Daemon) usualSource(a *guard.Account) netip.Addr {
-	if network, ok := strings.CutPrefix(a.Name, guard.NetPrefix); ok {
-		if addr, err := netip.ParseAddr(network); err == nil {
-			return addr
-		}
-	}
-	addr := d.state.LastSource(a.Name)
-	if !addr.IsValid() && !strings.HasPrefix(a.Name, guard.LocalPrefix) {
-		return guard.NewAddress
-	}
-	return addr
-}
-
-func noAccount(name string) error {
-	return &ctl.Problem{What: fmt.Sprintf("no account %q is known", name), Hint: "postward account list"}
-}
-
-var accountKinds = map[string]guard.Kind{"account/allow": guard.KindAllowed, "account/deny": guard.KindDenied, "account/class": guard.KindClassed}
-
-func (d *Daemon) changeAccount(ctx context.Context, actor, verb string, r *ctl.AccountChange) (*guard.Account, error) {
-	name := message.Account(r.Account)
-	if name == "" || len(name) > guard.MaxText {
-		return nil, &ctl.Problem{What: "an account has a name of at most 256 octets", Hint: "postward account list"}
-	}
-	if err := checkListing(r.Listing); err != nil {
-		return nil, err
-	}
-	t := now()
-	e := &guard.Event{Key: fmt.Sprintf("%s:%s:%d", verb, name, t), Kind: accountKinds[verb], At: t, Actor: actor, Account: name, Listing: r.Listing}
-	if verb != "account/allow" {
-		if _, err := d.account(ctl.Name{Account: name}); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.recordAndWait(ctx, e); err != nil {
-		return nil, err
-	}
-	return d.account(ctl.Name{Account: name})
 }
 
 // recordAndWait is for an operator's word: it counts once it is on disk.
@@ -332,13 +187,34 @@ func (d *Daemon) recordWords(words []*guard.Event) (n int, last *store.Ticket, e
 	return n, last, nil
 }
 
+// heldList lists what is in hold, with what Postfix knows of the mails that are not postward's.
+func (d *Daemon) heldList(ctx context.Context) (ctl.HeldAnswer, error) {
+	x := d.held()
+	ids := make([]postfix.QueueID, len(x.Foreign))
+	for i, f := range x.Foreign {
+		ids[i] = postfix.QueueID(f.QueueID)
+	}
+	found, err := d.warden.Find(ctx, ids)
+	if err != nil {
+		return x, fmt.Errorf("look at the mail in hold that is not postward's: %w", err)
+	}
+	x.Foreign = x.Foreign[:0]
+	for _, e := range found {
+		if e.Queue == postfix.QueueHold {
+			x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: string(e.ID), Sender: e.Sender, Arrived: guard.TimeOf(e.Arrived)})
+		}
+	}
+	slices.SortFunc(x.Foreign, func(a, b ctl.Foreign) int { return strings.Compare(a.QueueID, b.QueueID) })
+	return x, nil
+}
+
+// held is what waits, and the queue IDs of what is not postward's.
 func (d *Daemon) held() ctl.HeldAnswer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := ctl.HeldAnswer{Mails: d.waiting(func(*guard.Mail) bool { return true }), Foreign: []ctl.Foreign{}}
-	for _, id := range slices.Sorted(maps.Keys(d.foreign)) {
-		f := d.foreign[id]
-		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: f.queueID, Sender: f.sender, Arrived: f.arrived})
+	for id := range d.foreign {
+		x.Foreign = append(x.Foreign, ctl.Foreign{QueueID: id})
 	}
 	return x
 }
@@ -451,6 +327,10 @@ func (d *Daemon) accountStatus(s *ctl.Status) {
 			s.Contained = append(s.Contained, name)
 		case a.Listing == nil && a.Refused > 0 && len(s.Unlisted) < maxUnlisted:
 			s.Unlisted = append(s.Unlisted, guard.Account{Name: name, Refused: a.Refused, LastNo: a.LastNo})
+		}
+		for _, n := range d.state.NotAs(a, s.Now) {
+			s.NotAs++
+			s.WouldRefuse += map[bool]int{true: 1}[n.Passed]
 		}
 		if a.Listing == nil && a.Learned != nil && a.Learned.Messages > 0 { // and not only a user of this host
 			s.Learned++

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
@@ -48,10 +50,10 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 		return ctl.BansAnswer{}, err
 	}
 	if r.For < time.Second || r.For > guess.LongestBan {
-		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("a ban of %s", r.For), Hint: "a time from 1s to 168h, like --for 24h"}
+		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a ban, or too short", r.For), Hint: "a time from 1s to 168h, like --for 24h"}
 	}
 	if why := d.spared(p); why != "" {
-		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", p, why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
+		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", ctl.Plain(p), why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
 	}
 	if err := d.parentRefuses(ctx, nft.Ban{Prefix: p, For: r.For}); err != nil {
 		return ctl.BansAnswer{}, &ctl.Problem{What: err.Error(), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
@@ -62,7 +64,9 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 	if err := d.writer.Flush(ctx); err != nil {
 		return ctl.BansAnswer{}, err
 	}
-	return d.bans(), nil
+	answer := d.bans()
+	answer.Network = p
+	return answer, nil
 }
 
 // parentRefuses says why the parent refuses a ban: a person is told at once, and not that it stands. It knows what the daemon does
@@ -75,7 +79,10 @@ func (d *Daemon) parentRefuses(ctx context.Context, b nft.Ban) error {
 	return refused[0]
 }
 
-// banPrefix reads what is to be banned.
+// hostBits6 is what is counted and banned of an address of IPv6: a host changes the rest of it as it likes (RFC 8981).
+const hostBits6 = 64
+
+// banPrefix reads what is to be banned: of IPv6 a /64 at least, as of whoever guesses.
 func banPrefix(p netip.Prefix) (netip.Prefix, error) {
 	a := p.Addr()
 	switch {
@@ -84,35 +91,10 @@ func banPrefix(p netip.Prefix) (netip.Prefix, error) {
 	case a.Is4() && p.Bits() < widestBan4, a.Is6() && p.Bits() < widestBan6:
 		return p, &ctl.Problem{What: fmt.Sprintf("%s is too wide", p), Hint: fmt.Sprintf("at most a /%d of IPv4, a /%d of IPv6; more than that is a rule for your own firewall", widestBan4, widestBan6)}
 	}
+	if a.Is6() {
+		p = netip.PrefixFrom(a, min(p.Bits(), hostBits6))
+	}
 	return p.Masked(), nil
-}
-
-// spared says why a network must not be banned; empty: it may be.
-func (d *Daemon) spared(p netip.Prefix) string {
-	d.mu.Lock()
-	own := slices.Clone(d.state.Policy().Own)
-	d.mu.Unlock()
-	for _, n := range own {
-		if n.Overlaps(p) {
-			return "it is of your own networks (networks.own)"
-		}
-	}
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	for _, n := range d.gate.trusted {
-		if n.Overlaps(p) {
-			return fmt.Sprintf("Postfix lets %s relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)", n)
-		}
-	}
-	for _, n := range d.gate.allow {
-		if n.Overlaps(p) {
-			return fmt.Sprintf("%s is on the allow list (postward allow remove %s takes it off)", n, n)
-		}
-	}
-	if p.Addr().IsLoopback() || p.Addr().IsUnspecified() || p.Addr().IsMulticast() || p.Addr().IsLinkLocalUnicast() {
-		return "nobody comes from there"
-	}
-	return ""
 }
 
 // removeBan lifts what is banned of a network.
@@ -126,11 +108,12 @@ func (d *Daemon) removeBan(ctx context.Context, actor string, r ctl.BanRequest) 
 		d.note(&guard.Event{Kind: guard.KindUnbanned, Actor: actor, Prefix: b.Prefix})
 	}
 	d.gate.lift = append(d.gate.lift, d.forgetBans(t)...)
-	d.writeGate(t) // what he is forgiven too
+	d.gate.changed = true // what he is forgiven too
 	d.gate.mu.Unlock()
 	d.wakeGate()
+	d.saveGate(time.Now())
 	if len(lifted) == 0 {
-		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("nothing of %s is banned", r.Network), Hint: "postward ban list"}
+		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("nothing of %s is banned; what was tried from there before is forgiven", ctl.Plain(r.Network)), Hint: "postward ban list"}
 	}
 	answer := ctl.BansAnswer{Enforced: d.config.BansEnforced()}
 	for _, b := range lifted {
@@ -146,14 +129,8 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	}
 	t := d.lockGate()
 	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, t), Enforced: d.config.BansEnforced()}
-	switch {
-	case answer.Never != "":
-	case d.gate.isSpared(r.Client, time.Now()):
-		answer.Never = "it is an address of this host, or somebody is logged in to this host from there"
-	case d.gate.never(r.Client, time.Now()):
-		answer.Never = "Postfix lets it relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)"
-	}
 	d.gate.mu.Unlock()
+	answer.Never = d.never(answer.Client, answer.Never)
 	if b := answer.Ban; b != nil {
 		answer.Why = b.Why()
 	}
@@ -163,9 +140,6 @@ func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.state.Policy().IsOwn(r.Client) {
-		answer.Never = "it is of your own networks (networks.own)"
-	}
 	answer.Webmail = d.state.Policy().IsWebmail(r.Client)
 	answer.Accounts = d.state.Users(r.Client)
 	return answer, nil
@@ -178,7 +152,7 @@ func (d *Daemon) allowed() ctl.AllowAnswer {
 	d.mu.Unlock()
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
-	return ctl.AllowAnswer{Networks: append([]netip.Prefix{}, d.gate.allow...), Own: own}
+	return ctl.AllowAnswer{Networks: append([]netip.Prefix{}, d.gate.allow...), Own: own, Trusted: slices.Clone(d.gate.trusted)}
 }
 
 // maxAllowed bounds the allow list.
@@ -205,7 +179,7 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	problem := error(nil)
 	switch {
 	case verb == "allow/remove" && !found:
-		problem = &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list", p), Hint: "postward allow list; what is of networks.own stands in postward.toml"}
+		problem = notAllowed(d.gate.allow, p)
 	case len(list) > maxAllowed:
 		problem = &ctl.Problem{What: fmt.Sprintf("the allow list is full: it has room for %d networks", maxAllowed), Hint: "postward allow list; a wider network takes the place of several"}
 	}
@@ -229,40 +203,76 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	return d.allowed(), d.writer.Flush(ctx)
 }
 
+// notAllowed says that a network is not on the allow list, and what is instead.
+func notAllowed(list []netip.Prefix, p netip.Prefix) *ctl.Problem {
+	n, is := overlapping(list, p)
+	switch {
+	case is && n.Bits() < p.Bits():
+		return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list: it is allowed with %s, which is", ctl.Plain(p), ctl.Plain(n)), Hint: "postward allow remove " + ctl.Plain(n)}
+	case is:
+		return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list: a part of it is, %s", ctl.Plain(p), ctl.Plain(n)), Hint: "postward allow remove " + ctl.Plain(n)}
+	}
+	return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list", ctl.Plain(p)), Hint: "postward allow list; what is of networks.own stands in postward.toml"}
+}
+
 // lockAccount locks an account's logins, or opens them.
-func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name) (*guard.Account, error) {
-	a, err := d.account(r)
-	if err != nil {
-		return nil, err
+func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name) (ctl.Account, error) {
+	name, isNew, err := d.loginName(r.Account)
+	switch {
+	case err != nil:
+		return ctl.Account{}, err
+	case isNew && verb == "account/unlock":
+		return ctl.Account{}, noAccount(r.Account)
 	}
 	kind := map[string]guard.Kind{"account/lock": guard.KindLocked, "account/unlock": guard.KindUnlocked}[verb]
 	t := now()
-	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, a.Name, t), Kind: kind, At: t, Actor: actor, Account: a.Name}); err != nil {
-		return nil, err
+	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, name, t), Kind: kind, At: t, Actor: actor, Account: name}); err != nil {
+		return ctl.Account{}, err
 	}
 	if verb == "account/lock" {
-		d.kick(ctx, a.Name)
+		d.kick(ctx, name)
 	}
-	return d.account(ctl.Name{Account: a.Name})
+	x, err := d.showAccount(ctl.Name{Account: name})
+	x.New = isNew
+	return x, err
+}
+
+// maxLoginName bounds the name of an account that nobody has heard of, in octets.
+const maxLoginName = 256
+
+// loginName is the account that a name means, also one of which nothing is known: who only reads mail here has sent none. isNew says so.
+func (d *Daemon) loginName(said string) (name string, isNew bool, err error) {
+	name = message.Account(said)
+	strange := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }
+	if name == "" || len(name) > maxLoginName || strings.ContainsFunc(name, strange) {
+		return "", false, &ctl.Problem{What: fmt.Sprintf("%.40q is no name of an account", said), Hint: "the name that it logs in with; postward account list has those that sent mail"}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known := d.accountOf(name); known != "" {
+		return known, false, nil
+	}
+	return name, true, nil
 }
 
 // longestProtect is for how long a person may have an account protected.
 const longestProtect = 30 * 24 * time.Hour
 
 // protect protects an account for a time, or ends that.
-func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest) (guess.Protection, error) {
-	a, err := d.account(ctl.Name{Account: message.Account(r.Account)})
+func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest) (ctl.ProtectAnswer, error) {
+	name, isNew, err := d.loginName(r.Account)
 	if err != nil {
-		return guess.Protection{}, err
+		return ctl.ProtectAnswer{}, err
 	}
 	if r.For < 0 || r.For > longestProtect {
-		return guess.Protection{}, &ctl.Problem{What: fmt.Sprintf("a protection of %s", r.For), Hint: "a time up to 720h, like --for 24h"}
+		return ctl.ProtectAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a protection, or too short", r.For), Hint: "a time up to 720h, like --for 24h"}
 	}
 	t := d.lockGate()
-	p := *d.gate.watch.ProtectByHand(a.Name, r.For, actor, t)
-	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: a.Name, Until: guard.TimeOf(p.Until)})
-	d.writeGate(t)
+	p := *d.gate.watch.ProtectByHand(name, r.For, actor, t)
+	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: name, Until: guard.TimeOf(p.Until)})
+	d.gate.changed = true
 	d.gate.mu.Unlock()
+	d.saveGate(time.Now())
 	d.tellOfGate(time.Now())
-	return p, d.writer.Flush(ctx)
+	return ctl.ProtectAnswer{Protection: p, New: isNew}, d.writer.Flush(ctx)
 }

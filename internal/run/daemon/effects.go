@@ -88,11 +88,7 @@ func (d *Daemon) carry(ctx context.Context, batch []work) {
 
 // lookAgain looks for what is gone under other queue IDs.
 func (d *Daemon) lookAgain(ctx context.Context) error {
-	hold, err := d.warden.List(ctx, true)
-	if err != nil {
-		return fmt.Errorf("list the hold queue: %w", err)
-	}
-	_, err = d.compare(hold, now())
+	_, err := d.compareHold(ctx, now())
 	return err
 }
 
@@ -219,64 +215,110 @@ func (d *Daemon) ended(f *guard.Effect, o guard.Outcome, text string) {
 	}
 }
 
-// foreignMail is a mail in Postfix's hold queue that is not postward's.
-type foreignMail struct {
-	queueID, sender string
-	arrived         guard.Time
-}
-
 // reconcile compares the mails that wait with Postfix's hold queue: what is not there any more was taken out by
 // somebody else, or never arrived. What is there and not ours is shown, never touched.
 func (d *Daemon) reconcile(ctx context.Context) error {
 	d.acts.Lock() // what an act changes while the queue is listed would look as if somebody else had done it
 	defer d.acts.Unlock()
 	asked := now()
-	hold, err := d.warden.List(ctx, true)
-	if err != nil {
-		return fmt.Errorf("list the hold queue: %w", err)
-	}
-	missing, err := d.compare(hold, asked)
-	if err != nil || len(missing) == 0 {
+	gone, err := d.compareHold(ctx, asked)
+	if err != nil || len(gone) == 0 {
 		return err
 	}
-	all, err := d.warden.List(ctx, false)
+	elsewhere, err := d.warden.Find(ctx, d.queueIDs(gone))
 	if err != nil {
-		return fmt.Errorf("list the queue: %w", err)
+		return err
 	}
-	return d.recordGone(missing, all, asked)
+	return d.recordGone(gone, elsewhere, asked)
 }
 
-// compare notes whose the mails in hold are, and follows those of ours that have another queue ID now. It returns the mails
-// that are not there and should be.
-func (d *Daemon) compare(hold []postfix.Entry, asked guard.Time) (missing []*guard.Mail, err error) {
+// compareHold compares what waits with the hold queue by the queue IDs, which costs little where many wait, and follows those mails of
+// ours that have another one now. It returns those that are not there and should be.
+func (d *Daemon) compareHold(ctx context.Context, asked guard.Time) (gone []*guard.Mail, err error) {
+	ids, err := d.warden.HeldIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing, strangers := d.compare(ids, asked)
+	alike := sameStamp(d.queueIDs(missing), strangers)
+	entries, err := d.warden.Find(ctx, alike)
+	if err != nil {
+		return nil, err
+	}
+	return d.rename(missing, entries, asked)
+}
+
+// sameStamp are those strangers whose queue ID tells the same time as one that is missing.
+func sameStamp(missing, strangers []postfix.QueueID) (alike []postfix.QueueID) {
+	stamps := map[string]bool{}
+	for _, id := range missing {
+		stamps[id.Stamp()] = true
+	}
+	for _, id := range strangers {
+		if stamps[id.Stamp()] {
+			alike = append(alike, id)
+		}
+	}
+	return alike
+}
+
+// queueIDs are those that mails have now.
+func (d *Daemon) queueIDs(mails []*guard.Mail) (ids []postfix.QueueID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	inHold, strangers := map[string]bool{}, []*postfix.Entry{}
-	d.foreign = map[string]foreignMail{}
-	for i := range hold {
-		id := string(hold[i].ID)
-		inHold[id] = true
-		m := d.state.Queued(id)
+	for _, m := range mails {
+		if id, err := postfix.ParseQueueID(m.QueueID); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// compare notes whose the mails in hold are. It returns the mails that lie there by our verdict and are not among them, and the
+// queue IDs that are nobody's.
+func (d *Daemon) compare(hold []postfix.QueueID, asked guard.Time) (missing []*guard.Mail, strangers []postfix.QueueID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	inHold := make(map[string]bool, len(hold))
+	d.foreign = map[string]bool{}
+	for _, id := range hold {
+		inHold[string(id)] = true
+		m := d.state.Queued(string(id))
 		if m == nil {
-			strangers = append(strangers, &hold[i])
+			strangers = append(strangers, id)
 		}
 		if m == nil || byOthers(m, asked) {
-			d.foreign[id] = foreignMail{id, hold[i].Sender, guard.TimeOf(hold[i].Arrived)}
+			d.foreign[string(id)] = true
 		}
 	}
 	for _, m := range d.state.Mails() {
-		if !inOurHold(m) || inHold[m.QueueID] {
-			continue
+		if inOurHold(m) && !inHold[m.QueueID] {
+			missing = append(missing, m)
 		}
-		if id, ok := renamed(m, strangers); ok {
+	}
+	return missing, strangers
+}
+
+// rename follows those missing mails that are found under another queue ID, and returns the others, but for those that may be on
+// their way into hold.
+func (d *Daemon) rename(missing []*guard.Mail, strangers []postfix.Entry, asked guard.Time) (gone []*guard.Mail, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	alike := map[string][]*postfix.Entry{}
+	for i := range strangers {
+		e := &strangers[i]
+		alike[e.ID.Stamp()] = append(alike[e.ID.Stamp()], e)
+	}
+	for _, m := range missing {
+		if id, ok := renamed(m, alike[postfix.QueueID(m.QueueID).Stamp()]); ok && inOurHold(m) {
 			if err := d.recordRenamed(m, id, asked); err != nil {
 				return nil, err
 			}
 		} else if olderThan(m, time.Minute, asked) {
-			missing = append(missing, m)
+			gone = append(gone, m)
 		}
 	}
-	return missing, nil
+	return gone, nil
 }
 
 // inOurHold reports whether a mail lies in hold by our verdict, or did until an act that is due.
@@ -293,7 +335,7 @@ func renamed(m *guard.Mail, strangers []*postfix.Entry) (found string, ok bool) 
 	}
 	was := heldAs(id, m)
 	for _, e := range strangers {
-		if !was.Renamed(e) || message.Canonical(e.Sender) != m.ReversePath {
+		if e.Queue != postfix.QueueHold || !was.Renamed(e) || message.Canonical(e.Sender) != m.ReversePath {
 			continue
 		}
 		if ok {

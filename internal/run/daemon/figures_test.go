@@ -50,7 +50,7 @@ func TestInShadowModeNothingIsSaidToBeHeldOrStopped(t *testing.T) {
 	if s := must(t, d, "status", nil).(ctl.Status); len(s.Contained) != 0 {
 		t.Errorf("status: %v", s.Contained)
 	}
-	for _, a := range append(must(t, d, "account/list", nil).([]*guard.Account), must(t, d, "account/show", ctl.Name{Account: "anna"}).(*guard.Account)) {
+	for _, a := range append(must(t, d, "account/list", nil).([]ctl.Account), must(t, d, "account/show", ctl.Name{Account: "anna"}).(ctl.Account)) {
 		if a.Name == "anna" && a.Status != "would be contained" {
 			t.Errorf("%s is %s", a.Name, a.Status)
 		}

@@ -22,7 +22,8 @@ import (
 // gate is who may log in, and who is kept out: the watch over those who guess, what the kernel is to be told of it, and what the
 // operator said. The watch has a mutex of its own, which is taken before the State's and never after it.
 type gate struct {
-	joiner *logins.Joiner // the log's goroutine's alone
+	joiner *logins.Joiner // the log's goroutine's alone, as is failed
+	failed time.Time      // when it last told of somebody who failed or guessed
 
 	mu      sync.Mutex
 	watch   *guess.Watch
@@ -32,16 +33,18 @@ type gate struct {
 	changed bool                                 // of what is written down of it, since it last was
 	guessed bool                                 // somebody guessed since then
 	saved   time.Time                            // when it was, but for steps of the clock
+	saving  sync.Mutex                           // held while it is; taken before mu
+	moved   chan struct{}                        // it was shifted by a step of the clock, and is to be written at once
 	pause   time.Duration                        // for how long it is not written again
 	banned  int                                  // bans since it was last looked which are over
-	tell    []*guess.Ban                         // bans that the kernel has not been told of
+	tell    []netip.Prefix                       // whose bans the kernel has not been told of
 	lift    []netip.Prefix                       // networks that the kernel is to let in again
 	all     bool                                 // it is to be compared whole with what stands here
 	vetted  bool                                 // the parent was asked about each ban that the kernel is not told of; the telling goroutine's alone
 	agreed  uint32                               // the generation in which the kernel had the same; 0: none; the telling goroutine's alone
 	noted   *store.Ticket                        // of the last that was written into the journal
 	news    chan struct{}                        // there are some
-	spared  map[netip.Prefix]time.Time           // what the parent refused to ban, and until when nobody tries again
+	spared  map[netip.Prefix]sparing             // what the parent refused to ban
 	refused refusedLogins                        // by Dovecot, at our word
 	reports map[bool]time.Time                   // when Dovecot last told how a login ended; true: one of SMTP
 	asked   time.Time                            // when Postfix was asked for trusted; the tending goroutine's alone
@@ -50,7 +53,7 @@ type gate struct {
 }
 
 func newGate(ask func(context.Context) []netip.Prefix) gate {
-	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), spared: map[netip.Prefix]time.Time{}, reports: map[bool]time.Time{}}
+	return gate{ask: ask, joiner: logins.New(), watch: guess.New(), news: make(chan struct{}, 1), moved: make(chan struct{}, 1), spared: map[netip.Prefix]sparing{}, reports: map[bool]time.Time{}}
 }
 
 // Under which names the memory of the watch and the allow list are stored.
@@ -61,29 +64,27 @@ const (
 
 // restoreGate takes up what the gate knew.
 func (d *Daemon) restoreGate(ctx context.Context) error {
-	rows, err := d.store.Bans(ctx)
-	if err != nil {
-		return err
-	}
-	var bans []*guess.Ban
-	for _, row := range rows {
-		b := new(guess.Ban)
-		if err := json.Unmarshal([]byte(row), b); err != nil {
-			return fmt.Errorf("read a ban: %w", err)
-		}
-		bans = append(bans, b)
-	}
 	text, err := d.store.Cursor(ctx, guessName)
 	if err != nil {
 		return err
 	}
 	saved, err := base64.StdEncoding.DecodeString(text)
 	if err == nil {
-		d.gate.watch, err = guess.Restore(saved, bans)
+		d.gate.watch, err = guess.Restore(saved)
 	}
 	if err != nil { // the bans are there all the same; who failed to log in will fail again
 		d.log.Error("what was remembered of failed logins is not taken up again", "err", err)
-		d.gate.watch, _ = guess.Restore(nil, bans)
+		d.gate.watch = guess.New()
+	}
+	var b guess.Ban
+	for row, err := range d.store.Bans(ctx) {
+		if b = (guess.Ban{}); err == nil {
+			err = json.Unmarshal([]byte(row), &b)
+		}
+		if err != nil {
+			return fmt.Errorf("read a ban: %w", err)
+		}
+		d.gate.watch.Recall(&b)
 	}
 	if text, err = d.store.Cursor(ctx, allowName); err != nil {
 		return err
@@ -109,8 +110,16 @@ func (d *Daemon) hearLogin(text []byte, l *maillog.Line) {
 	a := d.gate.joiner.Line(text, l, at)
 	if x, ok := a.Guess(); ok && !d.toldElsewhere(&a, t) {
 		d.attempted(x)
+		if x.Kind.Guesses() {
+			d.gate.failed = t
+		}
 	}
 }
+
+// hurries reports whether who failed a moment ago may be about to be banned: lines are read as they come.
+func (d *Daemon) hurries() bool { return time.Since(d.gate.failed) < hurry }
+
+const hurry = 100 * time.Millisecond
 
 // toldElsewhere reports whether a login is no news: we refused it, or Dovecot reports each.
 func (d *Daemon) toldElsewhere(a *logins.Attempt, t time.Time) bool {
@@ -158,7 +167,7 @@ func (d *Daemon) attempted(x guess.Attempt) {
 		d.found(&f)
 	}
 	d.gate.changed = true
-	d.gate.guessed = d.gate.guessed || x.Kind != guess.Good && x.Kind != guess.Taken && x.Kind != guess.Delivered
+	d.gate.guessed = d.gate.guessed || x.Kind.Guesses()
 }
 
 // introduce says what the State knows of an attempt's client and account. The caller holds both mutexes.
@@ -274,7 +283,7 @@ func (d *Daemon) banned(b *guess.Ban, actor string) {
 	if d.gate.banned++; d.gate.banned >= maxTell {
 		d.forgetBans(b.Since)
 	}
-	d.gate.tell = append(d.gate.tell, b)
+	d.gate.tell = append(d.gate.tell, b.Prefix)
 	if len(d.gate.tell) > maxTell { // the kernel is slower than they are: all that stands, then, the newest first
 		d.gate.tell, d.gate.all = nil, true
 	}
@@ -296,7 +305,7 @@ func (d *Daemon) wakeGate() {
 func (d *Daemon) gateStatus() ctl.Gate {
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	s := ctl.Gate{Enforced: d.config.BansEnforced(), Bans: len(d.gate.watch.Bans(t)), Confined: len(d.gate.watch.Confined(t))}
+	s := ctl.Gate{Enforced: d.config.BansEnforced(), Bans: d.gate.watch.CountBans(t), Confined: len(d.gate.watch.Confined(t))}
 	for _, p := range d.gate.watch.Protections(t) {
 		s.Protected = append(s.Protected, p.Account)
 	}
@@ -323,16 +332,27 @@ func (d *Daemon) keepBan(b *guess.Ban) {
 
 // tendGate forgets what is over and writes down the rest, until ctx ends.
 func (d *Daemon) tendGate(ctx context.Context) error {
-	return every(ctx, gateEvery, func() error {
-		t := time.Now()
-		d.askTrusted(ctx, t)
-		d.forgetBans(d.lockGate())
-		d.gate.mu.Unlock()
-		d.tellOfGate(t)
-		d.tellOfFront(t)
-		d.saveWhenDue(t)
-		return nil
-	})
+	ticks := time.NewTicker(gateEvery)
+	defer ticks.Stop()
+	for {
+		d.tend(ctx, time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.gate.moved:
+			d.saveGate(time.Now())
+		case <-ticks.C:
+		}
+	}
+}
+
+func (d *Daemon) tend(ctx context.Context, t time.Time) {
+	d.askTrusted(ctx, t)
+	d.forgetBans(d.lockGate())
+	d.gate.mu.Unlock()
+	d.tellOfGate(t)
+	d.tellOfFront(t)
+	d.saveWhenDue(t)
 }
 
 // askEvery is how often Postfix is asked whom it trusts.
@@ -353,7 +373,7 @@ func (d *Daemon) askTrusted(ctx context.Context, t time.Time) {
 // never reports whether an address is never banned: on the allow list, of mynetworks, a proxy that Dovecot trusts, or what the parent
 // refused to ban. The caller holds the mutex.
 func (g *gate) never(a netip.Addr, t time.Time) bool {
-	return g.watch.Allowed(a) || g.isSpared(a, t) || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+	return g.watch.Allowed(a) || g.refusal(a, t) != "" || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // tellOfGate says in status, and to the owner, at whom many guess. What a person had protected he knows.

@@ -10,6 +10,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
+	"postward/internal/host/authpolicy"
 	"postward/internal/host/nft"
 	"postward/internal/log/follow"
 	"postward/internal/run/ctl"
@@ -147,7 +148,7 @@ func TestAPersonBansAndLifts(t *testing.T) {
 	}
 	for network, refused := range map[string]string{
 		"203.0.113.9/32": "", "203.0.113.0/24": "", "2001:db8:1:2::/64": "",
-		"0.0.0.0/0": "too wide", "203.0.0.0/16": "too wide", "::/0": "too wide", "2001:db8::/32": "too wide", "127.0.0.1/32": "your own networks", "::1/128": "your own networks",
+		"0.0.0.0/0": "too wide", "203.0.0.0/16": "too wide", "::/0": "too wide", "2001:db8::/32": "too wide", "127.0.0.1/32": "this host", "64:ff9b::cb00:7109/128": "whoever has IPv4 comes by it", "::1/128": "your own networks",
 		"::ffff:203.0.113.9/128": "no address", "224.0.0.1/32": "nobody comes from there", "fe80::1/128": "nobody comes from there",
 	} {
 		err := ask("ban/add", network, time.Hour)
@@ -241,10 +242,64 @@ func TestALockIsTold(t *testing.T) {
 	}
 }
 
+// TestWhoMayLogInIsShownWithTheAccount, in the list too.
+func TestWhoMayLogInIsShownWithTheAccount(t *testing.T) {
+	for mode, want := range map[guard.Mode]string{guard.Enforce: "anna locked, bert protected, carl ", guard.Shadow: "anna locked, bert would be protected, carl "} {
+		d := beginIn(t, t.TempDir(), mode)
+		for _, name := range []string{"anna", "bert", "carl"} {
+			must(t, d, "account/allow", ctl.AccountChange{Account: name})
+		}
+		must(t, d, "account/lock", ctl.Name{Account: "anna"})
+		must(t, d, "account/protect", ctl.ProtectRequest{Account: "bert", For: time.Hour})
+		var got []string
+		for _, a := range must(t, d, "account/list", nil).([]ctl.Account) {
+			got = append(got, a.Name+" "+a.Logins)
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%s: %q", mode, got)
+		}
+		if x := must(t, d, "account/show", ctl.Name{Account: "bert"}).(ctl.Account); x.Protected == nil || x.Protected.By != "root" {
+			t.Errorf("%+v", x.Protected)
+		}
+		end(t, d)
+	}
+}
+
+// TestAnAccountThatOnlyReadsMailIsLockedToo: it is in no list of those who sent some, and a guesser may have its password all the same.
+func TestAnAccountThatOnlyReadsMailIsLockedToo(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
+	hears(t, d, reads("198.51.100.8", "dora"))
+	if x := must(t, d, "account/protect", ctl.ProtectRequest{Account: "Dora", For: time.Hour}).(ctl.ProtectAnswer); !x.New || x.Account != "dora" {
+		t.Errorf("%+v", x)
+	}
+	if _, err := d.answer(t.Context(), "root", "account/unlock", []byte(`{"account":"dora"}`)); err == nil {
+		t.Error("what was never locked, nor heard of, is opened")
+	}
+	if x := must(t, d, "account/lock", ctl.Name{Account: "Dora"}).(ctl.Account); !x.New || x.Logins != "locked" {
+		t.Errorf("%+v", x)
+	}
+	if x := must(t, d, "account/lock", ctl.Name{Account: "dora"}).(ctl.Account); x.New {
+		t.Error("still not heard of")
+	}
+	if x := must(t, d, "account/lock", ctl.Name{Account: "anna@example.org"}).(ctl.Account); x.New || x.Name != "anna" {
+		t.Errorf("a name with its domain: %s, new: %t", x.Name, x.New)
+	}
+	if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "dora", Client: netip.MustParseAddr("198.51.100.8"), Protocol: "imap"}).Refuses() {
+		t.Error("dora is let in")
+	}
+	for _, name := range []string{"", "  ", "an na", "a\x1bb", strings.Repeat("x", 300)} {
+		if _, err := d.lockAccount(t.Context(), "root", "account/lock", ctl.Name{Account: name}); err == nil {
+			t.Errorf("%.20q is locked", name)
+		}
+	}
+}
+
 func TestWhyTheAllowListStaysAsItIsIsSaid(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)
-	for network, want := range map[string]string{"203.0.113.9/32": "203.0.113.9/32 is not on the allow list", "": "no address"} {
+	for network, want := range map[string]string{"203.0.113.9/32": "203.0.113.9 is not on the allow list", "": "no address"} {
 		_, err := d.answer(t.Context(), "root", "allow/remove", fmt.Appendf(nil, `{"network":%q}`, network))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "room") {
 			t.Errorf("%q: %v", network, err)
@@ -284,9 +339,15 @@ func TestWhatTheKernelLacksAndWhatIsOverIsFound(t *testing.T) {
 	p := func(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 	want := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour}, {Prefix: p("203.0.113.2/32"), For: time.Hour}, {Prefix: p("203.0.113.3/32"), For: time.Hour}}
 	have := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour - time.Second}, {Prefix: p("203.0.113.2/32"), For: time.Minute}, {Prefix: p("203.0.113.4/32"), For: time.Hour}}
-	missing, over := differ(want, have)
-	if fmt.Sprint(missing) != fmt.Sprint(want[1:]) || fmt.Sprint(over) != "[203.0.113.4/32]" {
-		t.Errorf("missing %v, over %v", missing, over)
+	c := comparison{had: make([]bool, len(want))}
+	for i, b := range want {
+		c.want = append(c.want, standingBan{b, int64(i)})
+	}
+	for _, b := range have {
+		c.has(b)
+	}
+	if missing := c.missing(); fmt.Sprint(missing) != fmt.Sprint([]nft.Ban{want[2], want[1]}) || fmt.Sprint(c.over) != "[203.0.113.4/32]" { // the newest first
+		t.Errorf("missing %v, over %v", missing, c.over)
 	}
 }
 

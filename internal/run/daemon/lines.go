@@ -35,7 +35,7 @@ func (d *Daemon) readLog(ctx context.Context) error {
 			return fmt.Errorf("read the place in the log: %w", err)
 		}
 	}
-	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble,
+	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble, Hurry: d.hurries,
 		Open: func(path string) (*os.File, error) { return d.warden.Log(ctx, path) }},
 		func(b follow.Batch) error { return d.takeLines(ctx, b) })
 	if ctx.Err() != nil {

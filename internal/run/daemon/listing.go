@@ -29,7 +29,7 @@ func checkListing(l *guard.Listing) error {
 	for i, a := range l.Addresses {
 		pattern, err := readPattern(a)
 		if err != nil {
-			return &ctl.Problem{What: fmt.Sprintf("%q is not an address: %v", a, err), Hint: "name@domain, *@domain or *"}
+			return &ctl.Problem{What: fmt.Sprintf("%q is not an address: %v", a, err), Hint: "name@domain, *@domain, name+*@domain or *"}
 		}
 		l.Addresses[i] = pattern
 	}
@@ -47,8 +47,8 @@ func readPattern(s string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if local := strings.TrimSuffix(a, "@"+message.DomainOf(a)); a != "*" && (local == a || local != "*" && strings.Contains(local, "*")) {
-		return "", errors.New("it is neither a whole address nor a whole domain")
+	if local := strings.TrimSuffix(a, "@"+message.DomainOf(a)); a != "*" && (local == a || strings.Count(local, "*") > 1) {
+		return "", errors.New("it is neither an address nor one with a single * before the @")
 	}
 	return a, nil
 }

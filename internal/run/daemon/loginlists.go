@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -109,41 +110,12 @@ func (d *Daemon) openLoginLists() error {
 	if err != nil {
 		return err
 	}
-	lists, err := chooseLoginLists(set, checker, d.config.AuthPolicy.Lists)
-	if err != nil {
-		return err
+	lists, wrong := checker.ForLogins(set, d.config.AuthPolicy.Lists)
+	if len(wrong) > 0 {
+		return errors.New("authpolicy.lists: " + strings.Join(wrong, "; "))
 	}
 	d.loginLists.set(lists, checker)
 	return nil
-}
-
-// chooseLoginLists finds lists by name. One that lists other people than guessers would lock out half of the world's homes.
-func chooseLoginLists(set *dnsbl.Set, checker *dnsbl.Checker, names []string) ([]*dnsbl.List, error) {
-	var lists []*dnsbl.List
-	for _, name := range names {
-		l := set.ByName(name)
-		switch {
-		case l == nil:
-			return nil, fmt.Errorf("authpolicy.lists: there is no list %q; those that say who guesses are %s", name, strings.Join(ofLogins(set), ", "))
-		case !l.Logins:
-			return nil, fmt.Errorf("authpolicy.lists: %s does not say who guesses passwords; those that do are %s", name, strings.Join(ofLogins(set), ", "))
-		}
-		if why := checker.Refuses(l); why != "" {
-			return nil, fmt.Errorf("authpolicy.lists: %s: %s", name, why)
-		}
-		lists = append(lists, l)
-	}
-	return lists, nil
-}
-
-func ofLogins(set *dnsbl.Set) []string {
-	var names []string
-	for _, l := range set.All() {
-		if l.Logins {
-			names = append(names, l.Name)
-		}
-	}
-	return names
 }
 
 // openLists returns the lists that are known, and who asks them.

@@ -17,20 +17,31 @@ func (d *Daemon) lockGate() time.Time {
 	step := d.stepped
 	d.stepped = 0
 	d.mu.Unlock()
-	t := time.Now().Round(0)
 	if step != 0 {
-		d.shiftGate(step, t)
+		d.shiftGate(step)
 	}
-	return t
+	return time.Now().Round(0)
 }
 
 // shiftGate moves what the watch knows, and what is written of it: the rows of bans say until when. The caller holds the gate's mutex.
-func (d *Daemon) shiftGate(step time.Duration, t time.Time) {
+func (d *Daemon) shiftGate(step time.Duration) {
 	d.gate.watch.Shift(step)
-	for _, b := range d.gate.watch.Bans(time.Time{}) { // those that are over too: set back, they would stand again
+	for _, b := range d.gate.everyBan() {
 		d.keepBan(b)
 	}
-	d.writeGate(t)
+	d.gate.changed = true
+	select {
+	case d.gate.moved <- struct{}{}:
+	default:
+	}
+}
+
+// everyBan is each ban that is remembered: one that is over would stand again if the clock is set back, and one of an allowed network
+// when that is not allowed any more. The caller holds the mutex.
+func (g *gate) everyBan() []*guess.Ban {
+	g.watch.Allow(nil)
+	defer g.watch.Allow(g.allow)
+	return g.watch.Bans(time.Time{})
 }
 
 // forgetBans forgets the bans that are over, or one too many, and returns them. The caller holds the gate's mutex.
@@ -73,27 +84,33 @@ func (d *Daemon) saveWhenDue(now time.Time) {
 	}
 }
 
-// saveGate writes the memory of the watch down, with what was appended before. Who asks meanwhile does not wait until a large one is
-// encoded.
+// saveGate writes the memory of the watch down, with what was appended before. Who asks meanwhile waits neither until a large one is
+// copied nor until it is encoded. The caller does not hold the gate's mutex.
 func (d *Daemon) saveGate(now time.Time) {
-	t := d.lockGate()
-	if !d.gate.changed {
-		d.gate.mu.Unlock()
+	d.gate.saving.Lock() // an older one must not be written after a newer
+	defer d.gate.saving.Unlock()
+	m := d.remembered(now)
+	if m == nil {
 		return
 	}
-	m := d.gate.watch.Remembered(t)
-	d.gate.changed, d.gate.guessed, d.gate.saved = false, false, now
-	d.gate.mu.Unlock()
 	pause := d.write(m)
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
 	d.gate.pause = pause
 }
 
-// writeGate is saveGate for who holds the gate's mutex.
-func (d *Daemon) writeGate(t time.Time) {
-	d.gate.changed, d.gate.guessed = false, false
-	d.gate.pause = d.write(d.gate.watch.Remembered(t))
+// remembered copies the memory of the watch; nil: it is written as it is. Where the clock is set meanwhile it begins again.
+func (d *Daemon) remembered(now time.Time) (m *guess.Memory) {
+	t := d.lockGate()
+	defer d.gate.mu.Unlock()
+	for m == nil && d.gate.changed {
+		d.gate.changed, d.gate.guessed, d.gate.saved = false, false, now
+		m = d.gate.watch.Remembered(t, func() {
+			d.gate.mu.Unlock()
+			t = d.lockGate()
+		})
+	}
+	return m
 }
 
 // write writes a memory down, and returns for how long none is written again.

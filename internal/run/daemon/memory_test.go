@@ -20,9 +20,11 @@ func clockSet(d *Daemon, step time.Duration) {
 	d.gate.mu.Lock()
 	defer d.gate.mu.Unlock()
 	d.gate.watch.Shift(-step)
+	d.gate.watch.Allow(nil) // their rows were written before they were allowed
 	for _, b := range d.gate.watch.Bans(time.Time{}) {
 		d.keepBan(b)
 	}
+	d.gate.watch.Allow(d.gate.allow)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.clock.wall = d.clock.wall.Add(-step)
@@ -56,6 +58,8 @@ func TestAStepOfTheClockLeavesABanItsTime(t *testing.T) {
 		if got := left(d); got != want {
 			t.Errorf("a step of %s: %s", step, got)
 		}
+		<-d.gate.moved // as the tending goroutine does
+		d.saveGate(time.Now())
 		end(t, d)
 		d = begin(t, dir)
 		if got := left(d); got != want {
@@ -66,6 +70,25 @@ func TestAStepOfTheClockLeavesABanItsTime(t *testing.T) {
 			t.Errorf("a step of %s: what was tried before is forgotten: %s", step, got)
 		}
 		end(t, d)
+	}
+}
+
+// TestAStepOfTheClockLeavesTheBanOfAnAllowedNetworkItsTime: it stands again, also after a start, when the network is not allowed any more.
+func TestAStepOfTheClockLeavesTheBanOfAnAllowedNetworkItsTime(t *testing.T) {
+	dir, network := t.TempDir(), ctl.BanRequest{Network: netip.MustParsePrefix("203.0.113.77/32"), For: time.Hour}
+	d := begin(t, dir)
+	must(t, d, "ban/add", network)
+	must(t, d, "allow/add", network)
+	clockSet(d, -day)
+	if got := left(d); got != "" {
+		t.Errorf("allowed, and banned: %s", got)
+	}
+	end(t, d)
+	d = begin(t, dir)
+	defer end(t, d)
+	must(t, d, "allow/remove", network)
+	if got := left(d); got != "203.0.113.77/32 60" {
+		t.Errorf("banned, for so many minutes: %s", got)
 	}
 }
 
@@ -166,10 +189,15 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 	}
 	bans, _, all := d.takeNews()
 	if all {
-		bans = inForce(d.gate.watch.Bans(time.Now()), time.Now())
+		want := d.standing()
+		c := comparison{want: want, had: make([]bool, len(want))}
+		bans = c.missing()
 	}
 	if len(bans) > guess.MaxBans {
 		t.Errorf("%d bans", len(bans))
+	}
+	if all && bans[0].Prefix.Addr() != attacker((n-1)/10*10) {
+		t.Errorf("of %d attackers the first that the kernel is told of is %s", n, bans[0].Prefix)
 	}
 	for i := n - min(n, 3000); i < n; i++ {
 		if banned := d.gate.watch.Banned(attacker(i), time.Now()) != nil; banned != (i%10 == 0) {
@@ -182,9 +210,14 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 	if err := d.writer.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
-	rows, err := d.store.Bans(t.Context())
-	if stand := len(d.gate.watch.Bans(time.Time{})); err != nil || len(rows) != stand {
-		t.Errorf("%d rows of %d bans: %v", len(rows), stand, err)
+	rows := 0
+	for _, err := range d.store.Bans(t.Context()) {
+		if rows++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stand := d.gate.watch.CountBans(time.Time{}); rows != stand {
+		t.Errorf("%d rows of %d bans", rows, stand)
 	}
 }
 
@@ -216,4 +249,43 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// TestAClockThatIsSetWhileTheMemoryIsCopied: who asks has the gate meanwhile, and all of what is written is in the new time.
+func TestAClockThatIsSetWhileTheMemoryIsCopied(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	const sources = 20_000
+	begun := time.Now()
+	for n := range sources {
+		for _, kind := range []guess.Kind{guess.Failed, guess.Taken} {
+			d.gate.watch.Take(guess.Attempt{Kind: kind, At: begun, Client: attacker(n), Account: "anna"})
+		}
+	}
+	d.gate.changed = true
+	done := make(chan *guess.Memory, 1)
+	go func() { done <- d.remembered(begun) }()
+	for set := false; !set; {
+		d.gate.mu.Lock()
+		if set = !d.gate.changed; set { // it has begun
+			d.mu.Lock()
+			d.stepped = day
+			d.mu.Unlock()
+		}
+		d.gate.mu.Unlock()
+	}
+	saved, err := (<-done).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := guess.Restore(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range sources {
+		about := w.About(attacker(n), begun)
+		if about.Last.Before(begun.Add(day-time.Minute)) || about.Sent.Before(begun.Add(day-time.Minute)) {
+			t.Fatalf("number %d tried at %s, its mail was taken at %s", n, about.Last, about.Sent)
+		}
+	}
 }

@@ -17,6 +17,7 @@ type refusals map[refusal]*repeated
 type refusal struct {
 	account string
 	reason  guard.Reason
+	about   string
 	network netip.Addr
 }
 
@@ -29,7 +30,7 @@ type repeated struct {
 
 const (
 	refusalsFor = time.Minute
-	maxRefusals = 4096 // kinds counted at once by network; beyond them by account and reason
+	maxRefusals = 4096 // kinds counted at once by network and name; beyond them by account and reason
 )
 
 // networkOf is the network that makes refusals alike. Loopback is one: a local user may bind any of its addresses.
@@ -42,9 +43,9 @@ func networkOf(t *guard.Transaction) netip.Addr {
 
 // add records a refusal, or counts it.
 func (r refusals) add(e *guard.Event, record func(*guard.Event) (*store.Ticket, error)) error {
-	k := refusal{e.Account, e.Verdict.Reason, networkOf(e.Transaction)}
-	if r[k] == nil && len(r) >= maxRefusals { // whoever has so many networks is counted as one
-		k.network = netip.Addr{}
+	k := refusal{e.Account, e.Verdict.Reason, e.Verdict.About, networkOf(e.Transaction)}
+	if r[k] == nil && len(r) >= maxRefusals { // whoever has so many networks, or names, is counted as one
+		k.network, k.about = netip.Addr{}, ""
 	}
 	if c := r[k]; c != nil {
 		c.times, c.last = c.times+1, e

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func Run(ctx context.Context, p Parts) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what reading the store took
 	err = d.serve(ctx, p)
 	d.flushRefusals()
 	d.checkpoint()
@@ -111,7 +113,7 @@ func load(ctx context.Context, p Parts, path string, written time.Time) (*Daemon
 	}
 	d := &Daemon{
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
-		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]foreignMail{}, injectors: newInjectors(),
+		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]bool{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), alertedChannels: map[string][]int{},
 		refusals: refusals{}, inLine: map[string]bool{}, gate: newGate(p.Trusted),
 	}

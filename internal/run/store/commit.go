@@ -152,6 +152,9 @@ func (b *batch) checkpoint(c *guard.Checkpoint, upTo int64) {
 	for _, e := range c.Effects {
 		b.exec(`insert into effect (id, body) values ($1, $2) on conflict (id) do update set body = excluded.body`, e.ID, b.json(e))
 	}
+	for _, name := range c.GoneAccounts {
+		b.exec(`delete from account where name = $1`, name)
+	}
 	for _, id := range c.GoneMails {
 		b.exec(`delete from mail where id = $1`, id)
 	}
@@ -167,7 +170,7 @@ func (b *batch) checkpoint(c *guard.Checkpoint, upTo int64) {
 func merge(older, newer *guard.Checkpoint) *guard.Checkpoint {
 	c := *newer
 	c.Policied = older.Policied || newer.Policied
-	c.Accounts, _ = mergeRows(older.Accounts, newer.Accounts, nil, nil, func(a *guard.Account) string { return a.Name })
+	c.Accounts, c.GoneAccounts = mergeRows(older.Accounts, newer.Accounts, older.GoneAccounts, newer.GoneAccounts, func(a *guard.Account) string { return a.Name })
 	c.Mails, c.GoneMails = mergeRows(older.Mails, newer.Mails, older.GoneMails, newer.GoneMails, func(m *guard.Mail) string { return m.ID })
 	c.Effects, c.GoneEffects = mergeRows(older.Effects, newer.Effects, older.GoneEffects, newer.GoneEffects, func(e *guard.Effect) string { return e.ID })
 	c.Incidents, c.GoneIncident = mergeRows(older.Incidents, newer.Incidents, older.GoneIncident, newer.GoneIncident, func(i *guard.Incident) int64 { return i.ID })

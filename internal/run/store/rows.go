@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"postward/internal/guard"
@@ -103,20 +104,26 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 	return body, nil
 }
 
-// Bans returns what was noted of networks that are or were banned, in no order.
-func (s *Store) Bans(ctx context.Context) ([]string, error) {
+// Bans are what was noted of networks that are or were banned, in no order, one at a time: they may be a hundred thousand.
+func (s *Store) Bans(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := s.bans(ctx, func(body string) bool { return yield(body, nil) }); err != nil {
+			yield("", fmt.Errorf("read the bans from %s: %w", s.path, damaged(err)))
+		}
+	}
+}
+
+func (s *Store) bans(ctx context.Context, take func(body string) (more bool)) error {
 	rows, err := s.read.QueryContext(ctx, `select body from ban`)
 	if err != nil {
-		return nil, fmt.Errorf("read the bans from %s: %w", s.path, damaged(err))
+		return err
 	}
 	defer rows.Close()
-	var all []string
 	for rows.Next() {
 		var body string
-		if err := rows.Scan(&body); err != nil {
-			return nil, fmt.Errorf("read the bans from %s: %w", s.path, damaged(err))
+		if err := rows.Scan(&body); err != nil || !take(body) {
+			return err
 		}
-		all = append(all, body)
 	}
-	return all, rows.Err()
+	return rows.Err()
 }

@@ -427,7 +427,21 @@ func testBans(t *testing.T, open func() *Store) {
 	closed(t, s)
 	s = open()
 	defer closed(t, s)
-	if bans, err := s.Bans(t.Context()); err != nil || len(bans) != 1 || bans[0] != `{"times":2}` {
-		t.Errorf("%q, %v", bans, err)
+	var bans []string
+	for body, err := range s.Bans(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		bans = append(bans, body)
+	}
+	if !slices.Equal(bans, []string{`{"times":2}`}) {
+		t.Errorf("%q", bans)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for body, err := range s.Bans(gone) {
+		if err == nil {
+			t.Errorf("what could not be read is %q", body)
+		}
 	}
 }

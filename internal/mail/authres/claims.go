@@ -1,0 +1,131 @@
+package authres
+
+import (
+	"mime"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const header = "Authentication-Results"
+
+// Claims reports whether a header field of a mail from outside must be removed (RFC 8601 section 5): some reader could
+// take it for ours, or it has a version that we do not know.
+func (s *Service) Claims(field, value string) bool {
+	if !strings.EqualFold(strings.Map(seen, field), header) {
+		return false
+	}
+	for _, reading := range readings(value) {
+		ids, version := named(reading)
+		if version != "" && strings.TrimLeft(version, "0") != "1" {
+			return true
+		}
+		for _, id := range ids {
+			if s.is(id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// seen leaves out what a reader may leave out of a field's name (message_strip_characters of postconf(5)).
+func seen(r rune) rune {
+	if r <= ' ' || r == 0x7f {
+		return -1
+	}
+	return r
+}
+
+// fold is where a field is folded. Some readers take out the blank too.
+var fold = regexp.MustCompile(`\r?\n[ \t]+`)
+
+// readings are the texts that readers could make of a field before they take it apart.
+func readings(value string) []string {
+	all := []string{value}
+	if strings.Contains(value, "\n") {
+		all = append(all, fold.ReplaceAllString(value, ""))
+	}
+	if !utf8.ValidString(value) {
+		all = append(all, latin1(value))
+	}
+	if strings.Contains(value, "=?") {
+		var d mime.WordDecoder
+		if text, err := d.DecodeHeader(value); err == nil {
+			all = append(all, text)
+		}
+	}
+	for i := range all {
+		all[i] = strings.Map(shown, all[i])
+	}
+	return all
+}
+
+// latin1 reads octets as ISO 8859-1.
+func latin1(value string) string {
+	runes := make([]rune, len(value))
+	for i := range len(value) {
+		runes[i] = rune(value[i])
+	}
+	return string(runes)
+}
+
+// shown leaves out what cannot be seen. Of a folded value the blanks stay.
+func shown(r rune) rune {
+	switch {
+	case r == '\t':
+	case r < ' ', r == 0x7f, unicode.Is(unicode.Cf, r), r >= 0x80 && r < 0xa0:
+		return -1
+	case r != ' ' && unicode.IsSpace(r):
+		return ' '
+	}
+	return r
+}
+
+// named are the ids that a text could name, and the version behind them. Words with a dot between them may be one name
+// (RFC 5322 section 4.4, obs-domain), or the first of them is it.
+func named(text string) (ids []string, version string) {
+	s := &scanner{text}
+	for s.skip() || s.take(';') {
+	}
+	id := ""
+	for {
+		piece := s.piece()
+		if piece == "" {
+			break
+		}
+		id += piece
+		ids = append(ids, id)
+		dot := strings.HasSuffix(id, ".")
+		if s.skip(); !dot && !strings.HasPrefix(s.rest, ".") && !strings.HasPrefix(s.rest, `"`) {
+			break
+		}
+	}
+	if len(ids) > 0 {
+		version = s.version()
+	}
+	return ids, version
+}
+
+// piece reads a word of an id. Of a quoted string it is what could be an id, from its beginning; a backslash before a
+// character says nothing.
+func (s *scanner) piece() string {
+	if s.rest != "" && s.rest[0] == '"' {
+		inner := &scanner{strings.TrimSpace(s.quoted())}
+		return inner.while(inID)
+	}
+	word := s.while(func(c byte) bool { return inID(c) || c == '\\' })
+	return strings.ReplaceAll(word, `\`, "")
+}
+
+// version reads the digits behind an id, if that is all there is before the results.
+func (s *scanner) version() string {
+	s.take('/')
+	s.skip()
+	digits := s.while(func(c byte) bool { return c >= '0' && c <= '9' })
+	if s.skip(); s.rest != "" && s.rest[0] != ';' {
+		return ""
+	}
+	return digits
+}
