@@ -97,12 +97,14 @@ func (w *ward) home(account string, client netip.Addr, asn uint32) guess.Home {
 	return guess.Abroad
 }
 
-// Shut asks as the packet filter does and, of one who tries to log in, as Dovecot does.
+// Shut asks as the packet filter does, which lets those at port 25 who are kept from logging in alone, and, of one who tries to log
+// in, as Dovecot does.
 func (w *ward) Shut(a netip.Addr, account string, at time.Time) answer {
 	name := message.Account(account)
 	name = cmp.Or(w.accountOf(name), name)
+	b := w.watch.Banned(a, at)
 	switch {
-	case w.watch.Banned(a, at) != nil:
+	case b != nil && (account != "" || !b.Logins):
 		return banned
 	case account != "" && w.watch.May(guess.Login{Account: name, Client: a, ASN: w.asn(a), Home: w.home(name, a, w.asn(a)), At: at}) != "":
 		return locked

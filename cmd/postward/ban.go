@@ -50,7 +50,7 @@ func (a *app) printNFT(ctx context.Context, x *ctl.BansAnswer) error {
 	}
 	var bans []nft.Ban
 	for _, b := range x.Bans {
-		bans = append(bans, nft.Ban{Prefix: b.Prefix, For: max(time.Until(b.Until).Round(time.Second), time.Second)})
+		bans = append(bans, nft.Ban{Prefix: b.Prefix, For: max(time.Until(b.Until).Round(time.Second), time.Second), Logins: b.Logins})
 	}
 	if why := idle(x); why != "" {
 		a.out.line("# None of this is in the kernel: %s.", printable(why))

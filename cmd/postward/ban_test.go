@@ -39,6 +39,18 @@ func TestWhatAPersonHadProtectedIsNotCalledGuessedAt(t *testing.T) {
 	}
 }
 
+// TestABanOfLoginsAloneSaysSo, in the list and where it is explained.
+func TestABanOfLoginsAloneSaysSo(t *testing.T) {
+	b := guess.Ban{Prefix: netip.MustParsePrefix("203.0.113.41/32"), Until: time.Now().Add(time.Hour), Times: 1, Reason: guess.Default, Evidence: guess.Evidence{Account: "test"}, Logins: true}
+	x := ctl.BansAnswer{Enforced: true, Bans: []guess.Ban{b}}
+	source := ctl.SourceAnswer{About: guess.About{Client: b.Prefix.Addr(), Source: b.Prefix, Ban: &b}, Enforced: true, Why: b.Why()}
+	for what, got := range map[string]string{"list": shownTo(false, func(a *app) { a.printBans(&x) }), "explain": shownTo(true, func(a *app) { a.printSource(&source) })} {
+		if !strings.Contains(got, `a login as "test", which nobody has here; kept from logging in alone, for mail was taken from there`) {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
+
 // TestAPersonIsToldWhatDoesNotStand: in shadow mode nobody is kept out, whatever the table below looks like.
 func TestAPersonIsToldWhatDoesNotStand(t *testing.T) {
 	one := []guess.Ban{{Prefix: netip.MustParsePrefix("203.0.113.9/32")}}

@@ -53,6 +53,7 @@ type Attempt struct {
 	Own      bool   // of the operator's own networks, or on the allow list
 	Shared   bool   // a webmail host or a proxy: its address is everybody's
 	Times    int    // how often, one after the other; 0: once
+	Kept     bool   // who is kept from logging in reaches port 25 alone: the kernel sees to it
 }
 
 // attempt is one with what the memory is asked by, made once.

@@ -14,11 +14,18 @@ type Ban struct {
 	Times    int          `json:"times"` // this is the so-manieth
 	Reason   Reason       `json:"reason"`
 	Evidence Evidence     `json:"evidence"`
-	By       string       `json:"by,omitempty"` // the operator; empty: postward
+	By       string       `json:"by,omitempty"`     // the operator; empty: postward
+	Logins   bool         `json:"logins,omitempty"` // it is kept from logging in; its mail is still taken
 }
 
-// Why says what the ban stands on.
-func (b *Ban) Why() string { return b.Reason.Why(b.Evidence) }
+// Why says what the ban stands on, and what it leaves open.
+func (b *Ban) Why() string {
+	why := b.Reason.Why(b.Evidence)
+	if b.Logins {
+		why += "; kept from logging in alone, for mail was taken from there"
+	}
+	return why
+}
 
 // How long bans last.
 const (
@@ -45,20 +52,22 @@ func length(times int) time.Duration {
 	return d
 }
 
-// Banned returns the ban that an address is under, or nil.
-func (w *Watch) Banned(a netip.Addr, now time.Time) *Ban {
+// Banned returns the ban that an address is under, or nil. One that shuts out its mail too goes before one of logins alone.
+func (w *Watch) Banned(a netip.Addr, now time.Time) (found *Ban) {
 	a = a.Unmap().WithZone("")
 	if !a.IsValid() || w.Allowed(a) {
 		return nil
 	}
 	for _, bits := range w.widths {
-		if p, err := a.Prefix(bits); err == nil {
-			if b := w.Ban(p); b != nil && now.Before(b.Until) {
-				return b
-			}
+		p, err := a.Prefix(bits)
+		if err != nil {
+			continue
+		}
+		if b := w.Ban(p); b != nil && now.Before(b.Until) && (found == nil || found.Logins && !b.Logins) {
+			found = b
 		}
 	}
-	return nil
+	return found
 }
 
 // noteWidth notes a length of prefixes that are banned: the longest is looked up first.
@@ -70,13 +79,14 @@ func (w *Watch) noteWidth(bits int) {
 	}
 }
 
-// ban bans a network from now on, longer than the last time. It returns nil where one stands already.
+// ban bans a network from now on, longer than the last time. It returns nil where one stands already, unless that is of logins alone
+// and this one is not.
 func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
-	b := w.Ban(p)
+	b, logins := w.Ban(p), w.ofLogins(p, r, now.Unix())
 	switch {
 	case b == nil:
 		b = &Ban{Prefix: p}
-	case now.Before(b.Until):
+	case now.Before(b.Until) && (logins || !b.Logins):
 		return nil
 	case now.Sub(b.Until) > banForgotten:
 		b.Times = 0
@@ -86,7 +96,7 @@ func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
 	if r == Manners {
 		d = min(d, longestOfManners)
 	}
-	b.Since, b.Until, b.Reason, b.Evidence, b.By = now, now.Add(d), r, e, ""
+	b.Since, b.Until, b.Reason, b.Evidence, b.By, b.Logins = now, now.Add(d), r, e, "", logins
 	w.keep(b)
 	return b
 }
@@ -99,6 +109,7 @@ func (w *Watch) BanByHand(p netip.Prefix, d time.Duration, by string, now time.T
 	}
 	b.Times++
 	b.Since, b.Until, b.Reason, b.Evidence, b.By = now, now.Add(min(d, LongestBan)), ByHand, Evidence{}, by
+	b.Logins = false
 	w.keep(b)
 	return b
 }

@@ -76,11 +76,10 @@ func (h *home) find(account uint32) (int, bool) {
 	return slices.BinarySearchFunc(h.stays, account, func(s stay, account uint32) int { return cmp.Compare(s.account, account) })
 }
 
-// homely reports whether somebody logs in from a neighbourhood, or sends mail that is taken.
+// homely reports whether somebody logs in from a neighbourhood. That mail of it was taken says nothing: anybody sends one.
 func (w *Watch) homely(of area, now int64) bool {
 	h := w.around[of]
-	sent, sends := w.sendersAround[of]
-	return h != nil && now-h.last < atHomeFor || sends && now-sent < livesFor
+	return h != nil && now-h.last < atHomeFor
 }
 
 // good notes a login, if it is one: what ends a wave of guesses is told, and makes nobody at home.
@@ -240,11 +239,11 @@ func guessed(a *attempt, s *source, t *target) (Evidence, bool) {
 
 // taken notes whose mail was taken.
 func (w *Watch) taken(a *attempt) {
-	sends(w.senders, a.from, a.now)
-	sends(w.sendersAround, a.from.area(), a.now)
+	sent(w.senders, a.from, a.now)
+	sent(w.sendersAround, a.from.area(), a.now)
 }
 
-func sends[P comparable](senders map[P]int64, p P, now int64) {
+func sent[P comparable](senders map[P]int64, p P, now int64) {
 	if _, is := senders[p]; !is {
 		makeRoom(senders, maxSenders, func(at int64) int64 { return at })
 	}
@@ -260,8 +259,7 @@ const tooRude = 60
 // asks for people who left, and a neighbour's old exchanger for relay.
 func (w *Watch) rude(a *attempt) []Finding {
 	now, from := a.now, a.from
-	sent, sends := w.senders[from]
-	if a.Own || a.Shared || a.Home != Abroad || w.lives(from, now) || sends && now-sent < livesFor {
+	if a.Own || a.Shared || a.Home != Abroad || w.lives(from, now) || w.sends(from, now) {
 		return nil
 	}
 	s := w.source(from)

@@ -17,6 +17,7 @@ type kept struct {
 	tries, names, sources uint16
 	times                 uint16
 	reason                uint8 // its place in Reasons
+	logins                bool
 }
 
 func pack(b *Ban) kept {
@@ -26,7 +27,7 @@ func pack(b *Ban) kept {
 	}
 	return kept{
 		since: b.Since.UnixMicro(), until: b.Until.UnixMicro(), who: unique.Make(who), seconds: uint32(min(max(e.Seconds, 0), math.MaxUint32)), tries: small(e.Tries),
-		names: small(e.Names), sources: small(e.Sources), times: small(b.Times), reason: uint8(slices.Index(Reasons, b.Reason)),
+		names: small(e.Names), sources: small(e.Sources), times: small(b.Times), reason: uint8(slices.Index(Reasons, b.Reason)), logins: b.Logins,
 	}
 }
 
@@ -34,7 +35,7 @@ func small(n int) uint16 { return uint16(min(max(n, 0), math.MaxUint16)) }
 
 // ban is the Ban of a prefix again.
 func (k *kept) ban(p netip.Prefix) Ban {
-	b := Ban{Prefix: p, Since: time.UnixMicro(k.since), Until: time.UnixMicro(k.until), Times: int(k.times)}
+	b := Ban{Prefix: p, Since: time.UnixMicro(k.since), Until: time.UnixMicro(k.until), Times: int(k.times), Logins: k.logins}
 	b.Evidence = Evidence{Tries: int(k.tries), Names: int(k.names), Sources: int(k.sources), Seconds: int64(k.seconds)}
 	if int(k.reason) < len(Reasons) { // else a postward that is newer wrote it
 		b.Reason = Reasons[k.reason]

@@ -16,11 +16,12 @@ const (
 	Wave      Reason = "wave"      // one of many that guess at the same account
 	Network   Reason = "network"   // a whole network tries, in small portions
 	Manners   Reason = "manners"   // relay, harvest, no SMTP
+	GoesOn    Reason = "goes on"   // a login by port 25, which a ban of logins alone leaves open
 	ByHand    Reason = "by hand"   // an operator said so
 )
 
 // Reasons are all of them, in the order in which they are asked.
-var Reasons = []Reason{Default, Passwords, Names, Accounts, Wave, Network, Manners, ByHand}
+var Reasons = []Reason{Default, Passwords, Names, Accounts, Wave, Network, Manners, GoesOn, ByHand}
 
 // Evidence is what a reason stands on.
 type Evidence struct {
@@ -37,6 +38,14 @@ func (e Evidence) within() string {
 		return ""
 	}
 	return " in " + span(time.Duration(e.Seconds)*time.Second)
+}
+
+// as is under which name, if one was said.
+func (e Evidence) as() string {
+	if e.Account == "" {
+		return ""
+	}
+	return fmt.Sprintf(" as %q", e.Account)
 }
 
 // String says what was tried, for what is no ban: under how many names, or as whom and from how many networks.
@@ -71,6 +80,8 @@ func (r Reason) Why(e Evidence) string {
 		return fmt.Sprintf("%d refused logins%s from %d of its addresses, and never a good one", e.Tries, within, e.Sources)
 	case Manners:
 		return fmt.Sprintf("%d times%s relay, unknown recipients or no SMTP, and no mail that was taken", e.Tries, within)
+	case GoesOn:
+		return fmt.Sprintf("a refused login%s by port 25, though it was kept from logging in", e.as())
 	case ByHand:
 		return "an operator said so"
 	}

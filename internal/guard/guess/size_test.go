@@ -64,8 +64,8 @@ func largest() (*Watch, time.Time) {
 		}
 	}
 	for n := range maxSenders {
-		sends(w.senders, placeOf(crowd(n)), t)
-		sends(w.sendersAround, placeOf(crowd(n)).area(), t)
+		sent(w.senders, placeOf(crowd(n)), t)
+		sent(w.sendersAround, placeOf(crowd(n)).area(), t)
 	}
 	return w, now
 }

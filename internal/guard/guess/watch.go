@@ -153,6 +153,11 @@ func (w *Watch) failed(a *attempt) []Finding {
 
 // judge asks whether what an address tried is enough.
 func (w *Watch) judge(a *attempt, s *source) []Finding {
+	if a.Kept {
+		if goes := w.goesOn(a.from, a.Account, a.At); goes != nil {
+			return goes
+		}
+	}
 	if w.begunAnew(s, a.from) {
 		return nil
 	}

@@ -14,44 +14,54 @@ import (
 // chunk is how many bans one transaction holds.
 const chunk = 1000
 
-// Add bans prefixes, or gives them the time that is named now, whatever was left. Of two that overlap the wider stands:
-// a narrower one that stands already is taken over by it, and one that comes later is passed over without an error, also
-// when it should last longer. So whoever keeps the list adds what List does not show, every minute or so. A transaction has a
-// thousand bans; where one fails, those before it stand. The error is ErrMissing where there is no table.
+// Add bans prefixes, or gives them the time and the way that are named now, whatever was. Of two of one way that overlap the wider stands,
+// but for those of a host, which lie apart: a narrower one that stands already is taken over by it, and one that comes later is passed
+// over without an error, also when it should last longer. So whoever keeps the list adds what List does not show, every minute or so. Of
+// a prefix that is named twice the ban of all ports counts, and the longer time. A transaction has a thousand bans; where one fails,
+// those before it stand. The error is ErrMissing where there is no table.
 func (t *Table) Add(bans []Ban) error {
-	times := map[netip.Prefix]time.Duration{}
+	times, logins := map[netip.Prefix]time.Duration{}, map[netip.Prefix]bool{}
 	for _, b := range bans {
 		if err := b.check(); err != nil {
 			return fmt.Errorf("ban %s: %w", b.Prefix, err)
 		}
-		times[b.Prefix] = max(times[b.Prefix], b.For)
+		if _, twice := times[b.Prefix]; !twice {
+			logins[b.Prefix] = b.Logins
+		}
+		times[b.Prefix], logins[b.Prefix] = max(times[b.Prefix], b.For), logins[b.Prefix] && b.Logins
 	}
-	return t.each("add %d bans to %s", times, t.put)
+	byGroup := map[string][]netip.Prefix{}
+	for p := range times {
+		name := groupOf(p, logins[p]).name()
+		byGroup[name] = append(byGroup[name], p)
+	}
+	return t.each("add %d bans to %s", byGroup, times, t.put)
 }
 
-// Remove lifts the bans of exactly these prefixes. That one of them is not banned is no error; a wider ban that holds it
+// Remove lifts the bans of exactly these prefixes, of either way. That one of them is not banned is no error; a wider ban that holds it
 // stays.
 func (t *Table) Remove(prefixes []netip.Prefix) error {
-	times := map[netip.Prefix]time.Duration{}
+	times, byGroup := map[netip.Prefix]time.Duration{}, map[string][]netip.Prefix{}
 	for _, p := range prefixes {
-		if err := (Ban{p, time.Minute}).check(); err != nil {
+		if err := (Ban{Prefix: p, For: time.Minute}).check(); err != nil {
 			return fmt.Errorf("lift the ban of %s: %w", p, err)
 		}
-		times[p] = time.Minute
+		if times[p] == 0 {
+			name := groupOf(p, false).name()
+			times[p], byGroup[name] = time.Minute, append(byGroup[name], p)
+		}
 	}
-	return t.each("lift %d bans of %s", times, t.take)
+	return t.each("lift %d bans of %s", byGroup, times, func(g group, prefixes []netip.Prefix, times map[netip.Prefix]time.Duration) error {
+		return errors.Join(t.take(g.set(), prefixes, times), t.take(g.other().set(), prefixes, times))
+	})
 }
 
-// each does something to prefixes, set by set, a transaction for each chunk.
-func (t *Table) each(tried string, times map[netip.Prefix]time.Duration, prepare func(*nftables.Set, []netip.Prefix, map[netip.Prefix]time.Duration) error) error {
-	bySet := map[string][]netip.Prefix{}
-	for p := range times {
-		bySet[setOf(p)] = append(bySet[setOf(p)], p)
-	}
-	for _, s := range sets() {
-		for part := range slices.Chunk(bySet[s.Name], chunk) {
-			if err := t.change(func() error { return prepare(s, part, times) }); err != nil {
-				return explain(fmt.Sprintf(tried, len(part), s.Name), err)
+// each does something to prefixes, group by group, a transaction for each chunk.
+func (t *Table) each(tried string, byGroup map[string][]netip.Prefix, times map[netip.Prefix]time.Duration, prepare func(group, []netip.Prefix, map[netip.Prefix]time.Duration) error) error {
+	for _, g := range groups() {
+		for part := range slices.Chunk(byGroup[g.name()], chunk) {
+			if err := t.change(func() error { return prepare(g, part, times) }); err != nil {
+				return explain(fmt.Sprintf(tried, len(part), g.name()), err)
 			}
 		}
 	}
@@ -87,18 +97,29 @@ func (t *Table) change(prepare func() error) (err error) {
 
 // put prepares a transaction that adds prefixes with their times. Kernels before 6.12 leave an element that is there its
 // old time, so what is there is deleted first; and what is not there cannot be deleted. Of networks it is known what is
-// there; an address is added, deleted and added.
-func (t *Table) put(s *nftables.Set, prefixes []netip.Prefix, times map[netip.Prefix]time.Duration) error {
+// there; an address is added, deleted and added. In the other way it is not banned any more.
+func (t *Table) put(g group, prefixes []netip.Prefix, times map[netip.Prefix]time.Duration) error {
+	s := g.set()
 	if !s.Interval {
 		return errors.Join(t.send(t.conn.SetAddElements, s, prefixes, times), t.send(t.conn.SetDeleteElements, s, prefixes, nil),
-			t.send(t.conn.SetAddElements, s, prefixes, times))
+			t.send(t.conn.SetAddElements, s, prefixes, times), t.takeOther(g, prefixes, times))
 	}
 	standing, err := t.networks(s)
 	if err != nil {
 		return err
 	}
 	put, over := settle(prefixes, standing)
-	return errors.Join(t.send(t.conn.SetDeleteElements, s, over, nil), t.send(t.conn.SetAddElements, s, put, times))
+	return errors.Join(t.send(t.conn.SetDeleteElements, s, over, nil), t.send(t.conn.SetAddElements, s, put, times), t.takeOther(g, prefixes, times))
+}
+
+// takeOther prepares what takes prefixes that are added out of where they lie in the other way. That set is empty more often than not,
+// and then nothing is to be done; what somebody else put into it since it was read, the next List shows.
+func (t *Table) takeOther(g group, prefixes []netip.Prefix, times map[netip.Prefix]time.Duration) error {
+	delete(t.empty, g.name())
+	if t.empty[g.other().name()] {
+		return nil
+	}
+	return t.take(g.other().set(), prefixes, times)
 }
 
 // settle says which of the wanted prefixes are to be put into an interval set, and which of the standing ones go: those
@@ -172,31 +193,55 @@ func (t *Table) List() ([]Ban, error) {
 
 // read returns the bans in these sets. One that cannot be read is left out, and an error.
 func (t *Table) read(sets []*nftables.Set) (bans []Ban, err error) {
+	byName := map[string]*nftables.Set{}
 	for _, s := range sets {
-		switch {
-		case !s.HasTimeout:
-		case s.Interval: // an element tells nothing without the next, and there are few
-			elements, failed := t.conn.GetSetElements(s)
-			bans, err = append(bans, bansOf(s, elements)...), errors.Join(err, failed)
-		default:
-			err = errors.Join(err, dump(s, func(some []nftables.SetElement) { bans = append(bans, bansOf(s, some)...) }))
+		byName[s.Name] = s
+	}
+	for _, g := range groups() {
+		s := byName[g.name()]
+		if s == nil {
+			continue
 		}
+		some, failed := t.readGroup(g, s)
+		t.isEmpty(s.Name, failed == nil && len(some) == 0)
+		bans, err = append(bans, some...), errors.Join(err, failed)
 	}
 	return bans, err
 }
 
-func bansOf(s *nftables.Set, elements []nftables.SetElement) (bans []Ban) {
+// readGroup reads one set. Of an interval set an element tells nothing without the next, and there are few.
+func (t *Table) readGroup(g group, s *nftables.Set) (bans []Ban, err error) {
 	if s.Interval {
+		elements, err := t.conn.GetSetElements(s)
+		return g.bansOf(elements), err
+	}
+	err = dump(s, func(some []nftables.SetElement) { bans = append(bans, g.bansOf(some)...) })
+	return bans, err
+}
+
+func (t *Table) isEmpty(name string, is bool) {
+	if t.empty == nil {
+		t.empty = map[string]bool{}
+	}
+	t.empty[name] = is
+}
+
+func (g group) bansOf(elements []nftables.SetElement) (bans []Ban) {
+	if g.bits == 0 {
 		for _, sp := range spans(elements) {
 			for _, p := range sp.prefixes() {
-				bans = append(bans, Ban{p, sp.left})
+				bans = append(bans, Ban{p, sp.left, g.logins})
 			}
 		}
 		return bans
 	}
 	for _, e := range elements {
-		if a, ok := netip.AddrFromSlice(e.Key); ok {
-			bans = append(bans, Ban{netip.PrefixFrom(a, a.BitLen()), e.Expires})
+		a, ok := netip.AddrFromSlice(e.Key)
+		if !ok {
+			continue
+		}
+		if p := netip.PrefixFrom(a, g.bits); p == p.Masked() { // what somebody wrote with host bits meets nobody
+			bans = append(bans, Ban{p, e.Expires, g.logins})
 		}
 	}
 	return bans
@@ -212,8 +257,10 @@ func (t *Table) networks(s *nftables.Set) (map[netip.Prefix]time.Duration, error
 		return nil, err
 	}
 	all := map[netip.Prefix]time.Duration{}
-	for _, b := range bansOf(s, elements) {
-		all[b.Prefix] = b.For
+	for _, sp := range spans(elements) {
+		for _, p := range sp.prefixes() {
+			all[p] = sp.left
+		}
 	}
 	return all, nil
 }

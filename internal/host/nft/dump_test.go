@@ -59,7 +59,7 @@ func TestADumpIsReadPieceByPiece(t *testing.T) {
 		t.Fatal(done, err)
 	}
 	var names []string
-	for _, b := range bansOf(&nftables.Set{}, got) {
+	for _, b := range groupOf(netip.MustParsePrefix("203.0.113.9/32"), false).bansOf(got) {
 		if names = append(names, b.Prefix.String()); b.For != time.Hour {
 			t.Errorf("%s: %s are left", b.Prefix, b.For)
 		}
@@ -86,7 +86,7 @@ func FuzzReadPiece(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got []nftables.SetElement
 		if _, err := readPiece(b, &got); err == nil {
-			bansOf(&nftables.Set{}, got)
+			groupOf(netip.MustParsePrefix("203.0.113.9/32"), false).bansOf(got)
 		}
 	})
 }

@@ -85,7 +85,13 @@ func (t *Table) build(allow []netip.Prefix) error {
 			t.conn.AddRule(&nftables.Rule{Table: ours(), Chain: c.Chain, Exprs: r.exprs})
 		}
 	}
-	return t.conn.Flush()
+	if err := t.conn.Flush(); err != nil {
+		return err
+	}
+	for _, g := range groups() {
+		t.isEmpty(g.name(), true)
+	}
+	return nil
 }
 
 // standing are the elements that a set always has: ports and allowed prefixes.

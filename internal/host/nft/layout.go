@@ -3,6 +3,7 @@ package nft
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 
@@ -11,19 +12,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names of the sets; those for addresses end with the number of their family.
+// Names of the sets; those for addresses end with the number of their family, and with what they hold if it is not single addresses.
 const (
 	setPorts  = "ports"
 	setAllow  = "allow"
 	setBan    = "ban"
-	ofNetwork = "net" // behind the family: ban4net
+	setLogin  = "login" // who is banned from logging in alone
+	ofHost    = "host"  // the /64 that a host of IPv6 has: ban6host
+	ofNetwork = "net"   // other prefixes: ban4net
 )
 
 // Names of the chains.
 const (
-	chainHook = "prerouting"
-	chainMail = "mail"
+	chainHook   = "prerouting"
+	chainMail   = "mail"
+	chainLogins = "logins"
 )
+
+// mailPort is the one by which mail comes that nobody logs in for (RFC 5321 section 4.5.4.2).
+const mailPort = 25
 
 // Bounds of the kernel's memory: a set with more is an error. A prefix is two elements; for the moment of a transaction,
 // what is added again is there twice.
@@ -41,10 +48,10 @@ func ours() *nftables.Table {
 func sets() []*nftables.Set {
 	all := []*nftables.Set{{Name: setPorts, KeyType: nftables.TypeInetService}}
 	for _, f := range families {
-		all = append(all,
-			&nftables.Set{Name: setAllow + f.number, KeyType: f.key, Interval: true},
-			&nftables.Set{Name: setBan + f.number, KeyType: f.key, HasTimeout: true, Size: maxAddrs + spare},
-			&nftables.Set{Name: setBan + f.number + ofNetwork, KeyType: f.key, Interval: true, HasTimeout: true, Size: 2*maxNets + spare})
+		all = append(all, &nftables.Set{Name: setAllow + f.number, KeyType: f.key, Interval: true})
+	}
+	for _, g := range groups() {
+		all = append(all, g.set())
 	}
 	for i, s := range all {
 		s.Table, s.ID = ours(), uint32(i+1)
@@ -58,11 +65,12 @@ type family struct {
 	key          nftables.SetDatatype
 	proto        byte
 	offset, size uint32 // of the source in the network header: RFC 791 3.1, RFC 8200 3
+	hosts        []int  // lengths of prefixes that a host has for its own: each has a hash
 }
 
 var families = [...]family{
-	{"4", "ip", nftables.TypeIPAddr, unix.NFPROTO_IPV4, 12, 4},
-	{"6", "ip6", nftables.TypeIP6Addr, unix.NFPROTO_IPV6, 8, 16},
+	{"4", "ip", nftables.TypeIPAddr, unix.NFPROTO_IPV4, 12, 4, []int{32}},
+	{"6", "ip6", nftables.TypeIP6Addr, unix.NFPROTO_IPV6, 8, 16, []int{128, 64}},
 }
 
 func familyOf(a netip.Addr) family {
@@ -72,13 +80,65 @@ func familyOf(a netip.Addr) family {
 	return families[1]
 }
 
-// setOf names the set that a ban of p lies in.
-func setOf(p netip.Prefix) string {
-	name := setBan + familyOf(p.Addr()).number
-	if !p.IsSingleIP() {
+// group is what lies in one set: prefixes of a family that are banned in one way, of one length or of any other.
+type group struct {
+	family
+	logins bool // banned from logging in alone
+	bits   int  // 0: other lengths than those that have a hash
+}
+
+// groups are all of them, in the order of the sets and rules.
+func groups() (all []group) {
+	for _, logins := range []bool{false, true} {
+		for _, f := range families {
+			for _, bits := range f.hosts {
+				all = append(all, group{f, logins, bits})
+			}
+			all = append(all, group{f, logins, 0})
+		}
+	}
+	return all
+}
+
+// groupOf is where a ban lies.
+func groupOf(p netip.Prefix, logins bool) group {
+	g := group{familyOf(p.Addr()), logins, 0}
+	if slices.Contains(g.hosts, p.Bits()) {
+		g.bits = p.Bits()
+	}
+	return g
+}
+
+// other is where the same prefixes lie when they are banned in the other way.
+func (g group) other() group {
+	g.logins = !g.logins
+	return g
+}
+
+func (g group) name() string {
+	name := setBan
+	if g.logins {
+		name = setLogin
+	}
+	name += g.number
+	switch g.bits {
+	case 0:
 		name += ofNetwork
+	case int(g.size) * 8:
+	default:
+		name += ofHost
 	}
 	return name
+}
+
+// set is where it lies. A prefix is the hash of its first address: the kernel walks through an interval set for each element that is
+// put into it, and a thousand guessers of IPv6, with a /64 each, are no rarity.
+func (g group) set() *nftables.Set {
+	s := &nftables.Set{Table: ours(), Name: g.name(), KeyType: g.key, HasTimeout: true, Size: maxAddrs + spare}
+	if g.bits == 0 {
+		s.Interval, s.Size = true, 2*maxNets+spare
+	}
+	return s
 }
 
 // chain is one of ours with its rules, in their order.
@@ -98,6 +158,7 @@ type rule struct {
 func chains() []chain {
 	accept := nftables.ChainPolicyAccept
 	return []chain{
+		{Chain: &nftables.Chain{Table: ours(), Name: chainLogins}, rules: dropping(true)},
 		{Chain: &nftables.Chain{Table: ours(), Name: chainMail}, rules: mailRules()},
 		{Chain: &nftables.Chain{Table: ours(), Name: chainHook, Type: nftables.ChainTypeFilter, Policy: &accept,
 			Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRaw},
@@ -117,24 +178,48 @@ func toMail() rule {
 
 func mailRules() (rules []rule) {
 	for _, f := range families {
-		rules = append(rules, from(f, setAllow+f.number, "return", &expr.Verdict{Kind: expr.VerdictReturn}))
+		g := group{family: f}
+		rules = append(rules, g.from(setAllow+f.number, "return", &expr.Verdict{Kind: expr.VerdictReturn}))
 	}
-	for _, f := range families {
-		for _, set := range []string{setBan + f.number, setBan + f.number + ofNetwork} {
-			rules = append(rules, from(f, set, "counter drop", &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop}))
+	return append(append(rules, dropping(false)...), toLogins())
+}
+
+// toLogins leads to the bans of logins whatever is for another port than that of mail.
+func toLogins() rule {
+	return rule{fmt.Sprintf("tcp dport != %d jump %s", mailPort, chainLogins), []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, // RFC 9293 3.1
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, mailPort)},
+		&expr.Verdict{Kind: expr.VerdictJump, Chain: chainLogins},
+	}}
+}
+
+// dropping are the rules for who is banned, in one of the ways.
+func dropping(logins bool) (rules []rule) {
+	for _, g := range groups() {
+		if g.logins == logins {
+			rules = append(rules, g.from(g.name(), "counter drop", &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop}))
 		}
 	}
 	return rules
 }
 
-// from is about packets whose source is in a set.
-func from(f family, set, text string, then ...expr.Any) rule {
-	return rule{fmt.Sprintf("%s saddr @%s %s", f.name, set, text), append([]expr.Any{
+// from is about packets whose source, or its prefix, is in a set.
+func (g group) from(set, text string, then ...expr.Any) rule {
+	exprs := []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{f.proto}},
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: f.offset, Len: f.size},
-		&expr.Lookup{SourceRegister: 1, SetName: set},
-	}, then...)}
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{g.proto}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: g.offset, Len: g.size},
+	}
+	source := g.family.name + " saddr"
+	if all := 8 * int(g.size); g.bits != 0 && g.bits != all {
+		mask := net.CIDRMask(g.bits, all)
+		source += " & " + net.IP(mask).String()
+		exprs = append(exprs, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: g.size, Mask: mask, Xor: make([]byte, g.size)})
+	}
+	exprs = append(exprs, &expr.Lookup{SourceRegister: 1, SetName: set})
+	return rule{fmt.Sprintf("%s @%s %s", source, set, text), append(exprs, then...)}
 }
 
 // ports are the keys of the set of ports, sorted.

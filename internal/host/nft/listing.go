@@ -75,7 +75,7 @@ func banTexts(s *nftables.Set, bans []Ban) (all []string) {
 	times := map[netip.Prefix]time.Duration{}
 	var mine []netip.Prefix
 	for _, b := range bans {
-		if b.check() == nil && setOf(b.Prefix) == s.Name {
+		if b.check() == nil && groupOf(b.Prefix, b.Logins).name() == s.Name {
 			mine, times[b.Prefix] = append(mine, b.Prefix), max(times[b.Prefix], b.For)
 		}
 	}
@@ -85,7 +85,7 @@ func banTexts(s *nftables.Set, bans []Ban) (all []string) {
 	slices.SortFunc(mine, netip.Prefix.Compare)
 	for _, p := range slices.Compact(mine) {
 		text := p.String()
-		if p.IsSingleIP() {
+		if !s.Interval {
 			text = p.Addr().String()
 		}
 		all = append(all, fmt.Sprintf("%s timeout %ds", text, (times[p]+time.Second-1)/time.Second))

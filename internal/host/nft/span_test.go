@@ -72,8 +72,8 @@ func TestOfOverlappingPrefixesTheWiderIsPut(t *testing.T) {
 
 func TestWhatIsNoBanIsRefused(t *testing.T) {
 	var table Table
-	for _, b := range []Ban{{}, {netip.MustParsePrefix("203.0.113.9/24"), time.Hour}, {netip.MustParsePrefix("203.0.113.9/32"), 0},
-		{netip.MustParsePrefix("203.0.113.9/32"), -time.Second}, {netip.MustParsePrefix("::ffff:203.0.113.9/128"), time.Hour}} {
+	for _, b := range []Ban{{}, {Prefix: netip.MustParsePrefix("203.0.113.9/24"), For: time.Hour}, {Prefix: netip.MustParsePrefix("203.0.113.9/32"), For: 0},
+		{Prefix: netip.MustParsePrefix("203.0.113.9/32"), For: -time.Second}, {Prefix: netip.MustParsePrefix("::ffff:203.0.113.9/128"), For: time.Hour}} {
 		if err := table.Add([]Ban{b}); err == nil {
 			t.Errorf("%+v is added", b)
 		}
@@ -91,8 +91,8 @@ func TestWhatIsNoBanIsRefused(t *testing.T) {
 
 func TestAListingHasEachBanOnce(t *testing.T) {
 	text := (&Table{Ports: []uint16{587, 25}}).Listing([]Ban{
-		{netip.MustParsePrefix("203.0.113.9/32"), 90 * time.Minute}, {netip.MustParsePrefix("203.0.113.9/32"), time.Minute},
-		{netip.MustParsePrefix("2001:db8:1::/48"), time.Millisecond}, {netip.MustParsePrefix("2001:db8:1::/64"), time.Hour}, {},
+		{Prefix: netip.MustParsePrefix("203.0.113.9/32"), For: 90 * time.Minute}, {Prefix: netip.MustParsePrefix("203.0.113.9/32"), For: time.Minute},
+		{Prefix: netip.MustParsePrefix("2001:db8:1::/48"), For: time.Millisecond}, {Prefix: netip.MustParsePrefix("2001:db8:1::/64"), For: time.Hour}, {},
 	}, prefixes("10.0.0.0/8", "10.1.0.0/16"))
 	for _, want := range []string{"{ 203.0.113.9 timeout 5400s }", "{ 2001:db8:1::/48 timeout 1s }", "{ 10.0.0.0/8 }", "{ 25,\n\t\t\t587 }", "ip6 saddr @ban6net counter drop"} {
 		if strings.Count(text, want) != 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/google/nftables"
@@ -12,10 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ban keeps a prefix away from the mail ports. A single address is a /32 or a /128.
+// Ban keeps a prefix away from the mail ports. A single address is a /32 or a /128. A prefix has one ban.
 type Ban struct {
-	Prefix netip.Prefix  `json:"prefix"` // without host bits, of either family, not an IPv4-mapped one
-	For    time.Duration `json:"for"`    // from now on, at least a millisecond; in a list, what is left of it (0: without an end, by somebody else's hand)
+	Prefix netip.Prefix  `json:"prefix"`           // without host bits, of either family, not an IPv4-mapped one
+	For    time.Duration `json:"for"`              // from now on, at least a millisecond; in a list, what is left of it (0: without an end, by somebody else's hand)
+	Logins bool          `json:"logins,omitempty"` // from all of them but port 25: mail comes by it that nobody logs in for
 }
 
 // What is wrong with the table, or the kernel.
@@ -30,6 +32,11 @@ var (
 // MailPorts are the TCP ports of SMTP, submission, POP3, IMAP and ManageSieve, with and without TLS.
 var MailPorts = []uint16{25, 110, 143, 465, 587, 993, 995, 4190}
 
+// LoginPorts are those that a ban of logins closes, of the ports that a ban closes.
+func LoginPorts(ports []uint16) []uint16 {
+	return slices.DeleteFunc(slices.Clone(ports), func(p uint16) bool { return p == mailPort })
+}
+
 // Name is the table's, in the family inet.
 const Name = "postward"
 
@@ -43,7 +50,8 @@ const (
 type Table struct {
 	Ports []uint16 // that a ban closes; MailPorts if none is named
 
-	conn *nftables.Conn
+	conn  *nftables.Conn
+	empty map[string]bool // sets that were empty when they were last made or read, and that nothing was added to since
 }
 
 // Open looks whether there is a kernel that takes a table. It makes none: Ensure does. The error is ErrUnavailable, or

@@ -32,12 +32,25 @@ func prefixesOf(t testing.TB, table *Table) (all []netip.Prefix) {
 	return all
 }
 
-// someBans are one for each set.
+// someBans are one for each set, sorted.
 func someBans() (bans []Ban) {
-	for _, p := range prefixes("198.51.100.0/24", "203.0.113.5/32", "2001:db8:1::/48", "2001:db8:2::5/128") {
-		bans = append(bans, Ban{p, time.Hour})
+	for _, p := range prefixes("198.51.100.0/24", "203.0.113.5/32", "2001:db8:1::/48", "2001:db8:2::/64", "2001:db8:3::5/128") {
+		bans = append(bans, Ban{Prefix: p, For: time.Hour})
 	}
+	for _, p := range prefixes("198.51.101.0/24", "203.0.113.6/32", "2001:db8:4::/48", "2001:db8:5::/64", "2001:db8:6::5/128") {
+		bans = append(bans, Ban{Prefix: p, For: time.Hour, Logins: true})
+	}
+	slices.SortFunc(bans, func(a, b Ban) int { return a.Prefix.Compare(b.Prefix) })
 	return bans
+}
+
+// emptied is the table without a ban.
+func emptied(t *testing.T) string {
+	t.Helper()
+	for _, g := range groups() {
+		nft(t, "flush set inet postward "+g.name())
+	}
+	return ruleset(t, "table inet postward")
 }
 
 // altered is the table with someBans, one word of it another.
@@ -49,36 +62,39 @@ func TestWhatSomebodyChangedIsMended(t *testing.T) {
 	const hook = "type filter hook prerouting priority %s; policy %s;"
 	for name, x := range map[string]struct {
 		command string
-		kept    int // bans that stand afterwards, of one in each set
+		lost    int // bans that do not stand afterwards, of one in each set
 	}{
-		"nothing is there":          {"flush ruleset", 0},
-		"the table is gone":         {"delete table inet postward", 0},
-		"the table sleeps":          {"add table inet postward { flags dormant; }", 4},
-		"a chain is empty":          {"flush chain inet postward mail", 4},
-		"the hook is empty":         {"flush chain inet postward prerouting", 4},
-		"the hook is gone":          {"delete chain inet postward prerouting", 4},
-		"another priority":          {"delete chain inet postward prerouting\nadd chain inet postward prerouting { " + fmt.Sprintf(hook, "0", "accept") + " }\nadd rule inet postward prerouting tcp dport @ports jump mail", 4},
-		"another policy":            {"add chain inet postward prerouting { policy drop; }", 4},
-		"a rule too many":           {"insert rule inet postward mail accept", 4},
-		"a rule that closes ssh":    {"add rule inet postward prerouting tcp dport 22 drop", 4},
-		"somebody banned for ever":  {"add element inet postward ban4 { 192.0.2.77 }\nadd rule inet postward mail accept", 4},
-		"a rule is another":         {"flush chain inet postward prerouting\nadd rule inet postward prerouting udp dport @ports jump mail", 4},
-		"a chain too many":          {"add chain inet postward extra", 4},
-		"a set too many":            {"add set inet postward extra { type ipv4_addr; }", 4},
-		"no port":                   {"flush set inet postward ports", 4},
-		"ssh among the ports":       {"add element inet postward ports { 22 }", 4},
-		"another port":              {"delete element inet postward ports { 25 }\nadd element inet postward ports { 26 }", 4},
-		"half the world is allowed": {"add element inet postward allow4 { 128.0.0.0/1 }", 4},
-		"nobody is allowed":         {"flush set inet postward allow6", 4},
+		"nothing is there":          {"flush ruleset", len(someBans())},
+		"the table is gone":         {"delete table inet postward", len(someBans())},
+		"the table sleeps":          {"add table inet postward { flags dormant; }", 0},
+		"a chain is empty":          {"flush chain inet postward mail", 0},
+		"the hook is empty":         {"flush chain inet postward prerouting", 0},
+		"the hook is gone":          {"delete chain inet postward prerouting", 0},
+		"another priority":          {"delete chain inet postward prerouting\nadd chain inet postward prerouting { " + fmt.Sprintf(hook, "0", "accept") + " }\nadd rule inet postward prerouting tcp dport @ports jump mail", 0},
+		"another policy":            {"add chain inet postward prerouting { policy drop; }", 0},
+		"a rule too many":           {"insert rule inet postward mail accept", 0},
+		"a rule that closes ssh":    {"add rule inet postward prerouting tcp dport 22 drop", 0},
+		"somebody banned for ever":  {"add element inet postward ban4 { 192.0.2.77 }\nadd rule inet postward mail accept", 0},
+		"a rule is another":         {"flush chain inet postward prerouting\nadd rule inet postward prerouting udp dport @ports jump mail", 0},
+		"a chain too many":          {"add chain inet postward extra", 0},
+		"a set too many":            {"add set inet postward extra { type ipv4_addr; }", 0},
+		"no port":                   {"flush set inet postward ports", 0},
+		"ssh among the ports":       {"add element inet postward ports { 22 }", 0},
+		"another port":              {"delete element inet postward ports { 25 }\nadd element inet postward ports { 26 }", 0},
+		"half the world is allowed": {"add element inet postward allow4 { 128.0.0.0/1 }", 0},
+		"nobody is allowed":         {"flush set inet postward allow6", 0},
 		"a set is another": {"flush chain inet postward prerouting\nflush chain inet postward mail\ndelete set inet postward ban4\n" +
-			"add set inet postward ban4 { type ipv4_addr; flags interval; elements = { 0.0.0.0/1 }; }", 3},
-		"a set has a time of its own": {altered("flags timeout\n", "flags timeout\ntimeout 1s\n"), 3},
-		"a set has no bound":          {altered("flags timeout\n\t\tsize 133072\n", "flags timeout\n"), 3},
-		"a set has another bound":     {altered("size 34768\n", "size 100\n"), 3},
-		"a rule lets through":         {altered("counter drop\n", "counter accept\n"), 4},
-		"a rule is about another set": {altered("@ban6net counter", "@ban6 counter"), 4},
-		"a rule does more":            {altered("@ban6net counter drop", "@ban6net limit rate 1/second counter drop"), 4},
-		"all but mail is closed":      {altered("tcp dport @ports", "tcp dport != @ports"), 4},
+			"add set inet postward ban4 { type ipv4_addr; flags interval; elements = { 0.0.0.0/1 }; }", 1},
+		"a set has a time of its own": {altered("flags timeout\n", "flags timeout\ntimeout 1s\n"), 1},
+		"a set has no bound":          {altered("flags timeout\n\t\tsize 133072\n", "flags timeout\n"), 1},
+		"a set has another bound":     {altered("size 34768\n", "size 100\n"), 1},
+		"a rule lets through":         {altered("counter drop\n", "counter accept\n"), 0},
+		"a rule is about another set": {altered("@ban6net counter", "@ban6 counter"), 0},
+		"logins are kept from mail":   {altered("tcp dport != 25 jump logins", "jump logins"), 0},
+		"another mask":                {altered("ffff:ffff:ffff:ffff:: @ban6host", "ffff:ffff:ffff:: @ban6host"), 0},
+		"a rule of logins is gone":    {"flush chain inet postward logins", 0},
+		"a rule does more":            {altered("@ban6net counter drop", "@ban6net limit rate 1/second counter drop"), 0},
+		"all but mail is closed":      {altered("tcp dport @ports", "tcp dport != @ports"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := ensured(t)
@@ -97,11 +113,10 @@ func TestWhatSomebodyChangedIsMended(t *testing.T) {
 			if made, err := table.Ensure(never); !made || err != nil {
 				t.Fatalf("made %v, %v", made, err)
 			}
-			if left := prefixesOf(t, table); len(left) != x.kept {
+			if left := prefixesOf(t, table); len(left) != len(someBans())-x.lost {
 				t.Errorf("of the bans %v is left", left)
 			}
-			nft(t, "flush set inet postward ban4\nflush set inet postward ban4net\nflush set inet postward ban6\nflush set inet postward ban6net")
-			if after := ruleset(t, "table inet postward"); after != before {
+			if after := emptied(t); after != before {
 				t.Errorf("it was\n%s\nand is\n%s", before, after)
 			}
 			if made, err := table.Ensure(never); made || err != nil {
@@ -185,7 +200,7 @@ func TestOfBansThatOverlapTheWiderStands(t *testing.T) {
 	} {
 		var bans []Ban
 		for _, p := range x.add {
-			bans = append(bans, Ban{p, time.Hour})
+			bans = append(bans, Ban{Prefix: p, For: time.Hour})
 		}
 		if err := table.Add(bans); err != nil {
 			t.Fatal(err)
@@ -308,7 +323,7 @@ func TestTheGenerationTellsOfEachChange(t *testing.T) {
 			t.Errorf("%s: generation %d, and then %d", x.what, before, after)
 		}
 	}
-	if err := table.Add([]Ban{{prefixes("203.0.113.9/32")[0], 100 * time.Millisecond}}); err != nil {
+	if err := table.Add([]Ban{{Prefix: prefixes("203.0.113.9/32")[0], For: 100 * time.Millisecond}}); err != nil {
 		t.Fatal(err)
 	}
 	before := at()
@@ -330,7 +345,7 @@ func many(n int) (bans []Ban) {
 		if i%10 > 1 {
 			p = netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
 		}
-		bans = append(bans, Ban{p, time.Hour})
+		bans = append(bans, Ban{Prefix: p, For: time.Hour})
 	}
 	return bans
 }
@@ -408,7 +423,7 @@ func TestNetworksThatTouchStayWhatTheyAre(t *testing.T) {
 			if r.IntN(3) > 0 {
 				var bans []Ban
 				for _, p := range some {
-					bans = append(bans, Ban{p, time.Hour})
+					bans = append(bans, Ban{Prefix: p, For: time.Hour})
 				}
 				put, over := settle(some, stands)
 				for _, p := range over {
@@ -441,7 +456,7 @@ func TestTheKernelsMemoryIsBounded(t *testing.T) {
 	table := ensured(t)
 	var bans []Ban
 	for i := range maxAddrs + 3*spare {
-		bans = append(bans, Ban{netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}), 32), time.Hour})
+		bans = append(bans, Ban{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}), 32), For: time.Hour})
 	}
 	if err := table.Add(bans); !errors.Is(err, unix.ENFILE) || !strings.Contains(err.Error(), "the set is full") {
 		t.Errorf("%.300v", err)

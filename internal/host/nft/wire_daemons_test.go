@@ -32,7 +32,7 @@ func TestABannedSourceReachesNoMailPort(t *testing.T) {
 			if err != nil || !talks(open, soon) {
 				t.Fatal(err)
 			}
-			if err := table.Add([]Ban{{p, time.Hour}}); err != nil {
+			if err := table.Add([]Ban{{Prefix: p, For: time.Hour}}); err != nil {
 				t.Fatal(err)
 			}
 			if !shut(t, f, x.guesser, x.to, 25) {
@@ -74,7 +74,7 @@ func network(addr string) netip.Prefix {
 
 func TestABannedNetworkHasItsEdges(t *testing.T) {
 	table, f := ensured(t), host(t)
-	if err := table.Add([]Ban{{netip.MustParsePrefix("203.0.113.4/31"), time.Hour}, {network(guesser6), time.Hour}}); err != nil {
+	if err := table.Add([]Ban{{Prefix: netip.MustParsePrefix("203.0.113.4/31"), For: time.Hour}, {Prefix: network(guesser6), For: time.Hour}}); err != nil {
 		t.Fatal(err)
 	}
 	if !shut(t, f, guesser4, near4, 25) || !shut(t, f, guesser6, near6, 25) {
@@ -94,7 +94,7 @@ func TestABanEndsByItself(t *testing.T) {
 	}{{near4, guesser4, single(guesser4)}, {near6, guesser6, network(guesser6)}} {
 		began := time.Now()
 		const d = 1500 * time.Millisecond
-		if err := table.Add([]Ban{{x.p, d}}); err != nil {
+		if err := table.Add([]Ban{{Prefix: x.p, For: d}}); err != nil {
 			t.Fatal(err)
 		}
 		if !reaches(t, f, x.guesser, x.to, 25) {
@@ -114,7 +114,7 @@ func TestWhoIsAllowedIsNeverDropped(t *testing.T) {
 	if _, err := table.Ensure(append(prefixes("203.0.113.0/24", "2001:db8::/64"), never...)); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.Add([]Ban{{single(guesser4), time.Hour}, {network(guesser4), time.Hour}, {single(guesser6), time.Hour}}); err != nil {
+	if err := table.Add([]Ban{{Prefix: single(guesser4), For: time.Hour}, {Prefix: network(guesser4), For: time.Hour}, {Prefix: single(guesser6), For: time.Hour}}); err != nil {
 		t.Fatal(err)
 	}
 	if !reaches(t, f, guesser4, near4, 25) || !reaches(t, f, guesser6, near6, 25) {
@@ -138,7 +138,7 @@ func TestDockersDNATDoesNotLeadAroundABan(t *testing.T) {
 	if _, err := table.Ensure(never); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.Add([]Ban{{single(guesser4), time.Hour}}); err != nil {
+	if err := table.Add([]Ban{{Prefix: single(guesser4), For: time.Hour}}); err != nil {
 		t.Fatal(err)
 	}
 	if !shut(t, f, guesser4, near4, 587) {
@@ -156,7 +156,7 @@ func TestThePortsAreThoseOfTheTable(t *testing.T) {
 	if _, err := table.Ensure(never); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.Add([]Ban{{single(guesser4), time.Hour}}); err != nil {
+	if err := table.Add([]Ban{{Prefix: single(guesser4), For: time.Hour}}); err != nil {
 		t.Fatal(err)
 	}
 	if !shut(t, f, guesser4, near4, 2525) || !reaches(t, f, guesser4, near4, 25) {

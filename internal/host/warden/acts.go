@@ -41,6 +41,7 @@ type request struct {
 	ID    string         `json:"id,omitempty"`    // look
 
 	Bans     []nft.Ban      `json:"bans,omitempty"`     // ban
+	Dry      bool           `json:"dry,omitempty"`      // ban: say what is refused, and carry out nothing
 	From     int            `json:"from,omitempty"`     // bans: behind so many of them
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"` // unban: whose bans; ensure: who is never dropped
 	Account  string         `json:"account,omitempty"`  // kick
@@ -131,7 +132,7 @@ func (a *Acts) act(ctx context.Context, q *request) (out *answer, err error) {
 		err = a.share()
 	case actBan:
 		var stay error
-		if out.Results, stay, err = a.ban(q.Bans); stay != nil {
+		if out.Results, stay, err = a.ban(q.Bans, q.Dry); stay != nil {
 			out.Stay = stay.Error()
 		}
 	case actUnban:

@@ -51,24 +51,36 @@ func (a *Acts) ports() []uint16 {
 }
 
 // ban carries out those of the bans that are not refused, and has ended what the banned have open. stay says why that could not be done
-// for some before.
-func (a *Acts) ban(bans []nft.Ban) (results []result, stay, err error) {
+// for some before. dry: it only says which are refused, also where the kernel has no table.
+func (a *Acts) ban(bans []nft.Ban, dry bool) (results []result, stay, err error) {
+	s, err := a.spared()
+	if err != nil {
+		return nil, nil, err
+	}
+	results, good := s.sort(bans)
+	if dry {
+		return results, nil, nil
+	}
 	table, err := a.opened()
 	if err != nil {
 		return nil, nil, err
 	}
-	s := spared{never: a.never()}
-	if s.host, err = hostAddrs(); err != nil {
-		return nil, nil, err
-	}
-	if s.logins, err = a.Logins.addrs(); err != nil {
-		return nil, nil, fmt.Errorf("ban nobody, for it could be the administrator: %w", err)
-	}
-	results, good := s.sort(bans)
 	if err := table.Add(good); err != nil {
 		return nil, nil, err
 	}
 	return results, a.hanging.soon(good, a.hangUp), nil
+}
+
+// spared is who may not be banned now.
+func (a *Acts) spared() (s spared, err error) {
+	s.never = a.never()
+	if s.host, err = hostAddrs(); err != nil {
+		return s, err
+	}
+	if s.logins, err = a.Logins.addrs(); err != nil {
+		return s, fmt.Errorf("ban nobody, for it could be the administrator: %w", err)
+	}
+	return s, nil
 }
 
 // sort tells the bans that are carried out from those that are refused.
@@ -86,13 +98,24 @@ func (s *spared) sort(bans []nft.Ban) (results []result, good []nft.Ban) {
 	return results, good
 }
 
-// hangUp ends the open sessions of the banned at the mail ports.
+// hangUp ends the open sessions of the banned at the ports that are closed to them.
 func (a *Acts) hangUp(bans []nft.Ban) error {
-	among := map[netip.Prefix]bool{}
+	all, logins := map[netip.Prefix]bool{}, map[netip.Prefix]bool{}
 	for _, b := range bans {
-		among[b.Prefix] = true
+		if b.Logins {
+			logins[b.Prefix] = true
+		} else {
+			all[b.Prefix] = true
+		}
 	}
-	_, err := sock.Destroy(a.ports(), func(addr netip.Addr) bool {
+	return errors.Join(hangUp(a.ports(), all), hangUp(nft.LoginPorts(a.ports()), logins))
+}
+
+func hangUp(ports []uint16, among map[netip.Prefix]bool) error {
+	if len(among) == 0 {
+		return nil
+	}
+	_, err := sock.Destroy(ports, func(addr netip.Addr) bool {
 		for bits := addr.BitLen(); bits >= widest4; bits-- {
 			if p, _ := addr.Prefix(bits); among[p] {
 				return true

@@ -279,6 +279,67 @@ func TestOpenSessionsOfTheBannedEnd(t *testing.T) {
 	}
 }
 
+// TestSessionsAtPort25StayWhereLoginsAloneAreBanned, and those at the other mail ports end.
+func TestSessionsAtPort25StayWhereLoginsAloneAreBanned(t *testing.T) {
+	c, dial := parent(t, &Acts{Logins: someLogins(t)}), far(t)
+	if _, err := c.Ensure(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	at := func(port string) (client, served net.Conn) {
+		l, err := net.Listen("tcp", "203.0.113.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		client = dial("203.0.113.5", l.Addr().String())
+		if served, err = l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { served.Close() })
+		return client, served
+	}
+	mails, mail := at("25")
+	_, submission := at("587")
+	ban := hour("203.0.113.5/32")
+	ban[0].Logins = true
+	if refused, err := c.Ban(t.Context(), ban); err != nil || refused[0] != nil {
+		t.Fatal(refused, err)
+	}
+	for _, served := range []net.Conn{mail, submission} {
+		served.SetDeadline(time.Now().Add(10 * time.Second))
+	}
+	if _, err := submission.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNABORTED) {
+		t.Errorf("submission hears %v", err)
+	}
+	if _, err := mails.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadFull(mail, make([]byte, 1)); err != nil {
+		t.Errorf("a session at port 25 is over: %v", err)
+	}
+	stands := func(logins bool) {
+		t.Helper()
+		n := 0
+		for b, err := range c.Bans(t.Context()) {
+			if n++; err != nil || n > 1 || b.Logins != logins {
+				t.Errorf("%+v %v", b, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d stand", n)
+		}
+	}
+	stands(true)
+	ban[0].Logins = false
+	if _, err := c.Ban(t.Context(), ban); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mail.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNABORTED) {
+		t.Errorf("banned from all, port 25 hears %v", err)
+	}
+	stands(false)
+}
+
 // TestManyBansAreOneCall: more than one request holds.
 func TestManyBansAreOneCall(t *testing.T) {
 	c := parent(t, &Acts{Logins: someLogins(t)})

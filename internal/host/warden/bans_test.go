@@ -2,6 +2,7 @@ package warden
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -80,8 +81,8 @@ func TestABanHasAnEnd(t *testing.T) {
 }
 
 func TestOneRefusalLeavesTheOtherBans(t *testing.T) {
-	results, good := someSpared().sort([]nft.Ban{{Prefix: prefix("127.0.0.1/32"), For: time.Hour}, {Prefix: prefix("::ffff:203.0.113.5/128"), For: time.Hour}, {Prefix: prefix("203.0.113.6/32"), For: time.Hour}})
-	want := []nft.Ban{{Prefix: prefix("203.0.113.5/32"), For: time.Hour}, {Prefix: prefix("203.0.113.6/32"), For: time.Hour}}
+	results, good := someSpared().sort([]nft.Ban{{Prefix: prefix("127.0.0.1/32"), For: time.Hour}, {Prefix: prefix("::ffff:203.0.113.5/128"), For: time.Hour}, {Prefix: prefix("203.0.113.6/32"), For: time.Hour, Logins: true}})
+	want := []nft.Ban{{Prefix: prefix("203.0.113.5/32"), For: time.Hour}, {Prefix: prefix("203.0.113.6/32"), For: time.Hour, Logins: true}}
 	if !slices.Equal(good, want) || len(results) != 3 || results[0].err() == nil || results[1].err() != nil || results[2].err() != nil {
 		t.Errorf("%v %v", results, good)
 	}
@@ -102,7 +103,7 @@ func TestABatchOfBansIsBounded(t *testing.T) {
 	}
 	all := request{Act: actBan}
 	for range MaxBans {
-		all.Bans = append(all.Bans, nft.Ban{Prefix: prefix("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128"), For: longest})
+		all.Bans = append(all.Bans, nft.Ban{Prefix: prefix("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128"), For: longest, Logins: true})
 	}
 	allowed := request{Act: actEnsure}
 	for range maxAllow {
@@ -121,7 +122,7 @@ func TestARequestForABanIsStrict(t *testing.T) {
 		`{"act":"ban","bans":[{"prefix":"203.0.113.5","for":1000000000}]}`, `{"act":"ban","bans":[{"prefix":"203.0.113.5/33","for":1000000000}]}`,
 		`{"act":"ban","bans":[{"prefix":"fe80::1%eth0/128","for":1000000000}]}`, `{"act":"ban","bans":[{"prefix":"203.0.113.5/32","for":"1h"}]}`,
 		`{"act":"ban","bans":[{"prefix":"203.0.113.5/32","for":1e30}]}`, `{"act":"ban","bans":[{"prefix":"203.0.113.5/32","for":1,"port":22}]}`,
-		`{"act":"ban","ports":[22]}`,
+		`{"act":"ban","ports":[22]}`, `{"act":"ban","bans":[{"prefix":"203.0.113.5/32","for":1,"logins":1}]}`, `{"act":"ban","dry":"no"}`,
 	} {
 		frame := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
 		var q request
@@ -282,6 +283,7 @@ func TestNobodyIsBannedWhileItIsNotKnownWhoIsLoggedIn(t *testing.T) {
 func FuzzBan(f *testing.F) {
 	f.Add([]byte(`[{"prefix":"203.0.113.5/32","for":3600000000000},{"prefix":"0.0.0.0/0","for":1000000000}]`))
 	f.Add([]byte(`[{"prefix":"::ffff:203.0.113.0/120","for":3600000000000}]`))
+	f.Add([]byte(`[{"prefix":"127.0.0.1/32","for":3600000000000,"logins":true},{"prefix":"2001:db8::/64","for":3600000000000,"logins":true}]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		body := append(append([]byte(`{"act":"ban","bans":`), b...), '}')
 		var q request
@@ -357,4 +359,26 @@ func TestAnErrorOfTwoKindsIsTheFirst(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
+}
+
+// TestWhatWouldBeRefusedIsSaidWithoutAKernel: where nobody is banned by it the parent still knows who must not be.
+func TestWhatWouldBeRefusedIsSaidWithoutAKernel(t *testing.T) {
+	ours, theirs := net.Pipe()
+	a := &Acts{Logins: someLogins(t), Never: []netip.Prefix{prefix("192.0.2.0/24")}}
+	served := make(chan error, 1)
+	go func() { served <- a.serve(context.WithoutCancel(t.Context()), ours) }()
+	c := connect(theirs)
+	var bans []nft.Ban
+	for _, p := range []string{"203.0.113.5/32", "203.0.114.9/32", "192.0.2.1/32", "127.0.0.1/32"} {
+		bans = append(bans, nft.Ban{Prefix: prefix(p), For: time.Hour, Logins: true})
+	}
+	refused, err := c.Refused(t.Context(), bans)
+	if err != nil || len(refused) != 4 || refused[0] != nil || refused[1] == nil || refused[2] == nil || refused[3] == nil {
+		t.Errorf("%v, %v", refused, err)
+	}
+	if a.table != nil {
+		t.Error("it opened the table")
+	}
+	must(t, theirs.Close(), <-served)
+	<-c.Gone()
 }

@@ -172,14 +172,21 @@ func (c *Client) Share(ctx context.Context) error {
 // table, and ban again. nft.ErrUnavailable: this host can ban nobody. More than MaxBans are several requests. See nft.Table.Add for
 // prefixes that overlap.
 func (c *Client) Ban(ctx context.Context, bans []nft.Ban) (refused []error, err error) {
-	var stay error
+	refused, stay, err := c.ban(ctx, bans, false)
+	if err == nil {
+		err = stay
+	}
+	return refused, err
+}
+
+func (c *Client) ban(ctx context.Context, bans []nft.Ban, dry bool) (refused []error, stay, err error) {
 	for part := range slices.Chunk(bans, MaxBans) {
-		a, err := c.do(ctx, &request{Act: actBan, Bans: part})
+		a, err := c.do(ctx, &request{Act: actBan, Bans: part, Dry: dry})
 		if err != nil {
-			return refused, err
+			return refused, nil, err
 		}
 		if len(a.Results) != len(part) {
-			return refused, fmt.Errorf("ban %d addresses: %d results", len(part), len(a.Results))
+			return refused, nil, fmt.Errorf("ban %d addresses: %d results", len(part), len(a.Results))
 		}
 		for _, r := range a.Results {
 			refused = append(refused, r.err())
@@ -188,7 +195,13 @@ func (c *Client) Ban(ctx context.Context, bans []nft.Ban) (refused []error, err 
 			stay = fmt.Errorf("%w: %s", ErrSessionsStay, a.Stay)
 		}
 	}
-	return refused, stay
+	return refused, stay, nil
+}
+
+// Refused says of bans, as Ban does, which of them the warden would not carry out, and carries out none: it needs no kernel that bans.
+func (c *Client) Refused(ctx context.Context, bans []nft.Ban) (refused []error, err error) {
+	refused, _, err = c.ban(ctx, bans, true)
+	return refused, err
 }
 
 // Unban lifts the bans of exactly these prefixes; that one is not banned is no error.

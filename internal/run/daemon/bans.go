@@ -49,6 +49,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 		d.compareBans(ctx)
 		return
 	case !d.kernelBans():
+		d.spareRefused(ctx, bans)
 		return
 	}
 	var err error
@@ -57,6 +58,9 @@ func (d *Daemon) tellBans(ctx context.Context) {
 	}
 	if err == nil && len(bans) > 0 {
 		err = d.ban(ctx, bans)
+	}
+	if errors.Is(err, nft.ErrUnavailable) {
+		d.spareRefused(ctx, bans)
 	}
 	if err != nil { // the table is not there, or not whole: all of it, then
 		d.gate.agreed = 0
@@ -76,6 +80,7 @@ func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
 		}
 	}
 	lift, all = d.gate.lift, d.gate.all
+	d.gate.vetted = d.gate.vetted && !all
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	return bans, lift, all
 }
@@ -83,7 +88,7 @@ func (d *Daemon) takeNews() (bans []nft.Ban, lift []netip.Prefix, all bool) {
 // inForce is a ban as the kernel has it: with the time that is left. ok is false where that is none.
 func inForce(b *guess.Ban, t time.Time) (ban nft.Ban, ok bool) {
 	left := b.Until.Sub(t).Round(time.Second)
-	return nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan)}, left >= time.Second
+	return nft.Ban{Prefix: b.Prefix, For: min(left, guess.LongestBan), Logins: b.Logins}, left >= time.Second
 }
 
 // ban bans, and lifts what the parent refuses to ban: it is an administrator's, or the host's own.
@@ -93,12 +98,30 @@ func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
 		d.log.Info("open sessions of the banned are left to end by themselves", "why", err)
 		err = nil
 	}
+	d.spareAll(bans, refused)
+	return err
+}
+
+func (d *Daemon) spareAll(bans []nft.Ban, refused []error) {
 	for i, why := range refused {
 		if why != nil {
 			d.spare(bans[i].Prefix, why)
 		}
 	}
-	return err
+}
+
+// spareRefused lifts what the parent would refuse to ban, where the kernel is told of no ban: who is banned is refused when he speaks,
+// and the administrator no less. done: the parent was asked about all of them.
+func (d *Daemon) spareRefused(ctx context.Context, bans []nft.Ban) (done bool) {
+	if !d.config.BansEnforced() {
+		return false
+	}
+	refused, err := d.warden.Refused(ctx, bans)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("it is not known whether this host, or who is logged in to it, is among the banned", "err", err)
+	}
+	d.spareAll(bans, refused)
+	return err == nil
 }
 
 // spare lifts a ban that the parent refuses.
@@ -177,12 +200,17 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	var want []standingBan
 	if d.kernelBans() {
 		want = d.standing()
+	} else {
+		d.vet(ctx)
 	}
 	if len(want) > maxTell {
 		defer debug.FreeOSMemory() // what comparing so many takes would stay until a memory has grown that mostly rests
 	}
 	if len(want) > 0 {
 		made, err := d.warden.Ensure(ctx, allow)
+		if errors.Is(err, nft.ErrUnavailable) {
+			d.vet(ctx)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -217,6 +245,19 @@ func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	return false, d.ban(ctx, missing)
 }
 
+// vet lifts, of the bans that stand where the kernel is not told of them, those that the parent refuses: once, for what is new is asked
+// about when it comes.
+func (d *Daemon) vet(ctx context.Context) {
+	if d.gate.vetted || !d.config.BansEnforced() {
+		return
+	}
+	var bans []nft.Ban
+	for _, b := range d.standing() {
+		bans = append(bans, b.Ban)
+	}
+	d.gate.vetted = d.spareRefused(ctx, bans)
+}
+
 // errNotAsked says that the operator does not want anything in nftables.
 var errNotAsked = errors.New("guessing.kernel is false")
 
@@ -248,11 +289,12 @@ func (d *Daemon) standing() []standingBan {
 	return all
 }
 
-// comparison tells what the kernel lacks, and what it has and should not: what it has is said one by one.
+// comparison tells what the kernel lacks, or has in another way, and what it has and should not: what it has is said one by one.
 type comparison struct {
-	want []standingBan // by prefix
-	had  []bool        // which of them
-	over []netip.Prefix
+	want  []standingBan // by prefix
+	had   []bool        // which of them
+	other map[int]bool  // which of them are of all ports where they should be of logins alone, or the other way round
+	over  []netip.Prefix
 }
 
 // has notes a ban that the kernel has.
@@ -262,14 +304,21 @@ func (c *comparison) has(b nft.Ban) {
 		c.over = append(c.over, b.Prefix)
 		return
 	}
-	c.had[i] = (c.want[i].For - b.For).Abs() <= agrees
+	if c.want[i].Logins == b.Logins {
+		c.had[i] = (c.want[i].For - b.For).Abs() <= agrees
+		return
+	}
+	if c.other == nil {
+		c.other = map[int]bool{}
+	}
+	c.other[i] = true
 }
 
 // missing are the bans that the kernel lacks, the newest first.
 func (c *comparison) missing() []nft.Ban {
 	var lacks []standingBan
 	for i, had := range c.had {
-		if !had {
+		if !had || c.other[i] {
 			lacks = append(lacks, c.want[i])
 		}
 	}
@@ -282,17 +331,30 @@ func (c *comparison) missing() []nft.Ban {
 }
 
 // keptOut is the answer to a client that is banned where the kernel lets it in; ok is false for everybody else. Nothing is lost: a
-// mail server that shares the address tries again.
-func (d *Daemon) keptOut(client netip.Addr) (answer milter.Answer, ok bool) {
+// mail server that shares the address tries again. Where logins alone are banned the mail of others is taken, and who logged in by port 25,
+// with a password that nobody was asked about, is put off unless he is at home there.
+func (d *Daemon) keptOut(client netip.Addr, login string) (answer milter.Answer, ok bool) {
 	if !d.config.BansEnforced() {
 		return answer, false
 	}
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	b := d.gate.watch.Banned(client, t)
-	if b == nil {
+	if b == nil || login == "" && b.Logins || login != "" && !d.bansLogin(login, client, t) {
 		return answer, false
 	}
 	text := fmt.Sprintf("%s is kept out until %s for guessing passwords; the administrator can let it in", client, b.Until.UTC().Format(time.RFC3339))
 	return milter.Answer{Action: guard.Tempfail, Reply: guard.Reply{Code: 451, Enhanced: "4.7.1", Text: text}}, true
 }
+
+// bansLogin reports whether somebody may not log in where he comes from, for it is banned. The caller holds the gate's mutex.
+func (d *Daemon) bansLogin(account string, client netip.Addr, t time.Time) bool {
+	asn := d.asn(client)
+	d.mu.Lock()
+	l := d.loginOf(account, client, asn, t)
+	d.mu.Unlock()
+	return d.gate.watch.May(l) == guess.RefusedBanned
+}
+
+// kernelKeeps reports whether who is banned reaches no port that is closed to him. The caller holds the gate's mutex.
+func (d *Daemon) kernelKeeps() bool { return d.kernelBans() && d.gate.keeps == nil }

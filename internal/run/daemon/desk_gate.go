@@ -72,11 +72,8 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 // parentRefuses says why the parent refuses a ban: a person is told at once, and not that it stands. It knows what the daemon does
 // not: the host's own addresses, and where somebody is logged in from.
 func (d *Daemon) parentRefuses(ctx context.Context, b nft.Ban) error {
-	if !d.kernelBans() {
-		return nil
-	}
-	refused, err := d.warden.Ban(ctx, []nft.Ban{b})
-	if err != nil || len(refused) == 0 { // no table yet, or no kernel that bans: what is told later says so
+	refused, err := d.warden.Refused(ctx, []nft.Ban{b})
+	if err != nil || len(refused) == 0 { // what is told later says so
 		return nil
 	}
 	return refused[0]

@@ -96,23 +96,40 @@ func (d *Daemon) stranger(ctx context.Context, a *authpolicy.Attempt, l guess.Lo
 
 // mayEnter says why somebody is not let in, by what is known here; empty: nothing speaks against him.
 func (d *Daemon) mayEnter(a *authpolicy.Attempt) (why string, l guess.Login) {
-	l = guess.Login{Client: a.Client, ASN: d.asn(a.Client)}
-	l.At = d.lockGate()
+	asn := d.asn(a.Client)
+	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	d.mu.Lock()
-	name := d.accountOf(a.Account)
-	refusal := guard.MayLogin(d.state, name, a.Client, l.ASN)
-	l.Own = d.state.Policy().IsOwn(a.Client) || d.gate.never(a.Client, time.Now())
-	l.Home = homes[guard.Home(d.state, name, a.Client, l.ASN)]
-	l.Account = cmp.Or(name, d.plain(a.Account))
+	l = d.loginOf(a.Account, a.Client, asn, t)
+	refusal := guard.MayLogin(d.state, d.accountOf(a.Account), a.Client, l.ASN)
 	d.mu.Unlock()
 	switch {
 	case refusal == guard.LoginContained && !d.gate.watch.Settled(l.Account, a.Client, l.At):
 		return "this account was stopped; it can be read from where it always was. Ask the administrator", l
 	case d.config.BansEnforced():
-		why = whyRefused[d.gate.watch.May(l)]
+		refused := d.gate.watch.May(l)
+		if refused == guess.RefusedBanned && a.Protocol == "smtp" && d.kernelKeeps() {
+			d.goesOn(l)
+		}
+		why = whyRefused[refused]
 	}
 	return why, l
+}
+
+// loginOf is somebody who wants to log in, with what is known of him. The caller holds both mutexes.
+func (d *Daemon) loginOf(account string, client netip.Addr, asn uint32, t time.Time) guess.Login {
+	name := d.accountOf(account)
+	l := guess.Login{Account: cmp.Or(name, d.plain(account)), Client: client, ASN: asn, At: t}
+	l.Own = d.state.Policy().IsOwn(client) || d.gate.never(client, time.Now())
+	l.Home = homes[guard.Home(d.state, name, client, l.ASN)]
+	return l
+}
+
+// goesOn takes a login by port 25, which a ban of logins leaves open. The caller holds the gate's mutex.
+func (d *Daemon) goesOn(l guess.Login) {
+	for _, f := range d.gate.watch.GoesOn(l) {
+		d.found(&f)
+	}
 }
 
 const whyLocked = "this account is locked; ask the administrator"

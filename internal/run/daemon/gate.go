@@ -40,6 +40,7 @@ type gate struct {
 	tell    []netip.Prefix                       // whose bans the kernel has not been told of
 	lift    []netip.Prefix                       // networks that the kernel is to let in again
 	all     bool                                 // it is to be compared whole with what stands here
+	vetted  bool                                 // the parent was asked about each ban that the kernel is not told of; the telling goroutine's alone
 	agreed  uint32                               // the generation in which the kernel had the same; 0: none; the telling goroutine's alone
 	noted   *store.Ticket                        // of the last that was written into the journal
 	news    chan struct{}                        // there are some
@@ -142,6 +143,9 @@ func (g *gate) reported(s logins.Service, t time.Time) bool {
 	return lately(false)
 }
 
+// lateLine is how old a line is that was read too late to tell whether a ban stood in the kernel when it was written.
+const lateLine = time.Minute
+
 // attempted has the watch judge an attempt, and carries out what it finds.
 func (d *Daemon) attempted(x guess.Attempt) {
 	asks := x.Kind.Asks()
@@ -158,6 +162,7 @@ func (d *Daemon) attempted(x guess.Attempt) {
 	}
 	d.mu.Unlock()
 	x.At = x.At.Round(0)
+	x.Kept = d.kernelKeeps() && time.Since(x.At) < lateLine
 	for _, f := range d.gate.watch.Take(x) {
 		d.found(&f)
 	}

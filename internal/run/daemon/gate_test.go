@@ -186,7 +186,7 @@ func TestInShadowNobodyIsKeptOut(t *testing.T) {
 	if b := d.bans(); len(b.Bans) != 1 || b.Enforced {
 		t.Errorf("%+v", b)
 	}
-	if _, banned := d.keptOut(netip.MustParseAddr("203.0.113.10")); banned {
+	if _, banned := d.keptOut(netip.MustParseAddr("203.0.113.10"), ""); banned {
 		t.Error("it is kept out")
 	}
 }
