@@ -104,11 +104,10 @@ func damaged(err error) error {
 
 // number is the first number of a value; -1 if it has none.
 func number(value string) int64 {
-	for _, f := range strings.Fields(value) {
-		if n, err := strconv.ParseInt(f, 10, 64); err == nil {
-			return n
-		}
-		break
+	first, _, _ := strings.Cut(strings.TrimLeft(value, " "), " ")
+	n, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return -1
 	}
-	return -1
+	return n
 }
