@@ -3,18 +3,9 @@ package guess
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 )
-
-// open marks an attack that is known to succeed. ATTACK=1 shows it.
-func open(t *testing.T) {
-	t.Helper()
-	if os.Getenv("ATTACK") == "" {
-		t.Skip("an attack that succeeds: ATTACK=1 shows it")
-	}
-}
 
 func ip6(hi, n int) string { return fmt.Sprintf("2001:db8:%x:%x::1", hi, n) }
 
@@ -253,7 +244,6 @@ func TestAttackBotsOfTheOwnersProvider(t *testing.T) {
 
 // TestAttackTwoNamesHideTheDaysLimit: what is kept of an address is 40 tries, and another name takes half of them.
 func TestAttackTwoNamesHideTheDaysLimit(t *testing.T) {
-	open(t)
 	run := func(decoy bool) (tries int) {
 		s := begin(t)
 		s.logsIn("203.0.113.9", "fritz")
@@ -302,7 +292,6 @@ func TestAttackRegularsOfALargeAddress(t *testing.T) {
 
 // TestAttackATravellerOfALargeProvider: a try a day from the traveller's provider keeps him out, day after day.
 func TestAttackATravellerOfALargeProvider(t *testing.T) {
-	open(t)
 	s := begin(t)
 	s.logsIn("198.51.100.1", "anna")
 	out, asked := 0, 0

@@ -335,11 +335,14 @@ func (w *Watch) confine(a *attempt, s *source) []Finding {
 	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
 	many := persons.day >= confinePersons && all.day >= confineTries || nobodies.day >= confineNobodies
 	until, account := a.At.Add(confineFor), ""
-	if !many {
-		if !one.reach(confineOne) {
-			return nil
-		}
+	switch {
+	case many:
+	case persons.day > 1 && all.day >= keptTries: // two, and what is kept of each is not all that he tried
+		until = a.At.Add(confineForOne)
+	case one.reach(confineOne):
 		until, account = a.At.Add(confineForOne), a.Account
+	default:
+		return nil
 	}
 	return w.confineTo(a.from, &Confine{Account: account, Since: a.At, Until: until,
 		Evidence: Evidence{Tries: all.day, Names: persons.day, Account: account, Seconds: now - all.firstDay}})
