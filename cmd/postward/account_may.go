@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -126,7 +127,7 @@ func allows(x *ctl.NotAs) string {
 	if x.Reason == guard.ReasonNotListed {
 		return "postward account allow " + quoted(x.Account)
 	}
-	if x.Address == "" {
+	if x.Address == "" || strings.Contains(x.Address, "*") { // who wrote so would be given more than himself
 		return "-"
 	}
 	return fmt.Sprintf("postward account allow %s --address %s", quoted(x.Account), quoted(x.Address))

@@ -25,7 +25,7 @@ func (j *judgement) foreignAuthor() (objection, bool) {
 	if j.account.undeclared() {
 		return objection{}, false
 	}
-	if j.t.NoAuthor && !j.t.Anonymous {
+	if j.t.NoAuthor && (!j.t.Anonymous || j.t.ReversePath == "" && j.t.Direction != Local) {
 		return objection{action: Reject, reason: ReasonAuthor, why: "the message names no author that can be read"}, true
 	}
 	author, of := j.foreign()

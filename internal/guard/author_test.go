@@ -36,6 +36,7 @@ func TestWhereNoAuthorStandsTheReversePathIsOne(t *testing.T) {
 		reason Reason
 	}{
 		"no From":                     {func(m *Transaction) { m.Authors, m.NoAuthor, m.Anonymous = nil, true, true }, ReasonOrdinary},
+		"no From, the null path":      {func(m *Transaction) { m.ReversePath, m.Authors, m.NoAuthor, m.Anonymous = "", nil, true, true }, ReasonAuthor},
 		"one that cannot be read":     {func(m *Transaction) { m.Authors, m.NoAuthor = nil, true }, ReasonAuthor},
 		"a host in the name":          {func(m *Transaction) { m.Authors = []string{"mail@office", "anna@example.org"} }, ReasonOrdinary},
 		"nobody's alone":              {func(m *Transaction) { m.Authors = []string{"mail@office"} }, ReasonOrdinary},
@@ -115,12 +116,18 @@ func TestAnAddressThatIsAllowedComesToTheOthers(t *testing.T) {
 	may("anna@example.org", "boss@example.org", "info@example.org", "news+7@lists.example")
 	allow("4", &Listing{Addresses: []string{"info@example.org"}})
 	may("info@example.org")
+	allow("5", &Listing{Adds: true, Addresses: []string{"boss@example.org"}})
+	may("boss@example.org", "info@example.org")
 
 	s = New() // what was learned is not lost by the first word about another address
 	Apply(s, &Event{Key: "l", Kind: KindLearned, At: day0, Account: "u17", Listing: &Listing{Addresses: []string{"anna@example.org"}}})
 	Apply(s, &Event{Key: "a", Kind: KindAllowed, At: day0, Account: "u17", Listing: &Listing{Adds: true, Addresses: []string{"boss@example.org"}}})
-	if a := s.Account("u17"); !a.Owns(s.policy, "anna@example.org") || !a.Owns(s.policy, "boss@example.org") || a.Owns(s.policy, "carl@example.org") {
+	if a := s.Account("u17"); !a.Owns(s.policy, "anna@example.org") || !a.Owns(s.policy, "boss@example.org") || a.Owns(s.policy, "u17@example.org") {
 		t.Errorf("%+v", a.Listing)
+	}
+	Apply(s, &Event{Key: "n", Kind: KindAllowed, At: day0, Account: "net:192.0.2.7", Listing: &Listing{Adds: true, Addresses: []string{"printer@example.org"}}})
+	if a := s.Account("net:192.0.2.7"); !a.Owns(s.policy, "printer@example.org") || a.Owns(s.policy, "ceo@example.org") {
+		t.Errorf("a machine: %+v", a.Listing)
 	}
 }
 
@@ -176,11 +183,31 @@ func TestAsWhomNobodyMayWriteIsKept(t *testing.T) {
 	}
 }
 
+// TestWhatIsLockedOrDeniedIsNotTakenOut: unknown, it would log in, or send, again.
+func TestWhatIsLockedOrDeniedIsNotTakenOut(t *testing.T) {
+	s := rights(t, nil)
+	Apply(s, &Event{Key: "k", Kind: KindLocked, At: day0, Account: "anna@example.org"})
+	Apply(s, &Event{Key: "d", Kind: KindDenied, At: day0, Account: "local:www-data"})
+	Apply(s, &Event{Key: "e", Kind: KindDenied, At: day0, Account: "bert@example.org"})
+	for name, stays := range map[string]bool{"anna@example.org": true, "local:www-data": true, "bert@example.org": false} {
+		Apply(s, &Event{Key: "x" + name, Kind: KindErased, At: day0, Account: name})
+		if (s.Account(name) != nil) != stays || (s.Keeps(name) != "") != stays {
+			t.Errorf("%s: %v", name, s.Account(name))
+		}
+	}
+}
+
 // TestAReplyNamesTheCommand that an administrator types, as long as there is room.
 func TestAReplyNamesTheCommand(t *testing.T) {
 	v := as(t, rights(t, nil), "anna@example.org", func(m *Transaction) { m.Authors = []string{"boss@example.org"} })
 	if r := v.Reply(); r.Code != 550 || !strings.HasSuffix(r.Text, "(postward account allow anna@example.org --address boss@example.org)") {
 		t.Error(r.Text)
+	}
+	for _, author := range []string{"`id`@x.example", "a$(id)@x.example", "*@example.org", "a;b@x.example"} { // nobody copies that
+		v = as(t, rights(t, nil), "anna@example.org", func(m *Transaction) { m.Authors = []string{author} })
+		if r := v.Reply(); r.Code != 550 || strings.Contains(r.Text, "postward") {
+			t.Error(r.Text)
+		}
 	}
 	v = as(t, rights(t, nil), "anna@example.org", func(m *Transaction) { m.Authors = []string{strings.Repeat("x", 300) + "@example.org"} })
 	if r := v.Reply(); strings.Contains(r.Text, "postward") {

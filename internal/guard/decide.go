@@ -289,7 +289,7 @@ func (j *judgement) unusual() (objection, bool) {
 	if j.declared() || j.account.undeclared() {
 		return objection{}, false
 	}
-	if j.repeats() > textRepeats || j.new > 0 && j.sendsOn() {
+	if j.repeats() > textRepeats || (j.new > 0 || j.unfamiliar()) && j.sendsOn() {
 		return j.cool()
 	}
 	dormant := j.account.dormant(j.policy, j.t.At) && (j.account.Last != 0 || j.level <= LevelCountry)

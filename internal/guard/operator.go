@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -184,6 +185,14 @@ func (s *State) Keeps(name string) string {
 	if id := s.open[name]; id != 0 {
 		return fmt.Sprintf("incident %d of it is open", id)
 	}
+	a := s.accounts[name]
+	switch {
+	case a == nil:
+	case a.Locked != 0: // whoever has its password would log in again
+		return "its logins are locked"
+	case hosted(name) && a.Listing != nil && a.Listing.Denied: // unknown, it would send again
+		return "it was denied, and needs no login"
+	}
 	for _, m := range s.mails {
 		if m.Account == name && m.Status != MailRemoved {
 			return "mail of it is in Postfix's queue"
@@ -222,7 +231,9 @@ func (s *State) allow(a *Account, e *Event) {
 	}
 	switch said := e.Listing; {
 	case said != nil && said.Adds && len(said.Addresses) > 0:
-		l.Addresses, l.Own = joined(a.allowed(l.Addresses), said.Addresses), true
+		hold := a.allowed(l.Addresses)
+		l.Own = l.Own || len(hold) == 0 && !strings.HasPrefix(a.Name, NetPrefix) // a machine's own are all of the site
+		l.Addresses = joined(hold, said.Addresses)
 	case said != nil && len(said.Addresses) > 0:
 		l.Addresses, l.Own = said.Addresses, said.Own
 	default:

@@ -1,6 +1,9 @@
 package guard
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxReply bounds the text of a reply, in octets.
 const maxReply = 400
@@ -17,12 +20,15 @@ func (v *Verdict) Reply() Reply {
 	}
 	switch v.Reason {
 	case ReasonNotListed:
-		r.Text = shorter(fmt.Sprintf("%s; ask the administrator to allow it (postward account allow %s)", v.Why, v.Account), v.Why+"; ask the administrator to allow it")
+		r.Text = v.Why + "; ask the administrator to allow it"
+		if plainWord(v.Account) {
+			r.Text = shorter(fmt.Sprintf("%s (postward account allow %s)", r.Text, v.Account), r.Text)
+		}
 	case ReasonContained:
 		r.Text = fmt.Sprintf("sending from this account was stopped, incident %d; ask the administrator (postward incident show %[1]d)", v.Incident)
 	case ReasonReversePath, ReasonAuthor:
 		r.Text = v.Why + "; use an address of your own or ask the administrator"
-		if v.About != "" {
+		if plainWord(v.Account) && plainWord(v.About) {
 			r.Text = shorter(fmt.Sprintf("%s (postward account allow %s --address %s)", r.Text, v.Account, v.About), r.Text)
 		}
 	case ReasonTooMuchHeld:
@@ -31,6 +37,14 @@ func (v *Verdict) Reply() Reply {
 		r.Text = v.Why
 	}
 	return r
+}
+
+// plainWord reports whether a word may stand in a command that somebody copies: nothing in it says anything to a shell, nor is it a
+// pattern.
+func plainWord(word string) bool {
+	return word != "" && !strings.ContainsFunc(word, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("@._+=:-", r))
+	})
 }
 
 // shorter is a text, or another one where it is too long.

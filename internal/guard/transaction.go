@@ -120,10 +120,13 @@ type Transaction struct {
 // RecipientCount returns the number of envelope recipients, those beyond MaxRecipients included.
 func (t *Transaction) RecipientCount() int { return len(t.Recipients) + t.MoreRecipients }
 
-// Network returns the part of addr by which a client is known again: the address for IPv4, the /64 for IPv6.
+// nat64 has each host of IPv4 that comes through a translator, with an address of its own (RFC 6052 section 2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// Network returns the part of addr by which a client is known again: the address for IPv4, also behind NAT64, the /64 for IPv6.
 func Network(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
-	if !addr.Is6() {
+	if !addr.Is6() || nat64.Contains(addr) {
 		return addr
 	}
 	p, err := addr.Prefix(64)

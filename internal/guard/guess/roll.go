@@ -118,6 +118,17 @@ next:
 	return c
 }
 
+// accounts is at how many accounts they were within a day.
+func (r *roll) accounts(now int64) int {
+	seen := map[uint32]bool{}
+	for i := range r.tries {
+		if t := &r.tries[i]; t.name != nameless && now-t.at < day {
+			seen[t.account] = true
+		}
+	}
+	return len(seen)
+}
+
 func (c *counts) note(now, at int64) {
 	age := now - at
 	if age < burst {

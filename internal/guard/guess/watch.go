@@ -337,7 +337,7 @@ func (w *Watch) confine(a *attempt, s *source) []Finding {
 	until, account := a.At.Add(confineFor), ""
 	switch {
 	case many:
-	case persons.day > 1 && all.day >= keptTries: // two, and what is kept of each is not all that he tried
+	case all.day >= keptTries && s.tries.accounts(now) > 1: // two, and what is kept of each is not all that he tried
 		until = a.At.Add(confineForOne)
 	case one.reach(confineOne):
 		until, account = a.At.Add(confineForOne), a.Account

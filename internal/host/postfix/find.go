@@ -67,8 +67,8 @@ func (s spool) seek(ids []QueueID, found map[QueueID]*Entry) error {
 	return nil
 }
 
-// maxHashDepth is how deep below a queue's directory a mail is looked for. Postfix's default is 1.
-const maxHashDepth = 3
+// maxHashDepth is how deep below a queue's directory a mail is looked for: as deep as Postfix may put it. Its default is 1.
+const maxHashDepth = 5
 
 // dirs are the directories of a queue: below that of a hashed one (hash_queue_names) are others, each named by a digit.
 func (s spool) dirs(dir string, deep int) []string {

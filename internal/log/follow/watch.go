@@ -22,6 +22,7 @@ type watch struct {
 	armed   int      // the watch descriptor; none: nothing would be told
 	told    bool     // something was, since wait returned last
 	events  [4 << 10]byte
+	stop    func() bool // has the end of the context wake up nobody
 
 	hurry func() bool // may be nil
 	left  int         // how often it may wake up at once
@@ -46,8 +47,13 @@ func newWatch(ctx context.Context, c *Config) *watch {
 		return w
 	}
 	w.inotify = os.NewFile(uintptr(fd), "inotify")
+	if err := w.inotify.SetReadDeadline(time.Time{}); err != nil { // nobody could be woken by it
+		_ = w.inotify.Close()
+		w.inotify = nil
+		return w
+	}
 	w.arm()
-	context.AfterFunc(ctx, func() { _ = w.inotify.SetReadDeadline(time.Unix(1, 0)) })
+	w.stop = context.AfterFunc(ctx, func() { _ = w.inotify.SetReadDeadline(time.Unix(1, 0)) })
 	return w
 }
 
@@ -73,6 +79,7 @@ func (w *watch) arm() {
 
 func (w *watch) close() {
 	if w.inotify != nil {
+		w.stop()
 		_ = w.inotify.Close()
 	}
 }

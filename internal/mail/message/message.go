@@ -102,7 +102,7 @@ func printed(r rune) rune {
 func (f *Facts) from(value string) {
 	f.Froms++
 	found, whole := addresses(value)
-	f.Unreadable = f.Unreadable || !whole || len(f.Authors)+len(found) > maxAuthors || strings.ContainsFunc(value, hides)
+	f.Unreadable = f.Unreadable || !whole || len(f.Authors)+len(found) > maxAuthors || strings.ContainsFunc(value, hides) || len(found) == 0 && showsAddress(value)
 	f.Authors = appendNew(f.Authors, found)
 }
 
@@ -111,6 +111,12 @@ func (f *Facts) resentFrom(value string) {
 	if found, whole := addresses(value); whole && len(found) <= maxAuthors {
 		f.Resent = found
 	}
+}
+
+// showsAddress reports whether a field without an address may show one: encoded (RFC 2047), or with an @ that only looks like it.
+func showsAddress(value string) bool {
+	shown, err := new(mime.WordDecoder).DecodeHeader(unfold(value))
+	return err != nil || strings.ContainsAny(shown, "@\uff20\ufe6b")
 }
 
 // hides reports whether a character may end what one reader reads and another does not.

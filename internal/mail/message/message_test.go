@@ -46,6 +46,7 @@ func TestEveryAuthorIsReported(t *testing.T) {
 func TestAFromWithoutAnAddressNamesNobody(t *testing.T) {
 	for value, anonymous := range map[string]bool{
 		"Scanner": true, "": true, "undisclosed:;": true, `"Scanner, 3rd floor"`: true, "(Scanner)": true,
+		"=?utf-8?q?B=C3=BCro?=": true, "=?utf-8?q?CEO_=3Cceo=40bank=2Ecom=3E?=": false, "=?utf-8?b?Y2VvQGJhbmsuY29t?=": false, "ceo\uff20bank.com": false,
 		"@": false, "Scanner\x00": false, "ceo@": false, "a@b@c, Scanner": false,
 	} {
 		f := New()

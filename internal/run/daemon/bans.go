@@ -49,7 +49,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 		d.compareBans(ctx)
 		return
 	case !d.kernelBans():
-		d.spareRefused(ctx, bans)
+		d.gate.vetted = d.spareRefused(ctx, bans) && d.gate.vetted
 		return
 	}
 	var err error
@@ -60,7 +60,7 @@ func (d *Daemon) tellBans(ctx context.Context) {
 		err = d.ban(ctx, bans)
 	}
 	if errors.Is(err, nft.ErrUnavailable) {
-		d.spareRefused(ctx, bans)
+		d.gate.vetted = d.spareRefused(ctx, bans) && d.gate.vetted
 	}
 	if err != nil { // the table is not there, or not whole: all of it, then
 		d.gate.agreed = 0
@@ -98,16 +98,20 @@ func (d *Daemon) ban(ctx context.Context, bans []nft.Ban) error {
 		d.log.Info("open sessions of the banned are left to end by themselves", "why", err)
 		err = nil
 	}
-	d.spareAll(bans, refused)
+	if d.spareAll(bans, refused) {
+		d.gate.agreed = 0 // the kernel may have an older ban of the same network
+	}
 	return err
 }
 
-func (d *Daemon) spareAll(bans []nft.Ban, refused []error) {
+func (d *Daemon) spareAll(bans []nft.Ban, refused []error) (any bool) {
 	for i, why := range refused {
 		if why != nil {
 			d.spare(bans[i].Prefix, why)
+			any = true
 		}
 	}
+	return any
 }
 
 // spareRefused lifts what the parent would refuse to ban, where the kernel is told of no ban: who is banned is refused when he speaks,
@@ -195,6 +199,7 @@ func (d *Daemon) sameBans(ctx context.Context) error {
 func (d *Daemon) makeSame(ctx context.Context) (same bool, err error) {
 	d.gate.mu.Lock()
 	allow := slices.Clone(d.gate.allow)
+	d.gate.vetted = d.gate.vetted && len(d.gate.tell) == 0 && !d.gate.all
 	d.gate.tell, d.gate.lift, d.gate.all = nil, nil, false
 	d.gate.mu.Unlock()
 	var want []standingBan
@@ -340,7 +345,7 @@ func (d *Daemon) keptOut(client netip.Addr, login string) (answer milter.Answer,
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
 	b := d.gate.watch.Banned(client, t)
-	if b == nil || login == "" && b.Logins || login != "" && !d.bansLogin(login, client, t) {
+	if b == nil || b.Logins && (login == "" || !d.bansLogin(login, client, t)) {
 		return answer, false
 	}
 	text := fmt.Sprintf("%s is kept out until %s for guessing passwords; the administrator can let it in", client, b.Until.UTC().Format(time.RFC3339))

@@ -14,6 +14,7 @@ import (
 	"postward/internal/guard"
 	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
+	"postward/internal/run/store"
 )
 
 func (d *Daemon) accounts() []ctl.Account {
@@ -215,15 +216,22 @@ func (d *Daemon) removeAccount(ctx context.Context, actor string, r ctl.Name) (c
 	if err != nil {
 		return ctl.Acted{}, err
 	}
-	d.mu.Lock()
-	why := d.state.Keeps(a.Name)
-	d.mu.Unlock()
-	if why != "" {
-		return ctl.Acted{}, &ctl.Problem{What: fmt.Sprintf("%s stays: %s", a.Name, why), Hint: "postward account deny takes it off the list at once; once its incident is closed and its mail is gone, it can be removed"}
-	}
 	t := now()
 	e := &guard.Event{Key: fmt.Sprintf("erased:%s:%d", a.Name, t), Kind: guard.KindErased, At: t, Actor: actor, Account: a.Name}
-	if err := d.recordAndWait(ctx, e); err != nil {
+	d.mu.Lock()
+	why := d.state.Keeps(a.Name)
+	var ticket *store.Ticket
+	if why == "" {
+		ticket, err = d.recordLocked(e)
+	}
+	d.mu.Unlock()
+	switch {
+	case err != nil:
+		return ctl.Acted{}, err
+	case why != "":
+		return ctl.Acted{}, &ctl.Problem{What: fmt.Sprintf("%s stays: %s", a.Name, why), Hint: "postward account deny takes it off the list at once; once its incident is closed, its mail is gone and its logins are unlocked, it can be removed"}
+	}
+	if err := ticket.Wait(ctx); err != nil {
 		return ctl.Acted{}, err
 	}
 	return ctl.Acted{Accounts: 1}, nil

@@ -267,6 +267,11 @@ func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest
 	if r.For < 0 || r.For > longestProtect {
 		return ctl.ProtectAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a protection, or too short", r.For), Hint: "a time up to 720h, like --for 24h"}
 	}
+	if isNew {
+		d.mu.Lock()
+		name = d.plain(name)
+		d.mu.Unlock()
+	}
 	t := d.lockGate()
 	p := *d.gate.watch.ProtectByHand(name, r.For, actor, t)
 	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: name, Until: guard.TimeOf(p.Until)})

@@ -335,7 +335,7 @@ func renamed(m *guard.Mail, strangers []*postfix.Entry) (found string, ok bool) 
 	}
 	was := heldAs(id, m)
 	for _, e := range strangers {
-		if e.Queue != postfix.QueueHold || !was.Renamed(e) || message.Canonical(e.Sender) != m.ReversePath {
+		if e.Queue != postfix.QueueHold || !was.Renamed(e) || canonicalSender(e.Sender) != m.ReversePath {
 			continue
 		}
 		if ok {
@@ -344,6 +344,18 @@ func renamed(m *guard.Mail, strangers []*postfix.Entry) (found string, ok bool) 
 		found, ok = string(e.ID), true
 	}
 	return found, ok
+}
+
+// canonicalSender is a sender as a queue file has him, whose local part has no quotes there.
+func canonicalSender(s string) string {
+	if a, err := message.Address(s); err == nil {
+		return a
+	}
+	local, domain := s, ""
+	if at := strings.LastIndexByte(s, '@'); at >= 0 {
+		local, domain = s[:at], s[at:]
+	}
+	return message.Canonical(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"` + domain)
 }
 
 // recordRenamed follows a mail to its new queue ID. The caller holds the mutex.
@@ -358,14 +370,15 @@ func (d *Daemon) recordRenamed(m *guard.Mail, queueID string, asked guard.Time) 
 // recordGone forgets the mails that wait and are not in hold. One that is nowhere in the queue was lost, unless the log says
 // who took it.
 func (d *Daemon) recordGone(missing []*guard.Mail, queue []postfix.Entry, asked guard.Time) error {
-	somewhere := map[string]bool{}
+	somewhere, held := map[string]bool{}, map[string]bool{}
 	for i := range queue {
-		somewhere[string(queue[i].ID)] = true
+		id := string(queue[i].ID)
+		somewhere[id], held[id] = true, queue[i].Queue == postfix.QueueHold
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, m := range missing {
-		if !m.Waiting() {
+		if !m.Waiting() || held[m.QueueID] { // it came back while it was looked for
 			continue
 		}
 		if !somewhere[m.QueueID] {

@@ -143,8 +143,9 @@ func (g *gate) reported(s logins.Service, t time.Time) bool {
 	return lately(false)
 }
 
-// lateLine is how old a line is that was read too late to tell whether a ban stood in the kernel when it was written.
-const lateLine = time.Minute
+// lateLine is how old a line is that was read too late to tell whether a ban stood in the kernel when it was written. It is shorter than
+// what the watch takes for under way.
+const lateLine = 5 * time.Second
 
 // attempted has the watch judge an attempt, and carries out what it finds.
 func (d *Daemon) attempted(x guess.Attempt) {
