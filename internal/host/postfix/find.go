@@ -50,7 +50,10 @@ func (p Instance) Find(ctx context.Context, ids []QueueID) (map[QueueID]*Entry, 
 // seek adds those that are lacking.
 func (s spool) seek(ids []QueueID, found map[QueueID]*Entry) error {
 	for _, queue := range []string{QueueHold, QueueDeferred, QueueIncoming, QueueActive} { // the way that a mail goes
-		dirs := s.dirs(queue, maxHashDepth)
+		dirs, err := s.dirs(queue, MaxHashDepth)
+		if err != nil {
+			return err
+		}
 		for _, id := range ids {
 			for i := 0; i < len(dirs) && found[id] == nil; i++ {
 				e, err := s.entry(path.Join(dirs[i], string(id)))
@@ -67,19 +70,30 @@ func (s spool) seek(ids []QueueID, found map[QueueID]*Entry) error {
 	return nil
 }
 
-// maxHashDepth is how deep below a queue's directory a mail is looked for: as deep as Postfix may put it. Its default is 1.
-const maxHashDepth = 5
+// MaxHashDepth is how deep below a queue's directory a mail is looked for. Postfix's default is 1 (hash_queue_depth), and it sets no bound; a
+// long queue ID has so many digits that name a directory.
+const MaxHashDepth = 5
 
 // dirs are the directories of a queue: below that of a hashed one (hash_queue_names) are others, each named by a digit.
-func (s spool) dirs(dir string, deep int) []string {
+// One that cannot be looked at is an error: its mail is not gone.
+func (s spool) dirs(dir string, deep int) ([]string, error) {
 	all := []string{dir}
 	for i := 0; i < 16 && deep > 0; i++ {
 		below := path.Join(dir, "0123456789ABCDEF"[i:i+1])
-		if info, err := s.Lstat(below); err == nil && info.IsDir() {
-			all = append(all, s.dirs(below, deep-1)...)
+		info, err := s.Lstat(below)
+		if err = unlessGone(err); err != nil {
+			return nil, err
 		}
+		if info == nil || !info.IsDir() {
+			continue
+		}
+		more, err := s.dirs(below, deep-1)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
 	}
-	return all
+	return all, nil
 }
 
 // entry reads the envelope of a mail; nil: there is none, or none yet, or it is damaged.
@@ -125,7 +139,11 @@ func (p Instance) HeldIDs(ctx context.Context) ([]QueueID, error) {
 }
 
 func (s spool) held() (all []QueueID, err error) {
-	for _, dir := range s.dirs(QueueHold, maxHashDepth) {
+	dirs, err := s.dirs(QueueHold, MaxHashDepth)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
 		if all, err = s.names(dir, all); err != nil {
 			return nil, err
 		}

@@ -76,12 +76,12 @@ func (a *Acts) putBack(ctx context.Context, m postfix.Held) (postfix.QueueID, er
 	if err := a.Postfix.Repair(ctx); err != nil {
 		return "", err
 	}
-	return nameOf(hold, inode, 2)
+	return nameOf(hold, inode, postfix.MaxHashDepth)
 }
 
 // lay writes a queue file into hold, under a name that is not used there, as its owner's, and complete before it is one.
 func lay(hold *os.File, name string, from *os.File) (inode uint64, err error) {
-	if used, err := findHeld(hold, name, 2); err == nil {
+	if used, err := findHeld(hold, name, postfix.MaxHashDepth); err == nil {
 		return 0, errors.Join(fmt.Errorf("another mail in hold has this queue ID now: release or delete that one first"), used.Close())
 	}
 	var owner, st unix.Stat_t

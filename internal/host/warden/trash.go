@@ -73,7 +73,7 @@ func openHeld(queueDir string, id postfix.QueueID) (*os.File, fs.FileInfo, error
 		return nil, nil, err
 	}
 	defer hold.Close()
-	f, err := findHeld(hold, string(id), 2)
+	f, err := findHeld(hold, string(id), postfix.MaxHashDepth)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("no queue file of it below %s", hold.Name())
 	}
