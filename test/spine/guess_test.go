@@ -40,17 +40,7 @@ func (f *field) guess(t *testing.T, from, near, user, password string) (*rig.Ses
 // reached reports whether a connection from the far host is made.
 func (f *field) reached(from, near string, patience time.Duration) bool {
 	_, port, _ := net.SplitHostPort(f.Site.Postfix.Submission())
-	ctx, cancel := context.WithTimeout(f.ctx, patience)
-	defer cancel()
-	far, err := rig.TheFar()
-	if err != nil {
-		return false
-	}
-	c, err := far.Dial(ctx, from, net.JoinHostPort(near, port))
-	if err == nil {
-		c.Close()
-	}
-	return err == nil
+	return f.port(from, near, port, patience)
 }
 
 // TestWhoGuessesIsKeptOutByTheKernel: somebody guesses through Postfix and Dovecot. His open session dies, his next SYN is dropped,

@@ -3,7 +3,7 @@
 //
 // It reads kindly and reports fully: every author of every From field counts, since receivers differ in which one
 // they show. A From field that the grammar does not cover is searched for everything that looks like an address;
-// one in which nothing does is unreadable, and that is a fact too.
+// one in which nothing does names nobody, and where something is hidden it is unreadable: both are facts too.
 //
 // Authorship asks the other question, for DMARC: who is the author in every reader's eyes (authorship.go, fromfield.go). What
 // readers differ in it does not decide.
