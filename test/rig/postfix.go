@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -75,13 +77,11 @@ func (c *PostfixConfig) fill() error {
 		if *port != 0 {
 			continue
 		}
-		for *port == 0 || c.SMTPPort == c.SubmissionPort { // a port that is free twice may be the same
-			free, err := FreePort()
-			if err != nil {
-				return err
-			}
-			*port = free
+		free, err := FreePort()
+		if err != nil {
+			return err
 		}
+		*port = free
 	}
 	if c.Hostname == "" {
 		c.Hostname = "mail.example.org"
@@ -98,15 +98,23 @@ func PortFree(port int) bool {
 	return err == nil && l.Close() == nil
 }
 
-// FreePort is a TCP port on which nobody listened a moment ago.
+// FreePort is a TCP port on which nobody listens, on no address, and which this process has not given to anybody else. It
+// lies below the ports that the kernel gives to connections: one of those may be taken before a daemon comes to listen.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	for range 1000 {
+		port := 10000 + rand.IntN(20000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("find a free port: none of a thousand between 10000 and 30000 is free")
 }
+
+// givenPorts are the ports that FreePort gave.
+var givenPorts sync.Map
 
 func (p *Postfix) lay() error {
 	owner, err := user.Lookup("postfix")
