@@ -12,7 +12,7 @@ import (
 func Judge(s *State, t *Transaction) Verdict {
 	name := s.accountOf(t)
 	if name == "" {
-		return Verdict{Action: Accept, Reason: ReasonInbound}
+		return stranger(s, t)
 	}
 	j := newJudgement(s, t, name)
 	v := j.verdict(Accept, ReasonOrdinary)

@@ -5,7 +5,7 @@ package guard
 type Reason string
 
 const (
-	ReasonInbound     Reason = "inbound"       // mail from strangers: not judged here
+	ReasonInbound     Reason = "inbound"       // mail from strangers that nothing speaks against
 	ReasonOrdinary    Reason = "ordinary"      // within every limit
 	ReasonNotListed   Reason = "not-listed"    // the account is not on the list of those who may send
 	ReasonReversePath Reason = "reverse-path"  // MAIL FROM does not belong to the account
@@ -18,6 +18,8 @@ const (
 	ReasonSiteBudget  Reason = "site-budget"   // all accounts together: too many from unfamiliar sources
 	ReasonCooling     Reason = "cooling"       // unusual but within budget: waits a little
 	ReasonTooMuchHeld Reason = "too-much-held" // no room for more held mail of this account
+	ReasonUnproven    Reason = "unproven"      // mail from outside that its author's domain disowns (RFC 9989)
+	ReasonAsUs        Reason = "as-us"         // mail from outside that names an author of this site, and is not his
 )
 
 // Subject is what a mode ("enforce" or "shadow") is set for: a group of reasons.
@@ -30,10 +32,11 @@ const (
 	Cooling     Subject = "cooling"     // the short wait
 	Score       Subject = "score"       // what is unusual, together
 	Containment Subject = "containment" // stopping an account
+	Strangers   Subject = "strangers"   // mail from outside, by what is proved of its author
 )
 
 // Subjects lists every Subject in the order they are decided.
-var Subjects = [...]Subject{Accounts, Senders, Containment, Score, Budgets, Cooling}
+var Subjects = [...]Subject{Accounts, Senders, Containment, Score, Budgets, Cooling, Strangers}
 
 // Subject returns the subject whose mode decides whether r is enforced; empty where r needs none.
 func (r Reason) Subject() Subject {
@@ -50,6 +53,8 @@ func (r Reason) Subject() Subject {
 		return Budgets
 	case ReasonCooling:
 		return Cooling
+	case ReasonUnproven, ReasonAsUs:
+		return Strangers
 	}
 	return ""
 }

@@ -112,6 +112,7 @@ type Transaction struct {
 	Zone      int16    `json:"zone,omitempty"`       // minutes east of UTC in the Date field, or NoZone
 	Size      int64    `json:"size,omitempty"`       // octets of the message that were looked at
 
+	Proof       *Proof `json:"proof,omitempty"`       // of mail from outside, where it was looked for
 	Fingerprint uint64 `json:"fingerprint,omitempty"` // of the text; zero means none
 	ASN         uint32 `json:"asn,omitempty"`         // of Client; zero means unknown
 	Country     string `json:"country,omitempty"`     // of Client, ISO 3166-1 alpha-2; empty means unknown

@@ -67,7 +67,8 @@ type Config struct {
 		Names      []string // addresses and domains that blocklists are asked about; none: no list is asked
 		Registered []string // lists that know the address of this host's resolver
 	}
-	Guessing struct {
+	Authentication Authentication
+	Guessing       struct {
 		Mode   guard.Mode // empty: as Mode
 		Kernel bool       // who is banned is kept out by the kernel
 	}
@@ -96,6 +97,7 @@ func Default() *Config {
 	c.Milter.Inbound, c.Milter.Submission, c.Milter.Local = sockets+"inbound.sock", sockets+"submission.sock", sockets+"local.sock"
 	c.Milter.AnswerTimeout, c.Milter.MaxSessions = 10*time.Second, 2000
 	c.Guessing.Kernel = true
+	c.Authentication = authenticationDefaults()
 	c.AuthPolicy.KeyFile = "/etc/postward/authpolicy.key"
 	c.Canary.Every = 4 * time.Minute
 	c.Retention.JournalDays = 90

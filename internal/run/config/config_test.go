@@ -70,7 +70,7 @@ urls = ["ntfy://user:hunter2@ntfy.example.org/topic"]
 	p := c.Policy()
 	want := guard.DefaultPolicy()
 	want.Modes = map[guard.Subject]guard.Mode{guard.Accounts: guard.Enforce, guard.Senders: guard.Enforce, guard.Budgets: guard.Enforce,
-		guard.Cooling: guard.Enforce, guard.Score: guard.Enforce, guard.Containment: guard.Shadow}
+		guard.Cooling: guard.Enforce, guard.Score: guard.Enforce, guard.Containment: guard.Shadow, guard.Strangers: guard.Enforce}
 	want.Own = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("198.51.100.7/32")}
 	want.Budget.Unfamiliar = 4
 	want.Cooling = guard.CoolingPolicy{Time: 3 * time.Minute, Dormant: 60 * 24 * time.Hour}

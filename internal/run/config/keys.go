@@ -39,7 +39,7 @@ func keys() []key {
 	for _, s := range guard.Subjects {
 		all = append(all, key{name: "modes." + string(s), doc: modeDoc[s], at: func(c *Config) any { return c.Modes[s] }, check: mode(true)})
 	}
-	all = append(all, edgeKeys()...)
+	all = append(append(all, edgeKeys()...), authenticationKeys()...)
 	return append(all, guardKeys()...)
 }
 
@@ -50,6 +50,7 @@ var modeDoc = map[guard.Subject]string{
 	guard.Cooling:     "The short wait of unusual mail.",
 	guard.Score:       "What is unusual, together: the score.",
 	guard.Containment: "Stopping an account.",
+	guard.Strangers:   "Refusing mail from outside: what on_reject and as_us under [authentication] say.",
 }
 
 func edgeKeys() []key {
