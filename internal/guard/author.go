@@ -44,7 +44,7 @@ func (j *judgement) foreignAuthor() (objection, bool) {
 func (j *judgement) foreign() (author string, ofSite bool) {
 	for _, a := range j.t.Authors {
 		switch {
-		case j.state.mayUse(j.account, a) || j.policy.isNobodys(a):
+		case j.state.mayUse(j.account, a) || j.policy.isNobodys(a) || j.isNoticeOf(a):
 		case j.policy.colleague(a):
 			return a, true
 		case author == "":
@@ -52,6 +52,20 @@ func (j *judgement) foreign() (author string, ofSite bool) {
 		}
 	}
 	return author, false
+}
+
+// isNoticeOf reports whether the mail is a notice (RFC 5321 section 4.5.5) of the mail system at author, which is a host as
+// whose users the account writes: a second server that sends everything through one login bounces through it too. Of the
+// site's own domains the notices are Postfix's.
+func (j *judgement) isNoticeOf(author string) bool {
+	local, domain, _ := cutAddress(author)
+	if j.t.ReversePath != "" || local != "mailer-daemon" && local != "postmaster" || j.account.Listing == nil || j.policy.localDomain(domain) {
+		return false
+	}
+	return slices.ContainsFunc(j.account.Listing.Addresses, func(pattern string) bool {
+		_, of, whole := cutAddress(pattern)
+		return whole && of == domain
+	})
 }
 
 // redirects reports whether the account itself sends on a mail of somebody else.

@@ -216,3 +216,25 @@ func TestAReplyNamesTheCommand(t *testing.T) {
 }
 
 func addressed(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// TestANoticeOfAHostThatWritesThroughTheAccount: a second server's bounces are not lost; a notice of the site's own is nobody's to write.
+func TestANoticeOfAHostThatWritesThroughTheAccount(t *testing.T) {
+	for _, c := range []struct {
+		path, author string
+		reason       Reason
+	}{
+		{"", "mailer-daemon@web2.example.org", ReasonOrdinary},
+		{"", "postmaster@lists.example", ReasonOrdinary},
+		{"", "mailer-daemon@web3.example.org", ReasonAuthor},
+		{"", "mailer-daemon@example.org", ReasonAuthor},
+		{"", "root@web2.example.org", ReasonOrdinary},
+		{"", "ceo@web2.example.org", ReasonAuthor},
+		{"anna@example.org", "mailer-daemon@web2.example.org", ReasonAuthor},
+	} {
+		s := rights(t, &Listing{Addresses: []string{"root@web2.example.org", "*@lists.example"}, Adds: true})
+		v := as(t, s, "anna@example.org", func(m *Transaction) { m.ReversePath, m.Authors = c.path, []string{c.author} })
+		if v.Reason != c.reason {
+			t.Errorf("%+v: %s, %s", c, v.Reason, v.Why)
+		}
+	}
+}

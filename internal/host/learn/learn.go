@@ -38,7 +38,7 @@ type Options struct {
 // Row is one address that one account may use, or has used.
 type Row struct {
 	Account  string    `json:"account"`      // login, as message.Account has it; "local:USER"; "net:ADDRESS"
-	Address  string    `json:"address"`      // canonical, exact or *@domain; empty: the null reverse-path, or nothing known
+	Address  string    `json:"address"`      // canonical, exact or with one * (a whole domain, SRS, VERP, BATV); empty: the null reverse-path, or nothing known
 	Map      bool      `json:"map"`          // stands in smtpd_sender_login_maps
 	User     bool      `json:"user"`         // is a local user's own address
 	Of       string    `json:"of,omitempty"` // the other account, user or mailbox whose address it is
@@ -47,6 +47,8 @@ type Row struct {
 	First    time.Time `json:"first,omitzero"`
 	Last     time.Time `json:"last,omitzero"`
 	Proposed bool      `json:"proposed"` // goes into what the operator is asked to allow
+
+	seen []string // of a form: addresses of it, the first few
 }
 
 // Learned is who sends as whom. Nothing of it is in force: the operator is shown it and decides.
@@ -122,9 +124,14 @@ func (l *Learned) row(account, address string) *Row {
 	return r
 }
 
-// sent counts one message.
+// sent counts one message. Addresses that a program makes for one mail each count as their form.
 func (l *Learned) sent(account, address string, at time.Time) {
-	r := l.row(account, address)
+	address = message.Canonical(address)
+	form := formOf(address)
+	r := l.row(account, cmp.Or(form, address))
+	if form != "" {
+		r.made(address)
+	}
 	r.Messages++
 	if r.Days == 0 || r.Last.Format(time.DateOnly) != at.Format(time.DateOnly) {
 		r.Days++
@@ -166,6 +173,7 @@ func (l *Learned) finish() {
 	for _, account := range slices.Sorted(maps.Keys(l.accounts)) {
 		var rows []*Row
 		for _, r := range l.accounts[account] {
+			r.unfold()
 			rows = append(rows, r)
 		}
 		slices.SortFunc(rows, func(a, b *Row) int { return cmp.Or(b.Messages-a.Messages, cmp.Compare(a.Address, b.Address)) })
