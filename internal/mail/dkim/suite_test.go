@@ -26,12 +26,8 @@ type suiteCase struct {
 	section string // of RFC 6376 where no other is named
 	shows   string
 	make    func(m *making)
-	want    string   // the results in few words, the topmost first
-	others  []second // who judges otherwise
+	want    string // the results in few words, the topmost first
 }
-
-// second is the opinion of another program: pass or fail for each signature, and why it is another than ours.
-type second struct{ who, says, because string }
 
 // file is where a case is. Cases have numbers in the order of the table.
 func (c *suiteCase) file(n int) string {
@@ -41,7 +37,7 @@ func (c *suiteCase) file(n int) string {
 // wanted is the text of a .want file.
 func (c *suiteCase) wanted() string {
 	text := "section: " + c.section + "\nshows: " + c.shows + "\nwant: " + c.want + "\n"
-	for _, o := range c.others {
+	for _, o := range otherwise[c.name] {
 		text += o.who + ": " + o.says + ", because: " + o.because + "\n"
 	}
 	return text
