@@ -28,8 +28,9 @@ var wings = map[string]string{
 
 // rooms are the arrows inside a wing: what a package may import of its neighbours there.
 var rooms = map[string]string{
-	"mail/arc":         "canon message",
+	"mail/arc":         "canon dkim",
 	"mail/authres":     "message",
+	"mail/dkim":        "canon message",
 	"mail/milter":      "canon fingerprint message",
 	"log/follow":       "oldlog",
 	"log/delivery":     "maillog",

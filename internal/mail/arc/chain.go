@@ -1,14 +1,17 @@
 package arc
 
 import (
+	"strings"
+
 	"postward/internal/mail/canon"
+	"postward/internal/mail/dkim"
 )
 
 // Bounds: sets of a chain (section 4.2.1), and octets of one ARC field and of a header section.
 const (
 	MaxSets   = 50
-	MaxField  = 64 << 10
-	MaxHeader = 1 << 20
+	MaxField  = dkim.MaxField
+	MaxHeader = dkim.MaxHeader
 )
 
 // The three fields of a set, in the order in which a seal covers them (section 5.1.1).
@@ -139,7 +142,7 @@ func (c *Chain) take(f *canon.Field, kind int) {
 	s.fields[kind], s.flaws[kind] = f, flaw
 	switch {
 	case kind == aar:
-		s.text = trim(rest)
+		s.text = strings.Trim(rest, dkim.White)
 	case flaw != "":
 	case kind == ams:
 		s.signed, s.flaws[kind] = readMessage(all)
@@ -149,7 +152,7 @@ func (c *Chain) take(f *canon.Field, kind int) {
 }
 
 // instanceOf reads the instance of a field, and the tags that are behind it. The flaw is one of the tags.
-func instanceOf(value string, kind int) (digits, rest string, all tags, flaw Reason) {
+func instanceOf(value string, kind int) (digits, rest string, all dkim.Tags, flaw Reason) {
 	digits, rest, first := cutInstance(value)
 	if kind == aar {
 		return digits, rest, nil, ""
@@ -157,12 +160,12 @@ func instanceOf(value string, kind int) (digits, rest string, all tags, flaw Rea
 	if !first {
 		rest = value
 	}
-	all, ok := parseTags(rest)
-	if ok && all.has("i") == first || !ok {
-		flaw = BadTags
+	all, ok := dkim.ParseTags(rest)
+	if ok && all.Has("i") == first || !ok {
+		flaw = dkim.BadTags
 	}
 	if ok && !first {
-		digits, flaw = all.value("i"), ""
+		digits, flaw = all.Value("i"), ""
 	}
 	return digits, rest, all, flaw
 }
@@ -203,7 +206,7 @@ func (c *Chain) Forms() []canon.Form {
 	var forms []canon.Form
 	for i := range c.sets {
 		if c.sets[i].flaws[ams] == "" {
-			forms = append(forms, c.sets[i].signed.body)
+			forms = append(forms, c.sets[i].signed.Body)
 		}
 	}
 	return forms

@@ -11,7 +11,7 @@
 // last sealer sent it on. Older ones need not, for a list may have written into the mail; Result.OldestPass says since
 // when it is unchanged. Every ARC-Seal must hold. After a set with cv=fail there is nothing but fail (section 5.1.3).
 //
-// Signatures are DKIM's (RFC 6376) with SHA-256 and RSA keys of 1024 to 4096 bits (RFC 8301) or Ed25519 (RFC 8463).
+// Signatures are DKIM's, and so is what reads, verifies and makes them: package dkim says what is taken.
 //
 // # Whom to believe
 //
@@ -42,5 +42,5 @@
 // the header section, not with its square; keys are asked for once, the newest set's first and then atOnce at a time,
 // until one fails (section 9.2). A Chain may be read by many goroutines. Validate joins those that it starts.
 //
-// The package may import canon, message and wire/dns. It decides nothing: whom to trust is for its caller to say.
+// The package may import canon and dkim. It decides nothing: whom to trust is for its caller to say.
 package arc

@@ -3,6 +3,8 @@ package arc
 import (
 	"strconv"
 	"time"
+
+	"postward/internal/mail/dkim"
 )
 
 // Status is the Chain Validation Status (section 4.4), and TempError.
@@ -24,39 +26,22 @@ func (s Status) String() string { return statuses[s] }
 // MarshalText is String.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Reason is why a chain does not pass. One is never used again for something else.
-type Reason string
+// Reason is why a chain does not pass: one of dkim's, when it is about a signature, or one of these. One is never used
+// again for something else.
+type Reason = dkim.Reason
 
-// The reasons, with the sections of RFC 8617 that they stand on where no other RFC is named.
+// The reasons that DKIM does not have, and NotAsked, with the sections of RFC 8617 that they stand on.
 const (
-	TooMany     Reason = "more than 50 sets"                            // 4.2.1, 5.2 step 1
-	TooLarge    Reason = "more than is looked at"                       // MaxField, MaxHeader
-	Ended       Reason = "sealed as failed"                             // 5.2 step 2: the newest seal says cv=fail
-	NoInstance  Reason = "a field without an instance"                  // 4.2.1
-	Twice       Reason = "a field twice"                                // 5.2 step 3
-	Missing     Reason = "a field is missing"                           // 5.2 step 3
-	WrongCV     Reason = "its cv is not what it must be"                // 5.2 step 3
-	BadTags     Reason = "its tags cannot be read"                      // RFC 6376 3.2
-	NoTag       Reason = "a tag is missing, or says nothing"            // RFC 6376 3.5
-	Algorithm   Reason = "an algorithm that is not taken"               // RFC 8301, RFC 8463
-	Form        Reason = "an unknown canonicalization"                  // RFC 6376 3.5, c=
-	NoDomain    Reason = "its domain or selector is none"               // RFC 6376 3.5, d= and s=
-	BadTime     Reason = "its times cannot be"                          // RFC 6376 3.5, t= and x=
-	Expired     Reason = "expired"                                      // RFC 6376 3.5, x=
-	Ahead       Reason = "signed in the future"                         // RFC 6376 3.5, t=
-	PartOfBody  Reason = "it signs a part of the body"                  // RFC 6376 8.2, l=
-	NoFrom      Reason = "it does not sign From"                        // RFC 6376 5.4
-	SignsSeal   Reason = "it signs an ARC-Seal"                         // 4.1.2
-	NamesFields Reason = "a seal that names fields"                     // 4.1.3, h=
-	OtherQuery  Reason = "its key is not in the DNS"                    // RFC 6376 3.5, q=
-	BodyChanged Reason = "the body was changed"                         // RFC 6376 6.1.3
-	Changed     Reason = "the signature does not match"                 // RFC 6376 6.1.3
-	NoKey       Reason = "there is no key"                              // RFC 6376 6.1.2
-	Revoked     Reason = "the key is revoked"                           // RFC 6376 3.6.1
-	BadKey      Reason = "the key is none"                              // RFC 6376 6.1.2
-	KeyForOther Reason = "the key is for something else"                // RFC 6376 3.6.1: k=, h=, s=
-	KeyLength   Reason = "an RSA key of less than 1024 or of over 4096" // RFC 8301 3.2, and what it costs
-	NotAsked    Reason = "its key could not be asked for"               // 5.2.1; TempError
+	TooMany     Reason = "more than 50 sets"             // 4.2.1, 5.2 step 1
+	TooLarge           = dkim.TooLarge                   // MaxField, MaxHeader
+	Ended       Reason = "sealed as failed"              // 5.2 step 2: the newest seal says cv=fail
+	NoInstance  Reason = "a field without an instance"   // 4.2.1
+	Twice       Reason = "a field twice"                 // 5.2 step 3
+	Missing     Reason = "a field is missing"            // 5.2 step 3
+	WrongCV     Reason = "its cv is not what it must be" // 5.2 step 3
+	SignsSeal   Reason = "it signs an ARC-Seal"          // 4.1.2
+	NamesFields Reason = "a seal that names fields"      // 4.1.3, h=
+	NotAsked           = dkim.NotAsked                   // 5.2.1; TempError
 )
 
 // Result is what came of a validation.

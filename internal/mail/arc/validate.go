@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"postward/internal/mail/canon"
-	"postward/internal/wire/dns"
+	"postward/internal/mail/dkim"
 )
+
+// atOnce is how many keys are asked for at a time.
+const atOnce = 8
 
 // maxOlder is of how many older sets it is looked whether the mail is unchanged since.
 const maxOlder = 10
@@ -19,7 +22,7 @@ func (c *Chain) Validate(ctx context.Context, r Resolver, body *canon.Body, now 
 	if !c.present || c.flaw.Status != None {
 		return c.flaw
 	}
-	v := &validation{Chain: c, keys: keyring{r, make(map[string]dns.Answer)}, body: body, now: now}
+	v := &validation{Chain: c, keys: dkim.NewAsked(r), body: body, now: now}
 	n := len(c.sets)
 	if why := v.fresh(ctx); why != "" {
 		return v.failed(why, n, ams)
@@ -33,7 +36,7 @@ func (c *Chain) Validate(ctx context.Context, r Resolver, body *canon.Body, now 
 // validation is one that is on its way.
 type validation struct {
 	*Chain
-	keys keyring
+	keys *dkim.Asked
 	body *canon.Body
 	now  time.Time
 }
@@ -47,31 +50,37 @@ func (v *validation) failed(why Reason, instance, kind int) Result {
 	return Result{Status: status, Reason: why, Instance: instance, Field: names[kind]}
 }
 
+// ask asks for the keys of some signatures at once, and waits.
+func (v *validation) ask(ctx context.Context, all ...*dkim.Signature) {
+	v.keys.Ask(ctx, all...)
+	v.keys.Wait()
+}
+
 // fresh is step 4: the newest ARC-Message-Signature must hold. What can be told without asking comes first.
 func (v *validation) fresh(ctx context.Context) Reason {
 	s := &v.sets[len(v.sets)-1]
-	if !bytes.Equal(v.body.Sum(s.signed.body), s.signed.bodySum) {
-		return BodyChanged
+	if !bytes.Equal(v.body.Sum(s.signed.Body), s.signed.BodySum) {
+		return dkim.BodyChanged
 	}
-	if why := s.signed.timely(v.now); why != "" {
+	if why := s.signed.Timely(v.now); why != "" {
 		return why
 	}
-	v.keys.ask(ctx, &s.signed, &s.sealed)
-	return v.keys.verify(&s.signed, s.signed.digest(v.header, s.fields[ams]))
+	v.ask(ctx, &s.signed.Signature, &s.sealed.Signature)
+	return v.keys.Verify(&s.signed.Signature, s.digestMail(v.header))
 }
 
 // custody is step 6: every seal must hold, and the newest is tried first.
 func (v *validation) custody(ctx context.Context) (instance int, why Reason) {
 	digests := v.digests()
 	for i := len(v.sets) - 1; i >= 0; i-- {
-		s := &v.sets[i].sealed
-		if why := s.timely(v.now); why != "" {
+		s := &v.sets[i].sealed.Signature
+		if why := s.Timely(v.now); why != "" {
 			return i + 1, why
 		}
 		if before := len(v.sets) - 2 - i; before >= 0 && before%atOnce == 0 {
 			v.askSeals(ctx, i)
 		}
-		if why := v.keys.verify(s, digests[i]); why != "" {
+		if why := v.keys.Verify(s, digests[i]); why != "" {
 			return i + 1, why
 		}
 	}
@@ -80,11 +89,11 @@ func (v *validation) custody(ctx context.Context) (instance int, why Reason) {
 
 // askSeals asks for the keys of the next seals.
 func (v *validation) askSeals(ctx context.Context, i int) {
-	var all []*signature
+	var all []*dkim.Signature
 	for ; i >= 0 && len(all) < atOnce; i-- {
-		all = append(all, &v.sets[i].sealed)
+		all = append(all, &v.sets[i].sealed.Signature)
 	}
-	v.keys.ask(ctx, all...)
+	v.ask(ctx, all...)
 }
 
 // oldest is step 5: since which instance the mail is unchanged; 0: since the first. An older set that cannot be tried is
@@ -92,12 +101,12 @@ func (v *validation) askSeals(ctx context.Context, i int) {
 func (v *validation) oldest(ctx context.Context) int {
 	for i := len(v.sets) - 2; i >= 0; i-- {
 		s := &v.sets[i]
-		if i < len(v.sets)-1-maxOlder || s.flaws[ams] != "" || s.signed.timely(v.now) != "" ||
-			!bytes.Equal(v.body.Sum(s.signed.body), s.signed.bodySum) {
+		if i < len(v.sets)-1-maxOlder || s.flaws[ams] != "" || s.signed.Timely(v.now) != "" ||
+			!bytes.Equal(v.body.Sum(s.signed.Body), s.signed.BodySum) {
 			return i + 2
 		}
-		v.keys.ask(ctx, &s.signed)
-		if v.keys.verify(&s.signed, s.signed.digest(v.header, s.fields[ams])) != "" {
+		v.ask(ctx, &s.signed.Signature)
+		if v.keys.Verify(&s.signed.Signature, s.digestMail(v.header)) != "" {
 			return i + 2
 		}
 	}
@@ -121,7 +130,7 @@ func (s *set) digest(sum hash.Hash) []byte {
 		sum.Write(s.fields[kind].Append(nil, canon.Relaxed))
 	}
 	aside := clone(sum)
-	aside.Write(unsigned(*s.fields[as]).AppendOpen(nil, canon.Relaxed))
+	aside.Write(unsigned(s.fields[as]).AppendOpen(nil, canon.Relaxed))
 	return aside.Sum(nil)
 }
 
@@ -139,8 +148,8 @@ func (c *Chain) seals() []Seal {
 	var all []Seal
 	for i := len(c.sets) - 1; i >= 0; i-- {
 		s := &c.sets[i]
-		all = append(all, Seal{Instance: i + 1, Domain: s.sealed.domain, Selector: s.sealed.selector, Signer: s.signed.domain,
-			Time: s.sealed.at, Results: s.text})
+		all = append(all, Seal{Instance: i + 1, Domain: s.sealed.Domain, Selector: s.sealed.Selector, Signer: s.signed.Domain,
+			Time: s.sealed.At, Results: s.text})
 	}
 	return all
 }
