@@ -55,6 +55,7 @@ type Mail struct {
 	header     []canon.Field
 	authors    []string
 	reading    message.Reading
+	unread     bool
 	signatures *dkim.Signatures // nil until Header
 	asked      *dkim.Asked
 	chain      *arc.Chain
@@ -101,10 +102,13 @@ func (m *Mail) stage(part time.Duration) context.Context {
 // until the end.
 func (m *Mail) Header(fields []canon.Field) {
 	var a message.Authorship
+	size := 0
 	for _, f := range fields {
 		a.Field(f.Name, f.Value)
+		size += len(f.Name) + len(f.Value)
+		m.unread = m.unread || f.Is("From") && len(f.Value) > message.MaxField
 	}
-	m.header = fields
+	m.header, m.unread = fields, m.unread || size > message.MaxHeader
 	m.authors, m.reading = a.Domains()
 	m.signatures, m.chain = dkim.Read(fields), arc.Read(fields)
 	m.forms = append(m.signatures.Forms(), m.chain.Forms()...)
@@ -136,7 +140,7 @@ func (m *Mail) End(now time.Time) Result {
 	for _, form := range m.forms {
 		m.body.Sum(form) // what is summed may be read by many
 	}
-	r := Result{Authors: m.authors, Reading: m.reading}
+	r := Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
 	last, slow := m.stage(whole), m.stage(strangers)
 	var chain sync.WaitGroup
 	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.asks, m.body, now) })

@@ -30,7 +30,7 @@
 //     name that does not answer. Where the policy itself could not be asked for nothing is done, for that is the
 //     author's own DNS, or ours: half a day without a resolver must not fill the junk folders.
 //   - a From field that readers differ in, or more Author Domains than are looked at: marked, when one of them asks for
-//     anything; two From fields always.
+//     anything; two From fields, and a header section or a From of more than is looked at, always.
 //   - SPF, DKIM, ARC and iprev by themselves: nothing. -all fails for every forwarder (RFC 7208 section 8.4), and a signature
 //     that fails is as none (RFC 6376 section 6.1).
 //

@@ -118,7 +118,7 @@ func (r *Result) rule(d Disposition, why Why) {
 func (p *Policy) author(r *Result) {
 	v, doubt := &r.DMARC, r.doubtful()
 	switch {
-	case doubt && (v.Asked != dmarc.None || v.Incomplete || r.Reading == message.SeveralFields || r.known() != dmarc.None):
+	case doubt && (v.Asked != dmarc.None || v.Incomplete || r.Unread || r.Reading == message.SeveralFields || r.known() != dmarc.None):
 		r.rule(min(p.Doubtful, Hold), WhyDoubtful)
 	case v.Result == dmarc.Fail && v.Asked == dmarc.Reject && len(r.Signs) == 0:
 		r.rule(p.Direct, WhyDirect)
@@ -137,7 +137,7 @@ func (p *Policy) author(r *Result) {
 
 // doubtful reports whether readers could take another for the author than was looked at.
 func (r *Result) doubtful() bool {
-	return r.DMARC.Incomplete || r.Reading == message.SeveralFields || r.Reading == message.CannotTell
+	return r.DMARC.Incomplete || r.Unread || r.Reading == message.SeveralFields || r.Reading == message.CannotTell
 }
 
 // known is the strictest policy of the authors of whom it is not known whether they meet it.

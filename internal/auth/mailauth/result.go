@@ -24,6 +24,7 @@ type Result struct {
 
 	Authors []string        `json:"authors,omitempty"` // the Author Domains
 	Reading message.Reading `json:"reading"`           // whether that is sure
+	Unread  bool            `json:"unread,omitempty"`  // the header section, or From, is longer than is looked at
 	DMARC   dmarc.Verdict   `json:"dmarc"`
 
 	Disposition Disposition `json:"disposition"`
