@@ -1,9 +1,6 @@
 package dkim
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Status is the result of a signature in the words of Authentication-Results (RFC 8601 section 2.7.1).
 type Status uint8
@@ -98,7 +95,10 @@ func (r Result) String() string {
 		text += ": " + string(r.Reason)
 	}
 	if r.Domain != "" {
-		text += fmt.Sprintf(", d=%s s=%s", r.Domain, r.Selector)
+		text += ", d=" + r.Domain
+	}
+	if r.Selector != "" {
+		text += " s=" + r.Selector
 	}
 	return text
 }
