@@ -1,0 +1,169 @@
+package mailauth
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"postward/internal/domain/dmarc"
+	"postward/internal/mail/arc"
+	"postward/internal/mail/authres"
+	"postward/internal/mail/canon"
+	"postward/internal/mail/dkim"
+	"postward/internal/mail/message"
+	"postward/internal/wire/dns"
+)
+
+// DefaultDeadline is how long a mail's end waits for answers.
+const DefaultDeadline = 5 * time.Second
+
+// Checker checks mails. It is not changed while it does. What it may leave out is nil or zero.
+type Checker struct {
+	Resolver dns.Resolver
+	Service  *authres.Service // whose Authentication-Results are written, and which forged; nil: neither
+	Deadline time.Duration    // that End waits at most; 0: DefaultDeadline
+	Policy   *Policy          // nil: Default
+
+	// These are told domains in A-labels and lower case, and may be asked by many goroutines.
+	Trusted   func(sealer string) bool // whether a sealer's word counts
+	Forwarder func(domain string) bool // whether a client that proves to be of this domain hands on others' mail
+	Exempt    func(author string) bool // whether a failure of this Author Domain is nobody's concern
+	Ours      func(domain string) bool // whether mail of this domain is written here
+}
+
+// Session is what is known at MAIL FROM.
+type Session struct {
+	Client     netip.Addr
+	ClientName string // that Postfix has proved to be the client's, by asking to and fro; empty, or "unknown": none
+	Helo       string
+	MailFrom   string // as message.Address has it; empty: the null reverse-path
+}
+
+// Mail is one on its way in. One goroutine at a time may use it.
+type Mail struct {
+	checker *Checker
+	session Session
+	asks    *memory
+	ctx     context.Context
+	cancels []context.CancelFunc
+	waits   sync.WaitGroup // for what is below, and for the walks that go into the memory
+
+	mailFrom, helo SPF
+	iprev          IPRev
+
+	header     []canon.Field
+	authors    []string
+	reading    message.Reading
+	unread     bool
+	signatures *dkim.Signatures // nil until Header
+	asked      *dkim.Asked
+	chain      *arc.Chain
+	forms      []canon.Form
+	body       *canon.Body
+}
+
+// Begin starts checking a mail: SPF and iprev are asked for. Whoever begins a mail ends it, by End or by Close.
+func (c *Checker) Begin(ctx context.Context, s Session) *Mail {
+	s.Client = s.Client.Unmap().WithZone("")
+	ctx, cancel := context.WithCancel(ctx)
+	m := &Mail{checker: c, session: s, ctx: ctx, cancels: []context.CancelFunc{cancel}, asks: remember(c.Resolver)}
+	ctx = m.stage(strangers)
+	m.waits.Go(func() { m.helo = checkSPF(ctx, m.asks, s.Client, s.Helo, "@"+s.Helo) })
+	if s.MailFrom != "" {
+		m.waits.Go(func() { m.mailFrom = checkSPF(ctx, m.asks, s.Client, s.Helo, s.MailFrom) })
+	}
+	if s.ClientName != "" && s.ClientName != "unknown" {
+		m.iprev = IPRev{Result: Pass, Name: dns.Show(s.ClientName)}
+	} else {
+		m.waits.Go(func() { m.iprev = checkIPRev(ctx, m.asks, s.Client) })
+	}
+	return m
+}
+
+// Parts of the deadline: what senders choose has the first; the whole is for the end.
+const (
+	strangers = 3
+	whole     = 4
+)
+
+// stage is the context of what is asked from now on, with its part of the deadline.
+func (m *Mail) stage(part time.Duration) context.Context {
+	deadline := m.checker.Deadline
+	if deadline <= 0 {
+		deadline = DefaultDeadline
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, deadline*part/whole)
+	m.cancels = append(m.cancels, cancel)
+	return ctx
+}
+
+// Header takes the header section, its topmost field first, and asks for what it leads to. The fields must not be changed
+// until the end.
+func (m *Mail) Header(fields []canon.Field) {
+	var a message.Authorship
+	size := 0
+	for _, f := range fields {
+		a.Field(f.Name, f.Value)
+		size += len(f.Name) + len(f.Value)
+		m.unread = m.unread || f.Is("From") && len(f.Value) > message.MaxField
+	}
+	m.header, m.unread = fields, m.unread || size > message.MaxHeader
+	m.authors, m.reading = a.Domains()
+	m.signatures, m.chain = dkim.Read(fields), arc.Read(fields)
+	m.forms = append(m.signatures.Forms(), m.chain.Forms()...)
+	m.body = canon.NewBody(m.forms...)
+	ctx := m.stage(strangers)
+	m.asked = m.signatures.Ask(ctx, m.asks)
+	for _, domain := range m.authors[:min(len(m.authors), dmarc.MaxAuthors)] {
+		m.waits.Go(func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
+	}
+}
+
+// Write takes the next octets of the body, which has CRLF as SMTP has it. It never fails.
+func (m *Mail) Write(body []byte) (int, error) {
+	m.headed()
+	return m.body.Write(body)
+}
+
+// headed makes sure that there was a header section, if only an empty one.
+func (m *Mail) headed() {
+	if m.signatures == nil {
+		m.Header(nil)
+	}
+}
+
+// End waits for what was asked, until the deadline at the latest, and judges. The mail is over then.
+func (m *Mail) End(now time.Time) Result {
+	defer m.Close()
+	m.headed()
+	for _, form := range m.forms {
+		m.body.Sum(form) // what is summed may be read by many
+	}
+	r := Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
+	last, slow := m.stage(whole), m.stage(strangers)
+	var chain sync.WaitGroup
+	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.asks, m.body, now) })
+	r.DKIM = m.signatures.Verify(slow, m.asked, m.body, now)
+	m.waits.Wait()
+	r.MailFrom, r.HELO, r.IPRev = m.mailFrom, m.helo, m.iprev
+	if r.NullPath = m.session.MailFrom == ""; r.NullPath {
+		r.MailFrom = r.HELO
+	}
+	r.DMARC = dmarc.Judge(last, m.asks, r.identifiers())
+	chain.Wait()
+	m.conclude(&r)
+	return r
+}
+
+// Close ends a mail: it waits for all that the mail has started. After End it does nothing.
+func (m *Mail) Close() {
+	for _, cancel := range m.cancels {
+		cancel()
+	}
+	m.cancels = nil
+	if m.asked != nil {
+		m.asked.Stop()
+	}
+	m.waits.Wait()
+}

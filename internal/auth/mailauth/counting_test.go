@@ -1,0 +1,36 @@
+package mailauth
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"postward/internal/wire/dns"
+)
+
+// counting notes what is asked.
+type counting struct {
+	dns.Resolver
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (c *counting) Lookup(ctx context.Context, name string, kind dns.Type) dns.Answer {
+	c.mu.Lock()
+	if c.asked == nil {
+		c.asked = map[string]int{}
+	}
+	c.asked[fmt.Sprintf("%s %s", name, kind)]++
+	c.mu.Unlock()
+	return c.Resolver.Lookup(ctx, name, kind)
+}
+
+// questions is how many were asked, like ones too.
+func (c *counting) questions() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, times := range c.asked {
+		n += times
+	}
+	return n
+}

@@ -1,0 +1,181 @@
+package mailauth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"postward/internal/domain/dmarc"
+	"postward/internal/domain/spf"
+	"postward/internal/mail/message"
+)
+
+// Disposition is what is to be done with a mail, the mildest first.
+type Disposition uint8
+
+// The dispositions. Mark is for the junk folder: the mail is delivered with a field that says so.
+const (
+	Accept Disposition = iota
+	Mark
+	Hold
+	Reject
+)
+
+var dispositions = [...]string{"accept", "mark", "hold", "reject"}
+
+// String is the disposition as the configuration has it.
+func (d Disposition) String() string {
+	if int(d) < len(dispositions) {
+		return dispositions[d]
+	}
+	return fmt.Sprintf("disposition %d", uint8(d))
+}
+
+// MarshalText is String.
+func (d Disposition) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what String writes.
+func (d *Disposition) UnmarshalText(text []byte) error {
+	for i, word := range dispositions {
+		if string(text) == word {
+			*d = Disposition(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("read a disposition: %q is none; write accept, mark, hold or reject", message.Clean(string(text)))
+}
+
+// Policy is what is done about each result. The package's doc says what each default is for.
+type Policy struct {
+	Direct     Disposition // DMARC fails, p=reject, and nothing says that anybody handed the mail on
+	Indirect   Disposition // the same, and something does; at most Hold
+	Quarantine Disposition // DMARC fails, p=quarantine
+	Undecided  Disposition // DMARC is temperror, and the policy that is known is one of these
+	Doubtful   Disposition // the authors are not sure, and one asks for something; at most Hold
+	AsUs       Disposition // an Author Domain is ours, and nothing vouches for it
+	SPFFail    Disposition // of the reverse-path, with -all
+}
+
+// Default marks, and rejects what no list and no forwarder can have touched.
+func Default() Policy {
+	return Policy{Direct: Reject, Indirect: Mark, Quarantine: Mark, Undecided: Mark, Doubtful: Mark, AsUs: Mark}
+}
+
+// Check is an error when the policy cannot be kept to.
+func (p *Policy) Check() error {
+	if p.Indirect == Reject || p.Doubtful == Reject {
+		return errors.New("check the policy for mail from outside: RFC 9989 section 7.4 forbids to reject, for p=reject alone, " +
+			"mail that a list may have handed on, or whose author is not sure; write hold or mark")
+	}
+	return nil
+}
+
+// Why is the rule that decided. The set is closed.
+type Why string
+
+// The rules.
+const (
+	WhyDirect     Why = "its author's domain asks to reject it, and nobody handed it on"
+	WhyIndirect   Why = "its author's domain asks to reject it; somebody may have handed it on"
+	WhyQuarantine Why = "its author's domain asks to be careful with it"
+	WhyUndecided  Why = "its author's domain has a policy, and whether it is met could not be found out"
+	WhyDoubtful   Why = "who its author is can be read in several ways"
+	WhyAsUs       Why = "it is written in the name of a domain of ours"
+	WhySPF        Why = "the domain of its reverse-path says that this client does not send for it"
+)
+
+// conclude decides what is to be done, and what is written about it.
+func (m *Mail) conclude(r *Result) {
+	p := m.checker.Policy
+	if p == nil {
+		d := Default()
+		p = &d
+	}
+	r.AsUs = m.asUs(r)
+	r.Signs = m.signs(r)
+	p.author(r)
+	if r.Why != "" {
+		if r.Overridden, r.By = m.override(r); r.Overridden != "" {
+			r.Disposition = Accept
+		}
+	}
+	if r.MailFrom.Result == spf.Fail && r.Overridden == "" {
+		r.rule(p.SPFFail, WhySPF)
+	}
+	if m.checker.Service != nil {
+		r.Add, r.Remove = m.checker.Service.Value(m.results(r)...), m.forged()
+	}
+}
+
+// rule lets a rule decide when it is stricter than those before it. One that accepts says nothing.
+func (r *Result) rule(d Disposition, why Why) {
+	if d > r.Disposition {
+		r.Disposition, r.Why = d, why
+	}
+}
+
+// author applies the rules about the author.
+func (p *Policy) author(r *Result) {
+	v, doubt := &r.DMARC, r.doubtful()
+	switch {
+	case doubt && (v.Asked != dmarc.None || v.Incomplete || r.Unread || r.Reading == message.SeveralFields || r.known() != dmarc.None):
+		r.rule(min(p.Doubtful, Hold), WhyDoubtful)
+	case v.Result == dmarc.Fail && v.Asked == dmarc.Reject && len(r.Signs) == 0:
+		r.rule(p.Direct, WhyDirect)
+	case v.Result == dmarc.Fail && v.Asked == dmarc.Reject:
+		r.rule(min(p.Indirect, Hold), WhyIndirect)
+	case v.Result == dmarc.Fail && v.Asked == dmarc.Quarantine:
+		r.rule(p.Quarantine, WhyQuarantine)
+	}
+	if !doubt && r.known() != dmarc.None {
+		r.rule(p.Undecided, WhyUndecided)
+	}
+	if r.AsUs {
+		r.rule(p.AsUs, WhyAsUs)
+	}
+}
+
+// doubtful reports whether readers could take another for the author than was looked at.
+func (r *Result) doubtful() bool {
+	return r.DMARC.Incomplete || r.Unread || r.Reading == message.SeveralFields || r.Reading == message.CannotTell
+}
+
+// known is the strictest policy of the authors of whom it is not known whether they meet it.
+func (r *Result) known() dmarc.Policy {
+	strictest := dmarc.None
+	for _, a := range r.DMARC.Authors {
+		if a.Result != dmarc.Pass && a.Result != dmarc.Fail && a.Policy.Strength() > strictest.Strength() {
+			strictest = a.Policy
+		}
+	}
+	return strictest
+}
+
+// asUs reports whether an Author Domain is ours and nothing vouches for it.
+func (m *Mail) asUs(r *Result) bool {
+	passed := map[string]bool{}
+	for _, a := range r.DMARC.Authors {
+		passed[a.Domain] = a.Result == dmarc.Pass
+	}
+	return slices.ContainsFunc(r.Authors, func(author string) bool {
+		return m.is(m.checker.Ours, author) && !passed[author] && !m.vouched(r, author)
+	})
+}
+
+// vouched reports whether the same domain, or one of ours above or below it, is proven, or could be by a look-up that did not
+// end: where no record of DMARC says what is aligned.
+func (m *Mail) vouched(r *Result, author string) bool {
+	d := r.identifiers()
+	for _, id := range append(d.DKIM, d.MailFrom) {
+		proves := id.Result == string(Pass) || id.Result == string(TempError)
+		if proves && akin(id.Domain, author) && (id.Domain == author || m.is(m.checker.Ours, id.Domain)) {
+			return true
+		}
+	}
+	return false
+}
+
+// is asks one of the checker's questions.
+func (m *Mail) is(whose func(string) bool, domain string) bool {
+	return whose != nil && domain != "" && whose(domain)
+}
