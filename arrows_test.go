@@ -23,7 +23,7 @@ var wings = map[string]string{
 	"domain": "lists wire",
 	"auth":   "domain mail wire",
 	"host":   "guard log mail wire",
-	"run":    "guard host lists log mail wire",
+	"run":    "auth guard host lists log mail wire",
 	"cmd":    "domain guard host lists log run wire",
 }
 
@@ -48,7 +48,8 @@ var rooms = map[string]string{
 	"host/doors":       "postfix",
 	"host/learn":       "postfix",
 	"run/store":        "",
-	"run/daemon":       "config ctl health notify store",
+	"run/proof":        "config",
+	"run/daemon":       "config ctl health notify proof store",
 	"run/health":       "ctl",
 	"wire/netinfo/gen": "netinfo",
 }

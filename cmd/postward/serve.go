@@ -98,7 +98,7 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifie
 	}
 	err = daemon.Run(ctx, daemon.Parts{
 		Config: c, Warden: client, Notify: n, Where: where, Log: log, Version: version,
-		Delimiter: delimiter(c), Trusted: trusted(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
+		Delimiter: delimiter(c), Hostname: hostname(c), Trusted: trusted(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
 		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
 	})
 	if cause := context.Cause(ctx); err == nil && errors.Is(cause, warden.ErrNoWarden) {
@@ -119,6 +119,13 @@ func networks(c *config.Config) (netinfo.DB, error) {
 func delimiter(c *config.Config) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		return postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Get(ctx, "recipient_delimiter")
+	}
+}
+
+// hostname asks Postfix for the name by which others know this server.
+func hostname(c *config.Config) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		return postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Get(ctx, "myhostname")
 	}
 }
 

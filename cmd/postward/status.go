@@ -68,6 +68,10 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 		o.line("by others  %s in hold: postward held list", guard.Count(s.Foreign, "mail"))
 	}
 	o.line("guessing   %s", guessing(&s.Gate))
+	o.line("from       %s", fromOutside(&s.Proof))
+	if len(s.Proof.Signs) > 0 || s.Proof.Out["mails"] > 0 {
+		o.line("signed     %s", signed(&s.Proof))
+	}
 	for _, x := range s.Unlisted {
 		o.line("not listed %s tried to send %s, last %s: postward account allow %s", printable(x.Name), guard.Count(int(x.Refused), "time"), ago(x.LastNo, s.Now), printable(x.Name))
 	}
@@ -123,6 +127,36 @@ func guessing(g *ctl.Gate) string {
 		text += ", locked: " + printable(strings.Join(g.Locked[:min(len(g.Locked), maxPuzzlingShown)], ", "))
 	}
 	return text
+}
+
+// fromOutside says what was proved today of mail from outside, in one line.
+func fromOutside(p *ctl.Proof) string {
+	if !p.Inbound {
+		return "mail from outside is not authenticated"
+	}
+	text := "mail from outside is authenticated, today " + guard.Count(p.In["mails"], "mail")
+	if p.In["mails"] == 0 {
+		return "mail from outside is authenticated, none came today"
+	}
+	for _, method := range []string{"SPF", "DKIM", "DMARC"} {
+		low := strings.ToLower(method)
+		text += fmt.Sprintf(", %s %d pass %d fail", method, p.In[low+" pass"], p.In[low+" fail"])
+	}
+	for _, what := range []string{"as us", "refused"} {
+		if n := p.In[what]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, what)
+		}
+	}
+	return text
+}
+
+// signed says of how many of today's mails of accounts are signed, in one line.
+func signed(p *ctl.Proof) string {
+	by := "no domain has a key that signs: postward dkim key list"
+	if len(p.Signs) > 0 {
+		by = "by " + printable(strings.Join(p.Signs[:min(len(p.Signs), maxPuzzlingShown)], ", "))
+	}
+	return fmt.Sprintf("%d of %s today, %s", p.Out["signed"], guard.Count(p.Out["mails"], "mail"), by)
 }
 
 func modes(m map[guard.Subject]guard.Mode) string {

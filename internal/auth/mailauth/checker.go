@@ -24,6 +24,7 @@ type Checker struct {
 	Service  *authres.Service // whose Authentication-Results are written, and which forged; nil: neither
 	Deadline time.Duration    // that End waits at most; 0: DefaultDeadline
 	Policy   *Policy          // nil: Default
+	Seals    bool             // Seal may be called
 
 	// These are told domains in A-labels and lower case, and may be asked by many goroutines.
 	Trusted   func(sealer string) bool // whether a sealer's word counts
@@ -112,6 +113,9 @@ func (m *Mail) Header(fields []canon.Field) {
 	m.authors, m.reading = a.Domains()
 	m.signatures, m.chain = dkim.Read(fields), arc.Read(fields)
 	m.forms = append(m.signatures.Forms(), m.chain.Forms()...)
+	if m.checker.Seals {
+		m.forms = append(m.forms, dkim.SignedForms()...)
+	}
 	m.body = canon.NewBody(m.forms...)
 	ctx := m.stage(strangers)
 	m.asked = m.signatures.Ask(ctx, m.asks)

@@ -16,11 +16,12 @@ type Authentication struct {
 	Sealers    []string // whose ARC seals are believed
 	Forwarders []string // who hands mail on without changing it
 	OnReject   string   // what becomes of mail whose author's domain says reject
+	Seal       bool     // an ARC set is added to what comes in, where there is a key
 	AsUs       string   // what becomes of mail from outside that names an author of this site
 }
 
 func authenticationDefaults() Authentication {
-	return Authentication{Inbound: "auto", Deadline: 5 * time.Second, OnReject: "mark", AsUs: "mark"}
+	return Authentication{Inbound: "auto", Deadline: 5 * time.Second, Seal: true, OnReject: "reject", AsUs: "mark"}
 }
 
 // authenticationKeys are those of [authentication].
@@ -42,7 +43,9 @@ func authenticationKeys() []key {
 			at: at(func(a *Authentication) any { return &a.Sealers }), check: domains},
 		{name: name("forwarders"), doc: "Domains that hand mail on to you (your address elsewhere): what they bring is not refused.",
 			at: at(func(a *Authentication) any { return &a.Forwarders }), check: domains},
-		{name: name("on_reject"), doc: "What becomes of mail that fails DMARC where the author's domain asks for reject: accept, mark, reject. reject is only\ndone where neither a list nor a forwarder may have broken it (RFC 9989 section 7.4).",
+		{name: name("seal"), doc: "Where there is a DKIM key for the recipient's domain, mail from outside gets an ARC set: who gets it by an alias or a\nforward can see what was found here.",
+			at: at(func(a *Authentication) any { return &a.Seal })},
+		{name: name("on_reject"), doc: "What becomes of mail that fails DMARC where the author's domain asks for reject: accept, mark, reject. What a list or a\nforwarder may have handed on is never rejected, only marked (RFC 9989 section 7.4).",
 			at: at(func(a *Authentication) any { return &a.OnReject }), check: oneOf("accept", "mark", "reject")},
 		{name: name("as_us"), doc: "What becomes of mail from outside that names an author of this site and is not shown to be his: accept, mark, reject.",
 			at: at(func(a *Authentication) any { return &a.AsUs }), check: oneOf("accept", "mark", "reject")},

@@ -39,6 +39,15 @@ type Status struct {
 	Sessions    map[guard.Direction]int    `json:"sessions"`
 	Log         Log                        `json:"log"`
 	Gate        Gate                       `json:"gate"`
+	Proof       Proof                      `json:"authentication"`
+}
+
+// Proof is what was proved of mails today, by the day of this host.
+type Proof struct {
+	Inbound bool           `json:"inbound"` // mail from outside is authenticated
+	Signs   []string       `json:"signs"`   // domains for which there is a key that signs
+	In      map[string]int `json:"in"`      // mails from outside by method and result ("dmarc pass"), of all "mails", "refused" and "as us"
+	Out     map[string]int `json:"out"`     // mails of accounts: "mails", of them "signed"
 }
 
 // Log is what was read of the mail log since the start.

@@ -23,7 +23,9 @@ import (
 	"postward/internal/run/config"
 	"postward/internal/run/health"
 	"postward/internal/run/notify"
+	"postward/internal/run/proof"
 	"postward/internal/run/store"
+	"postward/internal/wire/dns"
 	"postward/internal/wire/netinfo"
 )
 
@@ -60,6 +62,8 @@ type Daemon struct {
 
 	gate       gate
 	loginLists loginLists
+	resolver   dns.Host
+	prover     *proof.Prover // nil: mail is neither authenticated nor signed
 	stepped    time.Duration // by how much the clock was set since the gate last looked; under mu
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu

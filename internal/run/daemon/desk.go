@@ -309,6 +309,7 @@ func (d *Daemon) status() ctl.Status {
 			s.Undone = append(s.Undone, *e)
 		}
 	}
+	s.Proof = d.proofStatus()
 	d.accountStatus(&s)
 	return s
 }

@@ -50,7 +50,9 @@ func (k *doorkeeper) look(ctx context.Context, now time.Time) {
 		}
 		k.found, k.stamp, k.at, k.shut = found, stamp, now, map[string]bool{}
 	}
-	open := k.found.Open(k.known(ctx))
+	known := k.known(ctx)
+	k.daemon.beside(k.found.Beside(known.Sees, slices.Collect(maps.Values(sockets(k.daemon.config)))))
+	open := k.found.Open(known)
 	if ctx.Err() != nil {
 		return // a call that was broken off says nothing
 	}

@@ -42,6 +42,8 @@ type Parts struct {
 	Version string
 	// Delimiter asks Postfix for its recipient_delimiter; nil: there is none. When it cannot say, the last one holds.
 	Delimiter func(context.Context) (string, error)
+	// Hostname asks Postfix for its myhostname, by which others know this server; nil: it is Config.Node.
+	Hostname func(context.Context) (string, error)
 	// Trusted asks Postfix for its mynetworks, and Dovecot for the proxies that it trusts: nobody there is ever banned; nil: there are none.
 	Trusted func(context.Context) []netip.Prefix
 	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
@@ -249,6 +251,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 			}
 		})
 	}
+	d.prove(ctx, p.Hostname)
 	if err := d.listen(ctx, p, part); err != nil {
 		cancel(err)
 	} else {
@@ -262,6 +265,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("bans", d.keepOut)
 		part("dovecot", d.answerDovecot)
 		part("login lists", d.tendLoginLists)
+		part("keys", d.tendKeys)
 		part("hold queue", d.reconcileOften)
 		part("health", d.watchHealth)
 		part("troubles", (&troubleAlerts{d.config.Node, d.notify, &d.troubles}).send)
@@ -335,7 +339,7 @@ func (d *Daemon) server(direction guard.Direction, peers []uint32) *milter.Serve
 	limits.Sessions = d.config.Milter.MaxSessions
 	return &milter.Server{
 		Direction: direction, Limits: limits, Log: d.log, Allow: allow(peers),
-		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, User: d.owners.userOf, Unanswered: d.unanswered,
+		Shadow: !d.config.Policy().Enforces(guard.Senders), Mail: d.judgeMail, End: d.judgeEnd, Open: d.open, User: d.owners.userOf, Unanswered: d.unanswered,
 	}
 }
 

@@ -1,0 +1,24 @@
+package mailauth
+
+import (
+	"fmt"
+	"time"
+
+	"postward/internal/mail/arc"
+	"postward/internal/mail/canon"
+)
+
+// Seal makes the set of ARC fields for a mail that leaves again, of what End has found; the topmost comes first. Whoever
+// wants that has said so by Checker.Seals, for the body must be hashed for it.
+func (m *Mail) Seal(r *Result, s *arc.Sealer, now time.Time) ([]canon.Field, error) {
+	if m.checker.Service == nil || !m.checker.Seals {
+		return nil, fmt.Errorf("seal a mail: nobody said before that it would be: Checker.Seals and Service")
+	}
+	return s.Seal(m.chain, m.header, r.ARC, m.checker.Service.Payload(m.results(r)...), m.body, now)
+}
+
+// WantsBody reports whether anything of the body is wanted: not where nothing is signed, nor to be sealed.
+func (m *Mail) WantsBody() bool { return len(m.forms) > 0 }
+
+// Cut says that the header section goes on behind what Header is told.
+func (m *Mail) Cut() { m.unread = true }

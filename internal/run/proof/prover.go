@@ -1,0 +1,130 @@
+package proof
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"postward/internal/auth/keys"
+	"postward/internal/auth/mailauth"
+	"postward/internal/guard"
+	"postward/internal/mail/authres"
+	"postward/internal/mail/message"
+	"postward/internal/mail/milter"
+	"postward/internal/run/config"
+	"postward/internal/wire/dns"
+)
+
+// Options says for whom a Prover works.
+type Options struct {
+	Config   *config.Authentication
+	ID       string // authserv-id, if Config says none: Postfix's myhostname
+	Resolver dns.Resolver
+	Ours     func(domain string) bool                                      // whether mail of this domain is written here
+	Judge    func(ctx context.Context, t *guard.Transaction) milter.Answer // at the end of the message
+	Account  func(t *guard.Transaction) bool                               // whether an account sends it; else it is a stranger's
+	Keys     string                                                        // the directory of the keys that sign
+	Log      *slog.Logger
+}
+
+// Prover reads mails both ways.
+type Prover struct {
+	options Options
+	checker mailauth.Checker // its Seals is as the keys are
+	dir     keys.Dir
+
+	inbound atomic.Bool // mail from outside is looked at
+	beside  atomic.Bool // somebody else may sign, or have signed
+	signers atomic.Pointer[signers]
+	today   figures
+}
+
+// New checks the configuration. Until Beside was called mail from outside is only looked at when it says "on".
+func New(o Options) (*Prover, error) {
+	a := o.Config
+	id := o.ID
+	if a.ID != "" {
+		id = a.ID
+	}
+	service, err := authres.New(id, a.AlsoIDs...)
+	if err != nil {
+		return nil, fmt.Errorf("%w (authentication.id in the configuration, or myhostname of Postfix)", err)
+	}
+	policy, err := policyOf(a)
+	if err != nil {
+		return nil, err
+	}
+	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}}
+	p.checker = mailauth.Checker{
+		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours,
+		Trusted: among(a.Sealers), Forwarder: among(a.Forwarders),
+	}
+	p.inbound.Store(a.Inbound == "on")
+	p.signers.Store(&signers{})
+	return p, nil
+}
+
+// policyOf is the policy for mail from outside. What an operator sets is how strict the two strictest rules are; the others mark.
+func policyOf(a *config.Authentication) (*mailauth.Policy, error) {
+	p := mailauth.Default()
+	for text, at := range map[string][]*mailauth.Disposition{a.OnReject: {&p.Direct}, a.AsUs: {&p.AsUs}} {
+		for _, d := range at {
+			if err := d.UnmarshalText([]byte(text)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if p.Direct == mailauth.Accept {
+		p.Indirect = mailauth.Accept
+	}
+	return &p, p.Check()
+}
+
+// among asks whether a domain is one of a list, or below one.
+func among(list []string) func(string) bool {
+	return func(domain string) bool {
+		return slices.ContainsFunc(list, func(d string) bool { return domain == d || strings.HasSuffix(domain, "."+d) })
+	}
+}
+
+// Beside is told who else, as main.cf names them, may look after the proof of mail from outside.
+func (p *Prover) Beside(others []string) {
+	p.beside.Store(len(others) > 0)
+	p.inbound.Store(p.options.Config.Inbound == "on" || p.options.Config.Inbound == "auto" && len(others) == 0)
+}
+
+// Inbound reports whether mail from outside is looked at.
+func (p *Prover) Inbound() bool { return p.inbound.Load() }
+
+// Signs are the domains for whose mail there is a key that signs.
+func (p *Prover) Signs() []string { return slices.Sorted(maps.Keys(p.signers.Load().byDomain)) }
+
+// Open is who reads a mail that begins; nil: nobody.
+func (p *Prover) Open(t *guard.Transaction) milter.Whole {
+	switch {
+	case p.options.Account(t):
+		if s := p.signers.Load(); len(s.byDomain) > 0 {
+			return &outgoing{prover: p, signers: s}
+		}
+	case p.inbound.Load() && t.Client.IsValid():
+		return p.incoming(t)
+	}
+	return nil
+}
+
+// Today are the figures of a day, by the clock of this host.
+func (p *Prover) Today(now time.Time) (in, out map[string]int) { return p.today.of(now) }
+
+// domainOf is the domain of an address, in A-labels; empty: it has none.
+func domainOf(address string) string {
+	d, err := message.Domain(message.DomainOf(address))
+	if err != nil {
+		return ""
+	}
+	return d
+}

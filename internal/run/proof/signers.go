@@ -1,0 +1,97 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"postward/internal/auth/keys"
+	"postward/internal/mail/arc"
+	"postward/internal/mail/dkim"
+)
+
+// signers are the keys that sign, ready to. They do not change.
+type signers struct {
+	byDomain map[string][]*dkim.Signer
+	sealers  map[string]*arc.Sealer
+	read     time.Time // when the directory had changed last
+}
+
+// choose returns who signs for an author's domain: its own keys, or those of the nearest domain above it that has some.
+func (s *signers) choose(domain string) []*dkim.Signer {
+	for domain != "" {
+		if by := s.byDomain[domain]; len(by) > 0 {
+			return by
+		}
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return nil
+}
+
+// sealer returns who seals for a domain: RSA, which everybody verifies (RFC 8463 is young).
+func (s *signers) sealer(domain string) *arc.Sealer {
+	for domain != "" {
+		if by := s.sealers[domain]; by != nil {
+			return by
+		}
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return nil
+}
+
+// Reload reads the keys anew, if they changed. What is wrong with some of them is in the error, and the others sign.
+func (p *Prover) Reload() error {
+	changed := p.dir.Changed()
+	if changed.Equal(p.signers.Load().read) && !changed.IsZero() {
+		return nil
+	}
+	set, err := p.dir.Open()
+	if err != nil {
+		return err
+	}
+	next := &signers{byDomain: map[string][]*dkim.Signer{}, sealers: map[string]*arc.Sealer{}, read: changed}
+	var wrong []error
+	for _, problem := range set.Problems {
+		wrong = append(wrong, problem.Err)
+	}
+	for _, domain := range set.Ring.Domains() {
+		wrong = append(wrong, next.add(domain, set.Choose(domain)))
+	}
+	p.signers.Store(next)
+	return errors.Join(wrong...)
+}
+
+// add makes the keys of a domain ready.
+func (s *signers) add(domain string, all []keys.Signing) error {
+	var wrong []error
+	for _, k := range all {
+		if k.Domain != domain {
+			continue // of a domain above: choose finds it
+		}
+		by, err := dkim.NewSigner(k.Domain, k.Selector, k.Private)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		s.byDomain[domain] = append(s.byDomain[domain], by)
+		if sealer, err := arc.NewSealer(k.Domain, k.Selector, k.Private); err == nil && k.Algorithm == keys.RSA {
+			s.sealers[domain] = sealer
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// Tend does one round of the keys: what is due is asked for in the DNS, steps are taken, and the keys are read again if they
+// changed. looked says that it was asked, so that the reminders are all there are.
+func (p *Prover) Tend(ctx context.Context, now time.Time) (steps []keys.Step, reminders []keys.Reminder, looked bool, err error) {
+	seen, steps, err := p.dir.Tend(ctx, &keys.Asker{Resolver: p.options.Resolver}, now)
+	if err != nil || seen == nil {
+		return nil, nil, false, errors.Join(err, p.Reload())
+	}
+	ring, _, err := p.dir.Load()
+	if err != nil {
+		return steps, nil, false, err
+	}
+	return steps, ring.Reminders(now, seen), true, p.Reload()
+}
