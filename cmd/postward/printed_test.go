@@ -125,6 +125,7 @@ func TestWhatIsPrintedStaysAsItIs(t *testing.T) {
 	}
 	files := printedFiles(t)
 	maps.Copy(files, guessingDesks(t))
+	maps.Copy(files, dkimFiles(t))
 	dir, dns := rig.WriteDir(t, files), nameServer(t, zone)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {

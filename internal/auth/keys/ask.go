@@ -17,6 +17,7 @@ const (
 	maxServers   = 16 // name servers of a zone
 	maxAddresses = 8  // of one of them
 	maxAliases   = 3  // from where a record is looked for to where it is
+	maxAtOnce    = 8  // domains whose servers are asked at a time
 	askFor       = 3 * time.Second
 )
 
@@ -29,13 +30,15 @@ type Asker struct {
 	Port     uint16       // theirs; 0: 53
 }
 
-// Look asks about keys, at the same time about all of a domain. Every key is in what it returns.
+// Look asks about keys, of some domains at a time. Every key is in what it returns.
 func (a *Asker) Look(ctx context.Context, now time.Time, all []Key) Seen {
 	var mu sync.Mutex
-	seen := Seen{}
+	seen, places := Seen{}, make(chan struct{}, maxAtOnce)
 	var domains sync.WaitGroup
 	for domain, keys := range byDomain(all) {
 		domains.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
 			for name, sight := range a.domain(ctx, domain, keys) {
 				sight.At = now
 				mu.Lock()

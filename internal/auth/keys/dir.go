@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,18 +77,23 @@ func (d Dir) readState() ([]Key, []Problem, error) {
 	case err != nil:
 		return nil, nil, fmt.Errorf("read the state of the keys: %w", hint(err))
 	}
-	var s state
-	if err = json.Unmarshal(text, &s); err == nil && s.Version > stateVersion {
+	s, err := parseState(text)
+	if err == nil && s.Version > stateVersion {
 		return nil, nil, fmt.Errorf("read the state of the keys: %s is of a newer postward (version %d): install that one again", d.Path, s.Version)
-	}
-	if err == nil {
-		err = sound(s.Keys)
 	}
 	if err != nil {
 		return nil, []Problem{{damaged: true, Err: fmt.Errorf("read the state of the keys: %s: %w: it is passed over, and each key has to be seen in its zone before it signs again: put it back from a backup, or wait",
 			filepath.Join(d.Path, stateFile), err)}}, nil
 	}
 	return s.Keys, nil, nil
+}
+
+// parseState reads the text of state.json. Of a newer one only the version is told.
+func parseState(text []byte) (s state, err error) {
+	if err = json.Unmarshal(text, &s); err == nil && s.Version <= stateVersion {
+		err = sound(s.Keys)
+	}
+	return s, err
 }
 
 // sound looks at what a file says before anything believes it: its names become names of files.
@@ -193,16 +199,24 @@ func (d Dir) private(k *Key) (crypto.Signer, fs.FileInfo, error) {
 	return private, info, nil
 }
 
-// Exposed says what is wrong with who may read a key's file; nil: only its owner, who is whoever asks.
+// Exposed says who else could read a key's file, or put another in its place; nil: only its owner, who is whoever asks.
 func (d Dir) Exposed(k *Key) error {
 	path := filepath.Join(d.Path, fileOf(k))
-	info, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look at the key of %s: %w", k.Name(), hint(err))
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("look at the key of %s: others than its owner may use %s (mode %04o): chmod 600 %[2]s, and if somebody did, postward dkim key rotate %[4]s",
-			k.Name(), path, info.Mode().Perm(), k.Domain)
+	for _, one := range []struct {
+		path string
+		mode fs.FileMode // what others must not be able to
+		mend string
+	}{{path, 0o077, "chmod 600"}, {filepath.Dir(path), 0o022, "chmod 700"}, {d.Path, 0o022, "chmod 700"}} {
+		info, err := os.Lstat(one.path)
+		if err != nil {
+			return fmt.Errorf("look at the key of %s: %w", k.Name(), hint(err))
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+			return fmt.Errorf("look at the key of %s: %s belongs to another user than the daemon's: chown it, and if somebody could use it, postward dkim key rotate %s", k.Name(), one.path, k.Domain)
+		}
+		if mode := info.Mode().Perm(); mode&one.mode != 0 {
+			return fmt.Errorf("look at the key of %s: others than its owner may use %s (mode %04o): %s %[2]s, and if somebody did, postward dkim key rotate %[5]s", k.Name(), one.path, mode, one.mend, k.Domain)
+		}
 	}
 	return nil
 }

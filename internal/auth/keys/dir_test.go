@@ -135,15 +135,33 @@ func TestWhatIsKeptIsForItsOwnersEyesOnly(t *testing.T) {
 	}
 }
 
-func TestAKeyThatOthersMayReadIsToldAndStillSigns(t *testing.T) {
+func TestAKeyThatOthersMayUseIsToldAndStillSigns(t *testing.T) {
+	for path, mode := range map[string]fs.FileMode{"example.org/pw20261130r-rsa.pem": 0o640, "example.org": 0o770, ".": 0o702} {
+		d := directory(t)
+		_, err := d.Create("example.org", noon)
+		ok(t, err)
+		all(t, d, noon)
+		ok(t, os.Chmod(filepath.Join(d.Path, path), mode))
+		set, err := d.Open()
+		ok(t, err)
+		if len(set.Problems) == 0 || !strings.Contains(set.Problems[0].Err.Error(), "chmod") || len(set.Choose("example.org")) != 2 {
+			t.Errorf("%s: %+v", path, set.Problems)
+		}
+	}
+}
+
+func TestAKeyOfAnotherUserIsTold(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
 	d := directory(t)
 	_, err := d.Create("example.org", noon)
 	ok(t, err)
 	all(t, d, noon)
-	ok(t, os.Chmod(filepath.Join(d.Path, "example.org", "pw20261130r-rsa.pem"), 0o640))
+	ok(t, os.Chown(filepath.Join(d.Path, "example.org", "pw20261130r-rsa.pem"), 65534, -1))
 	set, err := d.Open()
 	ok(t, err)
-	if len(set.Problems) != 1 || !strings.Contains(set.Problems[0].Err.Error(), "chmod 600") || len(set.Choose("example.org")) != 2 {
+	if len(set.Problems) != 1 || !strings.Contains(set.Problems[0].Err.Error(), "chown") {
 		t.Errorf("%+v", set.Problems)
 	}
 }
@@ -390,5 +408,26 @@ func FuzzParsePrivate(f *testing.F) {
 		if _, err := ParsePrivate(again); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"version":1,"keys":[{"domain":"example.org","selector":"mail","algorithm":"rsa","bits":2048,"public":"AAAA","state":"active","since":"2026-11-30T12:00:00Z","made":"2026-11-30T12:00:00Z"}]}`))
+	f.Add([]byte(`{"version":1,"keys":[{"domain":"..","selector":"../../x","algorithm":"rsa","state":"made"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := parseState(text)
+		if err != nil || s.Version > stateVersion {
+			return
+		}
+		r := NewRing(s.Keys)
+		for _, k := range r.Keys() {
+			if path := fileOf(&k); !filepath.IsLocal(path) || strings.Count(path, "/") != 1 {
+				t.Errorf("%q leads out of the directory", path)
+			}
+			if _, found := r.Find(k.Name()); !found {
+				t.Errorf("%s is not found", k.Name())
+			}
+		}
+		r.Take(r.Next(noon, nil)...).Reminders(noon, nil)
 	})
 }

@@ -31,7 +31,7 @@ type Reminder struct {
 
 // Reminders are what there is to say of the keys, by what was seen of them last.
 func (r Ring) Reminders(now time.Time, seen Seen) []Reminder {
-	var all []Reminder
+	all := []Reminder{}
 	for _, k := range r.Keys() {
 		all = append(all, k.aged(now)...)
 		if s, ok := seen[k.Name()]; ok {
@@ -75,6 +75,9 @@ func (k *Key) shows(s *Sight) []Reminder {
 	case s.count(Absent) > 0:
 		return []Reminder{{k.Name(), Unpublished, k.Name() + " is " + s.Why(), k.put()}}
 	}
+	if len(s.Servers) == 0 {
+		return []Reminder{{k.Name(), Unanswered, k.Name() + ": " + s.Why(), "have the zone of " + k.Domain + " delegated (NS records), or ask another resolver; then " + look}}
+	}
 	return []Reminder{{k.Name(), Unanswered, k.Name() + ": " + s.Why(), "see to that server, or take it out of the zone; then " + look}}
 }
 
@@ -94,6 +97,8 @@ func (k *Key) Next(s *Sight) string {
 	switch {
 	case k.State == Made && s != nil && s.Elsewise():
 		return s.Why()
+	case k.State == Made && k.Known:
+		return "has to be seen in the zone (postward dkim key look " + k.Domain + ")"
 	case k.State == Made:
 		return "put its record into the zone"
 	case k.State == Published:

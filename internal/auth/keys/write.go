@@ -203,7 +203,7 @@ const (
 // Adopt takes over a key that was signed with elsewhere, with its selector. When its zone was seen to show it, it goes on
 // signing at once; else it waits to be seen like any other. k has its domain and selector, From and Made.
 func (d Dir) Adopt(k Key, private crypto.Signer, now time.Time, sight *Sight) (done Adopted, became State, err error) {
-	if k.Algorithm, k.Bits, k.Public, err = describe(private); err != nil {
+	if k, err = k.As(private); err != nil {
 		return "", "", fmt.Errorf("take over the key of %s: %w", k.Name(), err)
 	}
 	k.State, k.Since, k.Known = Made, now.UTC(), true

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +73,10 @@ type Config struct {
 		Mode   guard.Mode // empty: as Mode
 		Kernel bool       // who is banned is kept out by the kernel
 	}
+	DKIM struct {
+		Dir string // of the private keys; empty: see KeysDir
+	}
+
 	Canary struct {
 		Every time.Duration // 0: off
 	}
@@ -110,6 +115,14 @@ func (c *Config) BansEnforced() bool {
 		return c.Guessing.Mode == guard.Enforce
 	}
 	return c.Mode == guard.Enforce
+}
+
+// KeysDir is the directory of the private keys that sign mail.
+func (c *Config) KeysDir() string {
+	if c.DKIM.Dir != "" {
+		return c.DKIM.Dir
+	}
+	return filepath.Join(c.StateDir, "keys")
 }
 
 // Policy is what the configuration says to the guard.

@@ -79,6 +79,8 @@ func edgeKeys() []key {
 		{name: "networks.mmdb", doc: "Your own files of autonomous systems and countries (MaxMind's or DB-IP's .mmdb), one or two; empty: the built-in table.",
 			at: func(c *Config) any { return &c.MMDB }, check: mmdb},
 		{name: "domains.local", doc: "A login NAME may send as NAME@ these.", at: func(c *Config) any { return &c.policy.Domains }, check: domains},
+		{name: "dkim.dir", doc: "Where the private keys lie that sign mail, which only the user above can read; \"\": keys, in state_dir. postward dkim key makes them.",
+			at: func(c *Config) any { return &c.DKIM.Dir }, check: absoluteOr},
 		{name: "notify.urls", doc: "Where alerts go: \"ntfy://ntfy.sh/topic\", \"generic+https://host/path\" (a webhook), \"matrix://…\", \"telegram://…\", …\nNever by mail alone: the mail may be what is broken.",
 			at: func(c *Config) any { return &c.Notify.URLs }, secret: true},
 		{name: "notify.command", doc: "A program and its arguments that gets each alert as JSON on standard input, like [\"/usr/local/bin/tell-me\", \"--loud\"].",
