@@ -129,6 +129,8 @@ func TestAPolicyIsWhatTheOperatorSays(t *testing.T) {
 		{from(t, "bare.example").by(stranger, "h", "x@mallory.example"), Reject, WhyAsUs},
 		{from(t, "unsaid.example").by(stranger, "h", "-"), Reject, WhySPF},
 		{from(t, "author.example").by(forwards, "out.forward.example", "-"), Accept, WhyDirect},
+		{from(t, "unsaid.example").by(forwards, "out.forward.example", "-"), Accept, WhySPF},
+		{from(t, "author.example").sign("author.example").by(stranger, "h", "-"), Accept, ""},
 	} {
 		c := house(t)
 		c.Policy = &all
