@@ -63,7 +63,10 @@ var cases = []struct {
 			by(lists, "lists.list.example", "l@list.example")
 	}, "spf=pass helo=none iprev=pass dkim= arc=pass dmarc=fail mark [sealed]"},
 	{"a careless author that is exempt", func(t testing.TB) *letter { return from(t, "careless.example").by(stranger, "h", "-") },
-		"spf=none helo=none iprev=fail dkim= arc=none dmarc=none accept"},
+		"spf=fail helo=none iprev=fail dkim= arc=none dmarc=fail accept exempt author careless.example"},
+	{"a careless author beside another", func(t testing.TB) *letter {
+		return from(t, "careless.example").is("From", "a@careless.example, b@author.example").by(stranger, "h", "-")
+	}, "spf=fail helo=none iprev=fail dkim= arc=none dmarc=fail reject"},
 
 	{"p=reject, straight from somewhere", func(t testing.TB) *letter { return from(t, "author.example").by(stranger, "h", "-") },
 		"spf=fail helo=none iprev=fail dkim= arc=none dmarc=fail reject"},

@@ -48,7 +48,9 @@ type Mail struct {
 	asks    *memory
 	ctx     context.Context
 	cancels []context.CancelFunc
-	waits   sync.WaitGroup // for what is below, and for the walks that go into the memory
+	spf     sync.WaitGroup // for the two results of SPF, which DMARC needs
+	waits   sync.WaitGroup // for iprev, and for the walks that go into the memory
+	ahead   sync.WaitGroup // for what may not be needed; only Close waits for it
 
 	mailFrom, helo SPF
 	iprev          IPRev
@@ -70,9 +72,10 @@ func (c *Checker) Begin(ctx context.Context, s Session) *Mail {
 	ctx, cancel := context.WithCancel(ctx)
 	m := &Mail{checker: c, session: s, ctx: ctx, cancels: []context.CancelFunc{cancel}, asks: remember(c.Resolver)}
 	ctx = m.stage(strangers)
-	m.waits.Go(func() { m.helo = checkSPF(ctx, m.asks, s.Client, s.Helo, "@"+s.Helo) })
+	ahead := m.askAhead(ctx)
+	m.spf.Go(func() { m.helo = checkSPF(ctx, m.asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
 	if s.MailFrom != "" {
-		m.waits.Go(func() { m.mailFrom = checkSPF(ctx, m.asks, s.Client, s.Helo, s.MailFrom) })
+		m.spf.Go(func() { m.mailFrom = checkSPF(ctx, m.asks, ahead, s.Client, s.Helo, s.MailFrom) })
 	}
 	if s.ClientName != "" && s.ClientName != "unknown" {
 		m.iprev = IPRev{Result: Pass, Name: dns.Show(s.ClientName)}
@@ -80,6 +83,11 @@ func (c *Checker) Begin(ctx context.Context, s Session) *Mail {
 		m.waits.Go(func() { m.iprev = checkIPRev(ctx, m.asks, s.Client) })
 	}
 	return m
+}
+
+// askAhead has a question begun whose answer will be looked for in the memory.
+func (m *Mail) askAhead(ctx context.Context) func(name string, kind dns.Type) {
+	return func(name string, kind dns.Type) { m.ahead.Go(func() { m.asks.Lookup(ctx, name, kind) }) }
 }
 
 // Parts of the deadline: what senders choose has the first; the whole is for the end.
@@ -122,6 +130,28 @@ func (m *Mail) Header(fields []canon.Field) {
 	for _, domain := range m.authors[:min(len(m.authors), dmarc.MaxAuthors)] {
 		m.waits.Go(func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
 	}
+	for _, name := range sealers(fields) {
+		m.askAhead(ctx)(name, dns.TXT)
+	}
+}
+
+// maxAhead is how many ARC fields are looked at for where their keys are: those of the newest sets.
+const maxAhead = 6
+
+// sealers are the names at which the keys of a chain are, as far as its fields say so: package arc asks once the body is there.
+func sealers(fields []canon.Field) (all []string) {
+	for _, f := range fields {
+		if len(all) == maxAhead {
+			break
+		}
+		if !f.Is("ARC-Seal") && !f.Is("ARC-Message-Signature") || len(f.Value) > arc.MaxField {
+			continue
+		}
+		if tags, ok := dkim.ParseTags(f.Value); ok {
+			all = append(all, tags.Value("s")+"._domainkey."+tags.Value("d"))
+		}
+	}
+	return all
 }
 
 // Write takes the next octets of the body, which has CRLF as SMTP has it. It never fails.
@@ -149,12 +179,14 @@ func (m *Mail) End(now time.Time) Result {
 	var chain sync.WaitGroup
 	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.asks, m.body, now) })
 	r.DKIM = m.signatures.Verify(slow, m.asked, m.body, now)
-	m.waits.Wait()
-	r.MailFrom, r.HELO, r.IPRev = m.mailFrom, m.helo, m.iprev
+	m.spf.Wait()
+	r.MailFrom, r.HELO = m.mailFrom, m.helo
 	if r.NullPath = m.session.MailFrom == ""; r.NullPath {
 		r.MailFrom = r.HELO
 	}
 	r.DMARC = dmarc.Judge(last, m.asks, r.identifiers())
+	m.waits.Wait()
+	r.IPRev = m.iprev
 	chain.Wait()
 	m.conclude(&r)
 	return r
@@ -169,5 +201,7 @@ func (m *Mail) Close() {
 	if m.asked != nil {
 		m.asked.Stop()
 	}
+	m.spf.Wait()
 	m.waits.Wait()
+	m.ahead.Wait()
 }

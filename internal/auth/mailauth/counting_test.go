@@ -3,7 +3,9 @@ package mailauth
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
+	"testing"
 
 	"postward/internal/wire/dns"
 )
@@ -33,4 +35,11 @@ func (c *counting) questions() (n int) {
 		n += times
 	}
 	return n
+}
+
+// spfOf is an SPF check by itself.
+func spfOf(t *testing.T, r dns.Resolver, client netip.Addr, helo, mailbox string) SPF {
+	m := &Mail{asks: remember(r)}
+	defer m.ahead.Wait()
+	return checkSPF(t.Context(), m.asks, m.askAhead(t.Context()), client, helo, mailbox)
 }

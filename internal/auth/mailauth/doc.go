@@ -11,7 +11,8 @@
 // What a sender chooses whom we ask for (his SPF policy, his signatures' keys, his chain) has three quarters of it; the last
 // is DMARC's, so that a stranger's silent name server does not keep the author's record from being read. The mail's
 // context ends everything before. Each question is asked once for a mail, and for all mails at the same time by a
-// dns.Client.
+// dns.Client. What an SPF policy names beside each other is asked for at the same time, where no macro stands in it: up to ten
+// terms, also such as evaluation may not come to.
 //
 // # What is done about a failure of DMARC
 //

@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"slices"
 	"strings"
 
 	"postward/internal/domain/dmarc"
@@ -21,10 +22,10 @@ const (
 // override looks for a reason to let a mail pass whose author is not proven, and which domain it is about. What readers take
 // for the author must be sure.
 func (m *Mail) override(r *Result) (Override, string) {
-	missing := r.missing(m)
-	if r.doubtful() || len(missing) == 0 {
+	if r.doubtful() {
 		return "", ""
 	}
+	missing := r.missing(m)
 	if by := r.sealer(m.checker.Trusted, missing); by != "" {
 		return BySealer, by
 	}
@@ -33,12 +34,11 @@ func (m *Mail) override(r *Result) (Override, string) {
 			return ByForwarder, domain
 		}
 	}
-	for _, author := range missing {
-		if !m.is(m.checker.Exempt, author) {
-			return "", ""
-		}
+	held := func(author string) bool { return !m.is(m.checker.Exempt, author) }
+	if len(missing) > 0 && !slices.ContainsFunc(missing, held) {
+		return ByExemption, missing[0]
 	}
-	return ByExemption, missing[0]
+	return "", ""
 }
 
 // missing are the Author Domains that nothing vouches for.
@@ -53,7 +53,7 @@ func (r *Result) missing(m *Mail) (all []string) {
 
 // sealer is the first sealer on whose word the mail had passed for all of these authors: trusted, and nobody above it is not.
 func (r *Result) sealer(trusted func(string) bool, authors []string) string {
-	if trusted == nil {
+	if trusted == nil || len(authors) == 0 {
 		return ""
 	}
 	for _, seal := range r.ARC.Vouched(trusted) {

@@ -53,7 +53,7 @@ type Policy struct {
 	Undecided  Disposition // DMARC is temperror, and the policy that is known is one of these
 	Doubtful   Disposition // the authors are not sure, and one asks for something; at most Hold
 	AsUs       Disposition // an Author Domain is ours, and nothing vouches for it
-	SPFFail    Disposition // of the reverse-path, with -all
+	SPFFail    Disposition // SPF of the reverse-path fails (-all), and DMARC does not pass
 }
 
 // Default marks, and rejects what no list and no forwarder can have touched.
@@ -94,13 +94,13 @@ func (m *Mail) conclude(r *Result) {
 	r.AsUs = m.asUs(r)
 	r.Signs = m.signs(r)
 	p.author(r)
+	if r.MailFrom.Result == spf.Fail && r.DMARC.Result != dmarc.Pass {
+		r.rule(p.SPFFail, WhySPF)
+	}
 	if r.Why != "" {
 		if r.Overridden, r.By = m.override(r); r.Overridden != "" {
 			r.Disposition = Accept
 		}
-	}
-	if r.MailFrom.Result == spf.Fail && r.Overridden == "" {
-		r.rule(p.SPFFail, WhySPF)
 	}
 	if m.checker.Service != nil {
 		r.Add, r.Remove = m.checker.Service.Value(m.results(r)...), m.forged()

@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -96,7 +97,9 @@ const maxPolicy = 8 << 10
 type asking struct {
 	dns.Resolver
 	client netip.Addr
-	exists []string // what the names end with that the mechanism exists of the policies so far asks for
+	ahead  func(name string, kind dns.Type) // begins to ask for what the library will ask for later; it does so one by one
+	begun  int                              // how often
+	exists []string                         // what the names end with that the mechanism exists of the policies so far asks for
 }
 
 // LookupTXT is for policies. What is against the grammar anywhere in one is a permanent error before anything is evaluated
@@ -124,7 +127,36 @@ func (a *asking) LookupTXT(ctx context.Context, name string) ([]string, error) {
 			a.exists = append(a.exists, ending(term.Spec, name))
 		}
 	}
+	a.begin(record.Terms, name)
 	return policies, nil
+}
+
+// begin asks ahead for what terms name, up to the one that has the client, and not more often than evaluation may.
+func (a *asking) begin(terms []spf.Term, domain string) {
+	for _, term := range terms {
+		if term.Network.Contains(a.client) || term.Kind == spf.All || a.begun == spf.MaxLookups {
+			return
+		}
+		kind := a.asks(term.Kind)
+		if kind == 0 || strings.Contains(term.Spec, "%") {
+			continue
+		}
+		a.begun++
+		a.ahead(cmp.Or(term.Spec, domain), kind)
+	}
+}
+
+// asks is the type that a term asks for first; 0: none, or it depends on the client's names.
+func (a *asking) asks(kind spf.Kind) dns.Type {
+	switch kind {
+	case spf.Include, spf.Redirect:
+		return dns.TXT
+	case spf.MX:
+		return dns.MX
+	case spf.A:
+		return family(a.client)
+	}
+	return 0
 }
 
 // LookupMX is for mx. A null MX stays a host that has no addresses: it is an answer, and no void look-up (RFC 7505).

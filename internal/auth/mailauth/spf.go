@@ -22,8 +22,8 @@ type SPF struct {
 }
 
 // checkSPF is check_host() (section 4) for a mailbox; without a local part it is postmaster's (section 4.3). It returns
-// when the context ends.
-func checkSPF(ctx context.Context, r dns.Resolver, client netip.Addr, helo, mailbox string) (s SPF) {
+// when the context ends. ahead begins to ask for what will be asked for later.
+func checkSPF(ctx context.Context, r dns.Resolver, ahead func(string, dns.Type), client netip.Addr, helo, mailbox string) (s SPF) {
 	at := strings.LastIndexByte(mailbox, '@')
 	domain, ok := checkable(mailbox[at+1:])
 	switch {
@@ -38,7 +38,7 @@ func checkSPF(ctx context.Context, r dns.Resolver, client netip.Addr, helo, mail
 		}
 	}()
 	result, err := check.CheckHostWithSender(client.AsSlice(), helo, local(mailbox[:max(at, 0)])+"@"+domain,
-		check.WithContext(ctx), check.WithResolver(&asking{Resolver: r, client: client}))
+		check.WithContext(ctx), check.WithResolver(&asking{Resolver: r, client: client, ahead: ahead}))
 	s = SPF{Result: spf.Result(result), Domain: domain, Why: why(err)}
 	if ctx.Err() != nil && s.Result != spf.Pass {
 		s.Result, s.Why = spf.TempError, "the deadline"
