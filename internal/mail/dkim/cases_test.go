@@ -265,6 +265,7 @@ var tagged = []suiteCase{
 	{name: "semicolon-twice", section: "3.2", shows: "nothing between semicolons", make: then(sig{}, func(m *making) { m.change("DKIM-Signature", "; d=", ";; d=") }), want: unreadable},
 	{name: "empty-field", section: "3.2", shows: "a field that says nothing", make: func(m *making) { m.top("DKIM-Signature", " ") }, want: unreadable},
 	{name: "a-sha1", section: "RFC 8301 3.1", shows: "rsa-sha1 must not be verified", make: with("a=rsa-sha1"), want: noAlgorithm},
+	{name: "a-sha1-whole", section: "RFC 8301 3.1", shows: "with the hash of a body that it then has", make: with("a=rsa-sha1", "bh=s6/5UvcmmcpgdLr/3NPN3KPXQkM="), want: noAlgorithm},
 	{name: "a-unknown", section: "3.5", shows: "an algorithm that nobody knows", make: with("a=rsa-sha512"), want: noAlgorithm},
 	{name: "a-ed25519-of-rsa", section: "3.6.1", shows: "a= must fit the key", make: with("a=ed25519-sha256"), want: forOther},
 	{name: "a-in-capitals", section: "3.5", shows: "names of algorithms are literals of the grammar", make: with("a=RSA-SHA256"), want: "pass"},
