@@ -21,6 +21,7 @@ var wings = map[string]string{
 	"log":    "guard mail",
 	"lists":  "wire",
 	"domain": "lists wire",
+	"auth":   "domain wire",
 	"host":   "guard log mail wire",
 	"run":    "guard host lists log mail wire",
 	"cmd":    "domain guard host lists log run wire",
