@@ -24,7 +24,7 @@ var wings = map[string]string{
 	"auth":   "domain wire",
 	"host":   "guard log mail wire",
 	"run":    "guard host lists log mail wire",
-	"cmd":    "domain guard host lists log run wire",
+	"cmd":    "auth domain guard host lists log run wire",
 }
 
 // rooms are the arrows inside a wing: what a package may import of its neighbours there.

@@ -77,13 +77,18 @@ const grant = "update-policy { grant postward zonesub TXT; };"
 func world(t *testing.T, text, updates string) (primary *rig.Named, key *TSIG) {
 	t.Helper()
 	statement, key := keygen(t, "postward")
+	return worldOf(t, statement, text, updates), key
+}
+
+func worldOf(t *testing.T, statement, text, updates string) (primary *rig.Named) {
+	t.Helper()
 	zone := rig.NamedZone{Name: "example.org", Text: text, Updates: updates, Servers: []netip.Addr{first, second}}
 	other := zone
 	other.Of = first
 	above := rig.NamedZone{Name: "org", Servers: []netip.Addr{first}} // for who walks up the tree
 	primary = named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone, above}})
 	named(t, rig.NamedConfig{Addr: second, Keys: statement, Zones: []rig.NamedZone{other}})
-	return primary, key
+	return primary
 }
 
 // asking is a resolver that asks one server.
@@ -350,5 +355,64 @@ func TestALameServerIsNoneOfTheZone(t *testing.T) {
 	}
 	if !slices.Equal(i.Behind, []string{"ns2.example.org"}) {
 		t.Errorf("behind %q", i.Behind)
+	}
+}
+
+// TestTheCommandPublishesAndThenNothingDiffers: postward as shipped, with a key file as tsig-keygen writes it.
+func TestTheCommandPublishesAndThenNothingDiffers(t *testing.T) {
+	right, _ := keygen(t, "postward")
+	worldOf(t, right, "@ MX 10 mx\nmx A 192.0.2.25\n@ TXT \"google-site-verification=abc\"\n", grant)
+	program, err := rig.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := rig.NewDir("dns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyFile, config := dir+"/tsig.key", dir+"/postward.toml"
+	run := func(code int, words ...string) string {
+		t.Helper()
+		args := append([]string{"dns"}, words...)
+		cmd := exec.CommandContext(within(t, time.Minute), program, append(args, "example.org", "--resolver", first.String(), "--sender", "192.0.2.25", "--config", config)...)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != code {
+			t.Errorf("%q: exit %d, not %d\n%s", words, got, code, out)
+		}
+		return string(out)
+	}
+	wrong, _ := keygen(t, "postward")
+	write := func(path, text string, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(config, "[dns]\nkey_file = \""+keyFile+"\"\n", 0o644)
+	write(keyFile, wrong, 0o600)
+	if out := run(1, "diff"); !strings.Contains(out, "# example.org: 3 to add") {
+		t.Error(out)
+	}
+	if out := run(1, "publish"); !strings.Contains(out, "nothing was written; --apply") {
+		t.Error(out)
+	}
+	if out := run(2, "publish", "--apply"); !strings.Contains(out, "BADSIG") {
+		t.Error(out)
+	}
+	if got := texts(t, first, "_dmarc.example.org"); len(got) > 0 {
+		t.Errorf("a dry run or a wrong key wrote %q", got)
+	}
+	write(keyFile, right, 0o600)
+	if out := run(0, "publish", "--apply"); !strings.Contains(out, "written, and every server of the zone shows it") {
+		t.Error(out)
+	}
+	if out := run(0, "diff"); !strings.Contains(out, "all is as it should be") || !strings.Contains(out, "ns2.example.org (127.0.0.3:53)") {
+		t.Error(out)
+	}
+	if out := run(0, "publish", "--apply"); !strings.Contains(out, "nothing is to be written") {
+		t.Error(out)
+	}
+	if got := texts(t, second, "example.org"); !slices.Equal(got, []string{"google-site-verification=abc", "v=spf1 mx ~all"}) {
+		t.Errorf("%q", got)
 	}
 }

@@ -225,9 +225,12 @@ type Pending struct {
 // Settle asks every authoritative server for what was written until each shows it, or the context ends: then who does not is
 // named. Resolvers may go on showing the old text for as long as its TTL says.
 func (p *Plan) Settle(ctx context.Context, updates []Update) (late []Pending) {
-	for {
-		late = p.late(ctx, updates)
-		if len(late) == 0 || ctx.Err() != nil {
+	for asked := false; ; asked = true {
+		now := p.late(ctx, updates)
+		if asked && ctx.Err() != nil {
+			return late // who had no time to answer is not late for that
+		}
+		if late = now; len(late) == 0 || ctx.Err() != nil {
 			return late
 		}
 		select {

@@ -68,8 +68,8 @@ type Config struct {
 		Registered []string // lists that know the address of this host's resolver
 	}
 	DNS struct {
-		Server    string   // whom updates of zones go to; empty: the server that the zone's SOA record names
-		KeyFile   string   // what signs them, as tsig-keygen writes it; empty: KeyName and KeySecret, or nobody may
+		Server    string // whom updates of zones go to; empty: the server that the zone's SOA record names
+		KeyFile   string // what signs them, as tsig-keygen writes it; empty: KeyName and KeySecret, or nobody may
 		KeyName   string
 		KeySecret string
 		Senders   []string // addresses that the domains' mail is sent from; none: this host's
