@@ -25,6 +25,7 @@ packages() {
 		test   miltertest         a milter client that is not ours
 		test   rbldnsd            blocklists, as their operators serve them
 		test   bind9-dnsutils     dig: to see what a name server says
+		test   bind9              named: zones that postward writes into; tsig-keygen
 		test   systemd            journald, and journalctl, as machines without a syslog daemon have them
 		test   bzip2              logs as logrotate packs them
 		test   xz-utils           the same
@@ -119,6 +120,9 @@ install_packages() {
 	fi
 	if [[ " $fresh " == *" rbldnsd "* ]]; then
 		leave_disabled rbldnsd.service rbldnsd.socket
+	fi
+	if [[ " $fresh " == *" bind9 "* ]]; then
+		leave_disabled named.service named-resolvconf.service
 	fi
 }
 

@@ -58,7 +58,7 @@ func nameServer(t *testing.T, text string) string {
 	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		name := strings.ToLower(q.Question[0].Name)
 		reply := new(dns.Msg).SetReply(q)
-		reply.RecursionAvailable, reply.AuthenticatedData = true, true
+		reply.Authoritative, reply.RecursionAvailable, reply.AuthenticatedData = true, true, true
 		for _, rr := range records[name] {
 			if rr.Header().Rrtype == q.Question[0].Qtype {
 				reply.Answer = append(reply.Answer, rr)

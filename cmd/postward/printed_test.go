@@ -126,7 +126,8 @@ func TestWhatIsPrintedStaysAsItIs(t *testing.T) {
 	files := printedFiles(t)
 	maps.Copy(files, guessingDesks(t))
 	maps.Copy(files, dkimFiles(t))
-	dir, dns := rig.WriteDir(t, files), nameServer(t, zone)
+	maps.Copy(files, dnsFiles(t))
+	dir, dns := rig.WriteDir(t, files), nameServer(t, zone+dnsZone)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want, err := os.ReadFile(path)

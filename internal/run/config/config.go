@@ -69,7 +69,16 @@ type Config struct {
 		Registered []string // lists that know the address of this host's resolver
 	}
 	Authentication Authentication
-	Guessing       struct {
+	DNS            struct {
+		Server    string // whom updates of zones go to; empty: the server that the zone's SOA record names
+		KeyFile   string // what signs them, as tsig-keygen writes it; empty: KeyName and KeySecret, or nobody may
+		KeyName   string
+		KeySecret string
+		Senders   []string // addresses that the domains' mail is sent from; none: this host's
+		Reports   string   // a mail address; empty: postmaster of the domain
+		MTASTS    string   // testing, enforce, none, or empty: no policy of ours
+	}
+	Guessing struct {
 		Mode   guard.Mode // empty: as Mode
 		Kernel bool       // who is banned is kept out by the kernel
 	}
@@ -204,6 +213,12 @@ func (c *Config) agree(r *reader) {
 	if b := c.policy.Budget; b.FamiliarMax < b.Familiar {
 		r.fail("budget.familiar_max", "%d is less than budget.familiar, %d", b.FamiliarMax, b.Familiar)
 	}
+	if (c.DNS.KeyName == "") != (c.DNS.KeySecret == "") {
+		r.fail("dns.key_name", "dns.key_name and dns.key_secret belong together: set both, or dns.key_file")
+	}
+	if c.DNS.KeyName != "" && c.DNS.KeyFile != "" {
+		r.fail("dns.key_file", "dns.key_file and dns.key_name both name a key: leave one out")
+	}
 	seen := map[string]string{}
 	for name, address := range map[string]string{"milter.inbound": c.Milter.Inbound, "milter.submission": c.Milter.Submission, "milter.local": c.Milter.Local} {
 		if other, twice := seen[address]; twice && address != "" {
@@ -274,10 +289,13 @@ func (c *Config) Diff() []Change {
 }
 
 func masked(k key, value string) string {
-	if k.secret && value != "[]" {
-		return `["…"]`
+	switch {
+	case !k.secret || value == "[]" || value == `""`:
+		return value
+	case value[0] == '"':
+		return `"…"`
 	}
-	return value
+	return `["…"]`
 }
 
 // Example is a file with every key, its default and what it is for.

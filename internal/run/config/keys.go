@@ -39,7 +39,7 @@ func keys() []key {
 	for _, s := range guard.Subjects {
 		all = append(all, key{name: "modes." + string(s), doc: modeDoc[s], at: func(c *Config) any { return c.Modes[s] }, check: mode(true)})
 	}
-	all = append(append(all, edgeKeys()...), authenticationKeys()...)
+	all = append(append(append(all, edgeKeys()...), authenticationKeys()...), dnsKeys()...)
 	return append(all, guardKeys()...)
 }
 
