@@ -76,15 +76,8 @@ func (d *Daemon) restoreGate(ctx context.Context) error {
 		d.log.Error("what was remembered of failed logins is not taken up again", "err", err)
 		d.gate.watch = guess.New()
 	}
-	var b guess.Ban
-	for row, err := range d.store.Bans(ctx) {
-		if b = (guess.Ban{}); err == nil {
-			err = json.Unmarshal([]byte(row), &b)
-		}
-		if err != nil {
-			return fmt.Errorf("read a ban: %w", err)
-		}
-		d.gate.watch.Recall(&b)
+	if err := d.recallBans(ctx); err != nil {
+		return err
 	}
 	if text, err = d.store.Cursor(ctx, allowName); err != nil {
 		return err
@@ -95,6 +88,26 @@ func (d *Daemon) restoreGate(ctx context.Context) error {
 		}
 	}
 	d.gate.watch.Allow(d.gate.allow)
+	return nil
+}
+
+// recallBans takes up the bans that were written down.
+func (d *Daemon) recallBans(ctx context.Context) error {
+	n, err := d.store.CountBans(ctx)
+	if err != nil {
+		return err
+	}
+	d.gate.watch.Expect(n)
+	var b guess.Ban
+	for row, err := range d.store.Bans(ctx) {
+		if b = (guess.Ban{}); err == nil {
+			err = json.Unmarshal([]byte(row), &b)
+		}
+		if err != nil {
+			return fmt.Errorf("read a ban: %w", err)
+		}
+		d.gate.watch.Recall(&b)
+	}
 	return nil
 }
 

@@ -341,7 +341,7 @@ func TestWhatTheKernelLacksAndWhatIsOverIsFound(t *testing.T) {
 	have := []nft.Ban{{Prefix: p("203.0.113.1/32"), For: time.Hour - time.Second}, {Prefix: p("203.0.113.2/32"), For: time.Minute}, {Prefix: p("203.0.113.4/32"), For: time.Hour}}
 	c := comparison{had: make([]bool, len(want))}
 	for i, b := range want {
-		c.want = append(c.want, standingBan{b, int64(i)})
+		c.want = append(c.want, standingOf(b, int64(i)))
 	}
 	for _, b := range have {
 		c.has(b)

@@ -134,6 +134,22 @@ func TestWhoGoesOnByPort25IsBannedWhole(t *testing.T) {
 	}
 }
 
+// TestAStandingBanIsPackedWhole, of either family and any width.
+func TestAStandingBanIsPackedWhole(t *testing.T) {
+	var last standingBan
+	for i, p := range []string{"198.51.100.0/24", "203.0.113.1/32", "2001:db8:1::/48", "2001:db8:1::/64", "2001:db8:1::9/128"} {
+		b := nft.Ban{Prefix: netip.MustParsePrefix(p), For: guess.LongestBan, Logins: i%2 == 0}
+		packed := standingOf(b, int64(i))
+		if got := packed.ban(); got != b {
+			t.Errorf("%+v, not %+v", got, b)
+		}
+		if i > 0 && last.compare(packed) >= 0 {
+			t.Errorf("%s is not behind the one before", p)
+		}
+		last = packed
+	}
+}
+
 // TestABanThatChangedItsWayIsOneThatDiffers.
 func TestABanThatChangedItsWayIsOneThatDiffers(t *testing.T) {
 	ban := func(p string, logins bool) nft.Ban {
@@ -143,7 +159,7 @@ func TestABanThatChangedItsWayIsOneThatDiffers(t *testing.T) {
 	have := []nft.Ban{ban("203.0.113.1/32", false), ban("203.0.113.2/32", true), ban("203.0.113.3/32", true), ban("203.0.113.4/32", true), ban("203.0.113.4/32", false), ban("203.0.113.6/32", true)}
 	c := comparison{had: make([]bool, len(want))}
 	for _, b := range want {
-		c.want = append(c.want, standingBan{Ban: b})
+		c.want = append(c.want, standingOf(b, 0))
 	}
 	for _, b := range have {
 		c.has(b)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/base64"
+	"iter"
 	"net/netip"
 	"time"
 
@@ -26,8 +27,8 @@ func (d *Daemon) lockGate() time.Time {
 // shiftGate moves what the watch knows, and what is written of it: the rows of bans say until when. The caller holds the gate's mutex.
 func (d *Daemon) shiftGate(step time.Duration) {
 	d.gate.watch.Shift(step)
-	for _, b := range d.gate.everyBan() {
-		d.keepBan(b)
+	for b := range d.gate.everyBan() {
+		d.keepBan(&b)
 	}
 	d.gate.changed = true
 	select {
@@ -38,10 +39,12 @@ func (d *Daemon) shiftGate(step time.Duration) {
 
 // everyBan is each ban that is remembered: one that is over would stand again if the clock is set back, and one of an allowed network
 // when that is not allowed any more. The caller holds the mutex.
-func (g *gate) everyBan() []*guess.Ban {
-	g.watch.Allow(nil)
-	defer g.watch.Allow(g.allow)
-	return g.watch.Bans(time.Time{})
+func (g *gate) everyBan() iter.Seq[guess.Ban] {
+	return func(yield func(guess.Ban) bool) {
+		g.watch.Allow(nil)
+		defer g.watch.Allow(g.allow)
+		g.watch.Standing(time.Time{})(yield)
+	}
 }
 
 // forgetBans forgets the bans that are over, or one too many, and returns them. The caller holds the gate's mutex.
