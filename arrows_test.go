@@ -46,7 +46,8 @@ var rooms = map[string]string{
 	"host/doors":       "postfix",
 	"host/learn":       "postfix",
 	"run/store":        "",
-	"run/daemon":       "config ctl health notify store",
+	"run/daemon":       "config ctl gate health notify store",
+	"run/gate":         "config ctl health store",
 	"run/health":       "ctl",
 	"wire/netinfo/gen": "netinfo",
 }

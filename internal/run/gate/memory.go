@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"encoding/base64"
@@ -9,37 +9,32 @@ import (
 	"postward/internal/guard/guess"
 )
 
-// lockGate takes the gate's mutex, moves what the watch knows by what the clock was set meanwhile, and returns the time. It is that of
+// lock takes the gate's mutex, moves what the watch knows by what the clock was set meanwhile, and returns the time. It is that of
 // the clock alone, as all is that the watch keeps: what the monotonic clock says besides would count a step twice.
-func (d *Daemon) lockGate() time.Time {
-	d.gate.mu.Lock()
-	d.mu.Lock()
-	d.checkClockNow()
-	step := d.stepped
-	d.stepped = 0
-	d.mu.Unlock()
-	if step != 0 {
-		d.shiftGate(step)
+func (g *Gate) lock() time.Time {
+	g.mu.Lock()
+	if step := g.stepped(); step != 0 {
+		g.shift(step)
 	}
 	return time.Now().Round(0)
 }
 
-// shiftGate moves what the watch knows, and what is written of it: the rows of bans say until when. The caller holds the gate's mutex.
-func (d *Daemon) shiftGate(step time.Duration) {
-	d.gate.watch.Shift(step)
-	for b := range d.gate.everyBan() {
-		d.keepBan(&b)
+// shift moves what the watch knows, and what is written of it: the rows of bans say until when. The caller holds the gate's mutex.
+func (g *Gate) shift(step time.Duration) {
+	g.watch.Shift(step)
+	for b := range g.everyBan() {
+		g.keepBan(&b)
 	}
-	d.gate.changed = true
+	g.changed = true
 	select {
-	case d.gate.moved <- struct{}{}:
+	case g.moved <- struct{}{}:
 	default:
 	}
 }
 
 // everyBan is each ban that is remembered: one that is over would stand again if the clock is set back, and one of an allowed network
 // when that is not allowed any more. The caller holds the mutex.
-func (g *gate) everyBan() iter.Seq[guess.Ban] {
+func (g *Gate) everyBan() iter.Seq[guess.Ban] {
 	return func(yield func(guess.Ban) bool) {
 		g.watch.Allow(nil)
 		defer g.watch.Allow(g.allow)
@@ -48,14 +43,14 @@ func (g *gate) everyBan() iter.Seq[guess.Ban] {
 }
 
 // forgetBans forgets the bans that are over, or one too many, and returns them. The caller holds the gate's mutex.
-func (d *Daemon) forgetBans(t time.Time) (gone []netip.Prefix) {
-	for _, p := range d.gate.watch.Prune(t) {
-		if d.gate.watch.Ban(p) == nil { // else it was banned anew meanwhile
-			d.writer.SetBan(p.String(), "")
+func (g *Gate) forgetBans(t time.Time) (gone []netip.Prefix) {
+	for _, p := range g.watch.Prune(t) {
+		if g.watch.Ban(p) == nil { // else it was banned anew meanwhile
+			g.writer.SetBan(p.String(), "")
 			gone = append(gone, p)
 		}
 	}
-	d.gate.banned = 0
+	g.unpruned = 0
 	return gone
 }
 
@@ -74,56 +69,56 @@ func pauseAfter(octets int) time.Duration {
 }
 
 // saveWhenDue writes the memory of the watch down if that is due. now has the monotonic clock too.
-func (d *Daemon) saveWhenDue(now time.Time) {
-	d.gate.mu.Lock()
+func (g *Gate) saveWhenDue(now time.Time) {
+	g.mu.Lock()
 	pause := savedEvery
-	if d.gate.guessed {
-		pause = d.gate.pause
+	if g.guessed {
+		pause = g.pause
 	}
-	due := now.Sub(d.gate.saved) >= pause-gateEvery/2 // it is asked each minute, or nearly
-	d.gate.mu.Unlock()
+	due := now.Sub(g.saved) >= pause-gateEvery/2 // it is asked each minute, or nearly
+	g.mu.Unlock()
 	if due {
-		d.saveGate(now)
+		g.Save(now)
 	}
 }
 
-// saveGate writes the memory of the watch down, with what was appended before. Who asks meanwhile waits neither until a large one is
+// Save writes the memory of the watch down, with what was appended before. Who asks meanwhile waits neither until a large one is
 // copied nor until it is encoded. The caller does not hold the gate's mutex.
-func (d *Daemon) saveGate(now time.Time) {
-	d.gate.saving.Lock() // an older one must not be written after a newer
-	defer d.gate.saving.Unlock()
-	m := d.remembered(now)
+func (g *Gate) Save(now time.Time) {
+	g.saving.Lock() // an older one must not be written after a newer
+	defer g.saving.Unlock()
+	m := g.remembered(now)
 	if m == nil {
 		return
 	}
-	pause := d.write(m)
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	d.gate.pause = pause
+	pause := g.write(m)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pause = pause
 }
 
 // remembered copies the memory of the watch; nil: it is written as it is. Where the clock is set meanwhile it begins again.
-func (d *Daemon) remembered(now time.Time) (m *guess.Memory) {
-	t := d.lockGate()
-	defer d.gate.mu.Unlock()
-	for m == nil && d.gate.changed {
-		d.gate.changed, d.gate.guessed, d.gate.saved = false, false, now
-		m = d.gate.watch.Remembered(t, func() {
-			d.gate.mu.Unlock()
-			t = d.lockGate()
+func (g *Gate) remembered(now time.Time) (m *guess.Memory) {
+	t := g.lock()
+	defer g.mu.Unlock()
+	for m == nil && g.changed {
+		g.changed, g.guessed, g.saved = false, false, now
+		m = g.watch.Remembered(t, func() {
+			g.mu.Unlock()
+			t = g.lock()
 		})
 	}
 	return m
 }
 
 // write writes a memory down, and returns for how long none is written again.
-func (d *Daemon) write(m *guess.Memory) (pause time.Duration) {
+func (g *Gate) write(m *guess.Memory) (pause time.Duration) {
 	saved, err := m.Encode()
 	if err != nil {
-		d.log.Error("what is remembered of failed logins is not written", "err", err)
+		g.log.Error("what is remembered of failed logins is not written", "err", err)
 		return savedEvery
 	}
 	text := base64.StdEncoding.EncodeToString(saved)
-	d.writer.SetCursor(guessName, text)
+	g.writer.SetCursor(guessName, text)
 	return pauseAfter(len(text))
 }
