@@ -49,7 +49,8 @@ var rooms = map[string]string{
 	"host/learn":       "postfix",
 	"run/store":        "",
 	"run/proof":        "config",
-	"run/daemon":       "config ctl health notify proof store",
+	"run/daemon":       "config ctl gate health notify proof store",
+	"run/gate":         "config ctl health store",
 	"run/health":       "ctl",
 	"wire/netinfo/gen": "netinfo",
 }

@@ -96,7 +96,7 @@ func dropBans(dryRun bool) []string {
 	switch {
 	case err != nil:
 	case dryRun:
-		_, missing := table.List()
+		missing := table.Each(func(nft.Ban) {})
 		there = missing == nil
 	default:
 		there, failed = drop(table)

@@ -78,6 +78,13 @@ func (w *Watch) CountBans(now time.Time) (n int) {
 	return n
 }
 
+// Expect makes room for so many bans that are about to be recalled: what grows as they come takes a quarter more.
+func (w *Watch) Expect(n int) {
+	if len(w.bans) == 0 {
+		w.bans = make(map[netip.Prefix]kept, min(n, MaxBans))
+	}
+}
+
 // Recall takes up a ban that was written down.
 func (w *Watch) Recall(b *Ban) { w.keep(b) }
 

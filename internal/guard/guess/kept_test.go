@@ -39,7 +39,9 @@ func TestABanIsKeptWhole(t *testing.T) {
 			b.By, b.Evidence.Account = "olga", ""
 		}
 		w := New()
+		w.Expect(1)
 		w.Recall(b)
+		w.Expect(2) // too late, and no harm
 		if got := w.Ban(b.Prefix); !reflect.DeepEqual(got, b) {
 			t.Errorf("%+v, not %+v", got, b)
 		}

@@ -16,7 +16,7 @@ const chunk = 1000
 
 // Add bans prefixes, or gives them the time and the way that are named now, whatever was. Of two of one way that overlap the wider stands,
 // but for those of a host, which lie apart: a narrower one that stands already is taken over by it, and one that comes later is passed
-// over without an error, also when it should last longer. So whoever keeps the list adds what List does not show, every minute or so. Of
+// over without an error, also when it should last longer. So whoever keeps the list adds what Each does not show, every minute or so. Of
 // a prefix that is named twice the ban of all ports counts, and the longer time. A transaction has a thousand bans; where one fails,
 // those before it stand. The error is ErrMissing where there is no table.
 func (t *Table) Add(bans []Ban) error {
@@ -113,7 +113,7 @@ func (t *Table) put(g group, prefixes []netip.Prefix, times map[netip.Prefix]tim
 }
 
 // takeOther prepares what takes prefixes that are added out of where they lie in the other way. That set is empty more often than not,
-// and then nothing is to be done; what somebody else put into it since it was read, the next List shows.
+// and then nothing is to be done; what somebody else put into it since it was read, the next Each shows.
 func (t *Table) takeOther(g group, prefixes []netip.Prefix, times map[netip.Prefix]time.Duration) error {
 	delete(t.empty, g.name())
 	if t.empty[g.other().name()] {
@@ -170,29 +170,28 @@ func (t *Table) take(s *nftables.Set, prefixes []netip.Prefix, times map[netip.P
 	return t.send(t.conn.SetDeleteElements, s, there, nil)
 }
 
-// List returns the bans that stand, with what is left of their times, sorted.
-func (t *Table) List() ([]Ban, error) {
+// Each hands over the bans that stand, one by one, with what is left of their times, in no order: a hundred thousand at once, in a slice
+// that grew, took 20 MiB. After an error some may have been handed over.
+func (t *Table) Each(take func(Ban)) error {
 	found, err := t.there()
 	switch {
 	case err != nil:
-		return nil, explain("list the bans", err)
+		return explain("list the bans", err)
 	case found == nil:
-		return nil, fmt.Errorf("list the bans: %w", ErrMissing)
+		return fmt.Errorf("list the bans: %w", ErrMissing)
 	}
 	fit, whole := t.fitting()
 	if !whole {
-		return nil, fmt.Errorf("list the bans: %w", ErrMissing)
+		return fmt.Errorf("list the bans: %w", ErrMissing)
 	}
-	bans, err := t.read(fit)
-	if err != nil {
-		return nil, explain("list the bans", err)
+	if err := t.read(fit, take); err != nil {
+		return explain("list the bans", err)
 	}
-	slices.SortFunc(bans, func(a, b Ban) int { return a.Prefix.Compare(b.Prefix) })
-	return bans, nil
+	return nil
 }
 
-// read returns the bans in these sets. One that cannot be read is left out, and an error.
-func (t *Table) read(sets []*nftables.Set) (bans []Ban, err error) {
+// read hands over the bans in these sets. One that cannot be read is left out, and an error.
+func (t *Table) read(sets []*nftables.Set, take func(Ban)) (err error) {
 	byName := map[string]*nftables.Set{}
 	for _, s := range sets {
 		byName[s.Name] = s
@@ -202,21 +201,22 @@ func (t *Table) read(sets []*nftables.Set) (bans []Ban, err error) {
 		if s == nil {
 			continue
 		}
-		some, failed := t.readGroup(g, s)
-		t.isEmpty(s.Name, failed == nil && len(some) == 0)
-		bans, err = append(bans, some...), errors.Join(err, failed)
+		some := false
+		failed := t.readGroup(g, s, func(b Ban) { some = true; take(b) })
+		t.isEmpty(s.Name, failed == nil && !some)
+		err = errors.Join(err, failed)
 	}
-	return bans, err
+	return err
 }
 
 // readGroup reads one set. Of an interval set an element tells nothing without the next, and there are few.
-func (t *Table) readGroup(g group, s *nftables.Set) (bans []Ban, err error) {
+func (t *Table) readGroup(g group, s *nftables.Set, take func(Ban)) error {
 	if s.Interval {
 		elements, err := t.conn.GetSetElements(s)
-		return g.bansOf(elements), err
+		g.eachOf(elements, take)
+		return err
 	}
-	err = dump(s, func(some []nftables.SetElement) { bans = append(bans, g.bansOf(some)...) })
-	return bans, err
+	return dump(s, func(some []nftables.SetElement) { g.eachOf(some, take) })
 }
 
 func (t *Table) isEmpty(name string, is bool) {
@@ -226,14 +226,15 @@ func (t *Table) isEmpty(name string, is bool) {
 	t.empty[name] = is
 }
 
-func (g group) bansOf(elements []nftables.SetElement) (bans []Ban) {
+// eachOf hands over the bans of a set's elements.
+func (g group) eachOf(elements []nftables.SetElement, take func(Ban)) {
 	if g.bits == 0 {
 		for _, sp := range spans(elements) {
 			for _, p := range sp.prefixes() {
-				bans = append(bans, Ban{p, sp.left, g.logins})
+				take(Ban{p, sp.left, g.logins})
 			}
 		}
-		return bans
+		return
 	}
 	for _, e := range elements {
 		a, ok := netip.AddrFromSlice(e.Key)
@@ -241,10 +242,9 @@ func (g group) bansOf(elements []nftables.SetElement) (bans []Ban) {
 			continue
 		}
 		if p := netip.PrefixFrom(a, g.bits); p == p.Masked() { // what somebody wrote with host bits meets nobody
-			bans = append(bans, Ban{p, e.Expires, g.logins})
+			take(Ban{p, e.Expires, g.logins})
 		}
 	}
-	return bans
 }
 
 // networks are the prefixes that stand in an interval set.

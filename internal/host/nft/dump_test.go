@@ -59,11 +59,11 @@ func TestADumpIsReadPieceByPiece(t *testing.T) {
 		t.Fatal(done, err)
 	}
 	var names []string
-	for _, b := range groupOf(netip.MustParsePrefix("203.0.113.9/32"), false).bansOf(got) {
+	groupOf(netip.MustParsePrefix("203.0.113.9/32"), false).eachOf(got, func(b Ban) {
 		if names = append(names, b.Prefix.String()); b.For != time.Hour {
 			t.Errorf("%s: %s are left", b.Prefix, b.For)
 		}
-	}
+	})
 	if want := []string{"203.0.113.7/32", "203.0.113.8/32", "203.0.113.9/32", "203.0.113.10/32"}; !slices.Equal(names, want) {
 		t.Error(names)
 	}
@@ -86,7 +86,7 @@ func FuzzReadPiece(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got []nftables.SetElement
 		if _, err := readPiece(b, &got); err == nil {
-			groupOf(netip.MustParsePrefix("203.0.113.9/32"), false).bansOf(got)
+			groupOf(netip.MustParsePrefix("203.0.113.9/32"), false).eachOf(got, func(Ban) {})
 		}
 	})
 }

@@ -60,8 +60,8 @@ func (t *Table) ensure(allow []netip.Prefix) (made bool, err error) {
 	if whole && found.Flags == 0 && t.sameChains() {
 		return t.fill(allow)
 	}
-	bans, err := t.read(fit)
-	if err != nil {
+	var bans []Ban
+	if err := t.read(fit, func(b Ban) { bans = append(bans, b) }); err != nil {
 		return false, err // better a table that somebody changed than bans that are forgotten
 	}
 	t.conn.DelTable(ours())

@@ -19,6 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// List is all that Each hands over, sorted.
+func (t *Table) List() (bans []Ban, err error) {
+	err = t.Each(func(b Ban) { bans = append(bans, b) })
+	slices.SortFunc(bans, func(a, b Ban) int { return a.Prefix.Compare(b.Prefix) })
+	return bans, err
+}
+
 // prefixesOf are the bans that stand.
 func prefixesOf(t testing.TB, table *Table) (all []netip.Prefix) {
 	t.Helper()

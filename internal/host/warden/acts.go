@@ -89,7 +89,8 @@ type Acts struct {
 	allowed []netip.Prefix // beside Never, as the daemon last said
 	table   *nft.Table     // opened by the first act that needs it
 	hanging hangUps
-	listed  []nft.Ban // what bans is telling, until all is told
+	listed  [][]nft.Ban // what bans is telling, until all is told: parts of MaxBans
+	count   int         // of them
 }
 
 // maxAllow bounds what the daemon allows: the operator's own networks have room beside it.

@@ -141,21 +141,40 @@ func (a *Acts) unban(prefixes []netip.Prefix) error {
 // bans lists those that stand, MaxBans at a time: from is how many were told before. left is how many follow.
 func (a *Acts) bans(from int) (some []nft.Ban, left int, err error) {
 	if from == 0 {
-		table, err := a.opened()
-		if err != nil {
-			return nil, 0, err
-		}
-		if a.listed, err = table.List(); err != nil {
+		if err := a.list(); err != nil {
 			return nil, 0, err
 		}
 	}
-	rest := a.listed[min(from, len(a.listed)):]
-	some = rest[:min(MaxBans, len(rest))]
-	if left = len(rest) - len(some); left == 0 && a.listed != nil {
-		a.listed = nil
+	if part := from / MaxBans; part < len(a.listed) {
+		some = a.listed[part][min(from%MaxBans, len(a.listed[part])):]
+		left = a.count - from - len(some)
+	}
+	if left <= 0 && a.listed != nil {
+		a.listed, a.count = nil, 0
 		debug.FreeOSMemory() // a parent that does nothing for hours would keep what it took
 	}
-	return some, left, nil
+	return some, max(left, 0), nil
+}
+
+// list reads the bans that stand, in parts as they are told: a slice that grows would take several times as much.
+func (a *Acts) list() error {
+	table, err := a.opened()
+	if err != nil {
+		return err
+	}
+	a.listed, a.count = nil, 0
+	err = table.Each(func(b nft.Ban) {
+		if a.count%MaxBans == 0 {
+			a.listed = append(a.listed, make([]nft.Ban, 0, MaxBans))
+		}
+		last := &a.listed[len(a.listed)-1]
+		*last = append(*last, b)
+		a.count++
+	})
+	if err != nil {
+		a.listed = nil
+	}
+	return err
 }
 
 func (a *Acts) generation() (uint32, error) {

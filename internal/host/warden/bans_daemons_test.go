@@ -76,6 +76,7 @@ func stand(t *testing.T, c *Client) (all []string) {
 		}
 		all = append(all, b.Prefix.String())
 	}
+	slices.Sort(all) // they come as the kernel has them
 	return all
 }
 

@@ -13,6 +13,7 @@ import (
 const (
 	maxRequest = 256 << 10
 	maxAnswer  = 64 << 20 // the names of all that is in hold
+	usualFrame = 128 << 10
 )
 
 func writeFrame(w io.Writer, v any, limit int) error {
@@ -43,7 +44,8 @@ func readFrame(r io.Reader, v any, limit uint32) error {
 	if size > limit {
 		return fmt.Errorf("read frame: %d octets are more than %d", size, limit)
 	}
-	var body bytes.Buffer // grows with what really comes, whatever the length says
+	var body bytes.Buffer // beyond this it grows with what really comes, whatever the length says
+	body.Grow(int(min(size, usualFrame)))
 	if n, err := io.CopyN(&body, r, int64(size)); errors.Is(err, io.EOF) {
 		return fmt.Errorf("read frame: %d of %d octets: %w", n, size, io.ErrUnexpectedEOF)
 	} else if err != nil {

@@ -39,6 +39,16 @@ func (d *Daemon) checkClockNow() {
 	d.checkClock(t, t.Sub(d.begun))
 }
 
+// takeStep returns by how much the clock was set since it was last called: the gate's memory is moved by that.
+func (d *Daemon) takeStep() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.checkClockNow()
+	step := d.stepped
+	d.stepped = 0
+	return step
+}
+
 func (d *Daemon) clockSet(step time.Duration, wall time.Time) {
 	e := &guard.Event{Key: fmt.Sprintf("clock:%d:%d", guard.TimeOf(wall), step.Milliseconds()), Kind: guard.KindClock, At: guard.TimeOf(wall), Step: step.Milliseconds()}
 	if _, err := d.recordLocked(e); err != nil { // status says so

@@ -5,6 +5,9 @@
 // critical section, so that the order of the journal is the order of the State. No SQL, no file and no network
 // is touched under the mutex. Whoever must not go on before the event is on disk waits for its ticket outside.
 //
+// Who may log in, and who is kept out, is the gate's (package gate), which the daemon owns: what it reads of the State it reads by a function
+// that takes the mutex, and its own mutex is taken first.
+//
 // Goroutines: one a milter session (package milter's), one for each part that serve names (the log, the effects, the
 // tick, the journal's pruning, …), a few for the alerts that are on their way, one for operators. Run joins them all.
 package daemon
@@ -21,6 +24,7 @@ import (
 	"postward/internal/host/warden"
 	"postward/internal/mail/milter"
 	"postward/internal/run/config"
+	"postward/internal/run/gate"
 	"postward/internal/run/health"
 	"postward/internal/run/notify"
 	"postward/internal/run/proof"
@@ -60,11 +64,10 @@ type Daemon struct {
 	inLine          map[string]bool  // effects that wait in due or alerts, or are being carried out
 	alertedChannels map[string][]int // channels that have an undone alert already, by effect
 
-	gate       gate
-	loginLists loginLists
-	resolver   dns.Host
-	prover     *proof.Prover // nil: mail is neither authenticated nor signed
-	stepped    time.Duration // by how much the clock was set since the gate last looked; under mu
+	gate     *gate.Gate
+	resolver dns.Host
+	prover   *proof.Prover // nil: mail is neither authenticated nor signed
+	stepped  time.Duration // by how much the clock was set since the gate last looked; under mu
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
 	troubles  health.Troubles
@@ -90,6 +93,13 @@ const dueQueue = 4096
 
 // now is the only clock.
 func now() guard.Time { return guard.TimeOf(time.Now()) }
+
+// reads calls what reads the State and keeps nothing of it.
+func (d *Daemon) reads(f func(*guard.State)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(d.state)
+}
 
 // record applies an event and appends it to the journal, in one critical section. The ticket is for those who
 // must wait until it is on disk.

@@ -41,19 +41,19 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 	case "account/lock", "account/unlock":
 		return answering(request, func(r ctl.Name) (ctl.Account, error) { return d.lockAccount(ctx, actor, verb, r) })
 	case "account/protect":
-		return answering(request, func(r ctl.ProtectRequest) (ctl.ProtectAnswer, error) { return d.protect(ctx, actor, r) })
+		return answering(request, func(r ctl.ProtectRequest) (ctl.ProtectAnswer, error) { return d.gate.Protect(ctx, actor, r) })
 	case "ban/list":
-		return d.bans(), nil
+		return d.gate.Bans(), nil
 	case "ban/add":
-		return answering(request, func(r ctl.BanRequest) (ctl.BansAnswer, error) { return d.addBan(ctx, actor, r) })
+		return answering(request, func(r ctl.BanRequest) (ctl.BansAnswer, error) { return d.gate.AddBan(ctx, actor, r) })
 	case "ban/remove":
-		return answering(request, func(r ctl.BanRequest) (ctl.BansAnswer, error) { return d.removeBan(ctx, actor, r) })
+		return answering(request, func(r ctl.BanRequest) (ctl.BansAnswer, error) { return d.gate.RemoveBan(ctx, actor, r) })
 	case "source/show":
-		return answering(request, d.source)
+		return answering(request, d.gate.Source)
 	case "allow/list":
-		return d.allowed(), nil
+		return d.gate.Allowed(), nil
 	case "allow/add", "allow/remove":
-		return answering(request, func(r ctl.BanRequest) (ctl.AllowAnswer, error) { return d.changeAllowed(ctx, actor, verb, r) })
+		return answering(request, func(r ctl.BanRequest) (ctl.AllowAnswer, error) { return d.gate.ChangeAllowed(ctx, actor, verb, r) })
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":
@@ -269,7 +269,7 @@ func (d *Daemon) look(ctx context.Context, r *ctl.MailsRequest) (ctl.LookAnswer,
 // status gathers one screen.
 func (d *Daemon) status() ctl.Status {
 	d.checkHealth(time.Now())
-	gate := d.gateStatus()
+	gate := d.gate.Status()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := ctl.Status{

@@ -14,6 +14,7 @@ import (
 	"postward/internal/guard"
 	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
+	"postward/internal/run/gate"
 	"postward/internal/run/store"
 )
 
@@ -36,15 +37,15 @@ func (d *Daemon) withLogins(a *guard.Account) ctl.Account {
 // protections adds what the watch says of the accounts' logins.
 func (d *Daemon) protections(list []ctl.Account) {
 	said := map[bool]string{true: "protected", false: "would be protected"}[d.config.BansEnforced()]
-	t := d.lockGate()
-	defer d.gate.mu.Unlock()
+	names := make([]string, len(list))
 	for i := range list {
-		p := d.gate.watch.Protected(list[i].Name, t)
-		if p == nil {
-			continue
+		names[i] = list[i].Name
+	}
+	found := d.gate.Protections(names)
+	for i := range list {
+		if p, is := found[list[i].Name]; is {
+			list[i].Protected, list[i].Logins = &p, cmp.Or(list[i].Logins, said)
 		}
-		own := *p
-		list[i].Protected, list[i].Logins = &own, cmp.Or(list[i].Logins, said)
 	}
 }
 
@@ -204,7 +205,7 @@ func (d *Daemon) neverSeen(name string) string {
 	said := fmt.Sprintf("no account %s was seen before, in mail, in old logs or in Postfix's maps. If that was a typing error: postward account remove %[1]s", name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if like := d.accountOf(name); like != "" {
+	if like, known := gate.Named(d.state, name); known {
 		said += fmt.Sprintf("; postward account allow %s", like)
 	}
 	return said

@@ -35,7 +35,7 @@ func (d *Daemon) readLog(ctx context.Context) error {
 			return fmt.Errorf("read the place in the log: %w", err)
 		}
 	}
-	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble, Hurry: d.hurries,
+	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble, Hurry: d.gate.Hurries,
 		Open: func(path string) (*os.File, error) { return d.warden.Log(ctx, path) }},
 		func(b follow.Batch) error { return d.takeLines(ctx, b) })
 	if ctx.Err() != nil {
@@ -77,7 +77,7 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	if len(b.Lines) < manyLines {
 		return nil
 	}
-	for _, t := range []*store.Ticket{last, d.takeNoted()} {
+	for _, t := range []*store.Ticket{last, d.gate.TakeNoted()} {
 		if t == nil {
 			continue
 		}
@@ -109,7 +109,7 @@ const manyLines = 200
 func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.Ticket, error) {
 	var line maillog.Line
 	parsed := maillog.Parse(text, &line)
-	d.hearLogin(text, &line)
+	d.gate.Hear(text, &line)
 	if !parsed || line.Kind == maillog.Unknown {
 		d.mailLog.Strange(text, &line)
 		return nil, nil
@@ -193,6 +193,13 @@ func (d *Daemon) takeLogin(l *maillog.Line) (*store.Ticket, error) {
 		return nil, nil
 	}
 	return d.takeReading(message.Account(string(l.SASLUsername)), client)
+}
+
+// noteReading is takeReading, of a login that Dovecot reports.
+func (d *Daemon) noteReading(account string, client netip.Addr) {
+	if _, err := d.takeReading(account, client); err != nil {
+		d.log.Error("a login is not written", "account", account, "err", err)
+	}
 }
 
 // takeReading notes that an account's mail is read from somewhere: once a day and network.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"postward/internal/log/follow"
 	"postward/internal/run/ctl"
@@ -38,26 +37,5 @@ func TestALoginToAMailboxIsNotedOnceADay(t *testing.T) {
 	}
 	if d.state.Account("nobody") != nil {
 		t.Error("an account was made of a login")
-	}
-}
-
-// Who just failed may be banned by the next line: it is read as it comes. What tells of mail can wait.
-func TestTheLogIsReadInAHurryWhereSomebodyFails(t *testing.T) {
-	d := begin(t, t.TempDir())
-	defer end(t, d)
-	hear := func(text string) {
-		if _, err := d.hear(t.Context(), []byte(text), follow.Key{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stamp := time.Now().Format("Jan _2 15:04:05")
-	hear(stamp + " mx postfix/qmgr[7]: A000001: removed")
-	hear(stamp + " mx dovecot: imap-login: Login: user=<anna>, method=PLAIN, rip=198.51.100.7, lip=192.0.2.1, mpid=7, TLS, session=<a>")
-	if d.hurries() {
-		t.Error("in a hurry, and nobody failed")
-	}
-	hear(stamp + " mx dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<anna>, method=PLAIN, rip=203.0.113.80, lip=192.0.2.1, session=<e>")
-	if time.Since(d.gate.failed) > time.Minute {
-		t.Error("in no hurry, and somebody failed")
 	}
 }

@@ -19,7 +19,7 @@ func (d *Daemon) judgeMail(ctx context.Context, t *guard.Transaction) milter.Ans
 	if t.Helo == canaryName && t.Client.IsLoopback() {
 		return milter.Answer{Action: guard.Accept} // it is us, and no mail comes; if one did, its end would be judged
 	}
-	if answer, banned := d.keptOut(t.Client, t.Login); banned {
+	if answer, banned := d.gate.KeptOut(t.Client, t.Login); banned {
 		return answer
 	}
 	v, _, err := d.judge(t, func(v *guard.Verdict) bool { return v.Action == guard.Reject || v.Action == guard.Tempfail })

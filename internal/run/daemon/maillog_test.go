@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +17,8 @@ const (
 )
 
 func TestLinesThatAreNotUnderstoodAreCountedPerProgram(t *testing.T) {
-	d := &Daemon{gate: newGate(nil)}
+	d := begin(t, t.TempDir())
+	defer end(t, d)
 	hear := func(text string) {
 		t.Helper()
 		if _, err := d.hear(t.Context(), []byte(text), follow.Key{}); err != nil {
@@ -48,7 +48,8 @@ func TestLinesThatAreNotUnderstoodAreCountedPerProgram(t *testing.T) {
 
 func TestWhatWasMissedOfTheLogIsSaidForADay(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	d := &Daemon{gate: newGate(nil), log: slog.New(slog.DiscardHandler)}
+	d := begin(t, t.TempDir())
+	defer end(t, d)
 	d.takeGaps([]follow.Gap{{Reason: follow.Truncated, Path: "/var/log/mail.log"}}, noon)
 	d.troubles.Log(nil, &d.mailLog, noon.Add(shownFor-time.Second))
 	if all := d.troubles.List(); len(all) != 1 || !strings.Contains(all[0], "could not be read on 2026-11-23 12:00:00 (truncated: /var/log/mail.log)") {
@@ -69,7 +70,8 @@ func TestWhatWasMissedOfTheLogIsSaidForADay(t *testing.T) {
 }
 
 func TestOnlyWhatIsLeftOutOfMailCounts(t *testing.T) {
-	d := &Daemon{gate: newGate(nil), log: slog.New(slog.DiscardHandler)}
+	d := begin(t, t.TempDir())
+	defer end(t, d)
 	for says, count := range map[string]uint64{
 		"Suppressed 1 messages from postfix@-.service": 1, "Suppressed 10 messages from dovecot.service": 10, "Suppressed 100 messages from saslauthd.service": 100, "Suppressed 1000 messages from cron.service": 1000,
 	} {
@@ -82,7 +84,8 @@ func TestOnlyWhatIsLeftOutOfMailCounts(t *testing.T) {
 
 // TestALogThatChangedItsFormIsSaid: what is read no more is no silence.
 func TestALogThatChangedItsFormIsSaid(t *testing.T) {
-	d := &Daemon{gate: newGate(nil), log: slog.New(slog.DiscardHandler)}
+	d := begin(t, t.TempDir())
+	defer end(t, d)
 	hear := func(text string) {
 		if _, err := d.hear(t.Context(), []byte(text), follow.Key{}); err != nil {
 			t.Fatal(err)
@@ -111,7 +114,8 @@ func TestALogThatChangedItsFormIsSaid(t *testing.T) {
 }
 
 func TestAnExampleOfStatusHoldsNoPassword(t *testing.T) {
-	d := &Daemon{gate: newGate(nil)}
+	d := begin(t, t.TempDir())
+	defer end(t, d)
 	for _, text := range []string{"auth: passwd-file(anna,192.0.2.1): a new word (given password: secret)", "auth-worker(anna,192.0.2.1)<7>: new: word (given password: secret)"} {
 		if _, err := d.hear(t.Context(), []byte("Nov 24 01:02:03 mx dovecot: "+text), follow.Key{}); err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"postward/internal/mail/milter"
 	"postward/internal/run/config"
 	"postward/internal/run/ctl"
+	"postward/internal/run/gate"
 	"postward/internal/run/notify"
 	"postward/internal/run/store"
 	"postward/internal/wire/netinfo"
@@ -65,7 +66,7 @@ func Run(ctx context.Context, p Parts) error {
 	err = d.serve(ctx, p)
 	d.flushRefusals()
 	d.checkpoint()
-	d.saveGate(time.Now())
+	d.gate.Save(time.Now())
 	d.noteClock()
 	err = errors.Join(err, d.store.Close())
 	if errors.Is(err, store.ErrCorrupt) { // and what it held is saved
@@ -117,10 +118,14 @@ func load(ctx context.Context, p Parts, path string, written time.Time) (*Daemon
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
 		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]bool{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), alertedChannels: map[string][]int{},
-		refusals: refusals{}, inLine: map[string]bool{}, gate: newGate(p.Trusted),
+		refusals: refusals{}, inLine: map[string]bool{},
 	}
+	d.gate = gate.New(gate.Parts{
+		Config: p.Config, Log: p.Log, Store: s, Warden: p.Warden, Where: p.Where, Troubles: &d.troubles, Trusted: p.Trusted,
+		State: d.reads, Stepped: d.takeStep, Record: d.record, Reading: d.noteReading,
+	})
 	d.owners = owners{questions: make(chan question), nameless: &d.nameless}
-	if err := errors.Join(d.restore(ctx, p.Delimiter, written), d.restoreGate(ctx)); err != nil {
+	if err := errors.Join(d.restore(ctx, p.Delimiter, written), d.gate.Restore(ctx)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return d, nil
@@ -261,9 +266,9 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("alerts", d.sendAlerts)
 		part("tick", d.tick)
 		part("prune", d.pruneOften)
-		part("gate", d.tendGate)
-		part("bans", d.keepOut)
-		part("dovecot", d.answerDovecot)
+		part("gate", d.gate.Tend)
+		part("bans", d.gate.KeepOut)
+		part("dovecot", d.gate.AnswerDovecot)
 		part("login lists", d.tendLoginLists)
 		part("keys", d.tendKeys)
 		part("hold queue", d.reconcileOften)

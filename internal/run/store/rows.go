@@ -104,6 +104,14 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 	return body, nil
 }
 
+// CountBans returns how many networks Bans tells of.
+func (s *Store) CountBans(ctx context.Context) (n int, err error) {
+	if err := s.read.QueryRowContext(ctx, `select count(*) from ban`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count the bans in %s: %w", s.path, damaged(err))
+	}
+	return n, nil
+}
+
 // Bans are what was noted of networks that are or were banned, in no order, one at a time: they may be a hundred thousand.
 func (s *Store) Bans(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {

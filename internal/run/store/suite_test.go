@@ -437,6 +437,9 @@ func testBans(t *testing.T, open func() *Store) {
 	if !slices.Equal(bans, []string{`{"times":2}`}) {
 		t.Errorf("%q", bans)
 	}
+	if n, err := s.CountBans(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d bans are counted: %v", n, err)
+	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for body, err := range s.Bans(gone) {

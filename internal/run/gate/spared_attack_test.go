@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"errors"
@@ -30,13 +30,13 @@ func TestAttackANeighbourOfThisHostIsNotSpared(t *testing.T) {
 	for range 300 {
 		for n := range 4 {
 			a := &authpolicy.Attempt{Account: "anna", Client: netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + n)}), Protocol: "imap"}
-			if !d.mayLogin(t.Context(), a).Refuses() {
-				d.reported(a)
+			if !d.MayLogin(t.Context(), a).Refuses() {
+				d.report(a)
 				let++
 			}
 		}
 	}
-	d.reported(&authpolicy.Attempt{Account: "test", Client: netip.MustParseAddr("203.0.113.99"), Protocol: "imap"})
+	d.report(&authpolicy.Attempt{Account: "test", Client: netip.MustParseAddr("203.0.113.99"), Protocol: "imap"})
 	if got := listed(d); let > 20 {
 		t.Errorf("%d of 1200 guesses from there at a protected account were let through; banned: %q", let, got)
 	}
@@ -72,24 +72,24 @@ func TestAttackALockHoldsWhateverTheNameIs(t *testing.T) {
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
 	must(t, d, "account/lock", ctl.Name{Account: "anna"})
 	for _, name := range []string{"anna", "anna@example.org"} {
-		if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: name, Client: netip.MustParseAddr("203.0.113.9"), Protocol: "imap"}).Refuses() {
+		if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: name, Client: netip.MustParseAddr("203.0.113.9"), Protocol: "imap"}).Refuses() {
 			t.Errorf("%s is let in", name)
 		}
 	}
 	for _, name := range []string{"anna@evil.example", "anna@", "anna@mail.example.org"} {
-		if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: name, Client: netip.MustParseAddr("203.0.113.9"), Protocol: "imap"}).Refuses() {
+		if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: name, Client: netip.MustParseAddr("203.0.113.9"), Protocol: "imap"}).Refuses() {
 			t.Logf("as %q the locked account is let in, if Dovecot makes anna of it", name)
 		}
 	}
-	if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.Addr{}, Protocol: "imap"}).Refuses() {
+	if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.Addr{}, Protocol: "imap"}).Refuses() {
 		t.Logf("without an address, the locked account is let in")
 	}
 	for _, p := range []string{"lmtp", "doveadm", "lda"} {
-		if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("203.0.113.9"), Protocol: p}).Refuses() {
+		if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("203.0.113.9"), Protocol: p}).Refuses() {
 			t.Logf("by %s the locked account is let in", p)
 		}
 	}
-	if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("127.0.0.1"), Protocol: "imap"}).Refuses() {
+	if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("127.0.0.1"), Protocol: "imap"}).Refuses() {
 		t.Logf("over loopback (webmail on the host) the locked account is let in")
 	}
 }
@@ -100,9 +100,9 @@ func TestAttackALockIsAnsweredWhileOthersKeepTheGateBusy(t *testing.T) {
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
 	must(t, d, "account/lock", ctl.Name{Account: "anna"})
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("203.0.113.9"), Protocol: "imap"}).Refuses() {
+	d.Gate.mu.Lock()
+	defer d.Gate.mu.Unlock()
+	if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("203.0.113.9"), Protocol: "imap"}).Refuses() {
 		t.Error("it is let in")
 	}
 }
@@ -113,7 +113,7 @@ func TestAttackGuessesThatDovecotIsNotAskedAbout(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)
 	must(t, d, "account/allow", ctl.AccountChange{Account: "anna"})
-	d.reported(&authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("192.0.2.200"), Protocol: "imap", Failure: "credentials"})
+	d.report(&authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("192.0.2.200"), Protocol: "imap", Failure: "credentials"})
 	for n := range 300 {
 		hears(t, d, fmt.Sprintf("postfix/smtpd[9]: warning: unknown[203.0.113.9]: SASL LOGIN authentication failed: authentication failure, sasl_username=name%d", n))
 	}
@@ -131,7 +131,7 @@ func TestAttackALockHoldsInWebmailOnThisHost(t *testing.T) {
 	must(t, d, "account/lock", ctl.Name{Account: "anna"})
 	for _, from := range []string{"127.0.0.1", "::1", ""} {
 		client, _ := netip.ParseAddr(from)
-		if !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: client, Protocol: "imap"}).Refuses() {
+		if !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: "anna", Client: client, Protocol: "imap"}).Refuses() {
 			t.Errorf("a locked account is let in from %q, as by webmail on this host", from)
 		}
 	}

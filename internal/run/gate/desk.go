@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"context"
@@ -6,33 +6,30 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
 	"postward/internal/host/nft"
-	"postward/internal/mail/message"
 	"postward/internal/run/ctl"
 )
 
-// bans lists who is kept out.
-func (d *Daemon) bans() ctl.BansAnswer {
-	t := d.lockGate()
-	defer d.gate.mu.Unlock()
-	answer := ctl.BansAnswer{Bans: []guess.Ban{}, Protected: []guess.Protection{}, Confined: []guess.Confine{}, Enforced: d.config.BansEnforced()}
-	for _, b := range d.gate.watch.Bans(t) {
+// Bans lists who is kept out.
+func (g *Gate) Bans() ctl.BansAnswer {
+	t := g.lock()
+	defer g.mu.Unlock()
+	answer := ctl.BansAnswer{Bans: []guess.Ban{}, Protected: []guess.Protection{}, Confined: []guess.Confine{}, Enforced: g.config.BansEnforced()}
+	for _, b := range g.watch.Bans(t) {
 		answer.Bans = append(answer.Bans, *b)
 	}
-	for _, p := range d.gate.watch.Protections(t) {
+	for _, p := range g.watch.Protections(t) {
 		answer.Protected = append(answer.Protected, *p)
 	}
-	for _, c := range d.gate.watch.Confined(t) {
+	for _, c := range g.watch.Confined(t) {
 		answer.Confined = append(answer.Confined, *c)
 	}
-	if d.gate.keeps != nil {
-		answer.Kernel = d.gate.keeps.Error()
+	if g.keeps != nil {
+		answer.Kernel = g.keeps.Error()
 	}
 	return answer
 }
@@ -43,8 +40,8 @@ const (
 	widestBan6 = 48
 )
 
-// addBan keeps a network out because a person says so.
-func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ctl.BansAnswer, error) {
+// AddBan keeps a network out because a person says so.
+func (g *Gate) AddBan(ctx context.Context, actor string, r ctl.BanRequest) (ctl.BansAnswer, error) {
 	p, err := banPrefix(r.Network)
 	if err != nil {
 		return ctl.BansAnswer{}, err
@@ -52,27 +49,27 @@ func (d *Daemon) addBan(ctx context.Context, actor string, r ctl.BanRequest) (ct
 	if r.For < time.Second || r.For > guess.LongestBan {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a ban, or too short", r.For), Hint: "a time from 1s to 168h, like --for 24h"}
 	}
-	if why := d.spared(p); why != "" {
+	if why := g.spared(p); why != "" {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is not banned: %s", ctl.Plain(p), why), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
 	}
-	if err := d.parentRefuses(ctx, nft.Ban{Prefix: p, For: r.For}); err != nil {
+	if err := g.parentRefuses(ctx, nft.Ban{Prefix: p, For: r.For}); err != nil {
 		return ctl.BansAnswer{}, &ctl.Problem{What: err.Error(), Hint: "postward account lock ACCOUNT keeps one account out, wherever it comes from"}
 	}
-	t := d.lockGate()
-	d.banned(d.gate.watch.BanByHand(p, r.For, actor, t), actor)
-	d.gate.mu.Unlock()
-	if err := d.writer.Flush(ctx); err != nil {
+	t := g.lock()
+	g.banned(g.watch.BanByHand(p, r.For, actor, t), actor)
+	g.mu.Unlock()
+	if err := g.writer.Flush(ctx); err != nil {
 		return ctl.BansAnswer{}, err
 	}
-	answer := d.bans()
+	answer := g.Bans()
 	answer.Network = p
 	return answer, nil
 }
 
 // parentRefuses says why the parent refuses a ban: a person is told at once, and not that it stands. It knows what the daemon does
 // not: the host's own addresses, and where somebody is logged in from.
-func (d *Daemon) parentRefuses(ctx context.Context, b nft.Ban) error {
-	refused, err := d.warden.Refused(ctx, []nft.Ban{b})
+func (g *Gate) parentRefuses(ctx context.Context, b nft.Ban) error {
+	refused, err := g.warden.Refused(ctx, []nft.Ban{b})
 	if err != nil || len(refused) == 0 { // what is told later says so
 		return nil
 	}
@@ -97,62 +94,60 @@ func banPrefix(p netip.Prefix) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// removeBan lifts what is banned of a network.
-func (d *Daemon) removeBan(ctx context.Context, actor string, r ctl.BanRequest) (ctl.BansAnswer, error) {
+// RemoveBan lifts what is banned of a network.
+func (g *Gate) RemoveBan(ctx context.Context, actor string, r ctl.BanRequest) (ctl.BansAnswer, error) {
 	if !r.Network.IsValid() {
 		return ctl.BansAnswer{}, &ctl.Problem{What: "that is no address and no network", Hint: "postward ban list"}
 	}
-	t := d.lockGate()
-	lifted := d.gate.watch.Unban(r.Network.Masked(), t)
+	t := g.lock()
+	lifted := g.watch.Unban(r.Network.Masked(), t)
 	for _, b := range lifted {
-		d.note(&guard.Event{Kind: guard.KindUnbanned, Actor: actor, Prefix: b.Prefix})
+		g.note(&guard.Event{Kind: guard.KindUnbanned, Actor: actor, Prefix: b.Prefix})
 	}
-	d.gate.lift = append(d.gate.lift, d.forgetBans(t)...)
-	d.gate.changed = true // what he is forgiven too
-	d.gate.mu.Unlock()
-	d.wakeGate()
-	d.saveGate(time.Now())
+	g.lift = append(g.lift, g.forgetBans(t)...)
+	g.changed = true // what he is forgiven too
+	g.mu.Unlock()
+	g.wake()
+	g.Save(time.Now())
 	if len(lifted) == 0 {
 		return ctl.BansAnswer{}, &ctl.Problem{What: fmt.Sprintf("nothing of %s is banned; what was tried from there before is forgiven", ctl.Plain(r.Network)), Hint: "postward ban list"}
 	}
-	answer := ctl.BansAnswer{Enforced: d.config.BansEnforced()}
+	answer := ctl.BansAnswer{Enforced: g.config.BansEnforced()}
 	for _, b := range lifted {
 		answer.Bans = append(answer.Bans, *b)
 	}
-	return answer, d.writer.Flush(ctx)
+	return answer, g.writer.Flush(ctx)
 }
 
-// source says everything that is known of an address.
-func (d *Daemon) source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
+// Source says everything that is known of an address.
+func (g *Gate) Source(r ctl.SourceRequest) (ctl.SourceAnswer, error) {
 	if !r.Client.IsValid() {
 		return ctl.SourceAnswer{}, &ctl.Problem{What: "that is no address", Hint: "postward source show 203.0.113.9"}
 	}
-	t := d.lockGate()
-	answer := ctl.SourceAnswer{About: d.gate.watch.About(r.Client, t), Enforced: d.config.BansEnforced()}
-	d.gate.mu.Unlock()
-	answer.Never = d.never(answer.Client, answer.Never)
+	t := g.lock()
+	answer := ctl.SourceAnswer{About: g.watch.About(r.Client, t), Enforced: g.config.BansEnforced()}
+	g.mu.Unlock()
+	answer.Never = g.whyNever(answer.Client, answer.Never)
 	if b := answer.Ban; b != nil {
 		answer.Why = b.Why()
 	}
-	if d.where != nil {
-		place := d.where.Lookup(r.Client)
+	if g.where != nil {
+		place := g.where.Lookup(r.Client)
 		answer.ASN, answer.Country = place.ASN, place.Country
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	answer.Webmail = d.state.Policy().IsWebmail(r.Client)
-	answer.Accounts = d.state.Users(r.Client)
+	g.state(func(s *guard.State) {
+		answer.Webmail, answer.Accounts = s.Policy().IsWebmail(r.Client), s.Users(r.Client)
+	})
 	return answer, nil
 }
 
-// allowed lists who is never banned.
-func (d *Daemon) allowed() ctl.AllowAnswer {
-	d.mu.Lock()
-	own := slices.Clone(d.state.Policy().Own)
-	d.mu.Unlock()
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	return ctl.AllowAnswer{Networks: append([]netip.Prefix{}, d.gate.allow...), Own: own, Trusted: slices.Clone(d.gate.trusted)}
+// Allowed lists who is never banned.
+func (g *Gate) Allowed() ctl.AllowAnswer {
+	var own []netip.Prefix
+	g.state(func(s *guard.State) { own = slices.Clone(s.Policy().Own) })
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return ctl.AllowAnswer{Networks: append([]netip.Prefix{}, g.allow...), Own: own, Trusted: slices.Clone(g.trusted)}
 }
 
 // maxAllowed bounds the allow list.
@@ -161,8 +156,8 @@ const maxAllowed = 1000
 // widestAllowed is how many bits a network of the allow list has at least; of IPv4: true.
 var widestAllowed = map[bool]int{true: 8, false: 20}
 
-// changeAllowed adds to the allow list or takes off it.
-func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.BanRequest) (ctl.AllowAnswer, error) {
+// ChangeAllowed adds to the allow list or takes off it.
+func (g *Gate) ChangeAllowed(ctx context.Context, actor, verb string, r ctl.BanRequest) (ctl.AllowAnswer, error) {
 	p := r.Network.Masked()
 	if !p.IsValid() || p.Addr().Is4In6() {
 		return ctl.AllowAnswer{}, &ctl.Problem{What: "that is no address and no network", Hint: "like 203.0.113.9, 203.0.113.0/24 or 2001:db8:1:2::/64"}
@@ -170,37 +165,37 @@ func (d *Daemon) changeAllowed(ctx context.Context, actor, verb string, r ctl.Ba
 	if verb == "allow/add" && p.Bits() < widestAllowed[p.Addr().Is4()] {
 		return ctl.AllowAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is a part of the internet, and not of a site: nobody there would be kept out", p), Hint: `a narrower network; to keep nobody out, guessing.mode = "shadow"`}
 	}
-	d.gate.mu.Lock()
-	list := slices.DeleteFunc(slices.Clone(d.gate.allow), func(n netip.Prefix) bool { return n == p })
-	found := len(list) < len(d.gate.allow)
+	g.mu.Lock()
+	list := slices.DeleteFunc(slices.Clone(g.allow), func(n netip.Prefix) bool { return n == p })
+	found := len(list) < len(g.allow)
 	if verb == "allow/add" {
 		list = append(list, p)
 	}
 	problem := error(nil)
 	switch {
 	case verb == "allow/remove" && !found:
-		problem = notAllowed(d.gate.allow, p)
+		problem = notAllowed(g.allow, p)
 	case len(list) > maxAllowed:
 		problem = &ctl.Problem{What: fmt.Sprintf("the allow list is full: it has room for %d networks", maxAllowed), Hint: "postward allow list; a wider network takes the place of several"}
 	}
 	if problem != nil {
-		d.gate.mu.Unlock()
+		g.mu.Unlock()
 		return ctl.AllowAnswer{}, problem
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
-		d.gate.mu.Unlock()
+		g.mu.Unlock()
 		return ctl.AllowAnswer{}, fmt.Errorf("write the allow list: %w", err)
 	}
-	d.gate.allow = list
-	d.gate.watch.Allow(list)
+	g.allow = list
+	g.watch.Allow(list)
 	kind := map[string]guard.Kind{"allow/add": guard.KindSpared, "allow/remove": guard.KindUnspared}[verb]
-	d.note(&guard.Event{Kind: kind, Actor: actor, Prefix: p})
-	d.writer.SetCursor(allowName, string(text))
-	d.gate.all = true // the kernel has them, too
-	d.gate.mu.Unlock()
-	d.wakeGate()
-	return d.allowed(), d.writer.Flush(ctx)
+	g.note(&guard.Event{Kind: kind, Actor: actor, Prefix: p})
+	g.writer.SetCursor(allowName, string(text))
+	g.all = true // the kernel has them, too
+	g.mu.Unlock()
+	g.wake()
+	return g.Allowed(), g.writer.Flush(ctx)
 }
 
 // notAllowed says that a network is not on the allow list, and what is instead.
@@ -215,52 +210,12 @@ func notAllowed(list []netip.Prefix, p netip.Prefix) *ctl.Problem {
 	return &ctl.Problem{What: fmt.Sprintf("%s is not on the allow list", ctl.Plain(p)), Hint: "postward allow list; what is of networks.own stands in postward.toml"}
 }
 
-// lockAccount locks an account's logins, or opens them.
-func (d *Daemon) lockAccount(ctx context.Context, actor, verb string, r ctl.Name) (ctl.Account, error) {
-	name, isNew, err := d.loginName(r.Account)
-	switch {
-	case err != nil:
-		return ctl.Account{}, err
-	case isNew && verb == "account/unlock":
-		return ctl.Account{}, noAccount(r.Account)
-	}
-	kind := map[string]guard.Kind{"account/lock": guard.KindLocked, "account/unlock": guard.KindUnlocked}[verb]
-	t := now()
-	if err := d.recordAndWait(ctx, &guard.Event{Key: fmt.Sprintf("%s:%s:%d", kind, name, t), Kind: kind, At: t, Actor: actor, Account: name}); err != nil {
-		return ctl.Account{}, err
-	}
-	if verb == "account/lock" {
-		d.kick(ctx, name)
-	}
-	x, err := d.showAccount(ctl.Name{Account: name})
-	x.New = isNew
-	return x, err
-}
-
-// maxLoginName bounds the name of an account that nobody has heard of, in octets.
-const maxLoginName = 256
-
-// loginName is the account that a name means, also one of which nothing is known: who only reads mail here has sent none. isNew says so.
-func (d *Daemon) loginName(said string) (name string, isNew bool, err error) {
-	name = message.Account(said)
-	strange := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }
-	if name == "" || len(name) > maxLoginName || strings.ContainsFunc(name, strange) {
-		return "", false, &ctl.Problem{What: fmt.Sprintf("%.40q is no name of an account", said), Hint: "the name that it logs in with; postward account list has those that sent mail"}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if known := d.accountOf(name); known != "" {
-		return known, false, nil
-	}
-	return name, true, nil
-}
-
 // longestProtect is for how long a person may have an account protected.
 const longestProtect = 30 * 24 * time.Hour
 
-// protect protects an account for a time, or ends that.
-func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest) (ctl.ProtectAnswer, error) {
-	name, isNew, err := d.loginName(r.Account)
+// Protect protects an account for a time, or ends that.
+func (g *Gate) Protect(ctx context.Context, actor string, r ctl.ProtectRequest) (ctl.ProtectAnswer, error) {
+	name, isNew, err := g.LoginName(r.Account)
 	if err != nil {
 		return ctl.ProtectAnswer{}, err
 	}
@@ -268,16 +223,27 @@ func (d *Daemon) protect(ctx context.Context, actor string, r ctl.ProtectRequest
 		return ctl.ProtectAnswer{}, &ctl.Problem{What: fmt.Sprintf("%s is too long for a protection, or too short", r.For), Hint: "a time up to 720h, like --for 24h"}
 	}
 	if isNew {
-		d.mu.Lock()
-		name = d.plain(name)
-		d.mu.Unlock()
+		g.state(func(s *guard.State) { name, _ = Named(s, name) })
 	}
-	t := d.lockGate()
-	p := *d.gate.watch.ProtectByHand(name, r.For, actor, t)
-	d.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: name, Until: guard.TimeOf(p.Until)})
-	d.gate.changed = true
-	d.gate.mu.Unlock()
-	d.saveGate(time.Now())
-	d.tellOfGate(time.Now())
-	return ctl.ProtectAnswer{Protection: p, New: isNew}, d.writer.Flush(ctx)
+	t := g.lock()
+	p := *g.watch.ProtectByHand(name, r.For, actor, t)
+	g.note(&guard.Event{Kind: guard.KindProtected, Actor: actor, Account: name, Until: guard.TimeOf(p.Until)})
+	g.changed = true
+	g.mu.Unlock()
+	g.Save(time.Now())
+	g.tellOfTargets(time.Now())
+	return ctl.ProtectAnswer{Protection: p, New: isNew}, g.writer.Flush(ctx)
+}
+
+// Protections are the protections of some accounts, by name.
+func (g *Gate) Protections(names []string) map[string]guess.Protection {
+	t := g.lock()
+	defer g.mu.Unlock()
+	found := map[string]guess.Protection{}
+	for _, name := range names {
+		if p := g.watch.Protected(name, t); p != nil {
+			found[name] = *p
+		}
+	}
+	return found
 }

@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"errors"
@@ -28,7 +28,7 @@ func TestAnAddressOfIPv6IsBannedAsItIsCounted(t *testing.T) {
 	if got := must(t, d, "allow/list", nil).(ctl.AllowAnswer).Networks; len(got) != 1 || got[0] != one.Network {
 		t.Errorf("allowed: %s", got)
 	}
-	if _, err := d.addBan(t.Context(), "root", one); err == nil || !strings.Contains(err.Error(), "2001:db8:1:2::/64 is not banned: 2001:db8:1:2::9 is on the allow list") {
+	if _, err := d.AddBan(t.Context(), "root", one); err == nil || !strings.Contains(err.Error(), "2001:db8:1:2::/64 is not banned: 2001:db8:1:2::9 is on the allow list") {
 		t.Errorf("%v", err)
 	}
 }
@@ -44,7 +44,7 @@ func TestWhyNobodyIsBannedThereIsSaidInOneOrder(t *testing.T) {
 	hears(t, d, reads(client.String(), "anna"))
 	own, list := d.state.Policy().Own, ctl.BanRequest{Network: network}
 	must(t, d, "allow/add", list)
-	d.gate.trusted = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	d.Gate.trusted = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
 	d.spare(network, errors.New("ban refused: 203.0.113.9/32 holds 203.0.113.9, an address of this host"))
 	d.state.Policy().Own = append(own[:len(own):len(own)], network)
 	for _, step := range []struct {
@@ -52,9 +52,9 @@ func TestWhyNobodyIsBannedThereIsSaidInOneOrder(t *testing.T) {
 		undone func()
 	}{
 		{"it is of your own networks (203.0.113.9 in networks.own)", func() { d.state.Policy().Own = own }},
-		{"Postfix lets 203.0.113.0/24 relay (mynetworks)", func() { d.gate.trusted = nil }},
+		{"Postfix lets 203.0.113.0/24 relay (mynetworks)", func() { d.Gate.trusted = nil }},
 		{"203.0.113.9 is on the allow list (postward allow remove 203.0.113.9 takes it off)", func() { must(t, d, "allow/remove", list) }},
-		{"203.0.113.9/32 holds 203.0.113.9, an address of this host", func() { delete(d.gate.spared, network) }},
+		{"203.0.113.9/32 holds 203.0.113.9, an address of this host", func() { delete(d.Gate.sparings, network) }},
 		{"somebody logged in from there within the last week; postward ban add 203.0.113.9 bans it all the same", func() {}},
 	} {
 		x := must(t, d, "source/show", ctl.SourceRequest{Client: client}).(ctl.SourceAnswer)

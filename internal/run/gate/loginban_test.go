@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"fmt"
@@ -14,17 +14,14 @@ import (
 	"postward/internal/host/authpolicy"
 	"postward/internal/host/nft"
 	"postward/internal/host/warden"
-	"postward/internal/log/follow"
 	"postward/internal/run/ctl"
 )
 
 // heard has the daemon read lines, stamped some time ago.
-func heard(t testing.TB, d *Daemon, ago time.Duration, lines ...string) {
+func heard(t testing.TB, d *house, ago time.Duration, lines ...string) {
 	t.Helper()
 	for _, text := range lines {
-		if _, err := d.hear(t.Context(), []byte(time.Now().Add(-ago).UTC().Format(time.RFC3339)+" mx "+text), follow.Key{}); err != nil {
-			t.Fatal(err)
-		}
+		d.hear([]byte(time.Now().Add(-ago).UTC().Format(time.RFC3339) + " mx " + text))
 	}
 }
 
@@ -35,8 +32,8 @@ func takes(client string) string {
 const server = "203.0.113.41"
 
 // kept says how the server is kept out; empty: it is not.
-func kept(d *Daemon) string {
-	for _, b := range d.bans().Bans {
+func kept(d *house) string {
+	for _, b := range d.Bans().Bans {
 		if b.Prefix.Contains(netip.MustParseAddr(server)) {
 			return fmt.Sprintf("logins %v, for the %d. time: %s", b.Logins, b.Times, b.Why())
 		}
@@ -45,15 +42,14 @@ func kept(d *Daemon) string {
 }
 
 // asked is what Dovecot is answered about the server.
-func asked(t testing.TB, d *Daemon, protocol string) bool {
-	return !d.mayLogin(t.Context(), &authpolicy.Attempt{Account: "test", Client: netip.MustParseAddr(server), Protocol: protocol}).Refuses()
+func asked(t testing.TB, d *house, protocol string) bool {
+	return !d.MayLogin(t.Context(), &authpolicy.Attempt{Account: "test", Client: netip.MustParseAddr(server), Protocol: protocol}).Refuses()
 }
 
 // mailed is what the server's mail is answered, under a login or none.
-func mailed(t testing.TB, d *Daemon, login string) (putOff bool) {
-	m := mail(1, login, 1)
-	m.Client = netip.MustParseAddr(server)
-	a := d.judgeMail(t.Context(), m)
+func mailed(t testing.TB, d *house, login string) (putOff bool) {
+	t.Helper()
+	a, _ := d.KeptOut(netip.MustParseAddr(server), login)
 	return a.Action == guard.Tempfail && strings.Contains(a.Reply.Text, "kept out until")
 }
 
@@ -94,21 +90,21 @@ func TestAMailServerIsKeptFromLoggingInAlone(t *testing.T) {
 
 // TestWhoGoesOnByPort25IsBannedWhole: where the kernel keeps out who is banned, what still comes came by that port.
 func TestWhoGoesOnByPort25IsBannedWhole(t *testing.T) {
-	for name, goesOn := range map[string]func(d *Daemon){
-		"its line is read":      func(d *Daemon) { hears(t, d, guesses(server, "test")...) },
-		"Dovecot asks about it": func(d *Daemon) { asked(t, d, "smtp") },
-		"but not by the kernel": func(d *Daemon) {
-			d.gate.keeps = nft.ErrUnavailable
+	for name, goesOn := range map[string]func(d *house){
+		"its line is read":      func(d *house) { hears(t, d, guesses(server, "test")...) },
+		"Dovecot asks about it": func(d *house) { asked(t, d, "smtp") },
+		"but not by the kernel": func(d *house) {
+			d.Gate.keeps = nft.ErrUnavailable
 			hears(t, d, guesses(server, "test")...)
 			asked(t, d, "smtp")
 		},
-		"but not in the kernel": func(d *Daemon) {
+		"but not in the kernel": func(d *house) {
 			d.config.Guessing.Kernel = false
 			hears(t, d, guesses(server, "test")...)
 			asked(t, d, "smtp")
 		},
-		"but not by port 25":     func(d *Daemon) { asked(t, d, "imap") },
-		"but that was under way": func(d *Daemon) { heard(t, d, 55*time.Second, guesses(server, "test")...) },
+		"but not by port 25":     func(d *house) { asked(t, d, "imap") },
+		"but that was under way": func(d *house) { heard(t, d, 55*time.Second, guesses(server, "test")...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := begin(t, t.TempDir())
@@ -134,6 +130,22 @@ func TestWhoGoesOnByPort25IsBannedWhole(t *testing.T) {
 	}
 }
 
+// TestAStandingBanIsPackedWhole, of either family and any width.
+func TestAStandingBanIsPackedWhole(t *testing.T) {
+	var last standingBan
+	for i, p := range []string{"198.51.100.0/24", "203.0.113.1/32", "2001:db8:1::/48", "2001:db8:1::/64", "2001:db8:1::9/128"} {
+		b := nft.Ban{Prefix: netip.MustParsePrefix(p), For: guess.LongestBan, Logins: i%2 == 0}
+		packed := standingOf(b, int64(i))
+		if got := packed.ban(); got != b {
+			t.Errorf("%+v, not %+v", got, b)
+		}
+		if i > 0 && last.compare(packed) >= 0 {
+			t.Errorf("%s is not behind the one before", p)
+		}
+		last = packed
+	}
+}
+
 // TestABanThatChangedItsWayIsOneThatDiffers.
 func TestABanThatChangedItsWayIsOneThatDiffers(t *testing.T) {
 	ban := func(p string, logins bool) nft.Ban {
@@ -143,7 +155,7 @@ func TestABanThatChangedItsWayIsOneThatDiffers(t *testing.T) {
 	have := []nft.Ban{ban("203.0.113.1/32", false), ban("203.0.113.2/32", true), ban("203.0.113.3/32", true), ban("203.0.113.4/32", true), ban("203.0.113.4/32", false), ban("203.0.113.6/32", true)}
 	c := comparison{had: make([]bool, len(want))}
 	for _, b := range want {
-		c.want = append(c.want, standingBan{Ban: b})
+		c.want = append(c.want, standingOf(b, 0))
 	}
 	for _, b := range have {
 		c.has(b)
@@ -173,11 +185,11 @@ func TestWithoutTheKernelTheAdministratorIsSpared(t *testing.T) {
 	if x := must(t, d, "source/show", ctl.SourceRequest{Client: netip.MustParseAddr("203.0.114.9")}).(ctl.SourceAnswer); x.Ban != nil || x.Never == "" {
 		t.Errorf("%+v", x)
 	}
-	if _, err := d.addBan(t.Context(), "root", ctl.BanRequest{Network: netip.MustParsePrefix("203.0.114.9/32"), For: time.Hour}); err == nil || !strings.Contains(err.Error(), "logged in to this host") {
+	if _, err := d.AddBan(t.Context(), "root", ctl.BanRequest{Network: netip.MustParsePrefix("203.0.114.9/32"), For: time.Hour}); err == nil || !strings.Contains(err.Error(), "logged in to this host") {
 		t.Errorf("by hand: %v", err)
 	}
-	clear(d.gate.spared) // one that stands since before, as after a restart
-	d.gate.watch.Take(guess.Attempt{Kind: guess.Failed, At: time.Now(), Client: netip.MustParseAddr("203.0.114.9"), Account: "alarm"})
+	clear(d.Gate.sparings) // one that stands since before, as after a restart
+	d.Gate.watch.Take(guess.Attempt{Kind: guess.Failed, At: time.Now(), Client: netip.MustParseAddr("203.0.114.9"), Account: "alarm"})
 	for range 2 {
 		d.vet(t.Context())
 		if got := listed(d); got != "203.0.114.10/32 default 1" {

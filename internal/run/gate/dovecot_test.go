@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"context"
@@ -45,9 +45,9 @@ func TestAPortThatIsTakenIsSaidAndListenedAtWhenItIsFree(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.config.AuthPolicy.Listen, d.config.AuthPolicy.KeyFile = other.Addr().String(), key
-	runs(t, d.answerDovecot)
+	runs(t, d.AnswerDovecot)
 	trouble := func() string {
-		for _, text := range d.status().Troubles {
+		for _, text := range d.troubles.List() {
 			if strings.Contains(text, "Dovecot is not answered") {
 				return text
 			}

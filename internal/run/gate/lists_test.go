@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 const ratsZone = "2.0.0.127.auth.spamrats.com. A 127.0.0.43\n"
 
 // rats has the daemon ask one list of guessers through a resolver.
-func rats(t *testing.T, d *Daemon, r dns.Resolver) {
+func rats(t *testing.T, d *house, r dns.Resolver) {
 	t.Helper()
 	set, err := dnsbl.Load("")
 	if err != nil {
@@ -27,7 +27,7 @@ func rats(t *testing.T, d *Daemon, r dns.Resolver) {
 	if len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
-	d.loginLists.set(lists, checker)
+	d.AskLists(lists, checker)
 }
 
 func ratsSay(t *testing.T, listed ...string) dns.Resolver {
@@ -44,9 +44,9 @@ func ratsSay(t *testing.T, listed ...string) dns.Resolver {
 }
 
 // entering asks as Dovecot does.
-func entering(t *testing.T, d *Daemon, account, client string) authpolicy.Answer {
+func entering(t *testing.T, d *house, account, client string) authpolicy.Answer {
 	t.Helper()
-	return d.mayLogin(t.Context(), &authpolicy.Attempt{Account: account, Client: netip.MustParseAddr(client), Protocol: "imap"})
+	return d.MayLogin(t.Context(), &authpolicy.Attempt{Account: account, Client: netip.MustParseAddr(client), Protocol: "imap"})
 }
 
 func TestAStrangerOnAListOfGuessersIsNotLetIn(t *testing.T) {
@@ -94,7 +94,7 @@ func TestAListOfGuessersThatIsNotWellRefusesNobody(t *testing.T) {
 	for name, r := range map[string]dns.Resolver{"everything": everything, "silent": silent{}} {
 		rats(t, d, r)
 		ctx, cancel := context.WithTimeout(t.Context(), authpolicy.AnswerTime)
-		if answer := d.mayLogin(ctx, &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("198.51.100.66"), Protocol: "imap"}); answer != authpolicy.Pass() {
+		if answer := d.MayLogin(ctx, &authpolicy.Attempt{Account: "anna", Client: netip.MustParseAddr("198.51.100.66"), Protocol: "imap"}); answer != authpolicy.Pass() {
 			t.Errorf("%s: %v", name, answer)
 		}
 		if ctx.Err() != nil {

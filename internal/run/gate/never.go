@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"postward/internal/guard"
 	"postward/internal/run/ctl"
 )
 
@@ -15,22 +16,22 @@ import (
 // otherwise; last what may be otherwise tomorrow.
 
 // spared says why nothing of a network is banned, whoever says so; empty: it may be.
-func (d *Daemon) spared(p netip.Prefix) string {
+func (g *Gate) spared(p netip.Prefix) string {
 	if p.Addr().IsLoopback() {
 		return "it is this host"
 	}
-	d.mu.Lock()
-	own, isOwn := overlapping(d.state.Policy().Own, p)
-	d.mu.Unlock()
+	var own netip.Prefix
+	isOwn := false
+	g.state(func(s *guard.State) { own, isOwn = overlapping(s.Policy().Own, p) })
 	if isOwn {
 		return fmt.Sprintf("it is of your own networks (%s in networks.own)", ctl.Plain(own))
 	}
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	if n, is := overlapping(d.gate.trusted, p); is {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n, is := overlapping(g.trusted, p); is {
 		return fmt.Sprintf("Postfix lets %s relay (mynetworks), or Dovecot trusts it as a proxy (haproxy_trusted_networks, login_trusted_networks)", ctl.Plain(n))
 	}
-	if n, is := overlapping(d.gate.allow, p); is {
+	if n, is := overlapping(g.allow, p); is {
 		return fmt.Sprintf("%s is on the allow list (postward allow remove %[1]s takes it off)", ctl.Plain(n))
 	}
 	for _, n := range nobodys {
@@ -59,23 +60,23 @@ func overlapping(networks []netip.Prefix, p netip.Prefix) (n netip.Prefix, is bo
 	return n, false
 }
 
-// never says why an address is not banned, whatever it tries; empty: it may be. found is what the watch says of it: that everybody comes
+// whyNever says why an address is not banned, whatever it tries; empty: it may be. found is what the watch says of it: that everybody comes
 // by it, or that somebody lives there.
-func (d *Daemon) never(client netip.Addr, found string) string {
-	if why := d.spared(netip.PrefixFrom(client, client.BitLen())); why != "" {
+func (g *Gate) whyNever(client netip.Addr, found string) string {
+	if why := g.spared(netip.PrefixFrom(client, client.BitLen())); why != "" {
 		return why
 	}
-	d.gate.mu.Lock()
-	why := d.gate.refusal(client, time.Now())
-	d.gate.mu.Unlock()
+	g.mu.Lock()
+	why := g.refusal(client, time.Now())
+	g.mu.Unlock()
 	if why != "" {
 		return strings.TrimPrefix(why, "ban refused: ") // by the parent
 	}
-	d.mu.Lock()
-	if d.state.Policy().IsWebmail(client) {
-		found = "it is a webmail host or a proxy (networks.webmail), and everybody's"
-	}
-	d.mu.Unlock()
+	g.state(func(s *guard.State) {
+		if s.Policy().IsWebmail(client) {
+			found = "it is a webmail host or a proxy (networks.webmail), and everybody's"
+		}
+	})
 	if found == "" {
 		return ""
 	}

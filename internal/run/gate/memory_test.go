@@ -1,4 +1,4 @@
-package daemon
+package gate
 
 import (
 	"fmt"
@@ -11,29 +11,26 @@ import (
 
 	"postward/internal/guard/guess"
 	"postward/internal/host/authpolicy"
-	"postward/internal/log/follow"
 	"postward/internal/run/ctl"
 )
 
 // clockSet is as if the clock had just been set by a step: what is remembered, and written, was reckoned before it.
-func clockSet(d *Daemon, step time.Duration) {
-	d.gate.mu.Lock()
-	defer d.gate.mu.Unlock()
-	d.gate.watch.Shift(-step)
-	d.gate.watch.Allow(nil) // their rows were written before they were allowed
-	for _, b := range d.gate.watch.Bans(time.Time{}) {
-		d.keepBan(b)
+func clockSet(d *house, step time.Duration) {
+	d.Gate.mu.Lock()
+	defer d.Gate.mu.Unlock()
+	d.watch.Shift(-step)
+	for b := range d.everyBan() { // also those whose rows were written before they were allowed
+		d.keepBan(&b)
 	}
-	d.gate.watch.Allow(d.gate.allow)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.clock.wall = d.clock.wall.Add(-step)
+	d.stepped += step
 }
 
 // left is for how long networks are banned still, in minutes.
-func left(d *Daemon) string {
+func left(d *house) string {
 	var all []string
-	for _, b := range d.bans().Bans {
+	for _, b := range d.Bans().Bans {
 		all = append(all, fmt.Sprintf("%s %.0f", b.Prefix, time.Until(b.Until).Minutes()))
 	}
 	return strings.Join(all, ", ")
@@ -58,8 +55,8 @@ func TestAStepOfTheClockLeavesABanItsTime(t *testing.T) {
 		if got := left(d); got != want {
 			t.Errorf("a step of %s: %s", step, got)
 		}
-		<-d.gate.moved // as the tending goroutine does
-		d.saveGate(time.Now())
+		<-d.Gate.moved // as the tending goroutine does
+		d.Save(time.Now())
 		end(t, d)
 		d = begin(t, dir)
 		if got := left(d); got != want {
@@ -94,25 +91,13 @@ func TestAStepOfTheClockLeavesTheBanOfAnAllowedNetworkItsTime(t *testing.T) {
 
 const day = 24 * time.Hour
 
-func TestABootWithAClockThatIsAheadEndsNoBan(t *testing.T) {
-	d := begin(t, t.TempDir())
-	defer end(t, d)
-	hears(t, d, guesses("203.0.113.10", "alarm")...)
-	want := left(d)
-	d.clock = clockMark{} // it starts again
-	d.clockAtStart(time.Now().Add(400*day), now())
-	if got := left(d); got != want { // and the clock is set right
-		t.Errorf("%s, and then %s", want, got)
-	}
-}
-
 // TestTheTimesOfBansAreTheClocksAlone: with the monotonic clock in them too, a step would count twice.
 func TestTheTimesOfBansAreTheClocksAlone(t *testing.T) {
 	d := begin(t, t.TempDir())
 	defer end(t, d)
 	must(t, d, "ban/add", ctl.BanRequest{Network: netip.MustParsePrefix("203.0.113.77/32"), For: time.Hour})
-	d.reported(&authpolicy.Attempt{Client: netip.MustParseAddr("203.0.113.10"), Account: "alarm", Protocol: "imap", Failure: "credentials"})
-	bans := d.gate.watch.Bans(time.Now())
+	d.report(&authpolicy.Attempt{Client: netip.MustParseAddr("203.0.113.10"), Account: "alarm", Protocol: "imap", Failure: "credentials"})
+	bans := d.Gate.watch.Bans(time.Now())
 	if len(bans) != 2 {
 		t.Errorf("banned: %s", listed(d))
 	}
@@ -130,7 +115,7 @@ func TestACrashForgetsAMinuteOfGuesses(t *testing.T) {
 	at := time.Now()
 	saved := func(after time.Duration) bool {
 		d.saveWhenDue(at.Add(after))
-		return !d.gate.changed
+		return !d.Gate.changed
 	}
 	hears(t, d, guesses("203.0.113.9", "anna")...)
 	if !saved(0) {
@@ -183,9 +168,9 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 	if peak-begun > bound {
 		t.Errorf("%d lines take %d MiB", lines, (peak-begun)>>20)
 	}
-	t.Logf("%d lines of %d attackers: %d MiB at most, %d bans", lines, n, (peak-begun)>>20, len(d.bans().Bans))
-	if len(d.gate.tell) > maxTell {
-		t.Errorf("%d bans wait to be told", len(d.gate.tell))
+	t.Logf("%d lines of %d attackers: %d MiB at most, %d bans", lines, n, (peak-begun)>>20, len(d.Bans().Bans))
+	if len(d.Gate.tell) > maxTell {
+		t.Errorf("%d bans wait to be told", len(d.Gate.tell))
 	}
 	bans, _, all := d.takeNews()
 	if all {
@@ -197,17 +182,17 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 		t.Errorf("%d bans", len(bans))
 	}
 	newest := netip.PrefixFrom(attacker((n-1)/10*10), 32)
-	if all && d.gate.watch.Ban(bans[0].Prefix).Since.Before(d.gate.watch.Ban(newest).Since) { // lines are stamped by the second
+	if all && d.Gate.watch.Ban(bans[0].Prefix).Since.Before(d.Gate.watch.Ban(newest).Since) { // lines are stamped by the second
 		t.Errorf("of %d attackers the first that the kernel is told of is %s, and %s is newer", n, bans[0].Prefix, newest)
 	}
 	for i := n - min(n, 3000); i < n; i++ {
-		if banned := d.gate.watch.Banned(attacker(i), time.Now()) != nil; banned != (i%10 == 0) {
+		if banned := d.Gate.watch.Banned(attacker(i), time.Now()) != nil; banned != (i%10 == 0) {
 			t.Fatalf("of %d attackers number %d is banned: %t", n, i, banned)
 		}
 	}
-	d.gate.mu.Lock()
+	d.Gate.mu.Lock()
 	d.forgetBans(time.Now())
-	d.gate.mu.Unlock()
+	d.Gate.mu.Unlock()
 	if err := d.writer.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -217,7 +202,7 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if stand := d.gate.watch.CountBans(time.Time{}); rows != stand {
+	if stand := d.Gate.watch.CountBans(time.Time{}); rows != stand {
 		t.Errorf("%d rows of %d bans", rows, stand)
 	}
 }
@@ -225,10 +210,9 @@ func TestAFloodOfGuessersFillsNoMemoryAndTheNewestAreBanned(t *testing.T) {
 // floodBatch is how many attackers a batch is of.
 const floodBatch = 1300
 
-// flood has the daemon read a batch.
-func flood(t *testing.T, d *Daemon, from int) {
+// flood has the gate hear a batch, and wait for the disk, as the daemon does.
+func flood(t *testing.T, d *house, from int) {
 	t.Helper()
-	b := follow.Batch{Next: follow.Position{Path: "flood", Ino: 1, Offset: int64(from)}}
 	stamp := time.Now().UTC().Format(time.RFC3339)
 	for n := range floodBatch {
 		name := "alarm"
@@ -236,11 +220,13 @@ func flood(t *testing.T, d *Daemon, from int) {
 			name = fmt.Sprintf("user%d", from+n)
 		}
 		for _, text := range guesses(attacker(from+n).String(), name) {
-			b.Lines = append(b.Lines, follow.Line{Text: []byte(stamp + " mx " + text)})
+			d.hear([]byte(stamp + " mx " + text))
 		}
 	}
-	if err := d.takeLines(t.Context(), b); err != nil {
-		t.Fatal(err)
+	if ticket := d.TakeNoted(); ticket != nil {
+		if err := ticket.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -260,20 +246,20 @@ func TestAClockThatIsSetWhileTheMemoryIsCopied(t *testing.T) {
 	begun := time.Now()
 	for n := range sources {
 		for _, kind := range []guess.Kind{guess.Failed, guess.Taken} {
-			d.gate.watch.Take(guess.Attempt{Kind: kind, At: begun, Client: attacker(n), Account: "anna"})
+			d.Gate.watch.Take(guess.Attempt{Kind: kind, At: begun, Client: attacker(n), Account: "anna"})
 		}
 	}
-	d.gate.changed = true
+	d.Gate.changed = true
 	done := make(chan *guess.Memory, 1)
 	go func() { done <- d.remembered(begun) }()
 	for set := false; !set; {
-		d.gate.mu.Lock()
-		if set = !d.gate.changed; set { // it has begun
+		d.Gate.mu.Lock()
+		if set = !d.Gate.changed; set { // it has begun
 			d.mu.Lock()
 			d.stepped = day
 			d.mu.Unlock()
 		}
-		d.gate.mu.Unlock()
+		d.Gate.mu.Unlock()
 	}
 	saved, err := (<-done).Encode()
 	if err != nil {
