@@ -176,15 +176,16 @@ const (
 
 // begunAnew reports whether an address tried too little since its last ban ended to be judged by what it tried before.
 func (w *Watch) begunAnew(s *source, from place) bool {
-	b, n := w.Ban(from.prefix()), 0
-	if b == nil {
+	b, is := w.bans[from.prefix()]
+	if !is {
 		return false
 	}
-	if last := s.tries.last(); last-b.Until.Unix() < againAfter {
+	n, until := 0, time.UnixMicro(b.until).Unix()
+	if s.tries.last()-until < againAfter {
 		return false
 	}
 	for i := range s.tries.tries {
-		if s.tries.tries[i].at >= b.Until.Unix() {
+		if s.tries.tries[i].at >= until {
 			n++
 		}
 	}
@@ -250,6 +251,9 @@ func (w *Watch) ofName(a *attempt, s *source) (Reason, Evidence) {
 	if !a.Exists && everybodys[a.person] {
 		return Default, Evidence{Tries: 1, Account: a.Account}
 	}
+	if len(s.tries.tries) < inWave.hour {
+		return "", Evidence{} // no limit is lower
+	}
 	one, few := s.tries.of(now, func(t *try) bool { return t.name == name }), onePerson
 	switch {
 	case a.Home == AtNetwork:
@@ -289,7 +293,7 @@ func (w *Watch) neighbourhood(a *attempt, s *source) []Finding {
 		w.networks[of] = n
 	}
 	n.push(try{at: now, name: a.from.within()})
-	if a.Home != Abroad {
+	if a.Home != Abroad || len(n.tries) < manyOfNetwork.hour {
 		return nil
 	}
 	tries := n.of(now, func(*try) bool { return true })
