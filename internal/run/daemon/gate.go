@@ -306,7 +306,7 @@ func (d *Daemon) wakeGate() {
 func (d *Daemon) gateStatus() ctl.Gate {
 	t := d.lockGate()
 	defer d.gate.mu.Unlock()
-	s := ctl.Gate{Enforced: d.config.BansEnforced(), Bans: d.gate.watch.CountBans(t), Confined: len(d.gate.watch.Confined(t))}
+	s := ctl.Gate{Enforced: d.config.BansEnforced(), Bans: d.gate.watch.CountBans(t), Confined: d.gate.watch.CountConfined(t)}
 	for _, p := range d.gate.watch.Protections(t) {
 		s.Protected = append(s.Protected, p.Account)
 	}
