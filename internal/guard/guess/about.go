@@ -53,9 +53,7 @@ func (w *Watch) About(client netip.Addr, now time.Time) About {
 	if at, is := w.senders[from]; is {
 		a.Sent = time.Unix(at, 0)
 	}
-	if c := w.confined[from]; c != nil && now.Before(c.Until) {
-		a.Confined = c
-	}
+	a.Confined = w.widest(from, now)
 	switch {
 	case a.Allowed:
 		a.Never = "it is on the allow list"

@@ -69,8 +69,9 @@ type attempt struct {
 
 func opened(a Attempt) attempt {
 	a.Account = strings.ToLower(a.Account)
-	who := person(a.Account)
-	return attempt{Attempt: a, now: a.At.Unix(), from: placeOf(a.Client), person: who, name: hash(who), account: hash(a.Account)}
+	who, _, _ := strings.Cut(a.Account, "@")
+	name := hash(who)
+	return attempt{Attempt: a, now: a.At.Unix(), from: placeOf(a.Client), person: who, name: name, account: hashOn(name, a.Account[len(who):])}
 }
 
 // person is the part of a name that a person types: "anna" of "anna@example.org" and of "ANNA". Whoever tries these tries one name;

@@ -82,12 +82,14 @@ func (w *Watch) noteWidth(bits int) {
 // ban bans a network from now on, longer than the last time. It returns nil where one stands already, unless that is of logins alone
 // and this one is not.
 func (w *Watch) ban(p netip.Prefix, r Reason, e Evidence, now time.Time) *Ban {
-	b, logins := w.Ban(p), w.ofLogins(p, r, now.Unix())
+	logins := w.ofLogins(p, r, now.Unix())
+	if k, is := w.bans[p]; is && now.UnixMicro() < k.until && (logins || !k.logins) {
+		return nil // nearly always, where somebody goes on: nothing is made for it
+	}
+	b := w.Ban(p)
 	switch {
 	case b == nil:
 		b = &Ban{Prefix: p}
-	case now.Before(b.Until) && (logins || !b.Logins):
-		return nil
 	case now.Sub(b.Until) > banForgotten:
 		b.Times = 0
 	}

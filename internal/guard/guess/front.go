@@ -109,7 +109,7 @@ func (w *Watch) letIn(from netip.Addr, now time.Time) []Finding {
 // frontOf is the address that counts: of IPv6 the /64 without its hosts.
 func frontOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
-	if a.IsLoopback() {
+	if a.Is4() || a.IsLoopback() {
 		return a
 	}
 	return placeOf(a).prefix().Addr()

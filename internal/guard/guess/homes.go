@@ -1,9 +1,6 @@
 package guess
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // home is an address, or a neighbourhood, from where somebody logs in.
 type home struct {
@@ -73,7 +70,15 @@ func (h *home) stay(account uint32, now int64) *stay {
 
 // find returns where an account is, or should be.
 func (h *home) find(account uint32) (int, bool) {
-	return slices.BinarySearchFunc(h.stays, account, func(s stay, account uint32) int { return cmp.Compare(s.account, account) })
+	from, to := 0, len(h.stays)
+	for from < to { // as slices.BinarySearchFunc does, which calls a function for each
+		if mid := (from + to) / 2; h.stays[mid].account < account {
+			from = mid + 1
+		} else {
+			to = mid
+		}
+	}
+	return from, from < len(h.stays) && h.stays[from].account == account
 }
 
 // homely reports whether somebody logs in from a neighbourhood. That mail of it was taken says nothing: anybody sends one.

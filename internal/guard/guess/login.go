@@ -35,9 +35,8 @@ func (w *Watch) May(l Login) Refusal {
 		return ""
 	}
 	from, account, now := l.from(), l.account(), l.At.Unix()
-	c := w.confined[from]
-	confined := c != nil && l.At.Before(c.Until) && (c.Account == "" || strings.EqualFold(c.Account, l.Account))
-	if confined && c.Strict && !w.Settled(l.Account, l.Client, l.At) {
+	confined, strict := w.confinedFor(&l, from)
+	if strict && !w.Settled(l.Account, l.Client, l.At) {
 		return RefusedConfined
 	}
 	if w.atHome(from, account, now) {

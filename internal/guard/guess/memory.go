@@ -20,7 +20,8 @@ type memory struct {
 	Around                 map[netip.Prefix]map[uint32]savedStay
 	People                 map[uint32]int64
 	Senders, SendersAround map[netip.Prefix]int64
-	Confined               map[netip.Prefix]Confine
+	Confined               map[netip.Prefix]Confine // as an older postward wrote it: one an address
+	Confines               []Confine
 
 	Front front
 }
@@ -81,7 +82,7 @@ func (w *Watch) Remembered(now time.Time, rest func()) *Memory {
 	m := memory{
 		Sources: map[netip.Prefix]savedSource{}, Networks: map[netip.Prefix][]savedTry{}, Targets: map[string]savedTarget{},
 		Homes: saveHomes(w.homes, t, next), Around: saveHomes(w.around, t, next), People: map[uint32]int64{}, Senders: saveSenders(w.senders, next),
-		SendersAround: saveSenders(w.sendersAround, next), Confined: map[netip.Prefix]Confine{},
+		SendersAround: saveSenders(w.sendersAround, next),
 	}
 	for _, p := range w.latest(t) {
 		if s := w.sources[p]; s != nil { // else it was forgotten meanwhile
@@ -114,9 +115,11 @@ func (w *Watch) Remembered(now time.Time, rest func()) *Memory {
 		m.People[name] = r.last
 		next()
 	}
-	for p, c := range w.confined {
-		if now.Before(c.Until) {
-			m.Confined[p.prefix()] = *c
+	for _, here := range w.confined {
+		for _, c := range here {
+			if now.Before(c.Until) {
+				m.Confines = append(m.Confines, *c)
+			}
 		}
 		next()
 	}
@@ -269,8 +272,9 @@ func Restore(saved []byte) (*Watch, error) {
 	for p, at := range m.SendersAround {
 		w.sendersAround[areaOf(p)] = at
 	}
-	for p, c := range m.Confined {
-		w.confined[placeOf(p.Addr())] = &c
+	for _, c := range slices.AppendSeq(m.Confines, maps.Values(m.Confined)) {
+		from := placeOf(c.Prefix.Addr())
+		w.confined[from] = append(w.confined[from], &c)
 	}
 	return w, nil
 }
@@ -320,8 +324,10 @@ func (w *Watch) Shift(step time.Duration) {
 	for _, r := range w.people {
 		r.last += by
 	}
-	for _, c := range w.confined {
-		c.Since, c.Until = c.Since.Add(step), c.Until.Add(step)
+	for _, here := range w.confined {
+		for _, c := range here {
+			c.Since, c.Until = c.Since.Add(step), c.Until.Add(step)
+		}
 	}
 	for p, k := range w.bans {
 		k.since, k.until = k.since+step.Microseconds(), k.until+step.Microseconds()

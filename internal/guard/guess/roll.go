@@ -8,6 +8,9 @@ type roll struct {
 // keptTries is how many tries are kept: no limit is higher.
 const keptTries = 40
 
+// firstTries is for how many there is room at once: few guessers try only once.
+const firstTries = 4
+
 // try is one of them.
 type try struct {
 	at       int64  // Unix seconds
@@ -21,8 +24,10 @@ type try struct {
 var nameless = hash("")
 
 // hash makes a name small. Two names with one hash are counted as one: the guesser's advantage is one try in four thousand million.
-func hash(s string) uint32 {
-	h := uint32(fnvOffset)
+func hash(s string) uint32 { return hashOn(fnvOffset, s) }
+
+// hashOn is the hash of a text that goes on behind one whose hash is known.
+func hashOn(h uint32, s string) uint32 {
 	for i := range len(s) {
 		h = (h ^ uint32(s[i])) * fnvPrime
 	}
@@ -56,6 +61,9 @@ func (r *roll) push(t try) {
 	if len(r.tries) >= keptTries {
 		copy(r.tries, r.tries[1:])
 		r.tries = r.tries[:len(r.tries)-1]
+	}
+	if r.tries == nil {
+		r.tries = make([]try, 0, firstTries)
 	}
 	r.tries = append(r.tries, t)
 }

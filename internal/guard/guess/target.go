@@ -140,7 +140,7 @@ func (t *target) keep() int64 {
 
 // push notes that a source was refused. One that was before is the latest now: whoever tries often leaves no less room for others.
 func (t *target) push(h hit) {
-	if i := slices.IndexFunc(t.hits, func(x hit) bool { return x.from == h.from }); i >= 0 {
+	if i := t.find(h.from); i >= 0 {
 		t.hits = slices.Delete(t.hits, i, i+1)
 	} else if len(t.hits) >= keptHits {
 		t.hits = slices.Delete(t.hits, 0, 1)
@@ -150,7 +150,19 @@ func (t *target) push(h hit) {
 
 // forget takes an address out, from where its owner logged in after all.
 func (t *target) forget(from place) {
-	t.hits = slices.DeleteFunc(t.hits, func(h hit) bool { return h.from == from })
+	if i := t.find(from); i >= 0 {
+		t.hits = slices.Delete(t.hits, i, i+1)
+	}
+}
+
+// find is where the hit of a source is, which has one at most; -1: there is none.
+func (t *target) find(from place) int {
+	for i := range t.hits {
+		if t.hits[i].from == from {
+			return i
+		}
+	}
+	return -1
 }
 
 // recount is how often it is counted anew, in seconds, who guesses at an account that is guessed at already.
@@ -174,22 +186,27 @@ func (t *target) guessedAt(now int64) bool {
 
 // many reports whether enough networks tried within a day. Those of one autonomous system may be one telephone on its way.
 func (t *target) many(now int64) bool {
+	if t.count(now, far) < waveNets {
+		return false
+	}
 	nets := t.nets(now)
 	return nets >= waveNets && t.distinct(now, far, func(h *hit) uint64 { return uint64(h.asn) }) >= waveSystems || nets >= waveNetsOne
 }
 
 // neighbours is how many addresses of its own systems tried within a day.
-func (t *target) neighbours(now int64) int {
-	n := 0
+func (t *target) neighbours(now int64) int { return t.count(now, near) }
+
+func (t *target) count(now int64, which func(*hit) bool) (n int) {
 	for i := range t.hits {
-		if t.hits[i].near && now-t.hits[i].at < day {
+		if h := &t.hits[i]; now-h.at < day && which(h) {
 			n++
 		}
 	}
 	return n
 }
 
-func far(h *hit) bool { return !h.near }
+func near(h *hit) bool { return h.near }
+func far(h *hit) bool  { return !h.near }
 
 func inArea(h *hit) uint64 { return uint64(h.from.area()) }
 

@@ -2,7 +2,6 @@ package guess
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -28,7 +27,7 @@ type Watch struct {
 	senders       map[place]int64       // whose mail was taken, when last
 	sendersAround map[area]int64        // the same of their neighbourhoods
 	bans          map[netip.Prefix]kept // those that stand, and those that are remembered
-	confined      map[place]*Confine    // shared addresses that guess
+	confined      map[place][]*Confine  // shared addresses that guess, one a subject
 	widths        []int                 // of bans
 	gone          []netip.Prefix        // bans that are forgotten, and not yet told
 	allow         []netip.Prefix
@@ -40,7 +39,7 @@ type Watch struct {
 func New() *Watch {
 	return &Watch{
 		sources: map[place]*source{}, networks: map[area]*roll{}, targets: map[string]*target{}, homes: map[place]*home{}, around: map[area]*home{},
-		people: map[uint32]*resident{}, senders: map[place]int64{}, sendersAround: map[area]int64{}, bans: map[netip.Prefix]kept{}, confined: map[place]*Confine{},
+		people: map[uint32]*resident{}, senders: map[place]int64{}, sendersAround: map[area]int64{}, bans: map[netip.Prefix]kept{}, confined: map[place][]*Confine{},
 	}
 }
 
@@ -51,17 +50,6 @@ type Finding struct {
 	Confine *Confine
 	Cracked *Cracked
 	Lift    *Ban // that turns out to be of an address by which everybody comes
-}
-
-// Confine is an address that is shared with guessers: it may only log in to accounts that it had logged in to. Where one account
-// alone is guessed at, it is about that one.
-type Confine struct {
-	Prefix   netip.Prefix `json:"prefix"`
-	Account  string       `json:"account,omitempty"` // empty: about all
-	Strict   bool         `json:"strict,omitempty"`  // whoever logged in there before is meant too, if he is not settled
-	Since    time.Time    `json:"since"`
-	Until    time.Time    `json:"until"`
-	Evidence Evidence     `json:"evidence"`
 }
 
 // Cracked is a login that succeeded where guesses were made: the guesser may have found the password.
@@ -87,13 +75,6 @@ type source struct {
 	cracked int64    // when it was told that it found a password
 	said    []string // some of the names it tried
 }
-
-// confineFor is how long a shared address is confined, from the last guess on; of one account it is shorter: it may be its own
-// person, who will find the right password.
-const (
-	confineFor    = time.Hour
-	confineForOne = 15 * time.Minute
-)
 
 // Take folds one attempt, and returns what follows.
 func (w *Watch) Take(a Attempt) []Finding {
@@ -176,15 +157,16 @@ const (
 
 // begunAnew reports whether an address tried too little since its last ban ended to be judged by what it tried before.
 func (w *Watch) begunAnew(s *source, from place) bool {
-	b, n := w.Ban(from.prefix()), 0
-	if b == nil {
+	b, is := w.bans[from.prefix()]
+	if !is {
 		return false
 	}
-	if last := s.tries.last(); last-b.Until.Unix() < againAfter {
+	n, until := 0, time.UnixMicro(b.until).Unix()
+	if s.tries.last()-until < againAfter {
 		return false
 	}
 	for i := range s.tries.tries {
-		if s.tries.tries[i].at >= b.Until.Unix() {
+		if s.tries.tries[i].at >= until {
 			n++
 		}
 	}
@@ -250,6 +232,9 @@ func (w *Watch) ofName(a *attempt, s *source) (Reason, Evidence) {
 	if !a.Exists && everybodys[a.person] {
 		return Default, Evidence{Tries: 1, Account: a.Account}
 	}
+	if len(s.tries.tries) < inWave.hour {
+		return "", Evidence{} // no limit is lower
+	}
 	one, few := s.tries.of(now, func(t *try) bool { return t.name == name }), onePerson
 	switch {
 	case a.Home == AtNetwork:
@@ -289,7 +274,7 @@ func (w *Watch) neighbourhood(a *attempt, s *source) []Finding {
 		w.networks[of] = n
 	}
 	n.push(try{at: now, name: a.from.within()})
-	if a.Home != Abroad {
+	if a.Home != Abroad || len(n.tries) < manyOfNetwork.hour {
 		return nil
 	}
 	tries := n.of(now, func(*try) bool { return true })
@@ -317,75 +302,6 @@ func (w *Watch) banning(p netip.Prefix, r Reason, e Evidence, at time.Time) []Fi
 		return []Finding{{Ban: b}}
 	}
 	return nil
-}
-
-// What a shared address may try at accounts that are not at home there.
-var (
-	confinePersons  = 3
-	confineTries    = 30
-	confineOne      = limit{20, 36, never}
-	confineNobodies = 10
-)
-
-// confine asks whether a guesser sits among those who log in from an address.
-func (w *Watch) confine(a *attempt, s *source) []Finding {
-	now := a.now
-	all, persons := s.tries.of(now, func(*try) bool { return true }), s.tries.names(now, func(*try) bool { return true })
-	one := s.tries.of(now, func(t *try) bool { return t.account == a.account })
-	nobodies := s.tries.names(now, func(t *try) bool { return !t.exists && t.name != nameless })
-	many := persons.day >= confinePersons && all.day >= confineTries || nobodies.day >= confineNobodies
-	until, account := a.At.Add(confineFor), ""
-	switch {
-	case many:
-	case all.day >= keptTries && s.tries.accounts(now) > 1: // two, and what is kept of each is not all that he tried
-		until = a.At.Add(confineForOne)
-	case one.reach(confineOne):
-		until, account = a.At.Add(confineForOne), a.Account
-	default:
-		return nil
-	}
-	return w.confineTo(a.from, &Confine{Account: account, Since: a.At, Until: until,
-		Evidence: Evidence{Tries: all.day, Names: persons.day, Account: account, Seconds: now - all.firstDay}})
-}
-
-// confineTo confines an address, or goes on doing so. It is news when it begins, or is about more than it was.
-func (w *Watch) confineTo(from place, c *Confine) []Finding {
-	before := w.confined[from]
-	c.Prefix = from.prefix()
-	if before != nil && c.Since.Before(before.Until) && (before.Account == c.Account || before.Account == "") {
-		before.Until, before.Evidence = maxTime(before.Until, c.Until), c.Evidence
-		return nil
-	}
-	if before == nil {
-		makeRoom(w.confined, maxConfined, func(c *Confine) int64 { return c.Until.Unix() })
-	}
-	w.confined[from] = c
-	return []Finding{{Confine: c}}
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// atOwnHome asks whether somebody who knew an account's password guesses the new one: only distinct passwords say so, and who is
-// settled there may try what he likes.
-func (w *Watch) atOwnHome(a *attempt) []Finding {
-	if a.Password == 0 || a.Home == AtAddress || a.Own || w.Settled(a.Account, a.Client, a.At) {
-		return nil
-	}
-	now, s := a.now, w.source(a.from)
-	if s.tries.add(try{at: now, name: a.name, account: a.account, password: a.Password, exists: true}, 1) == 0 {
-		return nil
-	}
-	one := s.tries.of(now, func(t *try) bool { return t.account == a.account })
-	if !one.reach(confineOne) {
-		return nil
-	}
-	return w.confineTo(a.from, &Confine{Account: a.Account, Strict: true, Since: a.At, Until: a.At.Add(confineFor),
-		Evidence: Evidence{Tries: one.day, Names: 1, Account: a.Account, Seconds: now - one.firstDay}})
 }
 
 // source returns what is counted of an address, made if it is new.
@@ -416,16 +332,4 @@ func makeRoom[K comparable, V any](m map[K]V, limit int, last func(V) int64) {
 		}
 	}
 	delete(m, oldest)
-}
-
-// Confined returns the addresses that are confined, the newest first.
-func (w *Watch) Confined(now time.Time) []*Confine {
-	var all []*Confine
-	for _, c := range w.confined {
-		if now.Before(c.Until) {
-			all = append(all, c)
-		}
-	}
-	slices.SortFunc(all, func(a, b *Confine) int { return b.Since.Compare(a.Since) })
-	return all
 }

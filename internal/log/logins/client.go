@@ -18,24 +18,20 @@ func clientOf(b []byte) netip.Addr {
 // dotted reads "203.0.113.9", as netip does: no octet begins with a 0 that is not all of it.
 func dotted(b []byte) (netip.Addr, bool) {
 	var a [4]byte
-	for i := range a {
-		if i > 0 {
-			if len(b) == 0 || b[0] != '.' {
-				return netip.Addr{}, false
-			}
-			b = b[1:]
-		}
-		n, digits := 0, 0
-		for ; digits < min(len(b), 3) && b[digits] >= '0' && b[digits] <= '9'; digits++ {
-			n = n*10 + int(b[digits]-'0')
-		}
-		if digits == 0 || n > 255 || digits > 1 && b[0] == '0' {
+	octet, n, digits := 0, uint(0), 0
+	for _, c := range b {
+		switch d := uint(c - '0'); {
+		case d <= 9 && digits < 3 && (digits == 0 || n > 0):
+			n, digits = n*10+d, digits+1
+		case c == '.' && digits > 0 && n <= 255 && octet < 3:
+			a[octet], octet, n, digits = byte(n), octet+1, 0, 0
+		default:
 			return netip.Addr{}, false
 		}
-		a[i], b = byte(n), b[digits:]
 	}
-	if len(b) > 0 {
+	if octet < 3 || digits == 0 || n > 255 {
 		return netip.Addr{}, false
 	}
+	a[3] = byte(n)
 	return netip.AddrFrom4(a), true
 }

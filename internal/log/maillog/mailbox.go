@@ -123,7 +123,7 @@ func (s *scan) element(l *Line) bool {
 		if n < 0 {
 			n = len(s.rest)
 		}
-		ok = !bytes.ContainsAny(s.rest[:n], "<>") // else it may be the rest of a user name
+		ok = bytes.IndexByte(s.rest[:n], '<') < 0 && bytes.IndexByte(s.rest[:n], '>') < 0 // else it may be the rest of a user name
 		s.rest = s.rest[n:]
 	}
 	return ok && once && (s.end() || s.lit(", "))

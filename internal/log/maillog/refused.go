@@ -87,10 +87,11 @@ func (s *scan) subject(l *Line) bool {
 			*s = rest
 			return true
 		}
-		if next := bytes.IndexAny(b[i+1:], ",)"); next < 0 {
+		for i+1 < len(b) && b[i+1] != ',' && b[i+1] != ')' {
+			i++
+		}
+		if i+1 == len(b) {
 			return false
-		} else {
-			i += next
 		}
 	}
 	return false

@@ -80,13 +80,15 @@ func makeClasses() (t [256]class) {
 
 // take takes the longest run of a class; nothing is not enough.
 func (s *scan) take(c class) ([]byte, bool) {
-	n := 0
-	for n < len(s.rest) && classes[s.rest[n]]&c != 0 {
-		n++
+	b := s.rest
+	for n, x := range b {
+		if classes[x]&c == 0 {
+			s.rest = b[n:]
+			return b[:n], n > 0
+		}
 	}
-	b := s.rest[:n]
-	s.rest = s.rest[n:]
-	return b, n > 0
+	s.rest = b[len(b):]
+	return b, len(b) > 0
 }
 
 // number reads a decimal number of at most 18 digits.

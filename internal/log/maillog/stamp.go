@@ -34,7 +34,11 @@ func (s Stamp) Time(now time.Time) time.Time { return s.Next(time.Time{}, now) }
 // first reading that does not lie before last.
 func (s Stamp) Next(last, now time.Time) time.Time {
 	if s.Year != 0 && s.zone[0] == 0 {
-		return s.in(int(s.Year), time.UTC).Add(-time.Duration(s.Offset) * time.Second)
+		at := s.in(int(s.Year), time.UTC)
+		if s.Offset != 0 {
+			at = at.Add(-time.Duration(s.Offset) * time.Second)
+		}
+		return at
 	}
 	if s.Year != 0 {
 		early, late := s.readings(int(s.Year), now.Location())
@@ -68,6 +72,9 @@ func which(early, late, last, now time.Time) time.Time {
 // readings are the two moments at which the clocks of a place showed the stamp, in a year; mostly they are one.
 func (s Stamp) readings(year int, loc *time.Location) (early, late time.Time) {
 	naive := s.in(year, time.UTC)
+	if loc == time.UTC {
+		return naive, naive
+	}
 	_, before := naive.Add(-24 * time.Hour).In(loc).Zone()
 	_, after := naive.Add(24 * time.Hour).In(loc).Zone()
 	early = naive.Add(-time.Duration(before) * time.Second).In(loc)
@@ -94,8 +101,33 @@ func (s Stamp) letters() string {
 	return string(s.zone[:])
 }
 
+// in is the moment of a stamp by a clock without changes. In UTC, which most stamps are read in, it is counted here: time.Date, which
+// takes any month and day, needs longer.
 func (s Stamp) in(year int, loc *time.Location) time.Time {
+	if loc == time.UTC && s.Month >= 1 && s.Month <= 12 {
+		seconds := int64(s.Hour)*3600 + int64(s.Minute)*60 + int64(s.Second)
+		return time.Unix(daysSince1970(year, int(s.Month), int(s.Day))*86400+seconds, int64(s.Nanosecond)).UTC()
+	}
 	return time.Date(year, time.Month(s.Month), int(s.Day), int(s.Hour), int(s.Minute), int(s.Second), int(s.Nanosecond), loc)
+}
+
+// daysSince1970 counts the days up to a date of the Gregorian calendar: years begin in March, so that a leap day is a year's last.
+func daysSince1970(year, month, day int) int64 {
+	const upTo1970 = 719_468 // from the first of March of the year 0
+	if month -= 3; month < 0 {
+		month += 12
+		year--
+	}
+	leaps := floor(year, 4) - floor(year, 100) + floor(year, 400)
+	return int64(year*365 + leaps + (153*month+2)/5 + day - 1 - upTo1970)
+}
+
+// floor divides and rounds down, also before the year 0.
+func floor(a, b int) int {
+	if a < 0 {
+		return -((b - 1 - a) / b)
+	}
+	return a / b
 }
 
 func leap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }

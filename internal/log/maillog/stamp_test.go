@@ -116,3 +116,23 @@ func TestARepeatedHourIsReadInTheOrderOfTheLines(t *testing.T) {
 		}
 	}
 }
+
+// Each day from 1583 to 2600, and the odd moments of a stamp that time.Date takes: the 29th of February in any year, a leap second.
+func TestAStampInUTCIsTheMomentThatTimeDateSays(t *testing.T) {
+	for year := 1583; year <= 2600; year++ {
+		for month := uint8(1); month <= 12; month++ {
+			for day := uint8(1); day <= monthDays[month]; day++ {
+				s := Stamp{Month: month, Day: day, Hour: 23, Minute: 59, Second: 60, Nanosecond: 999_999_999}
+				want := time.Date(year, time.Month(month), int(day), 23, 59, 60, 999_999_999, time.UTC)
+				if got := s.in(year, time.UTC); got != want {
+					t.Fatalf("%04d-%02d-%02d: %s, want %s", year, month, day, got, want)
+				}
+			}
+		}
+	}
+	for _, year := range []int{-401, -400, -100, -4, -1, 0, 1, 4, 32767} {
+		if got, want := (Stamp{Month: 2, Day: 29}).in(year, time.UTC), time.Date(year, 2, 29, 0, 0, 0, 0, time.UTC); got != want {
+			t.Errorf("year %d: %s, want %s", year, got, want)
+		}
+	}
+}

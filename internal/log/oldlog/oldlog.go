@@ -7,7 +7,6 @@ package oldlog
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +111,7 @@ func Lines(ctx context.Context, r io.Reader, extension string, each func(line []
 		line, err := in.ReadSlice('\n')
 		if full := errors.Is(err, bufio.ErrBufferFull); full || err == nil || err == io.EOF {
 			if !long && len(line) > 0 {
-				if failed := each(bytes.TrimRight(line, "\r\n")); failed != nil {
+				if failed := each(unbroken(line)); failed != nil {
 					return failed
 				}
 			}
@@ -124,6 +123,15 @@ func Lines(ctx context.Context, r io.Reader, extension string, each func(line []
 		}
 		return err
 	}
+}
+
+// unbroken is a line without its line break: bytes.TrimRight makes a set of its characters for each.
+func unbroken(line []byte) []byte {
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	return line[:n]
 }
 
 type counter struct {

@@ -292,7 +292,7 @@ func (g *Gate) wake() {
 func (g *Gate) Status() ctl.Gate {
 	t := g.lock()
 	defer g.mu.Unlock()
-	s := ctl.Gate{Enforced: g.config.BansEnforced(), Bans: g.watch.CountBans(t), Confined: len(g.watch.Confined(t))}
+	s := ctl.Gate{Enforced: g.config.BansEnforced(), Bans: g.watch.CountBans(t), Confined: g.watch.CountConfined(t)}
 	for _, p := range g.watch.Protections(t) {
 		s.Protected = append(s.Protected, p.Account)
 	}

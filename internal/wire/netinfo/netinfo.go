@@ -57,12 +57,36 @@ func public(a netip.Addr) (netip.Addr, bool) {
 			return a, false
 		}
 	}
+	if !a.IsValid() || !special[firstOctet(a)] {
+		return a, a.IsValid()
+	}
 	for i := range nobodys {
 		if nobodys[i].Contains(a) {
 			return a, false
 		}
 	}
-	return a, a.IsValid()
+	return a, true
+}
+
+// special says of each first octet whether nobodys has any range of it: most addresses need no other look. Never written after the package
+// is built.
+var special = makeSpecial()
+
+func makeSpecial() (t [256]bool) {
+	for _, p := range nobodys {
+		first := int(firstOctet(p.Addr()))
+		for n := range 1 << max(8-p.Bits(), 0) {
+			t[first+n] = true
+		}
+	}
+	return t
+}
+
+func firstOctet(a netip.Addr) byte {
+	if a.Is4() {
+		return a.As4()[0]
+	}
+	return a.As16()[0]
 }
 
 // usableASN reports whether n can be a network of the Internet: not 0, AS_TRANS, reserved, private, documentation or

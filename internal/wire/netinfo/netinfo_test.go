@@ -3,6 +3,7 @@ package netinfo
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -146,5 +147,29 @@ func BenchmarkLookup(b *testing.B) {
 				table.Lookup(addresses[i%len(addresses)])
 			}
 		})
+	}
+}
+
+// What is looked up by its first octet is what the list of ranges says, at each end of each of them.
+func TestNobodysAddressesAreThoseOfTheList(t *testing.T) {
+	listed := func(a netip.Addr) bool {
+		return slices.ContainsFunc(nobodys, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+	ends := []netip.Addr{netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("2a02::1")}
+	for _, p := range nobodys {
+		last := p.Addr().AsSlice()
+		for bit := p.Bits(); bit < 8*len(last); bit++ {
+			last[bit/8] |= 1 << (7 - bit%8)
+		}
+		end, _ := netip.AddrFromSlice(last)
+		ends = append(ends, p.Addr(), p.Addr().Prev(), end, end.Next())
+	}
+	for _, a := range ends {
+		if !a.IsValid() || a.Is6() && a.As16()[0]&0xe0 != 0x20 {
+			continue
+		}
+		if Public(a) == listed(a) {
+			t.Errorf("%s: public %v, in the list %v", a, Public(a), listed(a))
+		}
 	}
 }
