@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +33,7 @@ func (d *Daemon) prove(ctx context.Context, hostname func(context.Context) (stri
 	if text == "" {
 		var err error
 		d.prover, err = proof.New(proof.Options{
-			Config: &d.config.Authentication, ID: id, Keys: d.keysDir(), Resolver: &d.resolver, Ours: d.isOurs, Account: d.sentByAccount,
+			Config: &d.config.Authentication, ID: id, Keys: d.config.KeysDir(), Resolver: &d.resolver, Ours: d.isOurs, Account: d.sentByAccount,
 			Judge: d.judgeEnd, Log: d.log,
 		})
 		if err != nil {
@@ -43,9 +42,6 @@ func (d *Daemon) prove(ctx context.Context, hostname func(context.Context) (stri
 	}
 	d.troubles.Set("proof", text, time.Now())
 }
-
-// keysDir is where the keys are that sign.
-func (d *Daemon) keysDir() string { return filepath.Join(d.config.StateDir, "keys") }
 
 // open says who reads a mail that begins.
 func (d *Daemon) open(t *guard.Transaction) milter.Whole {
