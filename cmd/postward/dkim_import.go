@@ -28,7 +28,8 @@ func (a *app) dkimImport() *cobra.Command {
 	c := &cobra.Command{Use: "import", Short: "take over the keys and selectors of opendkim or rspamd", Args: cobra.NoArgs,
 		Long: "Take over the keys that opendkim or rspamd sign with, and their selectors, so that nothing has to change in the DNS. Without --apply\n" +
 			"it only says what it found. Keys are copied; those programs' files stay as they are. What is not understood is named with file and\n" +
-			"line. A key that the name servers show signs at once, any other when it is seen. Exits with 1 if a key was not taken over.",
+			"line. A key that the name servers show signs at once, any other when it is seen. Exits with 1 if one is not\n" +
+			"taken over, or not shown.",
 		RunE: func(c *cobra.Command, _ []string) error { return a.importKeys(c.Context(), &f) }}
 	flags := c.Flags()
 	flags.StringVar(&f.opendkim, "opendkim", "", "opendkim's configuration, a `file` (default: /etc/opendkim.conf, if there is one)")
@@ -244,10 +245,10 @@ func (one *imported) outcome(applied bool) string {
 	return "the name servers show it: signs at once"
 }
 
-// incomplete is errFound when a key was not taken over, or could not be.
+// incomplete is errFound when a key was not taken over, could not be, or is not what the name servers show.
 func incomplete(all []imported) error {
 	for i := range all {
-		if all[i].Problem != "" {
+		if all[i].Problem != "" || all[i].Shown != "" {
 			return errFound
 		}
 	}

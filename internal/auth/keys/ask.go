@@ -184,7 +184,7 @@ func (a *Asker) address(ctx context.Context, k *Key, name string, addr netip.Add
 		return shown{Witness: Witness{Shows: Silent, Text: answer.Outcome.String()}}
 	}
 	var s shown
-	if answer.Outcome == dns.NoData {
+	if answer.Outcome != dns.Answered { // what an alias leads to need not be this server's, and it may say that it knows no such name
 		if alias := client.Lookup(ctx, name, dns.CNAME); alias.Outcome == dns.Answered && len(alias.Names) == 1 {
 			s.alias = alias.Names[0]
 		}

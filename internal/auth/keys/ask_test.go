@@ -35,7 +35,7 @@ example.org. 3600 IN NS ns1.example.org.
 example.org. 3600 IN NS ns2.example.org.
 ns1.example.org. 60 IN A 127.0.0.1
 ns2.example.org. 60 IN A 127.0.0.2
-target.example. 60 IN NS ns2.example.org.
+target.example. 60 IN NS ns1.example.org.
 silent.example. 60 IN NS ns3.silent.example.
 ns3.silent.example. 60 IN A 127.0.0.3
 lost.example. 60 IN NS ns.nowhere.example.
@@ -73,12 +73,13 @@ func TestTheServersWithAuthorityAreAskedEachByItself(t *testing.T) {
 		{"no key", good, k.Name() + `. IN TXT "v=spf1 -all"` + "\n", "right wrong", "what stands there is no key"},
 		{"a key and another text", good, good + k.Name() + `. IN TXT "hello"` + "\n", "right right", ""},
 		{"an alias into another zone", good, k.Name() + ". IN CNAME k.target.example.\n", "right right", ""},
-		{"an alias to nothing", good, k.Name() + ". IN CNAME none.target.example.\n", "right absent", ""},
+		{"an alias to nothing", good, k.Name() + ". IN CNAME none.target.example.\n", "right absent", "not in the zone at ns2.example.org"},
+		{"an alias to another key", good, k.Name() + ". IN CNAME other.target.example.\n", "right wrong", "it is an alias of other.target.example, which is wrong at"},
 		{"an alias to itself", good, k.Name() + ". IN CNAME " + k.Name() + ".\n", "right silent", ""},
 	} {
 		ok(t, one.SetZone("example.org", c.one))
 		ok(t, two.SetZone("example.org", c.two))
-		ok(t, two.SetZone("target.example", strings.Replace(good, k.Name(), "k.target.example", 1)))
+		ok(t, one.SetZone("target.example", strings.Replace(good, k.Name(), "k.target.example", 1)+strings.Replace(wrong, k.Name(), "other.target.example", 1)))
 		s := a.Look(context.Background(), noon, []Key{k})[k.Name()]
 		if got := shows(&s); got != c.shows || !strings.Contains(s.Why(), c.why) {
 			t.Errorf("%s: %s %q", c.name, got, s.Why())

@@ -140,7 +140,7 @@ func (d Dir) put(k *Key, private crypto.Signer) error {
 	return syncDir(d.Path)
 }
 
-// ErrNothingToMake is the error of Make when a domain has, or is about to get, every key of a pair.
+// ErrNothingToMake is the error of Create and Rotate when a domain has, or is about to get, every key of a pair.
 var ErrNothingToMake = errors.New("its keys are there, or on their way")
 
 // Create makes what a domain lacks of a pair: a key of each algorithm that it has none of.
