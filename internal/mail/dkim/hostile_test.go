@@ -152,6 +152,19 @@ func TestKeysAreAskedForUntilTheDeadline(t *testing.T) {
 	}
 }
 
+// TestWhoAsksForNothingHasNoFact: a mail whose keys nobody asked for, or those of another mail.
+func TestWhoAsksForNothingHasNoFact(t *testing.T) {
+	m := newMaking(t)
+	m.sign(sig{})
+	s := Read(m.header)
+	other := Read(nil).Ask(context.Background(), parseZone(t, m.dns()))
+	for _, asked := range []*Asked{nil, other} {
+		if got := s.Verify(context.Background(), asked, hashed(m.body, s.Forms()...), now); got[0].Reason != NotAsked {
+			t.Errorf("%s", got[0])
+		}
+	}
+}
+
 // TestKeysAreAskedForAtOnce: the second question does not wait for the first answer.
 func TestKeysAreAskedForAtOnce(t *testing.T) {
 	m := newMaking(t)

@@ -197,6 +197,25 @@ func TestWeVerifyWhatDkimpySigns(t *testing.T) {
 	t.Logf("verified: mails=%d of dkimpy", len(orders))
 }
 
+// TestFieldsAreSignedAsAMilterHandsThemOn: with LF between the lines of a field, where the mail has CRLF.
+func TestFieldsAreSignedAsAMilterHandsThemOn(t *testing.T) {
+	m := newMaking(t)
+	m.change("Subject", " a", "\r\n a\r\n\tb")
+	milter := slices.Clone(m.header)
+	for i := range milter {
+		milter[i].Value = strings.ReplaceAll(milter[i].Value, "\r\n", "\n")
+	}
+	for _, s := range signers(t, m) {
+		f, err := s.Sign(milter, hashed(m.body, SignedForms()...), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verified(append([]canon.Field{f}, m.header...), m.body, parseZone(t, m.dns()))[0]; got.Status != Pass {
+			t.Errorf("%s: %s", s.Selector, got)
+		}
+	}
+}
+
 // TestNobodyCanAddToWhatWeSigned: a second field, or a first one of those that a reader is shown.
 func TestNobodyCanAddToWhatWeSigned(t *testing.T) {
 	m := newMaking(t)
