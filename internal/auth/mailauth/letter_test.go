@@ -46,7 +46,7 @@ var domains = [][3]string{
 	{"list.example", "v=spf1 ip4:198.51.100.5 -all", "v=DMARC1; p=none"},
 	{"forward.example", "v=spf1 ip4:198.51.100.7 -all", ""},
 	{"mallory.example", "v=spf1 ip4:203.0.113.66 ip6:2001:db8:66::/48 -all", "v=DMARC1; p=reject"},
-	{"example", "", ""},
+	{"example", "v=spf1 +all", ""},
 	{"careless.example", "v=spf1 -all", "v=DMARC1; p=reject"},
 	{"np.example", "v=spf1 -all", "v=DMARC1; p=none; sp=quarantine; np=reject"},
 }
