@@ -265,6 +265,7 @@ var tagged = []suiteCase{
 	{name: "semicolon-twice", section: "3.2", shows: "nothing between semicolons", make: then(sig{}, func(m *making) { m.change("DKIM-Signature", "; d=", ";; d=") }), want: unreadable},
 	{name: "empty-field", section: "3.2", shows: "a field that says nothing", make: func(m *making) { m.top("DKIM-Signature", " ") }, want: unreadable},
 	{name: "a-sha1", section: "RFC 8301 3.1", shows: "rsa-sha1 must not be verified", make: with("a=rsa-sha1"), want: noAlgorithm},
+	{name: "a-sha1-whole", section: "RFC 8301 3.1", shows: "with the hash of a body that it then has", make: with("a=rsa-sha1", "bh=s6/5UvcmmcpgdLr/3NPN3KPXQkM="), want: noAlgorithm},
 	{name: "a-unknown", section: "3.5", shows: "an algorithm that nobody knows", make: with("a=rsa-sha512"), want: noAlgorithm},
 	{name: "a-ed25519-of-rsa", section: "3.6.1", shows: "a= must fit the key", make: with("a=ed25519-sha256"), want: forOther},
 	{name: "a-in-capitals", section: "3.5", shows: "names of algorithms are literals of the grammar", make: with("a=RSA-SHA256"), want: "pass"},
@@ -333,6 +334,7 @@ var published = []suiteCase{
 	{name: "key-without-p", section: "3.6.1", shows: "p= must be there", make: keyed("v=DKIM1; k=rsa"), want: noKey},
 	{name: "key-without-v", section: "3.6.1", shows: "v= need not", make: keyed("p=KEY"), want: "pass"},
 	{name: "key-v-not-first", section: "3.6.1", shows: "but is the first", make: keyed("k=rsa; v=DKIM1; p=KEY"), want: noKey},
+	{name: "key-v-behind-its-like", section: "3.6.1", shows: "and another tag that says the same is none", make: keyed("n=DKIM1; v=DKIM1; p=KEY"), want: noKey},
 	{name: "key-v-other", section: "3.6.1", shows: "another version", make: keyed("v=DKIM2; p=KEY"), want: noKey},
 	{name: "key-v-in-other-case", section: "3.6.1", shows: "it is compared as it is written", make: keyed("v=dkim1; p=KEY"), want: noKey},
 	{name: "key-tag-twice", section: "3.2", shows: "a tag twice", make: keyed("v=DKIM1; k=rsa; k=rsa; p=KEY"), want: noKey},
@@ -365,6 +367,7 @@ var published = []suiteCase{
 	{name: "keys-and-other-text", section: "6.1.2", shows: "a text that is no key beside one", make: keyed("v=spf1 -all", "v=DKIM1; p=KEY"), want: "pass"},
 	{name: "keys-two", section: "6.1.2", shows: "one of two keys fits", make: func(m *making) { keyed(record(m.t, "rsa1024"), "v=DKIM1; p=KEY")(m) }, want: "pass"},
 	{name: "keys-of-both-types", section: "RFC 8463 3", shows: "keys of both types at one name", make: func(m *making) { keyed(record(m.t, "ed25519"), "v=DKIM1; p=KEY")(m) }, want: "pass"},
+	{name: "keys-revoked-and-other-text", section: "6.1.2", shows: "the reason is about the key, whatever stands beside it", make: keyed("v=DKIM1; p=", "v=spf1 -all"), want: "permerror: the key is revoked"},
 	{name: "keys-five", section: "6.1.2", shows: "four records are tried", make: keyed("a", "b", "c", "d", "v=DKIM1; p=KEY"), want: noKey},
 	{name: "key-too-long", section: "6.1.2", shows: "a record of more than 16 KiB", make: keyed("v=DKIM1; n=" + strings.Repeat("x", 17<<10) + "; p=KEY"), want: noKey},
 }

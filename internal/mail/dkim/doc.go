@@ -15,7 +15,9 @@
 //   - l= is Policy: what is behind the signed part could be anybody's. Section 8.2 lets a verifier say so.
 //   - rsa-sha1 is PermError (RFC 8301 section 3.1), and so is any algorithm that we do not know. A key of less than 1024
 //     bits must not count (RFC 8301 section 3.2) and one of more than 4096 costs too much: both are Policy.
-//   - x= is heeded, to the second; t= may be a day ahead. Section 3.5 allows both.
+//   - x= is heeded, to the second: what is behind it is PermError (section 6.1.1). t= may be a day ahead, more is Policy. Section
+//     3.5 allows both.
+//   - A body that was changed, or a time, is said rather than what is wrong with the key: no key would help.
 //   - A mail with more From fields than a signature names is Policy: one of them is not signed, and may be what is shown
 //     (section 8.15). Fields of other names may be added, as far as h= lets them.
 //   - A signature may name fields that are not there, and the same field again: nobody can add it (section 5.4.2).

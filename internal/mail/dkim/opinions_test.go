@@ -91,9 +91,9 @@ func verifying(m *making, mail string) order {
 }
 
 // msgauth is go-msgauth's opinion: pass or fail for each signature.
-func msgauth(mail string, zone *dns.Zone) (says []string, why string) {
+func msgauth(mail string, r Resolver) (says []string, why string) {
 	lookup := func(name string) ([]string, error) {
-		a := zone.TXT(context.Background(), name)
+		a := r.TXT(context.Background(), name)
 		return a.Texts, a.Err(name, dns.TXT)
 	}
 	all, err := dkim.VerifyWithOptions(strings.NewReader(mail), &dkim.VerifyOptions{LookupTXT: lookup})

@@ -84,8 +84,8 @@ type Result struct {
 	// it were not signed (RFC 6376 section 3.6.1). Status says what came of the signature all the same.
 	Testing bool `json:"testing,omitempty"`
 
-	Time  time.Time `json:"time"`  // t=; zero: it says none
-	Until time.Time `json:"until"` // x=; zero: it says none
+	Time  time.Time `json:"time,omitzero"`  // t=; zero: it says none
+	Until time.Time `json:"until,omitzero"` // x=; zero: it says none
 }
 
 // String is the result in few words.

@@ -30,7 +30,7 @@ type Signature struct {
 
 // ReadMessage reads the tags of a signature of a mail. What can be read is there, also when there is a flaw.
 func (s *Signature) ReadMessage(all Tags) (flaw Reason) {
-	return cmp.Or(s.forms(all), s.bodySum(all), s.names(all), reach(all), s.Read(all), s.end(all))
+	return cmp.Or(s.Read(all), s.forms(all), s.bodySum(all), s.names(all), reach(all), s.end(all))
 }
 
 // Read reads the tags that every signature has, and t=.

@@ -128,8 +128,11 @@ func (s *Signatures) Ask(ctx context.Context, r Resolver) *Asked {
 
 // Verify is a Result for each signature that is looked at, the topmost first; none for a mail without. It waits for what was
 // asked until its context ends: what did not answer is TempError. body has hashed all of the body in the forms that Forms
-// says.
+// says. Without asked every key is one that could not be asked for.
 func (s *Signatures) Verify(ctx context.Context, asked *Asked, body *canon.Body, now time.Time) []Result {
+	if asked == nil {
+		asked = NewAsked(nil)
+	}
 	stop := context.AfterFunc(ctx, asked.cancel)
 	asked.Wait()
 	stop()
