@@ -32,7 +32,7 @@ var rooms = map[string]string{
 	"mail/arc":         "canon dkim",
 	"mail/authres":     "message",
 	"mail/dkim":        "canon message",
-	"mail/milter":      "fingerprint message",
+	"mail/milter":      "canon fingerprint message",
 	"log/follow":       "oldlog",
 	"log/delivery":     "maillog",
 	"log/investigate":  "delivery logins maillog unread",
