@@ -65,7 +65,7 @@ func TestNobodyAnswers(t *testing.T) {
 			c.Resolver = silent{zone(t), ""}
 			m := c.Begin(t.Context(), l.session)
 			time.Sleep(slow)
-			m.Header(l.header)
+			m.Header(l.header, false)
 			time.Sleep(slow)
 			m.Write([]byte(l.body))
 			began := time.Now()
@@ -112,12 +112,17 @@ func TestSilenceIsNoFail(t *testing.T) {
 // TestAnEndedMailLeavesNothing: at whichever moment a mail ends, everything that it started ends, at once.
 func TestAnEndedMailLeavesNothing(t *testing.T) {
 	for name, end := range map[string]func(m *Mail, l *letter, cancel func()){
-		"after MAIL":            func(m *Mail, _ *letter, _ func()) { m.Close() },
-		"after the header":      func(m *Mail, l *letter, _ func()) { m.Header(l.header); synctest.Wait(); m.Close() },
-		"in the body":           func(m *Mail, l *letter, _ func()) { m.Header(l.header); m.Write([]byte("x")); m.Close(); m.Close() },
+		"after MAIL":       func(m *Mail, _ *letter, _ func()) { m.Close() },
+		"after the header": func(m *Mail, l *letter, _ func()) { m.Header(l.header, false); synctest.Wait(); m.Close() },
+		"in the body": func(m *Mail, l *letter, _ func()) {
+			m.Header(l.header, false)
+			m.Write([]byte("x"))
+			m.Close()
+			m.Close()
+		},
 		"without a header":      func(m *Mail, _ *letter, cancel func()) { cancel(); m.End(now) },
-		"its context, midway":   func(m *Mail, l *letter, cancel func()) { m.Header(l.header); cancel(); m.End(now) },
-		"its context, before":   func(m *Mail, l *letter, cancel func()) { cancel(); m.Header(l.header); m.End(now); m.Close() },
+		"its context, midway":   func(m *Mail, l *letter, cancel func()) { m.Header(l.header, false); cancel(); m.End(now) },
+		"its context, before":   func(m *Mail, l *letter, cancel func()) { cancel(); m.Header(l.header, false); m.End(now); m.Close() },
 		"its context, then not": func(m *Mail, _ *letter, cancel func()) { cancel(); m.Close() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -361,7 +366,7 @@ func TestTheEndOfALongMailWaitsForNothing(t *testing.T) {
 		c, l := house(t), listed(t, "list.example", "pass")
 		c.Resolver = far{c.Resolver, 50 * time.Millisecond}
 		m := c.Begin(t.Context(), l.session)
-		m.Header(l.header)
+		m.Header(l.header, false)
 		time.Sleep(200 * time.Millisecond)
 		m.Write([]byte(l.body))
 		began := time.Now()

@@ -119,6 +119,7 @@ type letter struct {
 	session Session
 	header  []canon.Field // top first
 	body    string
+	cut     bool // there is more of the header section
 }
 
 // from is a letter of an author as his domain's server hands it to us.
@@ -213,7 +214,7 @@ func (l *letter) seal(domain string, found ...authres.Result) *letter {
 // arrive sends it, in pieces.
 func (l *letter) arrive(c *Checker) Result {
 	m := c.Begin(l.t.Context(), l.session)
-	m.Header(l.header)
+	m.Header(l.header, l.cut)
 	for piece := range slices.Chunk([]byte(l.body), 7000) {
 		m.Write(piece)
 	}
