@@ -62,6 +62,13 @@ var cases = []struct {
 		return from(t, "author.example").seal("list.example", authres.DMARC("pass", "author.example", "none"), authres.DMARC("fail", "author.example", "none")).
 			by(lists, "lists.list.example", "l@list.example")
 	}, "spf=pass helo=none iprev=pass dkim= arc=pass dmarc=fail mark [sealed]"},
+	{"a trusted list that tells of two results, the better one last", func(t testing.TB) *letter {
+		return from(t, "author.example").seal("list.example", authres.DMARC("fail", "author.example", "none"), authres.DMARC("pass", "author.example", "none")).
+			by(lists, "lists.list.example", "l@list.example")
+	}, "spf=pass helo=none iprev=pass dkim= arc=pass dmarc=fail mark [sealed]"},
+	{"two From, by a listed forwarder", func(t testing.TB) *letter {
+		return from(t, "author.example").bottom("From: x@mallory.example").by(forwards, "out.forward.example", "-")
+	}, "spf=fail helo=pass iprev=fail dkim= arc=none dmarc=permerror mark"},
 	{"a careless author that is exempt", func(t testing.TB) *letter { return from(t, "careless.example").by(stranger, "h", "-") },
 		"spf=fail helo=none iprev=fail dkim= arc=none dmarc=fail accept exempt author careless.example"},
 	{"a careless author beside another", func(t testing.TB) *letter {
@@ -105,6 +112,8 @@ var cases = []struct {
 		"spf=permerror helo=pass iprev=pass dkim= arc=none dmarc=none accept"},
 	{"ptr", func(t testing.TB) *letter { return from(t, "names.example").by(authors, "h", "x@names.example") },
 		"spf=fail helo=none iprev=pass dkim= arc=none dmarc=none accept"},
+	{"names of one label have no policy", func(t testing.TB) *letter { return from(t, "unsaid.example").by(authors, "example", "x@example") },
+		"spf=none helo=none iprev=pass dkim= arc=none dmarc=none accept"},
 	{"exists", func(t testing.TB) *letter { return from(t, "seen.example") },
 		"spf=pass helo=pass iprev=pass dkim= arc=none dmarc=none accept"},
 
@@ -112,6 +121,9 @@ var cases = []struct {
 		"spf=pass helo=none iprev=fail dkim= arc=none dmarc=fail mark as us"},
 	{"as us, without a record", func(t testing.TB) *letter { return from(t, "bare.example").by(stranger, "h", "x@mallory.example") },
 		"spf=pass helo=none iprev=fail dkim= arc=none dmarc=none mark as us"},
+	{"ours, signed by the top-level domain", func(t testing.TB) *letter {
+		return from(t, "bare.example").sign("example").by(stranger, "h", "x@mallory.example")
+	}, "spf=pass helo=none iprev=fail dkim=pass arc=none dmarc=none mark as us [signed]"},
 	{"ours, signed by ours", func(t testing.TB) *letter {
 		return from(t, "bare.example").sign("bare.example").by(stranger, "h", "x@mallory.example")
 	},

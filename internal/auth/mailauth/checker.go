@@ -108,8 +108,8 @@ func (m *Mail) stage(part time.Duration) context.Context {
 }
 
 // Header takes the header section, its topmost field first, and asks for what it leads to. The fields must not be changed
-// until the end.
-func (m *Mail) Header(fields []canon.Field) {
+// until the end. cut says that there are more, which nobody has: who its author is cannot be told then.
+func (m *Mail) Header(fields []canon.Field, cut bool) {
 	var a message.Authorship
 	size := 0
 	for _, f := range fields {
@@ -117,8 +117,10 @@ func (m *Mail) Header(fields []canon.Field) {
 		size += len(f.Name) + len(f.Value)
 		m.unread = m.unread || f.Is("From") && len(f.Value) > message.MaxField
 	}
-	m.header, m.unread = fields, m.unread || size > message.MaxHeader
-	m.authors, m.reading = a.Domains()
+	m.header, m.unread = fields, cut || m.unread || size > message.MaxHeader
+	if m.authors, m.reading = a.Domains(); cut {
+		m.reading = message.CannotTell
+	}
 	m.signatures, m.chain = dkim.Read(fields), arc.Read(fields)
 	m.forms = append(m.signatures.Forms(), m.chain.Forms()...)
 	if m.checker.Seals {
@@ -160,10 +162,14 @@ func (m *Mail) Write(body []byte) (int, error) {
 	return m.body.Write(body)
 }
 
+// NeedsBody reports whether anything depends on the body: there is a signature that can be tried. It is known when Header was
+// told.
+func (m *Mail) NeedsBody() bool { return len(m.forms) > 0 }
+
 // headed makes sure that there was a header section, if only an empty one.
 func (m *Mail) headed() {
 	if m.signatures == nil {
-		m.Header(nil)
+		m.Header(nil, false)
 	}
 }
 

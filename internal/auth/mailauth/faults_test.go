@@ -14,6 +14,7 @@ import (
 
 	"postward/internal/domain/dmarc"
 	"postward/internal/domain/spf"
+	"postward/internal/mail/arc"
 	"postward/internal/mail/authres"
 	"postward/internal/mail/dkim"
 	"postward/internal/wire/dns"
@@ -25,6 +26,22 @@ type silent struct {
 	dns.Resolver
 	ends string
 }
+
+// lingering never answers either, and who asked takes a moment to go. It knows how many are there.
+type lingering struct {
+	dns.Resolver
+	there atomic.Int32
+}
+
+func (l *lingering) Lookup(ctx context.Context, _ string, _ dns.Type) dns.Answer {
+	l.there.Add(1)
+	defer l.there.Add(-1)
+	<-ctx.Done()
+	time.Sleep(moment)
+	return dns.Answer{Outcome: dns.Timeout}
+}
+
+const moment = time.Millisecond
 
 func (s silent) Lookup(ctx context.Context, name string, kind dns.Type) dns.Answer {
 	if strings.HasSuffix(strings.TrimSuffix(name, "."), s.ends) {
@@ -48,7 +65,7 @@ func TestNobodyAnswers(t *testing.T) {
 			c.Resolver = silent{zone(t), ""}
 			m := c.Begin(t.Context(), l.session)
 			time.Sleep(slow)
-			m.Header(l.header)
+			m.Header(l.header, false)
 			time.Sleep(slow)
 			m.Write([]byte(l.body))
 			began := time.Now()
@@ -80,26 +97,45 @@ func TestAStrangersSilenceHidesNoRecord(t *testing.T) {
 	})
 }
 
+// TestSilenceIsNoFail: RFC 7208 section 5.5 has ptr not match when the client's names cannot be asked for, and then -all would
+// hold; at the deadline that is not known, whatever is evaluated.
+func TestSilenceIsNoFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, c := from(t, "names.example").by(stranger, "h", "-"), house(t)
+		c.Resolver = silent{zone(t), "in-addr.arpa"}
+		if r := l.arrive(c); r.MailFrom.Result != spf.TempError || r.IPRev.Result != TempError {
+			t.Errorf("%s", r.told())
+		}
+	})
+}
+
 // TestAnEndedMailLeavesNothing: at whichever moment a mail ends, everything that it started ends, at once.
 func TestAnEndedMailLeavesNothing(t *testing.T) {
 	for name, end := range map[string]func(m *Mail, l *letter, cancel func()){
-		"after MAIL":            func(m *Mail, _ *letter, _ func()) { m.Close() },
-		"after the header":      func(m *Mail, l *letter, _ func()) { m.Header(l.header); m.Close() },
-		"in the body":           func(m *Mail, l *letter, _ func()) { m.Header(l.header); m.Write([]byte("x")); m.Close(); m.Close() },
+		"after MAIL":       func(m *Mail, _ *letter, _ func()) { m.Close() },
+		"after the header": func(m *Mail, l *letter, _ func()) { m.Header(l.header, false); synctest.Wait(); m.Close() },
+		"in the body": func(m *Mail, l *letter, _ func()) {
+			m.Header(l.header, false)
+			m.Write([]byte("x"))
+			m.Close()
+			m.Close()
+		},
 		"without a header":      func(m *Mail, _ *letter, cancel func()) { cancel(); m.End(now) },
-		"its context, midway":   func(m *Mail, l *letter, cancel func()) { m.Header(l.header); cancel(); m.End(now) },
-		"its context, before":   func(m *Mail, l *letter, cancel func()) { cancel(); m.Header(l.header); m.End(now); m.Close() },
+		"its context, midway":   func(m *Mail, l *letter, cancel func()) { m.Header(l.header, false); cancel(); m.End(now) },
+		"its context, before":   func(m *Mail, l *letter, cancel func()) { cancel(); m.Header(l.header, false); m.End(now); m.Close() },
 		"its context, then not": func(m *Mail, _ *letter, cancel func()) { cancel(); m.Close() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l, c := hopping(t), house(t)
-			c.Resolver = silent{zone(t), ""}
+			l, c, asked := hopping(t), house(t), &lingering{}
+			c.Resolver = asked
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			began := time.Now()
-			end(c.Begin(ctx, l.session), l, cancel)
-			if took := time.Since(began); took > 0 {
-				t.Errorf("%s: it took %s", name, took)
+			m := c.Begin(ctx, l.session)
+			synctest.Wait()
+			end(m, l, cancel)
+			if took := time.Since(began); took > 2*moment || asked.there.Load() > 0 {
+				t.Errorf("%s: it took %s, and %d are still asking", name, took, asked.there.Load())
 			}
 		})
 	}
@@ -118,6 +154,28 @@ func TestEachQuestionIsAskedOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNobodyWaitsForAnothersAnswerLongerThanForHisOwn: a question that is on its way has the patience of who asked first.
+func TestNobodyWaitsForAnothersAnswerLongerThanForHisOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := remember(silent{nil, ""})
+		patient, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var first sync.WaitGroup
+		first.Go(func() { m.TXT(patient, "a.example") })
+		synctest.Wait()
+		began := time.Now()
+		if a := m.TXT(hasty, "a.example"); a.Outcome != dns.Timeout || time.Since(began) != time.Second {
+			t.Errorf("%s after %s", a.Outcome, time.Since(began))
+		}
+		first.Wait()
+		if a := m.TXT(hasty, "A.example."); a.Outcome != dns.Timeout {
+			t.Errorf("%s", a.Outcome)
+		}
+	})
 }
 
 // flipping says something else each time that it is asked for an author's record.
@@ -282,7 +340,11 @@ func TestFewAnswersAreWaitedForInTurn(t *testing.T) {
 		}, answer},
 		{"from a subdomain", func(t testing.TB) *letter { return from(t, "author.example").by(authors, "h", "x@news.author.example") }, 2 * answer},
 		{"ten includes beside each other", func(t testing.TB) *letter { return from(t, "ten.example").by(authors, "h", "-") }, 2 * answer},
-		{"a list's", func(t testing.TB) *letter { return listed(t, "list.example", "pass") }, 2 * answer},
+		{"a list's, with a name that Postfix has proved", func(t testing.TB) *letter {
+			l := listed(t, "list.example", "pass")
+			l.session.ClientName = "lists.list.example"
+			return l
+		}, answer},
 		{"forged", func(t testing.TB) *letter { return from(t, "author.example").by(stranger, "h", "-") }, 2 * answer},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -296,6 +358,22 @@ func TestFewAnswersAreWaitedForInTurn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheEndOfALongMailWaitsForNothing: what the header section leads to was asked for while the body came.
+func TestTheEndOfALongMailWaitsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, l := house(t), listed(t, "list.example", "pass")
+		c.Resolver = far{c.Resolver, 50 * time.Millisecond}
+		m := c.Begin(t.Context(), l.session)
+		m.Header(l.header, false)
+		time.Sleep(200 * time.Millisecond)
+		m.Write([]byte(l.body))
+		began := time.Now()
+		if r := m.End(now); r.ARC.Status != arc.Pass || time.Since(began) > 0 {
+			t.Errorf("%s, after %s", r.told(), time.Since(began))
+		}
+	})
 }
 
 func BenchmarkMail(b *testing.B) {

@@ -59,6 +59,21 @@ func TestOurFieldSaysWhatWasFound(t *testing.T) {
 // unfolded is a text without regard to where it is folded.
 func unfolded(text string) string { return strings.Join(strings.Fields(text), " ") }
 
+// TestTheBodyIsNeededForSignaturesAlone: who hands a mail over need not send us the rest of one that has none.
+func TestTheBodyIsNeededForSignaturesAlone(t *testing.T) {
+	for _, one := range []struct {
+		mail *letter
+		want bool
+	}{{from(t, "author.example"), false}, {from(t, "author.example").top("DKIM-Signature: v=1"), false},
+		{from(t, "author.example").sign("author.example"), true}, {from(t, "author.example").seal("list.example"), true}} {
+		m := house(t).Begin(t.Context(), one.mail.session)
+		if m.Header(one.mail.header, false); m.NeedsBody() != one.want {
+			t.Errorf("%v: %v", one.mail.header[0], m.NeedsBody())
+		}
+		m.Close()
+	}
+}
+
 // TestForgedResultsAreRemoved: those that pass for ours, in an order in which each is where it is said when its turn comes.
 func TestForgedResultsAreRemoved(t *testing.T) {
 	l := from(t, "author.example").bottom(

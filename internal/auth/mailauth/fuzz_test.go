@@ -44,7 +44,7 @@ func FuzzMail(f *testing.F) {
 		c.Resolver = counted
 		header, body := parse(text)
 		m := c.Begin(t.Context(), Session{Client: stranger, Helo: helo, MailFrom: mailFrom})
-		m.Header(header)
+		m.Header(header, false)
 		m.Write([]byte(body))
 		r := m.End(now)
 		sum := canon.NewBody(canon.Relaxed)

@@ -46,7 +46,7 @@ var domains = [][3]string{
 	{"list.example", "v=spf1 ip4:198.51.100.5 -all", "v=DMARC1; p=none"},
 	{"forward.example", "v=spf1 ip4:198.51.100.7 -all", ""},
 	{"mallory.example", "v=spf1 ip4:203.0.113.66 ip6:2001:db8:66::/48 -all", "v=DMARC1; p=reject"},
-	{"example", "", ""},
+	{"example", "v=spf1 +all", ""},
 	{"careless.example", "v=spf1 -all", "v=DMARC1; p=reject"},
 	{"np.example", "v=spf1 -all", "v=DMARC1; p=none; sp=quarantine; np=reject"},
 }
@@ -119,6 +119,7 @@ type letter struct {
 	session Session
 	header  []canon.Field // top first
 	body    string
+	cut     bool // there is more of the header section
 }
 
 // from is a letter of an author as his domain's server hands it to us.
@@ -213,7 +214,7 @@ func (l *letter) seal(domain string, found ...authres.Result) *letter {
 // arrive sends it, in pieces.
 func (l *letter) arrive(c *Checker) Result {
 	m := c.Begin(l.t.Context(), l.session)
-	m.Header(l.header)
+	m.Header(l.header, l.cut)
 	for piece := range slices.Chunk([]byte(l.body), 7000) {
 		m.Write(piece)
 	}

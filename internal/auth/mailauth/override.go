@@ -9,7 +9,7 @@ import (
 	"postward/internal/mail/message"
 )
 
-// Override is why a failure has no consequence. RFC 9990 (section 3.1.1.6 and its registry) has words for them in reports.
+// Override is why a failure has no consequence. RFC 9990 has words for them in reports.
 type Override string
 
 // The overrides.
