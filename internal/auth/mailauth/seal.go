@@ -16,9 +16,3 @@ func (m *Mail) Seal(r *Result, s *arc.Sealer, now time.Time) ([]canon.Field, err
 	}
 	return s.Seal(m.chain, m.header, r.ARC, m.checker.Service.Payload(m.results(r)...), m.body, now)
 }
-
-// WantsBody reports whether anything of the body is wanted: not where nothing is signed, nor to be sealed.
-func (m *Mail) WantsBody() bool { return len(m.forms) > 0 }
-
-// Cut says that the header section goes on behind what Header is told.
-func (m *Mail) Cut() { m.unread = true }

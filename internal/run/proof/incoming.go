@@ -33,15 +33,12 @@ func (p *Prover) incoming(t *guard.Transaction) *incoming {
 }
 
 func (m *incoming) Header(fields []canon.Field, cut bool) {
-	m.mail.Header(fields)
-	if cut {
-		m.mail.Cut()
-	}
+	m.mail.Header(fields, cut)
 }
 
 func (m *incoming) Body(p []byte) (enough bool) {
 	_, _ = m.mail.Write(p) // it never fails
-	return !m.mail.WantsBody()
+	return !m.mail.NeedsBody()
 }
 
 func (m *incoming) Close() {
