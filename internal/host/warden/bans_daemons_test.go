@@ -67,6 +67,7 @@ func hour(addrs ...string) (bans []nft.Ban) {
 // stand are the prefixes that the kernel has.
 func stand(t *testing.T, c *Client) (all []string) {
 	t.Helper()
+	var prefixes []netip.Prefix
 	for b, err := range c.Bans(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
@@ -74,9 +75,12 @@ func stand(t *testing.T, c *Client) (all []string) {
 		if b.For <= 0 || b.For > time.Hour {
 			t.Errorf("%+v", b)
 		}
-		all = append(all, b.Prefix.String())
+		prefixes = append(prefixes, b.Prefix)
 	}
-	slices.Sort(all) // they come as the kernel has them
+	slices.SortFunc(prefixes, netip.Prefix.Compare) // they come as the kernel has them
+	for _, p := range prefixes {
+		all = append(all, p.String())
+	}
 	return all
 }
 
