@@ -132,7 +132,7 @@ func (f *front) count(a *Attempt, from netip.Addr) {
 		f.Lead = max(f.Lead-1, 0)
 		return
 	default:
-		*f = front{Addr: from, Lead: 1, Began: f.Began, All: f.All, Spare: f.Spare, Inside: f.Inside}
+		*f = front{Addr: from, Lead: 1, Began: f.Began, All: f.All, Names: f.Names[:0], Spare: f.Spare, Inside: f.Inside}
 	}
 	f.Own[0].add(a.Kind)
 	if a.Kind == Good {

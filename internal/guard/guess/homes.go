@@ -32,10 +32,9 @@ const (
 )
 
 // lives reports whether somebody logged in from an address within the last days.
-func (w *Watch) lives(p place, now int64) bool {
-	h := w.homes[p]
-	return h != nil && now-h.last < livesFor
-}
+func (w *Watch) lives(p place, now int64) bool { return w.homes[p].isLivedIn(now) }
+
+func (h *home) isLivedIn(now int64) bool { return h != nil && now-h.last < livesFor }
 
 // manyLive reports whether so many log in from an address that it is a webmail host's, a carrier's or a company's.
 func (w *Watch) manyLive(p place, now int64) bool {
@@ -92,8 +91,8 @@ func (w *Watch) good(a *attempt) []Finding {
 	if a.Account == "" {
 		return nil
 	}
-	s, t := w.sources[a.from], w.targets[a.Account]
-	if a.Home != AtAddress && !a.Own && !w.atHome(a.from, a.account, a.now) {
+	s, t, h := w.sources[a.from], w.targets[a.Account], w.homes[a.from]
+	if a.Home != AtAddress && !a.Own && h.stay(a.account, a.now) == nil {
 		if e, guessed := guessed(a, s, t); guessed {
 			return w.cracked(a, e)
 		}
@@ -104,7 +103,7 @@ func (w *Watch) good(a *attempt) []Finding {
 	if t != nil {
 		t.forget(a.from)
 	}
-	w.enter(a.from, a.account, a.now)
+	w.enterAt(h, a.from, a.account, a.now)
 	w.resident(a.name).last = a.now
 	return nil
 }
@@ -120,13 +119,19 @@ const keptHomes = 64
 
 // enter notes that an account is at home at an address, and that it is somebody's.
 func (w *Watch) enter(from place, account uint32, now int64) {
+	w.enterAt(w.homes[from], from, account, now)
+}
+
+// enterAt is enter where the home of the address was looked up; nil: it has none yet.
+func (w *Watch) enterAt(h *home, from place, account uint32, now int64) {
 	r := w.resident(account)
 	r.last = max(r.last, now)
 	if n := len(r.homes); n == 0 || r.homes[n-1] != from {
 		w.moves(r, account, from)
 	}
-	enter(w.homes, from, account, now)
-	enter(w.around, from.area(), account, now)
+	enter(w.homes, h, from, account, now)
+	around := from.area()
+	enter(w.around, w.around[around], around, account, now)
 }
 
 // moves makes a home the latest of somebody. The one that he was at the longest ago is forgotten where he has too many.
@@ -172,9 +177,8 @@ func leave[P comparable](homes map[P]*home, p P, account uint32) {
 	}
 }
 
-// enter notes that an account is at home somewhere.
-func enter[P comparable](homes map[P]*home, p P, account uint32, now int64) {
-	h := homes[p]
+// enter notes that an account is at home somewhere, of which a home may be known.
+func enter[P comparable](homes map[P]*home, h *home, p P, account uint32, now int64) {
 	if h == nil {
 		makeRoom(homes, maxHomes, func(h *home) int64 { return h.last })
 		h = &home{}

@@ -108,7 +108,8 @@ func (w *Watch) Take(a Attempt) []Finding {
 func (w *Watch) failed(a *attempt) []Finding {
 	a.known = a.Exists || w.isSomebodys(a.account)
 	a.Exists = a.known || w.isSomebodys(a.name)
-	if a.Home == AtAddress || w.atHome(a.from, a.account, a.now) {
+	h := w.homes[a.from]
+	if a.Home == AtAddress || h.stay(a.account, a.now) != nil {
 		return w.atOwnHome(a) // the owner, or the telephone that still has the old password
 	}
 	s := w.source(a.from)
@@ -121,7 +122,7 @@ func (w *Watch) failed(a *attempt) []Finding {
 	findings := w.guessedAt(a)
 	switch {
 	case a.Own || a.Shared:
-	case w.lives(a.from, a.now):
+	case h.isLivedIn(a.now):
 		findings = append(findings, w.confine(a, s)...)
 	default:
 		findings = append(findings, w.judge(a, s)...)

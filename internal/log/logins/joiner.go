@@ -13,6 +13,7 @@ const (
 	maxSessions = 20_000
 	maxAccounts = 5_000
 	maxAccount  = 256 // octets of a name that are kept
+	maxWords    = 100
 )
 
 // delay is how long after a database the others tell of the same failure: PAM waits some seconds after each.
@@ -25,6 +26,7 @@ type Joiner struct {
 	refused  map[string]refusal  // by client: what a password database refused, and the server that asked it has not told of yet
 	early    map[string]refusal  // by client: what smtpd told, and the database has not told of yet, if it does at all
 	accounts map[string]string   // names as message.Account has them, by what was said
+	words    map[string]string   // names of hosts, programs and databases
 	before   []byte              // the line before, if it may be folded
 	line     maillog.Line
 }
@@ -51,7 +53,7 @@ type refusal struct {
 
 // New returns a Joiner that knows nothing yet.
 func New() *Joiner {
-	return &Joiner{sessions: map[process]session{}, mailbox: map[string]int{}, refused: map[string]refusal{}, early: map[string]refusal{}, accounts: map[string]string{}}
+	return &Joiner{sessions: map[process]session{}, mailbox: map[string]int{}, refused: map[string]refusal{}, early: map[string]refusal{}, accounts: map[string]string{}, words: map[string]string{}}
 }
 
 // Line takes the next line of a log: its text, and what was read of it. Kind None: it tells nothing new.
@@ -247,9 +249,23 @@ func (j *Joiner) note(l *maillog.Line, said session) {
 	if len(j.sessions) >= maxSessions {
 		clear(j.sessions)
 	}
-	p := process{string(l.Host), string(l.Program), l.PID}
-	x := j.sessions[p]
-	j.sessions[p] = session{x.told || said.told, x.lost || said.lost}
+	x := j.sessions[process{string(l.Host), string(l.Program), l.PID}]
+	if now := (session{x.told || said.told, x.lost || said.lost}); now != x {
+		j.sessions[process{j.word(l.Host), j.word(l.Program), l.PID}] = now
+	}
+}
+
+// word is what stands in a log again and again, a host or a program, made a string once.
+func (j *Joiner) word(b []byte) string {
+	if w, is := j.words[string(b)]; is {
+		return w
+	}
+	if len(j.words) >= maxWords {
+		clear(j.words)
+	}
+	w := string(b)
+	j.words[w] = w
+	return w
 }
 
 // over ends a session, and returns what it told. It allocates nothing where there is none.
@@ -291,7 +307,7 @@ func (j *Joiner) refuse(l *maillog.Line, at time.Time) bool {
 	if len(j.refused) >= maxSessions {
 		clear(j.refused)
 	}
-	j.refused[client] = refusal{string(l.Database), session, r.times + 1, at}
+	j.refused[client] = refusal{j.word(l.Database), session, r.times + 1, at}
 	return true
 }
 

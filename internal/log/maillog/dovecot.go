@@ -67,6 +67,9 @@ func (s *scan) process() ([]byte, bool) {
 // level takes "Info: " or "Debug: "; above them, it says what kind of trouble the line is. Noted: it is none.
 func (s *scan) level(l *Line) Kind {
 	kind := Noted
+	if len(s.rest) == 0 || s.rest[0] > 'Z' {
+		return Noted // nearly all: no word below begins with a small letter
+	}
 	switch {
 	case s.lit("Info: "), s.lit("Debug: "):
 		return Noted

@@ -99,7 +99,10 @@ func (s *scan) loginName() ([]byte, bool) {
 // element reads one element and the comma behind it. An unknown one is passed over; one that is there twice is refused.
 func (s *scan) element(l *Line) bool {
 	ok, once := true, true
+	known := len(s.rest) > 0 && s.rest[0] >= 'l' // no word below begins with another: "TLS" is not looked for
 	switch {
+	case !known:
+		ok = s.unknownElement()
 	case s.lit("user=<"):
 		once = l.SASLUsername == nil
 		l.SASLUsername, ok = s.loginName()
@@ -119,12 +122,18 @@ func (s *scan) element(l *Line) bool {
 		once = l.Session == nil && l.Client.Addr != nil // else a user name could close its bracket and open this one
 		l.Session, ok = s.bracketed()
 	default:
-		n := bytes.Index(s.rest, []byte(", "))
-		if n < 0 {
-			n = len(s.rest)
-		}
-		ok = bytes.IndexByte(s.rest[:n], '<') < 0 && bytes.IndexByte(s.rest[:n], '>') < 0 // else it may be the rest of a user name
-		s.rest = s.rest[n:]
+		ok = s.unknownElement()
 	}
 	return ok && once && (s.end() || s.lit(", "))
+}
+
+// unknownElement passes over one, unless it may be the rest of a user name.
+func (s *scan) unknownElement() bool {
+	n := bytes.Index(s.rest, []byte(", "))
+	if n < 0 {
+		n = len(s.rest)
+	}
+	b := s.rest[:n]
+	s.rest = s.rest[n:]
+	return bytes.IndexByte(b, '<') < 0 && bytes.IndexByte(b, '>') < 0
 }

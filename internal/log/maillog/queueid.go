@@ -41,12 +41,18 @@ func longID(b []byte) bool {
 
 // queueID reads a queue ID that ends where its characters end.
 func (s *scan) queueID() ([]byte, bool) {
-	n := 0
-	for n < len(s.rest) && n <= 23 && classes[s.rest[n]]&(hex|safe) != 0 {
+	n, both := 0, hex|safe
+	for n < len(s.rest) && n <= 23 {
+		c := classes[s.rest[n]] & (hex | safe)
+		if c == 0 {
+			break
+		}
+		both &= c
 		n++
 	}
 	b := s.rest[:n]
-	if !ValidQueueID(b) {
+	short := both&hex != 0 && n >= 6 && n <= 21 // as shortID has it
+	if !short && !longID(b) {
 		return nil, false
 	}
 	s.rest = s.rest[n:]
