@@ -349,6 +349,9 @@ func TestALameServerIsNoneOfTheZone(t *testing.T) {
 	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: grant, Servers: []netip.Addr{first, cache}}
 	named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone}})
 	named(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}}})
+	if a := asking(t, cache).TXT(t.Context(), "example.org"); len(a.Texts) != 3 { // now it has them in its memory
+		t.Fatalf("the resolver says %+v", a)
+	}
 	i := planned(t, theSite).item(SPF)
 	if n := slices.IndexFunc(i.Seen, func(s Seen) bool { return s.Server == "ns2.example.org" }); n < 0 || i.Seen[n].Outcome.Known() {
 		t.Errorf("%+v", i.Seen)
