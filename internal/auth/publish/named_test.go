@@ -343,7 +343,7 @@ func TestASecondaryThatIsLateIsNamed(t *testing.T) {
 	}
 }
 
-// TestALameServerIsNoneOfTheZone: one that answers out of its memory is not believed.
+// TestALameServerIsNoneOfTheZone: one that only knows the zone by asking is not believed. BIND refuses; others would answer.
 func TestALameServerIsNoneOfTheZone(t *testing.T) {
 	statement, _ := keygen(t, "postward")
 	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: grant, Servers: []netip.Addr{first, cache}}
