@@ -31,7 +31,7 @@ var wings = map[string]string{
 var rooms = map[string]string{
 	"mail/arc":         "canon message",
 	"mail/authres":     "message",
-	"mail/milter":      "fingerprint message",
+	"mail/milter":      "canon fingerprint message",
 	"log/follow":       "oldlog",
 	"log/delivery":     "maillog",
 	"log/investigate":  "delivery logins maillog unread",

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"postward/test/rig"
 )
 
 // dovecotOf makes a configuration of Dovecot's that includes a directory, if there is a Dovecot on this host.
@@ -20,9 +22,13 @@ func dovecotOf(t *testing.T) (config string) {
 			t.Skipf("no %s here: test/setup.sh test installs it", program)
 		}
 	}
+	version, err := rig.DovecotVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	config = filepath.Join(dir, "dovecot.conf")
-	for _, err := range []error{os.Mkdir(filepath.Join(dir, "conf.d"), 0o755), os.WriteFile(config, []byte("ssl = no\nprotocols =\n!include_try conf.d/*.conf\n"), 0o644)} {
+	for _, err := range []error{os.Mkdir(filepath.Join(dir, "conf.d"), 0o755), os.WriteFile(config, []byte(rig.DovecotBegin(version)+"ssl = no\nprotocols =\n!include_try conf.d/*.conf\n"), 0o644)} {
 		if err != nil {
 			t.Fatal(err)
 		}

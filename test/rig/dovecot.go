@@ -123,7 +123,15 @@ func DovecotPasswords(version, users string) string {
 	if Dovecot23(version) {
 		return "disable_plaintext_auth = no\npassdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u " + users + "\n}\n"
 	}
-	return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nauth_allow_cleartext = yes\npassdb passwd-file {\n  passwd_file_path = " + users + "\n}\n"
+	return DovecotBegin(version) + "auth_allow_cleartext = yes\npassdb passwd-file {\n  passwd_file_path = " + users + "\n}\n"
+}
+
+// DovecotBegin are the lines with which a configuration for a version of Dovecot must begin.
+func DovecotBegin(version string) string {
+	if Dovecot23(version) {
+		return ""
+	}
+	return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
 }
 
 // Dovecot23 reports whether a version is configured in the syntax of 2.3, and not in that of 2.4 and later.

@@ -1,8 +1,10 @@
 package milter
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"postward/internal/guard"
@@ -13,11 +15,11 @@ type Answer struct {
 	Action     guard.Action
 	Reply      guard.Reply // for Tempfail and Reject; the zero Reply is a plain 4.7.1 or 5.7.1
 	Quarantine string      // for Hold: why; Postfix shows it nowhere
-	Add        []Field     // header fields to add, at the end of a message
+	Insert     []Field     // header fields to put before all others, at the end of a message; the first comes to stand first
 	Remove     []Removal   // header fields to remove
 }
 
-// Field is a header field to add.
+// Field is a header field to add. Folding is the caller's, by LF and a blank.
 type Field struct{ Name, Value string }
 
 // Removal names the Index-th field (from 1) of a name.
@@ -65,13 +67,13 @@ func (a *Answer) end(can *agreement) []byte {
 	}
 	var b []byte
 	if can.may(actChgHeader) {
-		for _, r := range a.Remove {
+		for _, r := range lastFirst(a.Remove) {
 			b = appendPacket(b, rspChgHeader, binary.BigEndian.AppendUint32(nil, r.Index), nul(oneLine(r.Name)), nul(""))
 		}
 	}
 	if can.may(actAddHeader) {
-		for _, f := range a.Add {
-			b = appendPacket(b, rspAddHeader, nul(oneLine(f.Name)), nul(oneLine(f.Value)))
+		for _, f := range slices.Backward(a.Insert) {
+			b = appendPacket(b, rspInsHeader, binary.BigEndian.AppendUint32(nil, 0), nul(oneLine(f.Name)), nul(can.value(f.Value)))
 		}
 	}
 	if a.Action == guard.Hold {
@@ -80,7 +82,33 @@ func (a *Answer) end(can *agreement) []byte {
 	return appendPacket(b, rspContinue)
 }
 
-// oneLine keeps a value from becoming two header fields. Folding is the caller's, with CRLF and a blank.
+// lastFirst is the order in which no removal changes what another one means.
+func lastFirst(all []Removal) []Removal {
+	return slices.SortedFunc(slices.Values(all), func(a, b Removal) int { return cmp.Compare(b.Index, a.Index) })
+}
+
+// value is a field's value as the MTA writes it behind the colon: with a blank of ours, or one of its own.
+func (a *agreement) value(s string) string {
+	s = folded(s)
+	if a.silent(stepLeadingSpace) && !strings.HasPrefix(s, " ") {
+		return " " + s
+	}
+	return s
+}
+
+// folded keeps a value from becoming two header fields: a line of it begins with a blank. The MTA wants LF.
+func folded(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = oneLine(line)
+		if i > 0 && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+			lines[i] = " " + lines[i]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// oneLine keeps a text on one line.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == 0 || r == '\r' || r == '\n' {

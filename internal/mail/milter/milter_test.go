@@ -138,7 +138,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 	}{
 		{Answer{Action: guard.Accept}, client.ActContinue, 0, "", 0},
 		{Answer{Action: guard.Hold, Quarantine: "why"}, client.ActContinue, 0, "", 1},
-		{Answer{Action: guard.Accept, Add: []Field{{"X-A", "1"}}, Remove: []Removal{{"X-B", 1}}}, client.ActContinue, 0, "", 2},
+		{Answer{Action: guard.Accept, Insert: []Field{{"X-A", "1"}}, Remove: []Removal{{"X-B", 1}}}, client.ActContinue, 0, "", 2},
 		{Answer{Action: guard.Reject, Reply: guard.Reply{Code: 550, Enhanced: "5.7.1", Text: "100% no\r\n250 yes"}}, client.ActReplyCode, 550, "5.7.1 100%% no??250 yes", 0},
 		{Answer{Action: guard.Tempfail}, client.ActReplyCode, 451, "4.7.1 refused by local policy", 0},
 		{Answer{Action: guard.Tempfail, Reply: guard.Reply{Code: 550, Enhanced: "5.0.0", Text: "x"}}, client.ActReplyCode, 451, "4.7.1 x", 0},
@@ -188,14 +188,14 @@ func TestNegotiationHonoursTheOffer(t *testing.T) {
 		want        agreement
 		fails, syms bool
 	}{
-		{"everything", offer(6, 0x1ff, 0x1fffff), agreement{6, wantActions, stepsFor(guard.Inbound)}, false, true},
-		{"newer", offer(9, 0x1ff, 0x1fffff), agreement{6, wantActions, stepsFor(guard.Inbound)}, false, true},
+		{"everything", offer(6, 0x1ff, 0x1fffff), agreement{6, wantActions, stepsFor(guard.Inbound, false)}, false, true},
+		{"newer", offer(9, 0x1ff, 0x1fffff), agreement{6, wantActions, stepsFor(guard.Inbound, false)}, false, true},
 		{"old", offer(2, 0x3f, 0x7f), agreement{2, actAddHeader | actChgHeader | actQuarantine, stepNoBody}, false, false},
 		{"nothing", offer(6, 0, 0), agreement{6, 0, 0}, false, false},
 		{"ancient", offer(1, 0, 0), agreement{}, true, false},
 		{"short", offer(6, 0), agreement{}, true, false},
 	} {
-		got, reply, err := negotiate(c.offer, stepsFor(guard.Inbound))
+		got, reply, err := negotiate(c.offer, stepsFor(guard.Inbound, false))
 		if (err != nil) != c.fails || got != c.want || !c.fails && (len(reply) > 17) != c.syms {
 			t.Errorf("%s: %+v, %d octets, %v", c.name, got, len(reply), err)
 		}

@@ -25,17 +25,19 @@ const (
 	stepNRUnknown = 0x20000
 	stepNREOH     = 0x40000
 	stepNRBody    = 0x80000
+
+	stepLeadingSpace = 0x100000 // values come, and go, with the blank behind the colon
 )
 
 const (
 	wantActions = actAddHeader | actChgHeader | actQuarantine | actSymList
-	wantSteps   = stepNoUnknown | stepNRConnect | stepNRHelo | stepNRHeader | stepNRRcpt | stepNRData | stepNRUnknown | stepNREOH
+	wantSteps   = stepNoUnknown | stepNRConnect | stepNRHelo | stepNRHeader | stepNRRcpt | stepNRData | stepNRUnknown | stepNREOH | stepLeadingSpace
 )
 
-// stepsFor is what we want of a direction. Only what accounts send is read: of mail from strangers no body is wanted. The
+// stepsFor is what we want of a direction. Of mail from strangers no body is wanted unless somebody reads all of it. The
 // answer to a body's chunk may be that the rest is not needed.
-func stepsFor(d guard.Direction) uint32 {
-	if d == guard.Inbound {
+func stepsFor(d guard.Direction, whole bool) uint32 {
+	if d == guard.Inbound && !whole {
 		return wantSteps | stepNoBody | stepNRBody
 	}
 	return wantSteps | stepSkip

@@ -48,6 +48,8 @@ type Server struct {
 	// Mail judges at the MAIL command, End at the end of the message. The transaction is theirs to read and to
 	// complete; ctx ends with the time for an answer.
 	Mail, End func(ctx context.Context, t *guard.Transaction) Answer
+	// Open is asked after MAIL was answered with yes who reads all of the mail: nil is nobody. May be nil.
+	Open func(t *guard.Transaction) Whole
 	// User names the Unix user of this host whose process opened an SMTP connection, by its two ends as the MTA says
 	// them (a zero port: it did not); empty if there is none or he is not known. It is asked once a connection, when
 	// that begins, and must not take long: the MTA waits. May be nil.

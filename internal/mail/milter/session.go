@@ -34,7 +34,8 @@ type session struct {
 	t          *guard.Transaction // the mail that is going on, or nil
 	facts      message.Facts
 	text       fingerprint.Hash
-	unread     *Answer // what the mail is refused with at its end: a recipient could not be read
+	whole      *reading // who reads all of it, or nil
+	unread     *Answer  // what the mail is refused with at its end: a recipient could not be read
 }
 
 // errQuit ends a session in order.
@@ -42,6 +43,7 @@ var errQuit = errors.New("the MTA is done")
 
 // run speaks until the peer is done, silent for too long, or wrong.
 func (s *session) run() error {
+	defer s.forget()
 	for {
 		if err := s.conn.SetReadDeadline(s.idleUntil()); err != nil {
 			return err
@@ -90,7 +92,7 @@ func (s *session) command(p packet) ([]byte, error) {
 	case cmdOptNeg:
 		var reply []byte
 		var err error
-		s.can, reply, err = negotiate(p.data, stepsFor(s.server.Direction))
+		s.can, reply, err = negotiate(p.data, stepsFor(s.server.Direction, s.server.Open != nil))
 		return reply, err
 	case cmdMacro:
 		return nil, s.macros.take(p.data)
@@ -107,6 +109,7 @@ func (s *session) command(p packet) ([]byte, error) {
 	case cmdHeader:
 		return s.on(stepNRHeader, s.header(p.data))
 	case cmdEOH:
+		s.whole.header()
 		return s.on(stepNREOH, nil)
 	case cmdBody:
 		return s.body(p.data)
@@ -215,6 +218,7 @@ func (s *session) mail(data []byte) ([]byte, error) {
 		s.forget()
 		return a.refusal(), nil
 	}
+	s.open()
 	return appendPacket(nil, rspContinue), nil
 }
 
@@ -264,6 +268,10 @@ func (s *session) header(data []byte) error {
 	value, _, err := cstring(rest)
 	if s.t != nil {
 		s.t.Size += int64(len(name) + len(value))
+		s.whole.field(name, value)
+		if s.can.silent(stepLeadingSpace) { // else the MTA has taken it away
+			value = strings.TrimPrefix(value, " ")
+		}
 		s.facts.Field(name, value)
 		s.text.Header(name, value)
 	}
@@ -275,12 +283,18 @@ func (s *session) body(data []byte) ([]byte, error) {
 	full := s.t == nil
 	if s.t != nil {
 		s.t.Size += int64(len(data))
-		full = s.text.Write(data)
+		full = s.hear(data)
 	}
 	if full && s.can.silent(stepSkip) {
 		return appendPacket(nil, rspSkip), nil
 	}
 	return s.on(stepNRBody, nil)
+}
+
+// hear tells a part of the body to who wants it. Of mail from strangers no fingerprint is taken.
+func (s *session) hear(data []byte) (enough bool) {
+	enough = s.server.Direction == guard.Inbound || s.text.Write(data)
+	return s.whole.body(data) && enough
 }
 
 // end judges the message and sends the answer. An answer that cannot be sent is told: the MTA never got it.
@@ -316,8 +330,8 @@ func (s *session) end() error {
 
 // wait judges, and tells the MTA now and then that it is at it.
 func (s *session) wait(t *guard.Transaction) (Answer, error) {
-	done := make(chan Answer, 1)
-	go func() { done <- s.server.judge(s.server.End, t) }()
+	done, judge := make(chan Answer, 1), s.judge()
+	go func() { done <- s.server.judge(judge, t) }()
 	progress := time.NewTicker(s.server.Limits.Progress)
 	defer progress.Stop()
 	var broken error
@@ -335,7 +349,8 @@ func (s *session) wait(t *guard.Transaction) (Answer, error) {
 
 // forget ends the mail that is going on.
 func (s *session) forget() {
-	s.t, s.unread = nil, nil
+	s.whole.close()
+	s.t, s.whole, s.unread = nil, nil, nil
 	s.macros.forget()
 }
 

@@ -30,8 +30,8 @@ const (
 // Replies, to the MTA (SMFIR_*).
 const (
 	rspContinue   = 'c'
-	rspAddHeader  = 'h'
 	rspChgHeader  = 'm'
+	rspInsHeader  = 'i'
 	rspProgress   = 'p'
 	rspQuarantine = 'q'
 	rspReplyCode  = 'y'
