@@ -98,7 +98,7 @@ func (n *Named) LogText() string {
 func (n *Named) write() error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\ncontrols { };\noptions {\n\tdirectory %q;\n\tpid-file none;\n\tsession-keyfile none;\n\tlisten-on { %s; };\n\tlisten-on-v6 { none; };\n", n.Keys, n.dir, n.Addr)
-	b.WriteString("\tdnssec-validation no;\n\tallow-query { any; };\n\tallow-transfer { any; };\n\tnotify-delay 0;\n\tminimal-responses yes;\n")
+	b.WriteString("\tdnssec-validation no;\n\tallow-query { any; };\n\tallow-transfer { any; };\n\tnotify-delay 0;\n\tminimal-responses yes;\n\tcheck-names primary ignore;\n")
 	recursion := "no"
 	if slices.ContainsFunc(n.Zones, func(z NamedZone) bool { return z.Cached }) {
 		recursion = "yes"

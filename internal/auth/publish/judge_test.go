@@ -35,7 +35,9 @@ func looked(t *testing.T, s Site, more string) *Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Domain = "example.org"
+	if s.Domain == "" {
+		s.Domain = "example.org"
+	}
 	p, err := Look(t.Context(), Config{Resolver: zone, Now: testNow}, s)
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +141,17 @@ func TestOtherTextsAreNobodysBusiness(t *testing.T) {
 	after.Texts = after.Texts[1:]
 	if e.shown(&after) {
 		t.Error("that one is gone is not seen")
+	}
+}
+
+// TestARecordAboveIsNotDoubled: what holds for a name by the record of a domain above it needs none of its own.
+func TestARecordAboveIsNotDoubled(t *testing.T) {
+	p := looked(t, Site{Domain: "news.example.org", Senders: addrs("192.0.2.25")}, "news A 192.0.2.25\n_dmarc TXT \"v=DMARC1; p=reject\"\n")
+	if i := p.item(DMARC); i.Act != "" {
+		t.Errorf("%s %q", i.Act, i.Want)
+	}
+	if i := p.item(SPF); i.Act != Add || i.Want != "v=spf1 a ~all" || i.Zone != "example.org" || i.Field(p.Domain).Name != "news" {
+		t.Errorf("%+v", i)
 	}
 }
 

@@ -343,18 +343,52 @@ func TestASecondaryThatIsLateIsNamed(t *testing.T) {
 	}
 }
 
-// TestALameServerIsNoneOfTheZone: one that answers out of its memory is not believed.
+// TestALameServerIsNoneOfTheZone: one that only knows the zone by asking is not believed. BIND refuses; others would answer.
 func TestALameServerIsNoneOfTheZone(t *testing.T) {
 	statement, _ := keygen(t, "postward")
 	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: grant, Servers: []netip.Addr{first, cache}}
 	named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone}})
 	named(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}}})
+	if a := asking(t, cache).TXT(t.Context(), "example.org"); len(a.Texts) != 3 { // now it has them in its memory
+		t.Fatalf("the resolver says %+v", a)
+	}
 	i := planned(t, theSite).item(SPF)
 	if n := slices.IndexFunc(i.Seen, func(s Seen) bool { return s.Server == "ns2.example.org" }); n < 0 || i.Seen[n].Outcome.Known() {
 		t.Errorf("%+v", i.Seen)
 	}
 	if !slices.Equal(i.Behind, []string{"ns2.example.org"}) {
 		t.Errorf("behind %q", i.Behind)
+	}
+}
+
+// TestAPartThatAnotherServesIsUpdatedThere: the keys lie in a zone of their own, whose primary is not the one that was named.
+func TestAPartThatAnotherServesIsUpdatedThere(t *testing.T) {
+	statement, key := keygen(t, "postward")
+	const part = "_domainkey.example.org"
+	named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{{Name: "example.org", Text: siteText + "_domainkey NS ns1._domainkey\nns1._domainkey A 127.0.0.3\n", Updates: grant, Servers: []netip.Addr{first}}}})
+	named(t, rig.NamedConfig{Addr: second, Keys: statement, Zones: []rig.NamedZone{{Name: part, Updates: grant, Servers: []netip.Addr{second}}}})
+	named(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}, {Name: part, Of: second, Cached: true}}})
+	p, err := Look(within(t, 30*time.Second), Config{Resolver: asking(t, cache), Primary: netip.AddrPortFrom(first, 53), Now: time.Now()}, theSite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := p.item(DKIM); i.Zone != part || i.Act != Add || i.Field(p.Domain).Name != "s1" {
+		t.Errorf("%+v", i)
+	}
+	all := updates(t, p)
+	if len(all) != 2 || all[0].Server.Addr.Addr() != first || all[1].Server.Addr.Addr() != second {
+		t.Fatalf("%+v", all)
+	}
+	for n := range all {
+		if err := all[n].Send(within(t, 20*time.Second), key, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if late := p.Settle(within(t, 30*time.Second), all); len(late) > 0 {
+		t.Errorf("late: %v", late)
+	}
+	if got := texts(t, second, "s1."+part); !slices.Equal(got, []string{edText}) {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -207,12 +207,22 @@ func (l *look) place(ctx context.Context, i *Item) error {
 	if l.plan.Zones[apex] != nil {
 		return nil
 	}
-	z, err := findZone(ctx, l.Resolver, apex, primary, l.Primary)
+	z, err := findZone(ctx, l.Resolver, apex, primary, l.given(ctx, apex))
 	if err != nil {
 		l.plan.Notes = append(l.plan.Notes, err.Error())
 	}
 	l.plan.Zones[apex] = z
 	return nil
+}
+
+// given is the primary server that was named, where it is that zone's. It is the domain's own that is meant; a part that another
+// provider serves has another.
+func (l *look) given(ctx context.Context, apex string) netip.AddrPort {
+	own := len(l.plan.Zones) == 0 // the domain's name is the first that is looked for
+	if !own && l.Primary.IsValid() && !askServer(ctx, Server{"primary", l.Primary}, apex).Outcome.Known() {
+		return netip.AddrPort{}
+	}
+	return l.Primary
 }
 
 // ask asks everybody about an item.
