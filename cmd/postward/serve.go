@@ -98,7 +98,7 @@ func (a *app) runDaemon(ctx context.Context, c *config.Config, n *notify.Notifie
 	}
 	err = daemon.Run(ctx, daemon.Parts{
 		Config: c, Warden: client, Notify: n, Where: where, Log: log, Version: version,
-		Delimiter: delimiter(c), Hostname: hostname(c), Trusted: trusted(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
+		Delimiter: delimiter(c), Mailer: mailer(c), Trusted: trusted(c), Peers: mailOwner(ctx, c), Operators: inGroup(c.Group),
 		Ready: func() { log.Info("postward is ready", "version", version, "mode", c.Mode, "next", "postward status") },
 	})
 	if cause := context.Cause(ctx); err == nil && errors.Is(cause, warden.ErrNoWarden) {
@@ -122,10 +122,15 @@ func delimiter(c *config.Config) func(context.Context) (string, error) {
 	}
 }
 
-// hostname asks Postfix for the name by which others know this server.
-func hostname(c *config.Config) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		return postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Get(ctx, "myhostname")
+// mailer asks Postfix for its name, and how long a line may be that it sends.
+func mailer(c *config.Config) func(context.Context) (daemon.Mailer, error) {
+	return func(ctx context.Context) (daemon.Mailer, error) {
+		worth, err := postfix.Instance{ConfigDir: c.Postfix.ConfigDir}.Values(ctx, nil, "myhostname", "smtp_line_length_limit")
+		if err != nil {
+			return daemon.Mailer{}, err
+		}
+		limit, err := strconv.Atoi(worth["smtp_line_length_limit"])
+		return daemon.Mailer{Hostname: worth["myhostname"], LineLimit: limit}, err
 	}
 }
 

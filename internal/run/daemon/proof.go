@@ -21,19 +21,18 @@ const keysEvery = 10 * time.Second
 
 // prove makes who looks at mail from outside and signs that of accounts. That it cannot be made is a trouble, and no reason
 // not to guard the mail.
-func (d *Daemon) prove(ctx context.Context, hostname func(context.Context) (string, error)) {
-	id, text := d.config.Node, ""
-	if hostname != nil {
-		name, err := hostname(ctx)
-		if err != nil {
-			text = fmt.Sprintf("Postfix does not say its myhostname (%v): mail is neither authenticated nor signed; is postfix.config_dir right? Then systemctl restart postward", err)
+func (d *Daemon) prove(ctx context.Context, mailer func(context.Context) (Mailer, error)) {
+	is, text := Mailer{Hostname: d.config.Node, LineLimit: 998}, ""
+	if mailer != nil {
+		var err error
+		if is, err = mailer(ctx); err != nil {
+			text = fmt.Sprintf("Postfix does not say who it is (%v): mail is neither authenticated nor signed; is postfix.config_dir right? Then systemctl restart postward", err)
 		}
-		id = name
 	}
 	if text == "" {
 		var err error
 		d.prover, err = proof.New(proof.Options{
-			Config: &d.config.Authentication, ID: id, Keys: d.config.KeysDir(), Resolver: &d.resolver, Ours: d.isOurs, Account: d.sentByAccount,
+			Config: &d.config.Authentication, ID: is.Hostname, LineLimit: is.LineLimit, Keys: d.config.KeysDir(), Resolver: &d.resolver, Ours: d.isOurs, Account: d.sentByAccount,
 			Judge: d.judgeEnd, Log: d.log,
 		})
 		if err != nil {

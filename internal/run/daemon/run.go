@@ -43,8 +43,9 @@ type Parts struct {
 	Version string
 	// Delimiter asks Postfix for its recipient_delimiter; nil: there is none. When it cannot say, the last one holds.
 	Delimiter func(context.Context) (string, error)
-	// Hostname asks Postfix for its myhostname, by which others know this server; nil: it is Config.Node.
-	Hostname func(context.Context) (string, error)
+	// Mailer asks Postfix what of it a signature and an Authentication-Results hang on; nil: it is as Debian has it, and called
+	// Config.Node.
+	Mailer func(context.Context) (Mailer, error)
 	// Trusted asks Postfix for its mynetworks, and Dovecot for the proxies that it trusts: nobody there is ever banned; nil: there are none.
 	Trusted func(context.Context) []netip.Prefix
 	// Peers are the users, besides root and postward's own, whose processes may use the milter sockets.
@@ -53,6 +54,12 @@ type Parts struct {
 	Operators func(uid uint32) bool
 	// Ready is called when every socket listens. May be nil.
 	Ready func()
+}
+
+// Mailer is what Postfix is.
+type Mailer struct {
+	Hostname  string // myhostname, by which others know this server
+	LineLimit int    // smtp_line_length_limit, in octets
 }
 
 // Run is a postward from its start to the end of ctx. It returns when everything it started has ended, with what
@@ -256,7 +263,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 			}
 		})
 	}
-	d.prove(ctx, p.Hostname)
+	d.prove(ctx, p.Mailer)
 	if err := d.listen(ctx, p, part); err != nil {
 		cancel(err)
 	} else {

@@ -21,6 +21,7 @@ type outgoing struct {
 	header []canon.Field
 	by     []*dkim.Signer // none: it is not signed
 	body   *canon.Body
+	lines  *folded // to body
 }
 
 // Header finds by whom the mail is signed: by the domain of its author, which has the reader's eye (RFC 5322 section 3.6.2). Of
@@ -41,6 +42,7 @@ func (m *outgoing) Header(fields []canon.Field, cut bool) {
 	}
 	if len(m.by) > 0 {
 		m.header, m.body = fields, canon.NewBody(dkim.SignedForms()...)
+		m.lines = newFolded(m.body, m.prover.options.LineLimit)
 	}
 }
 
@@ -65,7 +67,7 @@ func (m *outgoing) Body(p []byte) (enough bool) {
 	if m.body == nil {
 		return true
 	}
-	_, _ = m.body.Write(p) // it never fails
+	_, _ = m.lines.Write(p) // it never fails
 	return false
 }
 
@@ -76,6 +78,9 @@ func (m *outgoing) End(ctx context.Context, t *guard.Transaction) milter.Answer 
 	a := m.prover.options.Judge(ctx, t)
 	if a.Action == guard.Reject || a.Action == guard.Tempfail {
 		return a
+	}
+	if m.body != nil {
+		m.lines.Close()
 	}
 	var made []canon.Field
 	for _, s := range m.by {

@@ -22,14 +22,16 @@ import (
 
 // Options says for whom a Prover works.
 type Options struct {
-	Config   *config.Authentication
-	ID       string // authserv-id, if Config says none: Postfix's myhostname
-	Resolver dns.Resolver
-	Ours     func(domain string) bool                                      // whether mail of this domain is written here
-	Judge    func(ctx context.Context, t *guard.Transaction) milter.Answer // at the end of the message
-	Account  func(t *guard.Transaction) bool                               // whether an account sends it; else it is a stranger's
-	Keys     string                                                        // the directory of the keys that sign
-	Log      *slog.Logger
+	Config    *config.Authentication
+	ID        string // authserv-id, if Config says none: Postfix's myhostname
+	LineLimit int    // Postfix's smtp_line_length_limit: longer lines are broken when a mail leaves; 0: none is
+	Keys      string // the directory of the keys that sign
+	Resolver  dns.Resolver
+	Log       *slog.Logger
+
+	Ours    func(domain string) bool                                      // whether mail of this domain is written here
+	Account func(t *guard.Transaction) bool                               // whether an account sends it; else it is a stranger's
+	Judge   func(ctx context.Context, t *guard.Transaction) milter.Answer // at the end of the message
 }
 
 // Prover reads mails both ways.
