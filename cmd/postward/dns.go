@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postward/internal/auth/keys"
 	"postward/internal/auth/publish"
 	"postward/internal/domain/check"
 	"postward/internal/domain/mtasts"
@@ -89,7 +93,7 @@ func (a *app) dnsPublishCommand() *cobra.Command {
 func (f *dnsFlags) bind(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringArrayVar(&f.senders, "sender", nil, "an `address` that the mail is sent from, as the world sees it; may be repeated (default: dns.senders, or this host's)")
-	flags.StringArrayVar(&f.keys, "dkim", nil, "a DKIM key, `SELECTOR=FILE` with the key that the signer reads (PEM; only its public part is used); may be repeated")
+	flags.StringArrayVar(&f.keys, "dkim", nil, "a DKIM key, `SELECTOR=FILE` with the key that the signer reads (PEM; only its public part is used); may be repeated (default: the keys of postward dkim key list)")
 	flags.StringVar(&f.reports, "reports", "", "the mail `address` that reports of DMARC and TLS go to (default: dns.reports, or postmaster of the domain)")
 	flags.StringVar(&f.mtasts, "mta-sts", "", "publish MTA-STS with this `mode`: testing, enforce or none (default: dns.mta_sts)")
 	flags.StringVar(&f.resolver, "resolver", "", "ask this resolver, an `address` or address:port (default: those of /etc/resolv.conf)")
@@ -164,7 +168,11 @@ func (f *dnsFlags) site(ctx context.Context, c *config.Config, r dns.Resolver, d
 	if len(s.Senders) == 0 {
 		s.Senders, note = hostSenders(ctx, r)
 	}
-	s.Keys, err = f.dkimKeys()
+	if len(f.keys) > 0 {
+		s.Keys, err = f.dkimKeys()
+	} else {
+		s.Keys, err = ownKeys(c, domain)
+	}
 	return s, note, err
 }
 
@@ -198,6 +206,25 @@ func hostSenders(ctx context.Context, r dns.Resolver) (all []netip.Addr, note st
 		words = append(words, a.String())
 	}
 	return all, "taken for what sends: " + strings.Join(words, ", ") + " of " + host + "; if that is not all, " + name
+}
+
+// ownKeys are the keys with which postward signs the domain's mail, did, or is going to.
+func ownKeys(c *config.Config, domain string) (all []publish.Record, err error) {
+	ring, _, err := keys.Dir{Path: c.KeysDir()}.Load()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &ctl.Problem{What: "the DKIM keys of this host are not yours to read", Hint: "as root, or --dkim SELECTOR=FILE"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range ring.Of(domain) {
+		public, err := base64.StdEncoding.DecodeString(k.Public)
+		if err != nil {
+			return nil, fmt.Errorf("read the key %s: %w", k.Name(), err)
+		}
+		all = append(all, publish.Record{Selector: k.Selector, Algorithm: string(k.Algorithm), Public: public, Retired: k.State == keys.Removed})
+	}
+	return all, nil
 }
 
 // dkimKeys are the keys of --dkim.

@@ -146,7 +146,8 @@ func (g *Gate) Hear(text []byte, l *maillog.Line) {
 // Hurries reports whether who failed a moment ago may be about to be banned: lines are read as they come.
 func (g *Gate) Hurries() bool { return time.Since(g.failed) < hurry }
 
-const hurry = 100 * time.Millisecond
+// hurry is how long after a guess the next one may be the one that bans.
+const hurry = 2 * time.Second
 
 // toldElsewhere reports whether a login is no news: we refused it, or Dovecot reports each.
 func (g *Gate) toldElsewhere(a *logins.Attempt, t time.Time) bool {
