@@ -16,7 +16,7 @@ func TestAttachSaysTheModeThatTheConfigurationHas(t *testing.T) {
 		"mode = \"enforce\"":             "It is enforced, as p.toml says: what is unusual is held, who may not send is refused, and who guesses passwords is kept out.",
 		"[guessing]\nmode = \"enforce\"": "and not held or refused; but who guesses passwords is kept out.",
 		"mode = \"enforce\"\n[guessing]\nmode = \"shadow\"":    "is refused, and nobody is kept out.",
-		"[modes]\nsenders = \"enforce\"\ncooling = \"shadow\"": "As p.toml says, senders are enforced, which hold and refuse mail; accounts, containment, score, budgets, cooling are in shadow",
+		"[modes]\nsenders = \"enforce\"\ncooling = \"shadow\"": "As p.toml says, senders are enforced, which hold and refuse mail; accounts, containment, score, budgets, cooling, strangers are in shadow",
 	} {
 		c, err := config.Parse("p.toml", text)
 		if err != nil {

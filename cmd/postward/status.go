@@ -68,7 +68,7 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 		o.line("by others  %s in hold: postward held list", guard.Count(s.Foreign, "mail"))
 	}
 	o.line("guessing   %s", guessing(&s.Gate))
-	o.line("from       %s", fromOutside(&s.Proof))
+	o.line("strangers  %s", fromOutside(&s.Proof))
 	if len(s.Proof.Signs) > 0 || s.Proof.Out["mails"] > 0 {
 		o.line("signed     %s", signed(&s.Proof))
 	}
