@@ -18,6 +18,7 @@ packages() {
 		run    postfix            the mail server that postward attaches to, private instances of it
 		run    dovecot-core       the logins: SASL for Postfix; doveadm and doveconf
 		run    swaks              mails whose whole SMTP dialogue can be read
+		run    python3-dkim       verifies what postward signs
 		run    iproute2           ip: the loopback of a private network namespace
 		test   dovecot-imapd      sessions that are ended, and words that reach a mail program
 		test   dovecot-pop3d      the same
@@ -31,8 +32,7 @@ packages() {
 		test   xz-utils           the same
 		test   zstd               the same
 		test   openssl            s_client: to see what a mail server shows
-		test   python3-dkim       verifies our ARC seals, and seals for us to verify
-		test   python3-authres    reads our Authentication-Results; python3-dkim seals only with it
+		test   python3-authres    reads our Authentication-Results; python3-dkim seals ARC only with it
 		test   qemu-user-static   the ARMv6 and arm64 binaries are started once
 		prove  gcc                the race detector
 		prove  libc6-dev          the race detector

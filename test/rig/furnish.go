@@ -42,10 +42,19 @@ func raiseLoopback(addresses []string) error {
 	return nil
 }
 
-// coverNames: no question leaves the machine. Where nobody answers on 127.0.0.1:53 a lookup fails at once.
+// NameServer is the address that the room asks about names, on port 53. Where the network is the machine's own it is one at which no
+// resolver of the machine listens.
+func (room Room) NameServer() string {
+	if room.Open {
+		return "127.25.53.1"
+	}
+	return "127.0.0.1"
+}
+
+// coverNames: no question leaves the machine. Where nobody answers on NameServer a lookup fails at once.
 func coverNames(room Room, dir string) error {
 	hosts := "127.0.0.1 localhost\n::1 localhost\n" + strings.Join(append(room.Hosts, ""), "\n")
-	resolv := "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
+	resolv := "nameserver " + room.NameServer() + "\noptions timeout:1 attempts:1\n"
 	if err := cover("/etc/hosts", filepath.Join(dir, "hosts"), hosts); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (s *story) client(user, password, from string) rig.Client {
 
 // play plays the acts in order and then accounts for every mail.
 func (s *story) play(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.before, s.ordinary, s.notListed} {
+	for _, act := range []func(context.Context) error{s.before, s.ordinary, s.proof, s.notListed} {
 		if err := act(ctx); err != nil {
 			return err
 		}

@@ -81,13 +81,14 @@ func play(stay bool, binary string) int {
 
 // story is a running site and what happened on it.
 type story struct {
-	stay    bool
-	binary  string
-	size    size
-	site    *rig.Site
-	ward    *rig.Postward
-	webhook *webhook
-	parts   rig.Processes
+	stay     bool
+	binary   string
+	size     size
+	site     *rig.Site
+	ward     *rig.Postward
+	webhook  *webhook
+	opendkim string // the configuration of the one that signed before
+	parts    rig.Processes
 
 	mu     sync.Mutex
 	sent   []rig.Mail
@@ -138,6 +139,9 @@ func (s *story) lay(binary string, users map[string]string) (err error) {
 		return err
 	}
 	s.parts.Add(s.webhook.close)
+	if s.opendkim, err = s.resolve(); err != nil {
+		return err
+	}
 	config := rig.PostfixConfig{}
 	if s.stay {
 		config.SMTPPort, config.SubmissionPort = freeOr(2525), freeOr(2587)
