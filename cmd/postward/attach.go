@@ -127,7 +127,7 @@ func (a *app) attach(ctx context.Context, f *attachFlags) error {
 	if err != nil {
 		return err
 	}
-	host.Notes = append(host.Notes, attach.Fail2ban(attach.Fail2banDir)...)
+	host.Notes = append(append(host.Notes, attach.Fail2ban(attach.Fail2banDir)...), host.Others()...)
 	sockets := f.socketsIn(host)
 	plan, err := attach.NewPlan(host, sockets)
 	if err != nil {
