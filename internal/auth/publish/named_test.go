@@ -240,8 +240,8 @@ func TestEveryRefusalSaysTheNextStep(t *testing.T) {
 	}{
 		{"another secret", all[0], other, time.Now(), []string{"BADSIG", "copy the key file anew"}},
 		{"another key", all[0], stranger, time.Now(), []string{"BADKEY", "no key stranger (hmac-sha256)", "reload"}},
-		{"the clock is ahead", all[0], key, time.Now().Add(time.Hour), []string{"BADTIME", "59m", "timedatectl"}},
-		{"the clock is behind", all[0], key, time.Now().Add(-time.Hour), []string{"BADTIME", "1h0m", "timedatectl"}},
+		{"the clock is ahead", all[0], key, time.Now().Add(time.Hour + time.Minute), []string{"BADTIME", "are 1h", "timedatectl"}},
+		{"the clock is behind", all[0], key, time.Now().Add(-time.Hour - time.Minute), []string{"BADTIME", "are 1h", "timedatectl"}},
 		{"no key", all[0], nil, time.Now(), []string{"REFUSED", "tsig-keygen postward"}},
 		{"a zone that is not there", elsewhere, key, time.Now(), []string{"NOTAUTH", "not the primary of the zone example.net", "--server"}},
 		{"a server that has nothing", nobody, key, time.Now(), []string{"connection refused", "--server"}},
@@ -254,7 +254,7 @@ func TestEveryRefusalSaysTheNextStep(t *testing.T) {
 		}
 		t.Logf("%s: %v", c.what, err)
 		for _, word := range c.want {
-			if !strings.Contains(err.Error(), word) && !(word == "59m" && strings.Contains(err.Error(), "1h0m")) {
+			if !strings.Contains(err.Error(), word) {
 				t.Errorf("%s: %q is not in %v", c.what, word, err)
 			}
 		}
