@@ -1,0 +1,254 @@
+package proof
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postward/internal/auth/keys"
+	"postward/internal/guard"
+	"postward/internal/mail/canon"
+	"postward/internal/mail/dkim"
+	"postward/internal/mail/milter"
+	"postward/internal/run/config"
+	"postward/internal/wire/dns"
+)
+
+// house is a prover of example.org, with what it hangs on.
+type house struct {
+	*Prover
+	verdict milter.Answer
+	judged  []*guard.Transaction
+	records strings.Builder // of the keys
+}
+
+const farZone = `far.example. TXT "v=spf1 ip4:203.0.113.0/24 -all"
+_dmarc.far.example. TXT "v=DMARC1; p=reject"
+`
+
+// begin makes a house with two keys of example.org, if they are wanted.
+func begin(t *testing.T, withKeys bool, change func(*config.Authentication)) *house {
+	t.Helper()
+	h := &house{verdict: milter.Answer{Action: guard.Accept}}
+	dir := keys.Dir{Path: filepath.Join(t.TempDir(), "keys")}
+	if withKeys {
+		h.keys(t, dir)
+	}
+	zone, err := dns.ParseZone(strings.NewReader(farZone+h.records.String()), ".", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default().Authentication
+	if change != nil {
+		change(&c)
+	}
+	h.Prover, err = New(Options{
+		Config: &c, ID: "mx.example.org", LineLimit: 998, Keys: dir.Path, Resolver: zone, Log: slog.New(slog.DiscardHandler),
+		Ours:    func(domain string) bool { return domain == "example.org" },
+		Account: func(t *guard.Transaction) bool { return t.Login != "" },
+		Judge: func(_ context.Context, t *guard.Transaction) milter.Answer {
+			h.judged = append(h.judged, t)
+			return h.verdict
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// keys puts two keys that the zone has shown for long into a directory.
+func (h *house) keys(t *testing.T, dir keys.Dir) {
+	t.Helper()
+	if err := os.Mkdir(dir.Path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := &keys.Sight{At: time.Now(), Servers: []keys.Witness{{Server: "ns", Shows: keys.Right}}}
+	k, err := keys.Key{Domain: "example.org", Selector: "r"}.As(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := keys.Key{Domain: "example.org", Selector: "e"}.As(edwards)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := dir.Adopt(k, long, time.Now(), seen); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := dir.Adopt(e, edwards, time.Now(), seen); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []keys.Key{k, e} {
+		fmt.Fprintf(&h.records, "%s. TXT \"%s\" \"%s\"\n", k.Name(), k.Record()[:60], k.Record()[60:])
+	}
+}
+
+var header = []canon.Field{{Name: "From", Value: " Anna <anna@example.org>"}, {Name: "Subject", Value: " hello"}}
+
+// passes sends a mail through the prover; answered is false where nobody reads it.
+func (h *house) passes(m *guard.Transaction, header []canon.Field, body string) (a milter.Answer, answered bool) {
+	w := h.Open(m)
+	if w == nil {
+		return a, false
+	}
+	defer w.Close()
+	w.Header(header, false)
+	w.Body([]byte(body))
+	return w.End(context.Background(), m), true
+}
+
+func TestMailOfAccountsIsSignedByBothKeys(t *testing.T) {
+	h := begin(t, true, nil)
+	body := strings.Repeat("x", 1500) + "\r\n"
+	a, _ := h.passes(&guard.Transaction{Login: "anna", Direction: guard.Submission}, header, body)
+	if len(a.Insert) != 2 || a.Insert[0].Name != "DKIM-Signature" || len(h.judged) != 1 || h.judged[0].Proof != nil {
+		t.Fatalf("%+v", a)
+	}
+	arrived := slices.Clone(header)
+	for _, f := range a.Insert {
+		arrived = append([]canon.Field{{Name: f.Name, Value: f.Value}}, arrived...)
+	}
+	s := dkim.Read(arrived)
+	sum := canon.NewBody(s.Forms()...)
+	fmt.Fprintf(sum, "%s\r\n %s\r\n", body[:998], body[998:1500]) // as smtp(8) sends it
+	for _, r := range s.Verify(t.Context(), s.Ask(t.Context(), h.options.Resolver), sum, time.Now()) {
+		if r.Status != dkim.Pass {
+			t.Error(r)
+		}
+	}
+	if in, out := h.Today(time.Now()); out["signed"] != 1 || out["mails"] != 1 || in["mails"] != 0 {
+		t.Errorf("%v %v", in, out)
+	}
+}
+
+func TestWhatIsNotSigned(t *testing.T) {
+	mine := &guard.Transaction{Login: "anna", Direction: guard.Submission}
+	signed := append([]canon.Field{{Name: "DKIM-Signature", Value: " v=1; a=rsa-sha256; d=Example.org;\n s=mail; b="}}, header...)
+	for _, c := range []struct {
+		name   string
+		header []canon.Field
+		change func(*house)
+		want   int
+	}{
+		{"another domain", []canon.Field{{Name: "From", Value: " anna@far.example"}}, nil, 0},
+		{"a domain below", []canon.Field{{Name: "From", Value: " anna@a.example.org"}}, nil, 2},
+		{"a name that ends alike", []canon.Field{{Name: "From", Value: " anna@badexample.org"}}, nil, 0},
+		{"the second author", []canon.Field{{Name: "From", Value: " x@far.example, anna@example.org"}}, nil, 2},
+		{"no author", []canon.Field{{Name: "Subject", Value: " x"}}, nil, 0},
+		{"refused", header, func(h *house) { h.verdict.Action = guard.Reject }, 0},
+		{"put off", header, func(h *house) { h.verdict.Action = guard.Tempfail }, 0},
+		{"held", header, func(h *house) { h.verdict.Action = guard.Hold }, 2},
+		{"signed before, and somebody may", signed, func(h *house) { h.Beside([]string{"inet:localhost:8891"}) }, 0},
+		{"signed before, and nobody is there who may", signed, func(h *house) { h.Beside(nil) }, 2},
+		{"somebody may, and did not", header, func(h *house) { h.Beside([]string{"inet:localhost:8891"}) }, 2},
+	} {
+		h := begin(t, true, nil)
+		if c.change != nil {
+			c.change(h)
+		}
+		if a, _ := h.passes(mine, c.header, "x\r\n"); len(a.Insert) != c.want {
+			t.Errorf("%s: %d signatures", c.name, len(a.Insert))
+		}
+	}
+	if _, answered := begin(t, false, nil).passes(mine, header, "x\r\n"); answered {
+		t.Error("without a key somebody reads the mail")
+	}
+}
+
+func TestMailFromOutsideIsJudgedByWhatIsProved(t *testing.T) {
+	from := func(address, author string) (*guard.Transaction, []canon.Field) {
+		return &guard.Transaction{Direction: guard.Inbound, Client: netip.MustParseAddr(address), Helo: "mx", ReversePath: author, Recipients: []string{"anna@example.org"}},
+			[]canon.Field{{Name: "Authentication-Results", Value: " mx.example.org; dmarc=pass"}, {Name: "From", Value: " " + author}}
+	}
+	for _, c := range []struct {
+		name, address, author string
+		action                guard.Action
+		asUs                  bool
+		why                   string
+	}{
+		{"its own server", "203.0.113.9", "bob@far.example", guard.Accept, false, ""},
+		{"another", "198.51.100.9", "bob@far.example", guard.Reject, false, "far.example: its author's domain asks to reject it"},
+		{"as us", "198.51.100.9", "anna@example.org", guard.Accept, true, "example.org: it is written in the name"},
+	} {
+		h := begin(t, true, func(a *config.Authentication) { a.Inbound = "on" })
+		m, header := from(c.address, c.author)
+		a, answered := h.passes(m, header, "x\r\n")
+		p := m.Proof
+		if !answered || p == nil || p.Action != c.action || p.AsUs != c.asUs || !strings.HasPrefix(p.Why, c.why) {
+			t.Fatalf("%s: %t %+v", c.name, answered, p)
+		}
+		var names []string
+		for _, f := range a.Insert {
+			names = append(names, f.Name)
+		}
+		if want := []string{"ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results"}; !slices.Equal(names, want) {
+			t.Errorf("%s: %q", c.name, names)
+		}
+		if !slices.Equal(a.Remove, []milter.Removal{{Name: "Authentication-Results", Index: 1}}) {
+			t.Errorf("%s: forged fields: %+v", c.name, a.Remove)
+		}
+		h.verdict.Action = guard.Reject
+		if a, _ := h.passes(m, header, ""); len(a.Insert)+len(a.Remove) > 0 {
+			t.Errorf("%s: a refused mail is changed: %+v", c.name, a)
+		}
+	}
+}
+
+func TestWhoElseDoesItDecidesWhetherWeDo(t *testing.T) {
+	m := &guard.Transaction{Direction: guard.Inbound, Client: netip.MustParseAddr("203.0.113.9"), ReversePath: "bob@far.example"}
+	for _, c := range []struct {
+		inbound string
+		others  []string
+		asked   bool
+		want    bool
+	}{
+		{"auto", nil, false, false}, {"auto", nil, true, true}, {"auto", []string{"inet:localhost:8891"}, true, false},
+		{"on", nil, false, true}, {"on", []string{"x"}, true, true}, {"off", nil, true, false},
+	} {
+		h := begin(t, false, func(a *config.Authentication) { a.Inbound = c.inbound })
+		if c.asked {
+			h.Beside(c.others)
+		}
+		w := h.Open(m)
+		if w != nil {
+			w.Close()
+		}
+		if (w != nil) != c.want || h.Inbound() != c.want {
+			t.Errorf("%+v: %t", c, w != nil)
+		}
+	}
+}
+
+func TestWhatTheConfigurationSaysIsCheckedAtTheStart(t *testing.T) {
+	for _, change := range []func(*config.Authentication){
+		func(a *config.Authentication) { a.ID = "not a name" },
+		func(a *config.Authentication) { a.OnReject = "discard" },
+	} {
+		c := config.Default().Authentication
+		change(&c)
+		if _, err := New(Options{Config: &c, ID: "mx.example.org"}); err == nil {
+			t.Errorf("%+v is taken", c)
+		}
+	}
+}
