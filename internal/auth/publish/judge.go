@@ -141,6 +141,8 @@ func (l *look) dmarc(ctx context.Context, r dns.Resolver, i *Item) {
 		i.replace("v=DMARC1; p=none; rua=mailto:"+l.reports(), "no record holds for the domain; p=none first: read the reports for some weeks, then say quarantine, then reject")
 	case len(i.Now) == 1 && own != nil && own.Holds():
 		l.holding(i, own)
+	case found.Below():
+		i.hand("receivers go by nothing that stands there, so the record of _dmarc." + found.At + " holds for it, and one with p=none would end that policy: take out what stands there, or write what you mean in its place")
 	default:
 		i.replace(l.beginning(i.Now), "receivers go by nothing that stands there; what is put in its place begins with p=none")
 	}

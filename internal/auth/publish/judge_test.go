@@ -155,6 +155,20 @@ func TestARecordAboveIsNotDoubled(t *testing.T) {
 	}
 }
 
+// TestWhatDoesNotHoldIsNotPutBeforeAPolicyThatDoes: a record with p=none would end what the domain above says for this one.
+func TestWhatDoesNotHoldIsNotPutBeforeAPolicyThatDoes(t *testing.T) {
+	const above = "news A 192.0.2.25\n_dmarc TXT \"v=DMARC1; p=reject\"\n"
+	for _, broken := range []string{
+		"_dmarc.news TXT \"dmarc1; p=reject\"\n",
+		"_dmarc.news TXT \"v=DMARC1; p=reject\"\n_dmarc.news TXT \"v=DMARC1; p=quarantine\"\n",
+	} {
+		i := looked(t, Site{Domain: "news.example.org", Senders: addrs("192.0.2.25")}, above+broken).item(DMARC)
+		if i.Act != Hand || i.Want != "" || len(i.Gone) > 0 || !strings.Contains(strings.Join(i.Why, " "), "_dmarc.example.org holds for it") {
+			t.Errorf("%q: %s %q, without %q, because %q", broken, i.Act, i.Want, i.Gone, i.Why)
+		}
+	}
+}
+
 // TestNoRecordThatIsMadeLetsOneSenderFewerPass: whoever passed before passes after, in every record that is put in another's place.
 func TestNoRecordThatIsMadeLetsOneSenderFewerPass(t *testing.T) {
 	others := "news TXT \"v=spf1 ip4:198.51.100.0/24 -all\"\nshop A 203.0.113.7\nloop TXT \"v=spf1 include:loop.example.org -all\"\n"
