@@ -131,6 +131,9 @@ func (l *look) dmarc(ctx context.Context, r dns.Resolver, i *Item) {
 	i.split(func(text string) bool { return dmarc.IsRecord(text) || dmarc.Almost(text) })
 	found := dmarc.Discover(ctx, r, l.Domain)
 	own := found.Steps[0].Record
+	if own != nil && own.Holds() { // what almost is one is nothing to receivers, and stays
+		i.split(dmarc.IsRecord)
+	}
 	switch {
 	case found.Unknown:
 		i.Act = Unknown

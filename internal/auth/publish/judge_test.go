@@ -103,6 +103,7 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"DMARC that holds, and somebody wants to read", Site{Reports: "d@example.net"}, "_dmarc TXT \"v=DMARC1;p=reject\"\n", DMARC, Change, "v=DMARC1; p=reject; rua=mailto:d@example.net", []string{"v=DMARC1;p=reject"}},
 		{"DMARC with others to report to", Site{Reports: "d@example.net"}, "_dmarc TXT \"v=DMARC1;p=reject;rua=mailto:x@example.org\"\n", DMARC, Keep, "v=DMARC1;p=reject;rua=mailto:x@example.org", nil},
 		{"two DMARC records", mine, "_dmarc TXT \"v=DMARC1; p=reject\"\n_dmarc TXT \"v=DMARC1; p=quarantine; rua=mailto:x@example.org\"\n", DMARC, Change, "v=DMARC1; p=none; rua=mailto:x@example.org", []string{"v=DMARC1; p=quarantine; rua=mailto:x@example.org", "v=DMARC1; p=reject"}},
+		{"DMARC that holds, and almost one beside it", mine, "_dmarc TXT \"v=DMARC1; p=reject\"\n_dmarc TXT \"dmarc1; p=none\"\n", DMARC, Keep, "v=DMARC1; p=reject", nil},
 		{"almost DMARC", mine, "_dmarc TXT \"dmarc1; p=reject\"\n", DMARC, Change, "v=DMARC1; p=none; rua=mailto:postmaster@example.org", []string{"dmarc1; p=reject"}},
 		{"DMARC and somebody's text", mine, "_dmarc TXT \"site-verification=1\"\n", DMARC, Add, "v=DMARC1; p=none; rua=mailto:postmaster@example.org", nil},
 
