@@ -103,7 +103,7 @@ func (l *look) key(i *Item, k *Record) {
 		i.Gone = slices.DeleteFunc(slices.Clone(i.Now), func(text string) bool { return !mine(text) })
 		return
 	}
-	if foreign := slices.ContainsFunc(i.Now, func(text string) bool { return !mine(text) && sound(text) }); foreign {
+	if foreign := slices.ContainsFunc(i.Now, func(text string) bool { return !mine(text) && used(text) }); foreign {
 		i.hand("another key stands at this selector: sign with another selector, or take that key out when nobody signs with it")
 		i.Want = k.Text()
 		return
@@ -118,11 +118,18 @@ func (l *look) key(i *Item, k *Record) {
 	i.replace(k.Text())
 }
 
-// sound reports whether receivers have a key by a record.
+// used reports whether receivers verify something by a record, if only reports (s=tlsrpt, RFC 8460 section 3).
+func used(text string) bool {
+	is := dkimkey.Parse(text)
+	_, bad := is.Has(dkimkey.NoSHA256)
+	return is.Usable() && !bad && (is.Type != "rsa" || is.Bits >= dkimkey.MinBits)
+}
+
+// sound reports whether receivers verify mail by a record.
 func sound(text string) bool {
 	is := dkimkey.Parse(text)
-	_, bad := is.Has(dkimkey.NoSHA256, dkimkey.NotForMail)
-	return is.Good() && !bad
+	_, bad := is.Has(dkimkey.NotForMail)
+	return used(text) && !bad
 }
 
 // dmarc judges the policy record. One that holds is kept; one that is to hold from now on begins with p=none, for nobody has read

@@ -27,6 +27,20 @@ var edKey = Record{Selector: "s1", Algorithm: "ed25519", Public: bytes.Repeat([]
 
 var edText = edKey.Text()
 
+// rsaKey is a key of some bits at the selector old.
+func rsaKey(t *testing.T, bits int) Record {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Record{Selector: "old", Algorithm: "rsa", Public: public}
+}
+
 // looked is the plan for example.org with some more in its zone. The zone names no servers: the resolver's word counts.
 func looked(t *testing.T, s Site, more string) *Plan {
 	t.Helper()
@@ -65,6 +79,7 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 	keyed := Site{Senders: addrs("192.0.2.25"), Keys: []Record{edKey}}
 	retired := Site{Keys: []Record{{Selector: "s1", Algorithm: "ed25519", Public: edKey.Public, Retired: true}}}
 	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{9}, 32))
+	short := base64.StdEncoding.EncodeToString(rsaKey(t, 1024).Public)
 	for _, c := range []struct {
 		name  string
 		site  Site
@@ -92,6 +107,9 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"a revoked key there", keyed, "s1._domainkey TXT \"v=DKIM1; p=\"\n", DKIM, Change, edText, []string{"v=DKIM1; p="}},
 		{"somebody's key there", keyed, "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=" + other + "\"\n", DKIM, Hand, edText, nil},
 		{"our key and somebody's", keyed, "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=" + other + "\"\ns1._domainkey TXT \"" + edText + "\"\n", DKIM, Hand, edText, nil},
+		{"somebody's short key there", keyed, "s1._domainkey TXT \"v=DKIM1; k=rsa; p=" + short + "\"\n", DKIM, Hand, edText, nil},
+		{"somebody's key for reports there", keyed, "s1._domainkey TXT \"v=DKIM1; s=tlsrpt; k=ed25519; p=" + other + "\"\n", DKIM, Hand, edText, nil},
+		{"somebody's key there that no receiver takes", keyed, "s1._domainkey TXT \"v=DKIM1; h=sha1; k=ed25519; p=" + other + "\"\n", DKIM, Change, edText, []string{"v=DKIM1; h=sha1; k=ed25519; p=" + other}},
 		{"somebody's text where the key belongs", keyed, "s1._domainkey TXT \"not a key\"\n", DKIM, Add, edText, nil},
 		{"a retired key there", retired, "s1._domainkey TXT \"" + edText + "\"\n", DKIM, Remove, "", []string{edText}},
 		{"a retired key gone", retired, "", DKIM, "", "", nil},
