@@ -258,6 +258,40 @@ func TestAPolicyFileIsReadAsItWasMeant(t *testing.T) {
 	}
 }
 
+// TestAShortKeyStopsNothing: one that was taken over signs, and receivers take 1024 bits (RFC 8301 section 3.2). One that signs no
+// more is only taken out.
+func TestAShortKeyStopsNothing(t *testing.T) {
+	old := rsaKey(t, 1024)
+	there := "old._domainkey TXT \"" + old.Text() + "\"\n"
+	p := looked(t, Site{Keys: []Record{old, edKey}}, there)
+	if i := p.Items[1]; i.Act != Keep || p.Items[2].Act != Add || len(p.Notes) == 0 || !strings.Contains(p.Notes[0], "old has 1024 bits") {
+		t.Errorf("%s, %s, notes %q", i.Act, p.Items[2].Act, p.Notes)
+	}
+	old.Retired = true
+	p = looked(t, Site{Keys: []Record{old}}, there)
+	if i := p.item(DKIM); i.Act != Remove || slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "1024") }) {
+		t.Errorf("%s, notes %q", i.Act, p.Notes)
+	}
+}
+
+// TestManyRetiredKeysStopNothing: what signs comes first, whatever the order; what is left is said.
+func TestManyRetiredKeysStopNothing(t *testing.T) {
+	var all []Record
+	for n := range 2 * maxKeys {
+		all = append(all, Record{Selector: fmt.Sprint("r", n), Algorithm: "ed25519", Public: bytes.Repeat([]byte{9}, 32), Retired: true})
+	}
+	p := looked(t, Site{Keys: append(all, edKey)}, "")
+	if i := p.item(DKIM); i.Name != "s1._domainkey.example.org" || i.Act != Add || !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, fmt.Sprint(maxKeys+1)+" retired keys") }) {
+		t.Errorf("%+v, notes %q", i, p.Notes)
+	}
+	for n := range all {
+		all[n].Retired = false
+	}
+	if _, err := Look(t.Context(), Config{Now: testNow}, Site{Domain: "example.org", Keys: all}); err == nil {
+		t.Error("a domain has keys without end")
+	}
+}
+
 func TestAKeyIsTakenFromWhatSignersRead(t *testing.T) {
 	r, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

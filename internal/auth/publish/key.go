@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"postward/internal/domain/dkimkey"
@@ -21,8 +22,28 @@ type Record struct {
 	Retired   bool   `json:"retired,omitempty"`
 }
 
-// maxKeys bounds the keys of one domain.
-const maxKeys = 16
+// maxKeys bounds the keys of one domain that are looked at: every server is asked for each.
+const maxKeys = 32
+
+// signing are the keys that are to stand in the zone.
+func signing(all []Record) []Record {
+	return slices.DeleteFunc(slices.Clone(all), func(k Record) bool { return k.Retired })
+}
+
+// lookedAt are the keys that are looked at, those that are to stand in the zone first, and what is to be said of them. A retired one
+// that is left out has its turn when the others are gone.
+func lookedAt(all []Record) (now []Record, notes []string) {
+	now = append(signing(all), slices.DeleteFunc(slices.Clone(all), func(k Record) bool { return !k.Retired })...)
+	for i := range now {
+		if short := now[i].short(); short != "" {
+			notes = append(notes, short)
+		}
+	}
+	if later := len(now) - maxKeys; later > 0 {
+		now, notes = now[:maxKeys], append(notes, fmt.Sprintf("%d retired keys are not looked at this time: take out the records of the others, and look again", later))
+	}
+	return now, notes
+}
 
 // Text is the key as it is published.
 func (k *Record) Text() string {
@@ -35,10 +56,19 @@ func (k *Record) check() error {
 	if len(is.Remarks) > 0 || is.Revoked {
 		return fmt.Errorf("publish the key %q: %v is no public key of the type %q: make one with openssl genpkey", k.Selector, is.Remarks, k.Algorithm)
 	}
-	if !is.Good() {
-		return fmt.Errorf("publish the key %q: %d bits are too short for receivers (RFC 8301): make one of %d", k.Selector, is.Bits, dkimkey.GoodBits)
-	}
 	return nil
+}
+
+// short says that a key is too short for good; empty: it is not. It does not stop what signs with it.
+func (k *Record) short() string {
+	is := dkimkey.Parse(k.Text())
+	switch {
+	case is.Good() || k.Retired:
+		return ""
+	case is.Bits < dkimkey.MinBits:
+		return fmt.Sprintf("the key %s has %d bits, and no receiver takes it (RFC 8301): sign with one of %d", k.Selector, is.Bits, dkimkey.GoodBits)
+	}
+	return fmt.Sprintf("the key %s has %d bits: receivers take it, and it should have %d (RFC 8301): sign with another", k.Selector, is.Bits, dkimkey.GoodBits)
 }
 
 // ParseKey reads a key from PEM, public or private: of a private one only the public part is kept.
@@ -64,7 +94,10 @@ func ParseKey(selector string, text []byte) (Record, error) {
 	if err != nil {
 		return k, fmt.Errorf("read the key of the selector %q: %w", selector, err)
 	}
-	return k, k.check()
+	if err = k.check(); err == nil && k.short() != "" {
+		err = fmt.Errorf("read the key of the selector %q: %d bits are too short (RFC 8301): make one of %d", selector, dkimkey.Parse(k.Text()).Bits, dkimkey.GoodBits)
+	}
+	return k, err
 }
 
 func publicOf(block *pem.Block) (any, error) {
