@@ -30,7 +30,7 @@ func (l *look) judge(ctx context.Context) {
 		case i.Topic == TLSRPT:
 			l.tlsrpt(i, &mx)
 		case i.Topic == MTASTS:
-			l.mtasts(i, &mx)
+			l.mtasts(ctx, i, &mx)
 		}
 		i.settle()
 	}
@@ -230,10 +230,10 @@ func (l *look) tlsrpt(i *Item, mx *dns.Answer) {
 }
 
 // mtasts judges the record by which senders learn of a policy. With a policy of ours its id is that policy's.
-func (l *look) mtasts(i *Item, mx *dns.Answer) {
+func (l *look) mtasts(ctx context.Context, i *Item, mx *dns.Answer) {
 	i.split(mtasts.IsRecord)
 	if l.Site.MTASTS != "" {
-		l.policy(i, mx)
+		l.policy(ctx, i, mx)
 		return
 	}
 	switch {
@@ -250,8 +250,9 @@ func parses(text string) bool {
 	return err == nil
 }
 
-// policy writes our policy, and the record that goes with it.
-func (l *look) policy(i *Item, mx *dns.Answer) {
+// policy writes our policy, and the record that goes with it. An ID that comes before its policy is served lets senders fetch the old
+// one under it, and keep that (RFC 8461 section 8.1).
+func (l *look) policy(ctx context.Context, i *Item, mx *dns.Answer) {
 	switch {
 	case !mx.Outcome.Known():
 		i.Act, i.Why = Unknown, append(i.Why, "asked for MX of "+l.Domain+": "+mx.Outcome.String())
@@ -273,7 +274,11 @@ func (l *look) policy(i *Item, mx *dns.Answer) {
 		}
 	}
 	i.replace(want)
-	if len(i.Gone) > 0 || len(i.Now) == 0 {
-		i.Why = append(i.Why, "first let the web server of "+mtasts.Host(l.Domain)+" serve the policy: postward dns show --mta-sts-policy")
+	if len(i.Gone) == 0 && len(i.Now) > 0 {
+		return
+	}
+	if why := l.unserved(ctx, text); why != "" {
+		i.hand(why)
+		i.Want = want
 	}
 }

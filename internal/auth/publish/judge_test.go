@@ -132,8 +132,6 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"no MTA-STS, and none wanted", mine, "", MTASTS, "", "", nil},
 		{"MTA-STS of somebody", mine, "_mta-sts TXT \"v=STSv1; id=1;\"\n", MTASTS, Keep, "v=STSv1; id=1;", nil},
 		{"MTA-STS without an id", mine, "_mta-sts TXT \"v=STSv1;\"\n", MTASTS, Change, "v=STSv1; id=20261130180000", []string{"v=STSv1;"}},
-		{"MTA-STS is wanted", Site{MTASTS: mtasts.Testing}, "", MTASTS, Add, "v=STSv1; id=" + PolicyID(PolicyFile(mtasts.Testing, []string{"mx.example.org"})), nil},
-		{"MTA-STS of another policy", Site{MTASTS: mtasts.Testing}, "_mta-sts TXT \"v=STSv1; id=1\"\n", MTASTS, Change, "v=STSv1; id=" + PolicyID(PolicyFile(mtasts.Testing, []string{"mx.example.org"})), []string{"v=STSv1; id=1"}},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			i := looked(t, c.site, c.zone).item(c.topic)

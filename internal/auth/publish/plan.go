@@ -53,6 +53,7 @@ type Config struct {
 	Primary  netip.AddrPort // the server that is asked first and that updates go to; invalid: the one that the SOA record names
 	Timeout  time.Duration  // for everything; 0: 20 s
 	Now      time.Time
+	Web      mtasts.Config // how the domain's policy host is asked
 }
 
 // Item is one record: what is there, and what should be.
