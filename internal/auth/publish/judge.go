@@ -100,7 +100,7 @@ func (l *look) key(i *Item, k *Record) {
 	own := published(k.Text())
 	mine := func(text string) bool { return published(text) == own }
 	if k.Retired {
-		i.Gone = slices.DeleteFunc(slices.Clone(i.Now), func(text string) bool { return !mine(text) })
+		i.retire(k, mine)
 		return
 	}
 	if foreign := slices.ContainsFunc(i.Now, func(text string) bool { return !mine(text) && used(text) }); foreign {
@@ -116,6 +116,16 @@ func (l *look) key(i *Item, k *Record) {
 		i.Why = append(i.Why, "what stands there is not the key that receivers need, or not alone")
 	}
 	i.replace(k.Text())
+}
+
+// retire takes a key out that is signed with no more, if none but postward can sign with it.
+func (i *Item) retire(k *Record, mine func(string) bool) {
+	gone := slices.DeleteFunc(slices.Clone(i.Now), func(text string) bool { return !mine(text) })
+	if len(gone) > 0 && k.Given {
+		i.hand("postward signs with this key no more, and its selector is none of postward's: take it out when nobody else signs with it")
+		return
+	}
+	i.Gone = gone
 }
 
 // used reports whether receivers verify something by a record, if only reports (s=tlsrpt, RFC 8460 section 3).

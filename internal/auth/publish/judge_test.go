@@ -78,6 +78,7 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 	mine := Site{Senders: addrs("192.0.2.25")}
 	keyed := Site{Senders: addrs("192.0.2.25"), Keys: []Record{edKey}}
 	retired := Site{Keys: []Record{{Selector: "s1", Algorithm: "ed25519", Public: edKey.Public, Retired: true}}}
+	given := Site{Keys: []Record{{Selector: "s1", Algorithm: "ed25519", Public: edKey.Public, Retired: true, Given: true}}}
 	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{9}, 32))
 	short := base64.StdEncoding.EncodeToString(rsaKey(t, 1024).Public)
 	for _, c := range []struct {
@@ -112,6 +113,8 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"somebody's key there that no receiver takes", keyed, "s1._domainkey TXT \"v=DKIM1; h=sha1; k=ed25519; p=" + other + "\"\n", DKIM, Change, edText, []string{"v=DKIM1; h=sha1; k=ed25519; p=" + other}},
 		{"somebody's text where the key belongs", keyed, "s1._domainkey TXT \"not a key\"\n", DKIM, Add, edText, nil},
 		{"a retired key there", retired, "s1._domainkey TXT \"" + edText + "\"\n", DKIM, Remove, "", []string{edText}},
+		{"a retired key there, with a selector of others", given, "s1._domainkey TXT \"" + edText + "\"\n", DKIM, Hand, "", nil},
+		{"a retired key gone, with a selector of others", given, "", DKIM, "", "", nil},
 		{"a retired key gone", retired, "", DKIM, "", "", nil},
 		{"somebody's key where ours was", retired, "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=" + other + "\"\n", DKIM, Keep, "", nil},
 

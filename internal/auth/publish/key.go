@@ -20,6 +20,7 @@ type Record struct {
 	Algorithm string `json:"algorithm"` // rsa or ed25519: the tag k (RFC 6376 section 3.6.1, RFC 8463 section 4)
 	Public    []byte `json:"public"`    // what p holds: SubjectPublicKeyInfo of RSA, the 32 octets of Ed25519
 	Retired   bool   `json:"retired,omitempty"`
+	Given     bool   `json:"given,omitempty"` // its selector is none that postward gives: others may sign with the key, whoever says that it has retired
 }
 
 // maxKeys bounds the keys of one domain that are looked at: every server is asked for each.
