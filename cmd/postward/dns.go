@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -162,7 +163,7 @@ func (f *dnsFlags) config(c *config.Config) (publish.Config, error) {
 
 // site is what the domain's zone is to say. The note says what was taken for granted.
 func (f *dnsFlags) site(ctx context.Context, c *config.Config, r dns.Resolver, domain string) (s publish.Site, note string, err error) {
-	s = publish.Site{Domain: domain, Reports: firstOf(f.reports, c.DNS.Reports), MTASTS: mtasts.Mode(firstOf(f.mtasts, c.DNS.MTASTS))}
+	s = publish.Site{Domain: domain, Reports: cmp.Or(f.reports, c.DNS.Reports), MTASTS: mtasts.Mode(cmp.Or(f.mtasts, c.DNS.MTASTS))}
 	if len(f.senders) == 0 {
 		f.senders = c.DNS.Senders
 	}
@@ -181,15 +182,6 @@ func (f *dnsFlags) site(ctx context.Context, c *config.Config, r dns.Resolver, d
 	}
 	s.Keys, err = f.dkimKeys()
 	return s, note, err
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // hostSenders are the addresses that this host's Postfix sends from, as far as that can be told: behind a relay the world sees
