@@ -281,5 +281,5 @@ func updateKey(c *config.Config) (*publish.TSIG, error) {
 		return k, nil
 	}
 	return nil, &ctl.Problem{What: "there is no key to sign updates with",
-		Hint: "tsig-keygen postward > /etc/postward/tsig.key; chmod 640 /etc/postward/tsig.key; dns.key_file = \"/etc/postward/tsig.key\" in postward.toml; and the same key in the name server"}
+		Hint: "(umask 077; tsig-keygen postward > /etc/postward/tsig.key); dns.key_file = \"/etc/postward/tsig.key\" in postward.toml; and the same key in the name server (docs/publishing.md)"}
 }
