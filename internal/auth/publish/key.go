@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"postward/internal/domain/dkimkey"
 )
@@ -128,13 +127,8 @@ func publicOf(block *pem.Block) (any, error) {
 	return nil, errors.New("DKIM knows RSA and Ed25519")
 }
 
-// published is the tag p of a key record, without blanks.
+// published is what p has in a record.
 func published(text string) string {
-	for part := range strings.SplitSeq(text, ";") {
-		name, value, _ := strings.Cut(part, "=")
-		if strings.TrimSpace(name) == "p" {
-			return strings.Join(strings.Fields(value), "")
-		}
-	}
-	return ""
+	is := dkimkey.Parse(text)
+	return is.Published()
 }
