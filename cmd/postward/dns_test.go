@@ -131,3 +131,27 @@ func TestRootReadsTheKeysAsTheDaemonsUser(t *testing.T) {
 		t.Errorf("%d\n%s%s", code, out, said)
 	}
 }
+
+// TestRootReadsTheKeyForUpdatesBeforeItIsNotRootAnyMore: that key is root's alone.
+func TestRootReadsTheKeyForUpdatesBeforeItIsNotRootAnyMore(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	name := nameServer(t, zone+dnsZone)
+	config, _ := keyed(t, "nobody", `{"version":1,"keys":[]}`)
+	key := filepath.Join(t.TempDir(), "tsig.key")
+	if err := os.WriteFile(key, []byte("key \"postward\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, fmt.Appendf(text, "[dns]\nkey_file = %q\n", key), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, said, code := postward(t, "--config", config, "dns", "publish", "zoned.example", "--apply", "--sender", "192.0.2.25", "--resolver", name, "--server", name)
+	if code != exitFailed || !strings.Contains(said, "takes TCP on port 53") { // the server of this test does not
+		t.Errorf("%d\n%s", code, said)
+	}
+}
