@@ -74,14 +74,14 @@ func (d *Daemon) tendKeys(ctx context.Context) error {
 	}
 	return every(ctx, keysEvery, func() error {
 		now := time.Now()
-		steps, reminders, looked, err := d.prover.Tend(ctx, now)
+		steps, reminders, err := d.prover.Tend(ctx, now)
 		if ctx.Err() != nil {
 			return nil
 		}
 		for _, s := range steps {
 			d.log.Info("a DKIM key goes on", "key", s.Key.Name(), "was", s.Was, "is", s.Key.State, "why", s.Why)
 		}
-		if looked {
+		if err == nil {
 			d.troubles.SetAfter("keys", remind(reminders), time.Hour, now)
 		}
 		d.troubles.Set("unread keys", keysTrouble(err), now)
@@ -96,7 +96,7 @@ func remind(all []keys.Reminder) string {
 	}
 	text := all[0].Text + ": " + all[0].Next
 	if len(all) > 1 {
-		text += fmt.Sprintf(" (and %s more: postward dkim key list)", guard.Count(len(all)-1, "reminder"))
+		text += fmt.Sprintf(" (and %s more: postward dkim key look)", guard.Count(len(all)-1, "reminder"))
 	}
 	return text
 }

@@ -44,6 +44,8 @@ type Prover struct {
 	beside  atomic.Bool // somebody else may sign, or have signed
 	signers atomic.Pointer[signers]
 	today   figures
+
+	seen keys.Seen // Tend's: what the name servers showed of each key last
 }
 
 // New checks the configuration. Until Beside was called mail from outside is only looked at when it says "on".
@@ -61,7 +63,7 @@ func New(o Options) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}}
+	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}, seen: keys.Seen{}}
 	p.checker = mailauth.Checker{
 		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours,
 		Trusted: among(a.Sealers), Forwarder: among(a.Forwarders),

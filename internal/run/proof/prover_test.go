@@ -252,3 +252,27 @@ func TestWhatTheConfigurationSaysIsCheckedAtTheStart(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyThatIsPutBackSignsAgain: what is wrong is told for as long as it is so, and nobody has to restart anything.
+func TestAKeyThatIsPutBackSignsAgain(t *testing.T) {
+	h := begin(t, true, nil)
+	path := filepath.Join(h.dir.Path, "example.org", "r-rsa.pem")
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(filepath.Join(h.dir.Path, "state.json"), time.Time{}, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	signs := func() int { return len(h.signers.Load().choose("example.org")) }
+	for range 3 {
+		if err := h.Reload(); err == nil || signs() != 1 {
+			t.Fatalf("%v, %d sign", err, signs())
+		}
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Reload(); err != nil || signs() != 2 {
+		t.Errorf("%v, %d sign", err, signs())
+	}
+}
