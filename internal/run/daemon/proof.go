@@ -70,14 +70,15 @@ func (p *prover) make(is Mailer) error {
 	return nil
 }
 
-// again asks Postfix again, every minute until ctx ends: its name may be another one after a reload.
+// again asks Postfix again when its files changed, or when it did not say: its name may be another one.
 func (p *prover) again(ctx context.Context) error {
-	begun := false
+	dir := p.daemon.config.Postfix.ConfigDir
+	stamp := configStamp(dir)
 	return every(ctx, time.Minute, func() error {
-		if begun { // else the start has asked
+		if is := configStamp(dir); is != stamp || p.daemon.prover.Load() == nil {
+			stamp = is
 			p.prove(ctx)
 		}
-		begun = true
 		return nil
 	})
 }
