@@ -11,7 +11,7 @@
 // What a sender chooses whom we ask for (his SPF policy, his signatures' keys, his chain) has three quarters of it; the last
 // is DMARC's, so that a stranger's silent name server does not keep the author's record from being read. The mail's
 // context ends everything before. Each question is asked once for a mail, and for all mails at the same time by a
-// dns.Client. What an SPF policy names beside each other is asked for at the same time, where no macro stands in it: up to ten
+// dns.Client; one that somebody's time was too short for is asked again by who has more. What an SPF policy names beside each other is asked for at the same time, where no macro stands in it: up to ten
 // terms, also such as evaluation may not come to.
 //
 // # What is done about a failure of DMARC
@@ -44,6 +44,11 @@
 // AsUs is a mail with an Author Domain of ours that nothing of ours vouches for. It is marked, or what the operator says;
 // that one may be a rejection, for it is by his own domains' owner and not on the word of a record. An override holds here
 // too: our people write to lists.
+//
+// What could not be asked for vouches for nobody where our DMARC record asks for anything: such a mail is AsUs. A stranger
+// can bring about a silence, but so can a slow resolver for honest mail of ours, so for that alone it is marked at most,
+// never refused. Where our record asks for nothing, or cannot be read, it is as if it vouched: half a day without a resolver must
+// not fill the junk folders.
 //
 // # Where the RFCs leave room
 //

@@ -3,7 +3,6 @@ package mailauth
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"postward/internal/domain/dmarc"
 	"postward/internal/domain/spf"
@@ -91,7 +90,7 @@ func (m *Mail) conclude(r *Result) {
 		d := Default()
 		p = &d
 	}
-	r.AsUs = m.asUs(r)
+	r.AsUs, r.perhaps = m.asUs(r)
 	r.Signs = m.signs(r)
 	p.author(r)
 	if r.MailFrom.Result == spf.Fail && r.DMARC.Result != dmarc.Pass {
@@ -130,7 +129,10 @@ func (p *Policy) author(r *Result) {
 	if !doubt && r.known() != dmarc.None {
 		r.rule(p.Undecided, WhyUndecided)
 	}
-	if r.AsUs {
+	switch {
+	case r.AsUs && r.perhaps:
+		r.rule(min(p.AsUs, Mark), WhyAsUs)
+	case r.AsUs:
 		r.rule(p.AsUs, WhyAsUs)
 	}
 }
@@ -151,24 +153,38 @@ func (r *Result) known() dmarc.Policy {
 	return strictest
 }
 
-// asUs reports whether an Author Domain is ours and nothing vouches for it.
-func (m *Mail) asUs(r *Result) bool {
-	passed := map[string]bool{}
-	for _, a := range r.DMARC.Authors {
-		passed[a.Domain] = a.Result == dmarc.Pass
+// asUs reports whether an Author Domain is ours and nothing vouches for it; perhaps: for each of these something may, which
+// could not be asked for.
+func (m *Mail) asUs(r *Result) (as, perhaps bool) {
+	perhaps = true
+	for _, author := range r.Authors {
+		if !m.is(m.checker.Ours, author) {
+			continue
+		}
+		passed, asks := r.verdict(author)
+		if may := m.vouched(r, author, TempError); !passed && !m.vouched(r, author, Pass) && (asks || !may) {
+			as, perhaps = true, perhaps && may
+		}
 	}
-	return slices.ContainsFunc(r.Authors, func(author string) bool {
-		return m.is(m.checker.Ours, author) && !passed[author] && !m.vouched(r, author)
-	})
+	return as, as && perhaps
 }
 
-// vouched reports whether the same domain, or one of ours above or below it, is proven, or could be by a look-up that did not
-// end: where no record of DMARC says what is aligned.
-func (m *Mail) vouched(r *Result, author string) bool {
+// verdict is what DMARC says of an author: whether he passes, and whether his domain's record asks for anything.
+func (r *Result) verdict(author string) (passed, asks bool) {
+	for _, a := range r.DMARC.Authors {
+		if a.Domain == author {
+			return a.Result == dmarc.Pass, a.Policy.Strength() > 0
+		}
+	}
+	return false, false
+}
+
+// vouched reports whether a look-up for the same domain, or for one of ours above or below it, ended so. TempError is one that did
+// not end: a stranger can bring that about.
+func (m *Mail) vouched(r *Result, author string, word Word) bool {
 	d := r.identifiers()
 	for _, id := range append(d.DKIM, d.MailFrom) {
-		proves := id.Result == string(Pass) || id.Result == string(TempError)
-		if proves && akin(id.Domain, author) && (id.Domain == author || m.is(m.checker.Ours, id.Domain)) {
+		if id.Result == string(word) && akin(id.Domain, author) && (id.Domain == author || m.is(m.checker.Ours, id.Domain)) {
 			return true
 		}
 	}

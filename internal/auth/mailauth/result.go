@@ -33,7 +33,8 @@ type Result struct {
 	Overridden  Override    `json:"overridden,omitempty"`
 	By          string      `json:"by,omitempty"` // the domain that Overridden is about
 	// AsUs: an Author Domain is ours, and nothing vouches for it.
-	AsUs bool `json:"as_us,omitempty"`
+	AsUs    bool `json:"as_us,omitempty"`
+	perhaps bool // AsUs, and what could not be asked for may vouch for it
 
 	// Add is what is behind the colon of our Authentication-Results. Remove are the fields that pass for ours, in the order
 	// in which they can be taken away one after the other.
