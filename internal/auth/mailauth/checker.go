@@ -25,6 +25,7 @@ type Checker struct {
 	Deadline time.Duration    // that End waits at most; 0: DefaultDeadline
 	Policy   *Policy          // nil: Default
 	Seals    bool             // Seal may be called
+	Places   *Places          // that all mails share, of this Checker and of its copies; nil: only each mail has a bound of its own
 
 	// These are told domains in A-labels and lower case, and may be asked by many goroutines.
 	Trusted   func(sealer string) bool // whether a sealer's word counts
@@ -45,7 +46,8 @@ type Session struct {
 type Mail struct {
 	checker *Checker
 	session Session
-	asks    *memory
+	asks    *memory // for DMARC; the others are the same one, with places
+	keys    *memory
 	ctx     context.Context
 	cancels []context.CancelFunc
 	spf     sync.WaitGroup // for the two results of SPF, which DMARC needs
@@ -71,23 +73,26 @@ func (c *Checker) Begin(ctx context.Context, s Session) *Mail {
 	s.Client = s.Client.Unmap().WithZone("")
 	ctx, cancel := context.WithCancel(ctx)
 	m := &Mail{checker: c, session: s, ctx: ctx, cancels: []context.CancelFunc{cancel}, asks: remember(c.Resolver)}
+	main, side, keys := c.Places.of()
+	asks, beside := m.asks.within(main), m.asks.within(side)
+	m.keys = m.asks.within(keys)
 	ctx = m.stage(strangers)
-	ahead := m.askAhead(ctx)
-	m.spf.Go(func() { m.helo = checkSPF(ctx, m.asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
+	ahead := m.askAhead(ctx, beside)
+	m.spf.Go(func() { m.helo = checkSPF(ctx, asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
 	if s.MailFrom != "" {
-		m.spf.Go(func() { m.mailFrom = checkSPF(ctx, m.asks, ahead, s.Client, s.Helo, s.MailFrom) })
+		m.spf.Go(func() { m.mailFrom = checkSPF(ctx, asks, ahead, s.Client, s.Helo, s.MailFrom) })
 	}
 	if s.ClientName != "" && s.ClientName != "unknown" {
 		m.iprev = IPRev{Result: Pass, Name: dns.Show(s.ClientName)}
 	} else {
-		m.waits.Go(func() { m.iprev = checkIPRev(ctx, m.asks, s.Client) })
+		m.waits.Go(func() { m.iprev = checkIPRev(ctx, beside, s.Client) })
 	}
 	return m
 }
 
 // askAhead has a question begun whose answer will be looked for in the memory.
-func (m *Mail) askAhead(ctx context.Context) func(name string, kind dns.Type) {
-	return func(name string, kind dns.Type) { m.ahead.Go(func() { m.asks.Lookup(ctx, name, kind) }) }
+func (m *Mail) askAhead(ctx context.Context, asks *memory) func(name string, kind dns.Type) {
+	return func(name string, kind dns.Type) { m.ahead.Go(func() { asks.Lookup(ctx, name, kind) }) }
 }
 
 // Parts of the deadline: what senders choose has the first; the whole is for the end.
@@ -128,12 +133,12 @@ func (m *Mail) Header(fields []canon.Field, cut bool) {
 	}
 	m.body = canon.NewBody(m.forms...)
 	ctx := m.stage(strangers)
-	m.asked = m.signatures.Ask(ctx, m.asks)
+	m.asked = m.signatures.Ask(ctx, m.keys)
 	for _, domain := range m.authors[:min(len(m.authors), dmarc.MaxAuthors)] {
 		m.waits.Go(func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
 	}
 	for _, name := range sealers(fields) {
-		m.askAhead(ctx)(name, dns.TXT)
+		m.askAhead(ctx, m.keys)(name, dns.TXT)
 	}
 }
 
@@ -183,7 +188,7 @@ func (m *Mail) End(now time.Time) Result {
 	r := Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
 	last, slow := m.stage(whole), m.stage(strangers)
 	var chain sync.WaitGroup
-	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.asks, m.body, now) })
+	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.keys, m.body, now) })
 	r.DKIM = m.signatures.Verify(slow, m.asked, m.body, now)
 	m.spf.Wait()
 	r.MailFrom, r.HELO = m.mailFrom, m.helo

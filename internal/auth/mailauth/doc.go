@@ -14,6 +14,11 @@
 // dns.Client; one that somebody's time was too short for is asked again by who has more. What an SPF policy names beside each other is asked for at the same time, where no macro stands in it: up to ten
 // terms, also such as evaluation may not come to.
 //
+// What senders choose is asked by few at a time, for a name server that never answers holds a place of the resolver: eight questions of
+// a mail's envelope (of which six may be such as are not needed for SPF's result), eight for its keys, and 64 of all mails together that
+// share Places. DMARC's own questions wait for none of these. Who sends as many mails at once as fill all 64 makes the
+// others' SPF and signatures temperror; DMARC records are read all the same.
+//
 // # What is done about a failure of DMARC
 //
 // RFC 9989 section 7.4: a receiver must not reject for p=reject alone; it must use other knowledge and analysis, for mailing

@@ -21,6 +21,12 @@ import (
 // make the author's record, or a key, one that does not answer.
 type memory struct {
 	dns.Resolver
+	*records
+	places []place // that a question takes
+}
+
+// records are what is known or asked for.
+type records struct {
 	mu    sync.Mutex
 	known map[question]*answer
 }
@@ -38,7 +44,7 @@ type answer struct {
 }
 
 func remember(r dns.Resolver) *memory {
-	return &memory{Resolver: r, known: make(map[question]*answer)}
+	return &memory{Resolver: r, records: &records{known: make(map[question]*answer)}}
 }
 
 // Lookup is dns.Resolver's.
@@ -48,14 +54,13 @@ func (m *memory) Lookup(ctx context.Context, name string, kind dns.Type) dns.Ans
 		return dns.Answer{Outcome: dns.NoName}
 	}
 	for {
-		a, mine := m.board(question{name, kind})
-		if mine {
+		a, mine := m.asked(ctx, question{name, kind})
+		switch {
+		case mine:
 			return m.ask(ctx, question{name, kind}, a)
-		}
-		if !a.wait(ctx) {
+		case a == nil || !a.wait(ctx):
 			return dns.Answer{Outcome: dns.Timeout}
-		}
-		if !a.cut {
+		case !a.cut:
 			return a.is
 		} // else it is our turn
 	}
@@ -65,6 +70,7 @@ func (m *memory) Lookup(ctx context.Context, name string, kind dns.Type) dns.Ans
 func (m *memory) ask(ctx context.Context, q question, a *answer) dns.Answer {
 	a.cut = true
 	defer func() {
+		leave(m.places)
 		if a.cut {
 			m.mu.Lock()
 			delete(m.known, q)
@@ -102,7 +108,7 @@ func (a *answer) wait(ctx context.Context) bool {
 }
 
 // board returns the answer to a question; mine when the caller has to ask.
-func (m *memory) board(q question) (a *answer, mine bool) {
+func (m *records) board(q question) (a *answer, mine bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a = m.known[q]; a != nil {
