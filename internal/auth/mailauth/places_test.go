@@ -120,12 +120,25 @@ func TestOneClientDoesNotStarveTheOthers(t *testing.T) {
 	})
 }
 
+// behind answers for names that end so when all others have been asked.
+type behind struct {
+	dns.Resolver
+	ends string
+}
+
+func (b behind) Lookup(ctx context.Context, name string, kind dns.Type) dns.Answer {
+	if strings.HasSuffix(strings.TrimSuffix(name, "."), b.ends) {
+		return far{b.Resolver, time.Millisecond}.Lookup(ctx, name, kind)
+	}
+	return b.Resolver.Lookup(ctx, name, kind)
+}
+
 // TestWhatMayNotBeNeededStarvesNoEvaluation: the names of a forger's HELO and of his client hold no place that the author's own
 // policy needs: a forged mail stays one that failed.
 func TestWhatMayNotBeNeededStarvesNoEvaluation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := house(t)
-		c.Resolver, c.Places = far{greedy(t, 1), time.Millisecond}, NewPlaces()
+		c.Resolver, c.Places = behind{greedy(t, 1), "seen.example"}, NewPlaces()
 		r := from(t, "seen.example").by(stranger, "helo0.evil.example", "-").arrive(c)
 		if r.MailFrom.Result != spf.Fail {
 			t.Errorf("%s", r.told())
