@@ -3,6 +3,7 @@ package mailauth
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type Mail struct {
 
 	mailFrom, helo SPF
 	iprev          IPRev
+	rescue         rescue
 
 	header     []canon.Field
 	authors    []string
@@ -78,21 +80,22 @@ func (c *Checker) Begin(ctx context.Context, s Session) *Mail {
 	m.keys = m.asks.within(keys)
 	ctx = m.stage(strangers)
 	ahead := m.askAhead(ctx, beside)
-	m.spf.Go(func() { m.helo = checkSPF(ctx, asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
+	m.helo, m.mailFrom, m.iprev = unchecked(s.Helo), unchecked(s.MailFrom), IPRev{Result: TempError} // should a part panic
+	m.rescue.start(&m.spf, func() { m.helo = checkSPF(ctx, asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
 	if s.MailFrom != "" {
-		m.spf.Go(func() { m.mailFrom = checkSPF(ctx, asks, ahead, s.Client, s.Helo, s.MailFrom) })
+		m.rescue.start(&m.spf, func() { m.mailFrom = checkSPF(ctx, asks, ahead, s.Client, s.Helo, s.MailFrom) })
 	}
 	if s.ClientName != "" && s.ClientName != "unknown" {
 		m.iprev = IPRev{Result: Pass, Name: dns.Show(s.ClientName)}
 	} else {
-		m.waits.Go(func() { m.iprev = checkIPRev(ctx, beside, s.Client) })
+		m.rescue.start(&m.waits, func() { m.iprev = checkIPRev(ctx, beside, s.Client) })
 	}
 	return m
 }
 
 // askAhead has a question begun whose answer will be looked for in the memory.
 func (m *Mail) askAhead(ctx context.Context, asks *memory) func(name string, kind dns.Type) {
-	return func(name string, kind dns.Type) { m.ahead.Go(func() { asks.Lookup(ctx, name, kind) }) }
+	return func(name string, kind dns.Type) { m.rescue.start(&m.ahead, func() { asks.Lookup(ctx, name, kind) }) }
 }
 
 // Parts of the deadline: what senders choose has the first; the whole is for the end.
@@ -135,7 +138,7 @@ func (m *Mail) Header(fields []canon.Field, cut bool) {
 	ctx := m.stage(strangers)
 	m.asked = m.signatures.Ask(ctx, m.keys)
 	for _, domain := range m.authors[:min(len(m.authors), dmarc.MaxAuthors)] {
-		m.waits.Go(func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
+		m.rescue.start(&m.waits, func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
 	}
 	for _, name := range sealers(fields) {
 		m.askAhead(ctx, m.keys)(name, dns.TXT)
@@ -179,28 +182,44 @@ func (m *Mail) headed() {
 }
 
 // End waits for what was asked, until the deadline at the latest, and judges. The mail is over then.
-func (m *Mail) End(now time.Time) Result {
-	defer m.Close()
+func (m *Mail) End(now time.Time) (r Result) {
+	defer func() {
+		m.Close()
+		r.Panic = m.Panic()
+	}()
 	m.headed()
 	for _, form := range m.forms {
 		m.body.Sum(form) // what is summed may be read by many
 	}
-	r := Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
+	r = Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
 	last, slow := m.stage(whole), m.stage(strangers)
 	var chain sync.WaitGroup
-	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.keys, m.body, now) })
-	r.DKIM = m.signatures.Verify(slow, m.asked, m.body, now)
+	found := arc.Result{Status: arc.TempError, Reason: arc.NotAsked}
+	m.rescue.start(&chain, func() { found = m.chain.Validate(slow, m.keys, m.body, now) })
+	r.DKIM = m.verify(slow, now)
 	m.spf.Wait()
 	r.MailFrom, r.HELO = m.mailFrom, m.helo
 	if r.NullPath = m.session.MailFrom == ""; r.NullPath {
 		r.MailFrom = r.HELO
 	}
-	r.DMARC = dmarc.Judge(last, m.asks, r.identifiers())
+	r.DMARC = dmarc.Evaluate(r.identifiers(), dmarc.Known{}) // nothing answered: should asking panic
+	m.rescue.run(func() { r.DMARC = dmarc.Judge(last, m.asks, r.identifiers()) })
 	m.waits.Wait()
 	r.IPRev = m.iprev
 	chain.Wait()
+	r.ARC, r.Panic = found, m.Panic()
 	m.conclude(&r)
 	return r
+}
+
+// verify are the results of the signatures. A resolver that panics is told of once, and its key is one that did not answer.
+func (m *Mail) verify(ctx context.Context, now time.Time) (all []dkim.Result) {
+	for range 2 {
+		if m.rescue.run(func() { all = m.signatures.Verify(ctx, m.asked, m.body, now) }) {
+			return all
+		}
+	}
+	return slices.Repeat([]dkim.Result{{Status: dkim.TempError, Reason: dkim.NotAsked}}, m.signatures.Len())
 }
 
 // Close ends a mail: it waits for all that the mail has started. After End it does nothing.
@@ -210,7 +229,7 @@ func (m *Mail) Close() {
 	}
 	m.cancels = nil
 	if m.asked != nil {
-		m.asked.Stop()
+		m.rescue.run(m.asked.Stop)
 	}
 	m.spf.Wait()
 	m.waits.Wait()

@@ -65,6 +65,7 @@
 //
 // Bounds: what its parts are bounded by (dkim.MaxSignatures, arc.MaxSets, dmarc.MaxQuestions, ten look-ups of SPF), and an SPF
 // record of 8 KiB. A Checker is for many goroutines, when its functions are; a Mail for one at a time, and End and Close
-// join those that it starts. Texts of a Result are a stranger's and printable ASCII, but for those that their packages
+// join those that it starts. One that panics ends no other mail: its part is temperror, the mail is marked at most, and
+// Result.Panic tells of it. Texts of a Result are a stranger's and printable ASCII, but for those that their packages
 // say otherwise of.
 package mailauth

@@ -96,6 +96,9 @@ func (m *Mail) conclude(r *Result) {
 	if r.MailFrom.Result == spf.Fail && r.DMARC.Result != dmarc.Pass {
 		r.rule(p.SPFFail, WhySPF)
 	}
+	if r.Panic != "" {
+		r.Disposition = min(r.Disposition, Mark) // what was not found out may have let it pass
+	}
 	if r.Why != "" {
 		if r.Overridden, r.By = m.override(r); r.Overridden != "" {
 			r.Disposition = Accept

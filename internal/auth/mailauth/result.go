@@ -36,6 +36,10 @@ type Result struct {
 	AsUs    bool `json:"as_us,omitempty"`
 	perhaps bool // AsUs, and what could not be asked for may vouch for it
 
+	// Panic is what a part of the mail panicked with, and where: our bug, to be logged and counted. That part's result is temperror,
+	// and nothing is held or rejected. Empty: none did.
+	Panic string `json:"panic,omitempty"`
+
 	// Add is what is behind the colon of our Authentication-Results. Remove are the fields that pass for ours, in the order
 	// in which they can be taken away one after the other.
 	Add    string    `json:"add,omitempty"`
