@@ -63,6 +63,7 @@ type Mail struct {
 	authors    []string
 	reading    message.Reading
 	unread     bool
+	cut        bool
 	signatures *dkim.Signatures // nil until Header
 	asked      *dkim.Asked
 	chain      *arc.Chain
@@ -116,7 +117,7 @@ func (m *Mail) stage(part time.Duration) context.Context {
 }
 
 // Header takes the header section, its topmost field first, and asks for what it leads to. The fields must not be changed
-// until the end. cut says that there are more, which nobody has: who its author is cannot be told then.
+// until the end. cut says that there are more, which nobody has: who its author is cannot be told then, and it is rejected.
 func (m *Mail) Header(fields []canon.Field, cut bool) {
 	var a message.Authorship
 	size := 0
@@ -125,7 +126,7 @@ func (m *Mail) Header(fields []canon.Field, cut bool) {
 		size += len(f.Name) + len(f.Value)
 		m.unread = m.unread || f.Is("From") && len(f.Value) > message.MaxField
 	}
-	m.header, m.unread = fields, cut || m.unread || size > message.MaxHeader
+	m.header, m.cut, m.unread = fields, cut, cut || m.unread || size > message.MaxHeader
 	if m.authors, m.reading = a.Domains(); cut {
 		m.reading = message.CannotTell
 	}

@@ -40,6 +40,11 @@
 //   - SPF, DKIM, ARC and iprev by themselves: nothing. -all fails for every forwarder (RFC 7208 section 8.4), and a signature
 //     that fails is as none (RFC 6376 section 6.1).
 //
+// Whatever the Policy says, and whatever its author proves, two mails are rejected, for nobody honest writes them and Postfix
+// cannot be asked to take out what is forged: one with more than MaxForged fields that pass for our Authentication-Results (each
+// removal is a walk through the header section, so that ten thousand cost the square of it), and one whose header section goes on
+// behind what the caller keeps (cut), where such fields may stand unseen.
+//
 // A failure is overridden when a trusted sealer says that the mail had passed when it came to him (arc.Result.Vouched), when a
 // listed forwarder proves to be its client (by SPF of the reverse-path or HELO, or a signature: names that he shows, and
 // not such as he says), or when its author's domains are exempt. In doubt about From nothing is overridden.

@@ -80,6 +80,8 @@ const (
 	WhyUndecided  Why = "its author's domain has a policy, and whether it is met could not be found out"
 	WhyDoubtful   Why = "who its author is can be read in several ways"
 	WhyAsUs       Why = "it is written in the name of a domain of ours"
+	WhyFlooded    Why = "it bears more forged Authentication-Results fields than anybody honest writes"
+	WhyCut        Why = "it has more header fields than anybody honest writes"
 	WhySPF        Why = "the domain of its reverse-path says that this client does not send for it"
 )
 
@@ -105,8 +107,26 @@ func (m *Mail) conclude(r *Result) {
 		}
 	}
 	if m.checker.Service != nil {
-		r.Add, r.Remove = m.checker.Service.Value(m.results(r)...), m.forged()
+		r.Remove = m.forged()
 	}
+	m.refuse(r)
+	if m.checker.Service != nil {
+		r.Add = m.checker.Service.Value(m.results(r)...)
+	}
+}
+
+// refuse rejects what cannot be freed of what is forged, whatever was found out about its author.
+func (m *Mail) refuse(r *Result) {
+	r.Flooded, r.Cut = len(r.Remove) > MaxForged, m.cut
+	switch {
+	case r.Cut:
+		r.Why = WhyCut
+	case r.Flooded:
+		r.Why = WhyFlooded
+	default:
+		return
+	}
+	r.Disposition, r.Remove, r.Overridden, r.By = Reject, nil, "", ""
 }
 
 // rule lets a rule decide when it is stricter than those before it. One that accepts says nothing.

@@ -40,6 +40,12 @@ type Result struct {
 	// and nothing is held or rejected. Empty: none did.
 	Panic string `json:"panic,omitempty"`
 
+	// Flooded: more than MaxForged fields pass for ours. Cut: there are more fields than anybody kept. Nobody honest writes such a mail.
+	// It cannot be freed of what is forged at a cost that is bounded, or at all: it is rejected, whatever the policy says, and
+	// Remove is empty.
+	Flooded bool `json:"flooded,omitempty"`
+	Cut     bool `json:"cut,omitempty"`
+
 	// Add is what is behind the colon of our Authentication-Results. Remove are the fields that pass for ours, in the order
 	// in which they can be taken away one after the other.
 	Add    string    `json:"add,omitempty"`
@@ -112,6 +118,9 @@ func (r *Result) dmarcResults() (all []authres.Result) {
 	}
 	return all
 }
+
+// MaxForged is how many fields that pass for ours a mail may have: Postfix walks through the header section for each that is removed.
+const MaxForged = 50
 
 // forged finds the fields that pass for ours (RFC 8601 section 5). The last one comes first, for the indices of those above it
 // stay as they are when it goes.
