@@ -58,6 +58,7 @@ type Mail struct {
 	mailFrom, helo SPF
 	iprev          IPRev
 	rescue         rescue
+	queueID        string // that Postfix has given the mail
 
 	header     []canon.Field
 	authors    []string
@@ -145,6 +146,10 @@ func (m *Mail) Header(fields []canon.Field, cut bool) {
 		m.askAhead(ctx, m.keys)(name, dns.TXT)
 	}
 }
+
+// Known tells the queue ID that Postfix has given the mail, before End: the Received field with it is Postfix's own, wherever it
+// stands, and says of nobody else that he had the mail.
+func (m *Mail) Known(queueID string) { m.queueID = queueID }
 
 // maxAhead is how many ARC fields are looked at for where their keys are: those of the newest sets.
 const maxAhead = 6

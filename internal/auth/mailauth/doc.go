@@ -28,7 +28,8 @@
 // (Sign). By the Default:
 //
 //   - p=reject, and no Sign at all: the mail comes from the very machine that wrote it, and no list or forwarder can
-//     have it from the author. It is rejected.
+//     have it from the author. It is rejected. Postfix's own Received field is none (Mail.Known), also where postgrey or an access
+//     map has put something above it.
 //   - p=reject, and any Sign: it is marked for the junk folder, and never rejected, whatever the Policy says. A forger can
 //     feign a Sign; that gets him as far as the junk folder.
 //   - p=quarantine: marked. It does not fill the hold queue.

@@ -120,13 +120,13 @@ func TestOneClientDoesNotStarveTheOthers(t *testing.T) {
 	})
 }
 
-// behind answers for names that end so when all others have been asked.
-type behind struct {
+// trailing answers for names that end so when all others have been asked.
+type trailing struct {
 	dns.Resolver
 	ends string
 }
 
-func (b behind) Lookup(ctx context.Context, name string, kind dns.Type) dns.Answer {
+func (b trailing) Lookup(ctx context.Context, name string, kind dns.Type) dns.Answer {
 	if strings.HasSuffix(strings.TrimSuffix(name, "."), b.ends) {
 		return far{b.Resolver, time.Millisecond}.Lookup(ctx, name, kind)
 	}
@@ -138,7 +138,7 @@ func (b behind) Lookup(ctx context.Context, name string, kind dns.Type) dns.Answ
 func TestWhatMayNotBeNeededStarvesNoEvaluation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := house(t)
-		c.Resolver, c.Places = behind{greedy(t, 1), "seen.example"}, NewPlaces()
+		c.Resolver, c.Places = trailing{greedy(t, 1), "seen.example"}, NewPlaces()
 		r := from(t, "seen.example").by(stranger, "helo0.evil.example", "-").arrive(c)
 		if r.MailFrom.Result != spf.Fail {
 			t.Errorf("%s", r.told())
