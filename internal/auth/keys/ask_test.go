@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	mdns "github.com/miekg/dns"
+
 	"postward/internal/wire/dns"
 	"postward/test/world"
 )
@@ -42,6 +44,8 @@ lost.example. 60 IN NS ns.nowhere.example.
 half.example. 60 IN NS ns4.half.example.
 ns4.half.example. 60 IN A 127.0.0.1
 ns4.half.example. 60 IN A 127.0.0.3
+lame.example. 60 IN NS ns5.lame.example.
+ns5.lame.example. 60 IN A 127.0.0.1
 `
 
 func asker(t *testing.T, port uint16) *Asker {
@@ -119,6 +123,24 @@ func TestAServerThatIsSilentIsNoWitness(t *testing.T) {
 		s := a.Look(context.Background(), noon, []Key{k})[k.Name()]
 		if shows(&s) != want || s.Everywhere() != (want == "right") || (s.Why() == "") != (want == "right") {
 			t.Errorf("%s: %s %q", domain, shows(&s), s.Why())
+		}
+	}
+}
+
+// TestACachesWordIsNoWitness: a server that asks others, or whoever stands in its way and does, may know what was true yesterday.
+func TestACachesWordIsNoWitness(t *testing.T) {
+	k := pairOf(t, "lame.example")[0]
+	record, err := mdns.NewRR(strings.TrimSpace(line(&k, 60)))
+	ok(t, err)
+	for _, authoritative := range []bool{true, false} {
+		server := world.Serve(t, func(w mdns.ResponseWriter, r *mdns.Msg) {
+			m := new(mdns.Msg).SetReply(r)
+			m.Authoritative, m.RecursionAvailable, m.Answer = authoritative, true, []mdns.RR{record}
+			_ = w.WriteMsg(m) // who asked may be gone
+		})
+		s := asker(t, server.Port()).Look(context.Background(), noon, []Key{k})[k.Name()]
+		if s.Everywhere() != authoritative || !authoritative && !strings.Contains(s.Why(), "no answer from every name server of its zone: it fails, or has no authority") {
+			t.Errorf("authoritative %v: %s %q", authoritative, shows(&s), s.Why())
 		}
 	}
 }

@@ -17,7 +17,7 @@ const (
 	Right  Showing = "right"  // the record, and no other
 	Absent Showing = "absent" // nothing
 	Wrong  Showing = "wrong"  // something else
-	Silent Showing = "silent" // no answer from any of its addresses
+	Silent Showing = "silent" // no answer from any of its addresses, or none with authority
 )
 
 // Sight is what the name servers of a zone showed of one key.
@@ -83,7 +83,10 @@ func (s *Sight) why(what Showing, n int) string {
 	case Absent:
 		return "not in the zone at " + who
 	}
-	return "no answer from " + who
+	if w.Text == "" {
+		return "no answer from " + who
+	}
+	return "no answer from " + who + ": " + w.Text
 }
 
 // judge says what texts are, in the place of a key's record. Of several keys at one name receivers may take any (RFC 6376 section
