@@ -154,14 +154,14 @@ func named(path string) (k Key, ok bool) {
 	return k, sound([]Key{k}) == nil
 }
 
-// meet learns from its file what a key is.
+// meet learns from its file what a key is. That it signed has to be supposed: the state may have been lost.
 func (d Dir) meet(k *Key) error {
 	private, info, err := d.private(k)
 	if err != nil {
 		return err
 	}
 	_, k.Bits, k.Public, err = describe(private)
-	k.Made = info.ModTime().UTC()
+	k.Made, k.Signed = info.ModTime().UTC(), true
 	k.Since = k.Made
 	return err
 }

@@ -353,6 +353,12 @@ func TestAKeyIsTakenOverWithItsSelector(t *testing.T) {
 	if done, became, err := d.Adopt(k, other, noon, &unseen); err != nil || done != Taken || became != Made {
 		t.Error(done, became, err)
 	}
+	unsigned, _, err := d.Load()
+	ok(t, err)
+	waits, _ := unsigned.Find("mail._domainkey.example.com")
+	if step, can := waits.Retire(noon); !can || step.Key.State != Retiring {
+		t.Errorf("the other program signs with it now, and it is %s at once", step.Key.State)
+	}
 	set, err := d.Open()
 	ok(t, err)
 	if got := set.Choose("example.org"); len(got) != 1 || got[0].Selector != "mail" {

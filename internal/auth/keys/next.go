@@ -81,6 +81,7 @@ func (r Ring) step(k Key, now time.Time, seen Seen) []Step {
 func one(k Key, to State, now time.Time, why string) []Step {
 	was := k.State
 	k.State, k.Since, k.Until, k.Known = to, now, time.Time{}, false
+	k.Signed = k.Signed || was == Active || to == Active
 	return []Step{{Key: k, Was: was, Why: why}}
 }
 
@@ -151,12 +152,14 @@ func (r Ring) LookedAt(seen Seen) Ring {
 	return Ring{keys: keys}
 }
 
-// Retire is the step by which a person has a key signed with no more. One that never signed is removed at once.
+// Retire is the step by which a person has a key signed with no more. One that never signed is removed at once; one that did, here
+// or elsewhere, retires even when it does not sign now: mail with it may be on its way.
 func (k Key) Retire(now time.Time) (Step, bool) {
 	switch k.State {
-	case Active:
-		return one(k, Retiring, now, "a person retired it")[0], true
-	case Made, Published:
+	case Active, Made, Published:
+		if k.Signed || k.State == Active {
+			return one(k, Retiring, now, "a person retired it")[0], true
+		}
 		return one(k, Removed, now, "a person retired it before it signed")[0], true
 	}
 	return Step{}, false

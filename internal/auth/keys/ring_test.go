@@ -110,6 +110,22 @@ func TestAnOlderKeyNeverTakesANewOnesPlace(t *testing.T) {
 	}
 }
 
+// TestAKeyThatSignedRetiresWhateverItsStateIsNow: mail with it may be on its way.
+func TestAKeyThatSignedRetiresWhateverItsStateIsNow(t *testing.T) {
+	r := NewRing([]Key{key("example.org", "lost", RSA, Active, noon), key("example.org", "new", Ed25519, Made, noon)})
+	lost := "lost._domainkey.example.org"
+	r = r.Take(r.Next(noon, Seen{lost: sight(Absent)})...)
+	if got := states(r); got != "lost=made new=made" {
+		t.Fatal(got)
+	}
+	for _, k := range r.Keys() {
+		s, can := k.Retire(noon)
+		if want := map[string]State{"lost": Retiring, "new": Removed}[k.Selector]; !can || s.Key.State != want {
+			t.Errorf("%s is %s, want %s", k.Selector, s.Key.State, want)
+		}
+	}
+}
+
 func TestAClockThatIsSetBackEndsNothingEarly(t *testing.T) {
 	ahead := noon.Add(1000 * time.Hour)
 	p := key("example.org", "p", RSA, Published, ahead)

@@ -206,7 +206,7 @@ func (d Dir) Adopt(k Key, private crypto.Signer, now time.Time, sight *Sight) (d
 	if k, err = k.As(private); err != nil {
 		return "", "", fmt.Errorf("take over the key of %s: %w", k.Name(), err)
 	}
-	k.State, k.Since, k.Known = Made, now.UTC(), true
+	k.State, k.Since, k.Known, k.Signed = Made, now.UTC(), true, true
 	err = d.Change(func(r Ring) (Ring, error) {
 		if had, found := r.Find(k.Name()); found {
 			done, became = Already, had.State

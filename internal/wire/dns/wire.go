@@ -46,7 +46,7 @@ func once(ctx context.Context, server netip.AddrPort, q question, edns bool, c *
 	m.SetQuestion(q.name, uint16(q.t))
 	m.Id = uint16(rand.Uint32()) // ChaCha8, seeded by the system
 	m.RecursionDesired = !c.Authority
-	m.AuthenticatedData = true   // we understand that bit (RFC 6840 section 5.7)
+	m.AuthenticatedData = true // we understand that bit (RFC 6840 section 5.7)
 	m.CheckingDisabled = c.Unchecked
 	if edns {
 		m.SetEdns0(payload, false)
