@@ -248,6 +248,40 @@ func TestACrashLosesNoKeyAndLetsNoneSignUnseen(t *testing.T) {
 	}
 }
 
+// TestAKeyThatRetiredNeverSignsAgain: it may have leaked, and be the newest; the state may be lost, or an old one put back.
+func TestAKeyThatRetiredNeverSignsAgain(t *testing.T) {
+	d := directory(t)
+	made, err := d.Create("example.org", noon)
+	ok(t, err)
+	path := filepath.Join(d.Path, "state.json")
+	all(t, d, noon)
+	before, err := os.ReadFile(path)
+	ok(t, err)
+	ok(t, d.Change(func(r Ring) (Ring, error) {
+		k, _ := r.Find(made[0].Name())
+		s, _ := k.Retire(noon.Add(48 * time.Hour))
+		return r.Take(s), nil
+	}))
+	for name, spoil := range map[string]func() error{"lost": func() error { return os.Remove(path) }, "cut": func() error { return os.Truncate(path, 9) },
+		"an old one": func() error { return os.WriteFile(path, before, 0o600) }} {
+		ok(t, spoil())
+		for _, k := range all(t, d, noon.Add(72*time.Hour)).Keys() {
+			if want := map[Algorithm]State{RSA: Retiring, Ed25519: Active}[k.Algorithm]; k.State != want || k.State == Retiring && !k.Since.Equal(noon.Add(48*time.Hour)) {
+				t.Errorf("%s: %s is %s since %s", name, k.Name(), k.State, k.Since)
+			}
+		}
+		set, err := d.Open()
+		ok(t, err)
+		if chosen := set.Choose("example.org"); len(chosen) != 1 || chosen[0].Algorithm != Ed25519 {
+			t.Errorf("%s: %+v", name, chosen)
+		}
+	}
+	ok(t, d.Change(func(r Ring) (Ring, error) { return r.Take(r.Next(noon.Add(50*24*time.Hour), nil)...), nil }))
+	if left, err := filepath.Glob(filepath.Join(d.Path, "example.org", "*-rsa*")); err != nil || len(left) > 0 {
+		t.Errorf("it is removed, and there is %v", left)
+	}
+}
+
 func TestAHalfWrittenFileIsNoKey(t *testing.T) {
 	d := directory(t)
 	_, err := d.Create("example.org", noon)

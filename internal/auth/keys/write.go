@@ -42,7 +42,7 @@ func (d Dir) Change(f func(Ring) (Ring, error)) error {
 	if err := d.writeState(changed); err != nil {
 		return fmt.Errorf("write the state of the keys: %w", err)
 	}
-	return d.delete(changed, changed)
+	return errors.Join(d.retire(changed), d.delete(changed, changed))
 }
 
 // lock waits for its turn. The directory is made if there is none.
@@ -74,6 +74,26 @@ func (d Dir) keepDamaged(problems []Problem) error {
 	return nil
 }
 
+// retire renames the files of the keys that retire. They are as old then as their state, which is what is known when that is lost.
+func (d Dir) retire(r Ring) error {
+	for i := range r.keys {
+		k := &r.keys[i]
+		if k.State != Retiring {
+			continue
+		}
+		names := filesOf(k)
+		from, to := filepath.Join(d.Path, names[0]), filepath.Join(d.Path, names[1])
+		err := os.Rename(from, to)
+		if errors.Is(err, fs.ErrNotExist) { // it was done before
+			continue
+		}
+		if err = errors.Join(err, os.Chtimes(to, k.Since, k.Since), syncDir(filepath.Dir(to))); err != nil {
+			return fmt.Errorf("rename the key of %s, which retires: %w", k.Name(), hint(err))
+		}
+	}
+	return nil
+}
+
 // delete deletes the files of the keys that are removed in a ring, and still are, or are forgotten, in what it became.
 func (d Dir) delete(was, is Ring) error {
 	for i := range was.keys {
@@ -81,9 +101,10 @@ func (d Dir) delete(was, is Ring) error {
 		if now, known := is.Find(k.Name()); k.State != Removed || known && now.State != Removed {
 			continue
 		}
-		path := filepath.Join(d.Path, fileOf(k))
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("delete the key of %s: %w", k.Name(), hint(err))
+		for _, name := range filesOf(k) {
+			if err := os.Remove(filepath.Join(d.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("delete the key of %s: %w", k.Name(), hint(err))
+			}
 		}
 	}
 	return nil
