@@ -54,6 +54,7 @@ type Key struct {
 	Made      time.Time     `json:"made"`             // of one taken over: as old as its file
 	Until     time.Time     `json:"until,omitzero"`   // published: from then on no old answer is believed
 	Looked    time.Time     `json:"looked,omitzero"`  // when the name servers were last asked
+	Steady    time.Time     `json:"steady,omitzero"`  // since when looks have followed one another as they should: the clock made no leap
 	Stale     time.Duration `json:"stale,omitzero"`   // how long what they showed without it may be believed, at most
 	From      string        `json:"from,omitempty"`   // whose it was before it was taken over
 	Known     bool          `json:"known,omitempty"`  // resolvers know its record: it was signed with elsewhere

@@ -201,7 +201,7 @@ func (d Dir) one(r Ring, domain string, a Algorithm, now time.Time) (k Key, err 
 	if err != nil {
 		return k, fmt.Errorf("make a key of %s: %w", a.Title(), err)
 	}
-	k = Key{Domain: domain, Algorithm: a, State: Made, Since: now.UTC(), Made: now.UTC()}
+	k = Key{Domain: domain, Algorithm: a, State: Made, Since: now.UTC(), Made: r.next(domain, a, now.UTC())}
 	if _, k.Bits, k.Public, err = describe(private); err != nil {
 		return k, err
 	}
@@ -226,6 +226,9 @@ const (
 func (d Dir) Adopt(k Key, private crypto.Signer, now time.Time, sight *Sight) (done Adopted, became State, err error) {
 	if k, err = k.As(private); err != nil {
 		return "", "", fmt.Errorf("take over the key of %s: %w", k.Name(), err)
+	}
+	if k.Made.After(now) { // its file is of a clock that was ahead
+		k.Made = now.UTC()
 	}
 	k.State, k.Since, k.Known, k.Signed = Made, now.UTC(), true, true
 	err = d.Change(func(r Ring) (Ring, error) {
