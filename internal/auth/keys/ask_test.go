@@ -2,7 +2,10 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +197,19 @@ func TestALookThatIsCutShortChangesNothing(t *testing.T) {
 		if !k.Looked.IsZero() {
 			t.Errorf("%+v", k)
 		}
+	}
+}
+
+// TestWhoeverCannotRememberAsksNobody: else all servers are asked every few seconds for as long as the disk is full.
+func TestWhoeverCannotRememberAsksNobody(t *testing.T) {
+	one, _ := secondaries(t)
+	a, d := asker(t, one.Addr().Port()), directory(t)
+	_, err := d.Create("example.org", noon)
+	ok(t, err)
+	ok(t, one.SetZone("example.org", ""))
+	path := filepath.Join(d.Path, lockFile) // the first thing that is written
+	ok(t, errors.Join(os.Remove(path), os.Mkdir(path, 0o700)))
+	if _, _, err := d.Tend(context.Background(), a, noon); err == nil || one.AskedBelow("example.org") > 0 {
+		t.Errorf("%v, and servers were asked %d times", err, one.AskedBelow("example.org"))
 	}
 }
