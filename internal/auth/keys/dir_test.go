@@ -82,7 +82,7 @@ func verifies(t *testing.T, c Signing) {
 	if len(record.Remarks) > 0 || record.Type != string(c.Algorithm) || record.Bits != c.Bits {
 		t.Fatalf("%+v", record)
 	}
-	p, err := base64.StdEncoding.DecodeString(public(&record))
+	p, err := base64.StdEncoding.DecodeString(record.Published())
 	ok(t, err)
 	sum, valid := sha256.Sum256([]byte("mail")), false
 	if c.Algorithm == Ed25519 {
@@ -284,7 +284,8 @@ func TestAKeyThatRetiredNeverSignsAgain(t *testing.T) {
 	}
 }
 
-func TestAHalfWrittenFileIsNoKey(t *testing.T) {
+// TestAHalfWrittenFileIsNoKeyAndGoes: there may be a private key in it.
+func TestAHalfWrittenFileIsNoKeyAndGoes(t *testing.T) {
 	d := directory(t)
 	_, err := d.Create("example.org", noon)
 	ok(t, err)
@@ -293,6 +294,14 @@ func TestAHalfWrittenFileIsNoKey(t *testing.T) {
 	ring, problems, err := d.Load()
 	if err != nil || len(problems) > 0 || len(ring.Keys()) != 2 {
 		t.Error(ring, problems, err)
+	}
+	half := filepath.Join(d.Path, ".new-4")
+	ok(t, os.WriteFile(half, nil, 0o600))
+	ok(t, d.Change(func(r Ring) (Ring, error) { return r, nil }))
+	for path, left := range map[string]bool{half: false, filepath.Join(d.Path, "example.org", ".new-123"): false, filepath.Join(d.Path, "example.org", "note.txt"): true} {
+		if _, err := os.Lstat(path); (err == nil) != left {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

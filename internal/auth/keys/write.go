@@ -22,6 +22,9 @@ func (d Dir) Change(f func(Ring) (Ring, error)) error {
 		return err
 	}
 	defer unlock()
+	if err := d.sweep(); err != nil {
+		return err
+	}
 	ring, problems, err := d.Load()
 	if err != nil {
 		return err
@@ -58,6 +61,22 @@ func (d Dir) lock() (unlock func(), err error) {
 		return nil, errors.Join(fmt.Errorf("lock the keys: %w", err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil // which unlocks it
+}
+
+// sweep deletes files that a crash left half written: there may be private keys in them. Whoever has the lock writes none now.
+func (d Dir) sweep() error {
+	for _, below := range []string{"", "*"} {
+		left, err := filepath.Glob(filepath.Join(escaped(d.Path), below, unfinished))
+		for _, path := range left {
+			if info, err2 := os.Lstat(path); err2 == nil && info.Mode().IsRegular() {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("delete what a crash left of a key: %w", hint(err))
+		}
+	}
+	return nil
 }
 
 // keepDamaged keeps a copy of a state that could not be read, before it is written anew.
@@ -118,9 +137,12 @@ func (d Dir) writeState(r Ring) error {
 	return writeFile(filepath.Join(d.Path, stateFile), append(text, '\n'))
 }
 
+// unfinished is how files are named until they are whole.
+const unfinished = ".new-*"
+
 // writeFile puts a file in the place of one, whole or not at all, for its owner's eyes only.
 func writeFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), unfinished) // 0600
 	if err != nil {
 		return err
 	}

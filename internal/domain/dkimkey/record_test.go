@@ -124,6 +124,14 @@ func FuzzMended(f *testing.F) {
 	})
 }
 
+func TestWhatIsPublishedIsOneTextHoweverItIsWritten(t *testing.T) {
+	for text, want := range map[string]string{"v=DKIM1; k=rsa; p=AB CD\t EF; t=s": "ABCDEF", "p =\r\n AA;": "AA", "v=DKIM1; p=": "", "v=DKIM1": "", "n=p=no; p=yes": "yes"} {
+		if k := Parse(text); k.Published() != want {
+			t.Errorf("%q: %q, want %q", text, k.Published(), want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("v=DKIM1; k=rsa; h=sha256; s=email; t=y:s; g=; n=x; p=MIGf")
 	f.Add("v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
