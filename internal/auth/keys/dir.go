@@ -266,12 +266,17 @@ func readFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readOpen(f, most)
+}
+
+// readOpen reads what was opened, if it is a file.
+func readOpen(f *os.File, most int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s is no file, or larger than %d octets: is it the right one?", path, most)
+		return nil, fmt.Errorf("%s is no file, or larger than %d octets: is it the right one?", f.Name(), most)
 	}
 	return io.ReadAll(io.LimitReader(f, most))
 }
