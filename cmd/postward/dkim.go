@@ -168,9 +168,10 @@ func (a *app) printRecords(all []keys.Key) {
 	for i := range all {
 		a.out.line("\n%s", all[i].ZoneLine())
 	}
-	if a.out.person {
+	if a.out.person && len(all) > 0 {
+		a.out.line("\n%s", a.out.paint(quiet, "in a web form; one that adds the zone to names by itself wants them as postward dns show "+all[0].Domain+" --form web has them:"))
 		for i := range all {
-			a.out.line("\n%s\n  name   %s._domainkey\n  type   TXT\n  value  %s", a.out.paint(quiet, "in a web form of "+all[i].Domain+":"), all[i].Selector, all[i].Record())
+			a.out.line("\n  name   %s\n  type   TXT\n  value  %s", all[i].Name(), all[i].Record())
 		}
 	}
 	a.out.line("")
