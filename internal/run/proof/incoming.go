@@ -50,7 +50,11 @@ func (m *incoming) Close() {
 func (m *incoming) End(ctx context.Context, t *guard.Transaction) milter.Answer {
 	stop := context.AfterFunc(ctx, m.cancel)
 	defer stop()
+	m.mail.Known(t.QueueID)
 	r := m.mail.End(time.Now())
+	if r.Panic != "" {
+		m.prover.options.Log.Error("bug: a part of authenticating a mail panicked", "panic", r.Panic)
+	}
 	t.Proof = proofOf(&r)
 	a := m.prover.options.Judge(ctx, t)
 	m.prover.today.count(&r, a.Action, time.Now())

@@ -66,7 +66,7 @@ func New(o Options) (*Prover, error) {
 	}
 	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}, seen: keys.Seen{}}
 	p.checker = mailauth.Checker{
-		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours,
+		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours, Places: mailauth.NewPlaces(),
 		Trusted: among(a.Sealers), Forwarder: among(a.Forwarders),
 	}
 	p.inbound.Store(a.Inbound == "on")
