@@ -168,9 +168,10 @@ func (a *app) printRecords(all []keys.Key) {
 	for i := range all {
 		a.out.line("\n%s", all[i].ZoneLine())
 	}
-	if a.out.person {
+	if a.out.person && len(all) > 0 {
+		a.out.line("\n%s", a.out.paint(quiet, "in a web form; one that adds the zone to names by itself wants them as postward dns show "+all[0].Domain+" --form web has them:"))
 		for i := range all {
-			a.out.line("\n%s\n  name   %s._domainkey\n  type   TXT\n  value  %s", a.out.paint(quiet, "in a web form of "+all[i].Domain+":"), all[i].Selector, all[i].Record())
+			a.out.line("\n  name   %s\n  type   TXT\n  value  %s", all[i].Name(), all[i].Record())
 		}
 	}
 	a.out.line("")
@@ -179,7 +180,7 @@ func (a *app) printRecords(all []keys.Key) {
 func (a *app) dkimRetire() *cobra.Command {
 	return &cobra.Command{Use: "retire DOMAIN SELECTOR", Short: "sign with a key no more", Args: cobra.ExactArgs(2),
 		Long: "Sign with a key no more. Its record has to stay in the zone for 30 days, for mail that is on its way or held; then its file is\n" +
-			"deleted. One that never signed is deleted at once.",
+			"deleted. One that never signed, here or elsewhere, is deleted at once.",
 		RunE: func(_ *cobra.Command, args []string) error { return a.retireKey(args[0], args[1]) }}
 }
 
@@ -192,7 +193,7 @@ func (a *app) retireKey(domain, selector string) error {
 	if !can {
 		return &ctl.Problem{What: fmt.Sprintf("retire %s: it is %s already", k.Name(), k.State), Hint: "postward dkim key list " + k.Domain}
 	}
-	if what := lostBy(&k, ring.Take(step)); what != "" {
+	if what := lostBy(&k, &step, ring.Take(step)); what != "" {
 		if err := a.confirm(what); err != nil {
 			return err
 		}
@@ -217,11 +218,11 @@ func (a *app) retireKey(domain, selector string) error {
 }
 
 // lostBy is what cannot be undone of retiring a key; empty: something signs in its place.
-func lostBy(k *keys.Key, after keys.Ring) string {
+func lostBy(k *keys.Key, step *keys.Step, after keys.Ring) string {
 	switch {
-	case k.State != keys.Active:
+	case step.Key.State == keys.Removed:
 		return "The private key of " + k.Name() + " is deleted"
-	case len(after.Choose(k.Domain)) == 0:
+	case k.State == keys.Active && len(after.Choose(k.Domain)) == 0:
 		return "Mail of " + k.Domain + " is not signed any more"
 	}
 	return ""

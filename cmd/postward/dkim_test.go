@@ -38,7 +38,9 @@ func dkimFiles(t *testing.T) map[string]string {
 	dir := openDir(t)
 	some := keys.Dir{Path: filepath.Join(dir, "some", "keys")}
 	adopt(t, some, "example.org", "mail", true, then)
-	adopt(t, some, "example.org", "next", false, then.Add(48*time.Hour))
+	if _, err := some.Rotate("example.org", then.Add(48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
 	adopt(t, some, "example.net", "2024", false, then)
 	return map[string]string{
 		"keys.toml": dkimConfig(t, filepath.Join(dir, "some")), "nokeys.toml": dkimConfig(t, filepath.Join(dir, "none")),
@@ -166,6 +168,20 @@ func TestKeysOfOpendkimSignHereWithTheirSelectors(t *testing.T) {
 	}
 	verb("Mail of example.org is not signed any more: not done without a word", exitFailed, "dkim", "key", "retire", "example.org", "mail")
 	verb("Leave its record in the zone until", exitFine, "--yes", "dkim", "key", "retire", "example.org", "MAIL")
+}
+
+// TestAWebFormIsToldTheWholeName: the domain may lie below its zone, which is not known here.
+func TestAWebFormIsToldTheWholeName(t *testing.T) {
+	k := keys.Key{Domain: "a.example.org", Selector: "pw20261130r", Algorithm: keys.RSA, Public: "AAAA"}
+	out := shownTo(true, func(a *app) { a.printRecords([]keys.Key{k}) })
+	for _, want := range []string{"name   pw20261130r._domainkey.a.example.org\n", "value  v=DKIM1; k=rsa; p=AAAA\n", "postward dns show a.example.org --form web"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if out := shownTo(false, func(a *app) { a.printRecords([]keys.Key{k}) }); strings.Contains(out, "web form") {
+		t.Errorf("a pipe is told\n%s", out)
+	}
 }
 
 // zoneLine is the record of a private key.

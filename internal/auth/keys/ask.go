@@ -169,19 +169,19 @@ func (a *Asker) server(ctx context.Context, k *Key, name string, s server) shown
 
 var badness = map[Showing]int{Silent: 0, Right: 1, Absent: 2, Wrong: 3}
 
-// address asks at one address. The client is made for this one question: it has no cache.
+// address asks at one address what is there itself: no cache's word counts. The client is made for this one question, and has none.
 func (a *Asker) address(ctx context.Context, k *Key, name string, addr netip.Addr) shown {
 	port := a.Port
 	if port == 0 {
 		port = 53
 	}
-	client, err := dns.New(dns.Config{Servers: []netip.AddrPort{netip.AddrPortFrom(addr, port)}, Timeout: askFor, Attempts: 2})
+	client, err := dns.New(dns.Config{Servers: []netip.AddrPort{netip.AddrPortFrom(addr, port)}, Timeout: askFor, Attempts: 2, Authority: true})
 	if err != nil {
 		return shown{Witness: Witness{Shows: Silent, Text: err.Error()}}
 	}
 	answer := client.TXT(ctx, name)
 	if !answer.Outcome.Known() {
-		return shown{Witness: Witness{Shows: Silent, Text: answer.Outcome.String()}}
+		return shown{Witness: Witness{Shows: Silent, Text: silence(answer.Outcome)}}
 	}
 	var s shown
 	if answer.Outcome != dns.Answered { // what an alias leads to need not be this server's, and it may say that it knows no such name
@@ -194,6 +194,14 @@ func (a *Asker) address(ctx context.Context, k *Key, name string, addr netip.Add
 		s.stale = answer.TTL
 	}
 	return s
+}
+
+// silence is why there is no answer.
+func silence(o dns.Outcome) string {
+	if o == dns.Failure {
+		return "it fails, or has no authority over the zone"
+	}
+	return o.String()
 }
 
 // negative is how long it may be believed that a name of the zone is not there: the lesser of the SOA's TTL and MINIMUM, its last

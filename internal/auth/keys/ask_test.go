@@ -2,10 +2,15 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	mdns "github.com/miekg/dns"
 
 	"postward/internal/wire/dns"
 	"postward/test/world"
@@ -42,6 +47,8 @@ lost.example. 60 IN NS ns.nowhere.example.
 half.example. 60 IN NS ns4.half.example.
 ns4.half.example. 60 IN A 127.0.0.1
 ns4.half.example. 60 IN A 127.0.0.3
+lame.example. 60 IN NS ns5.lame.example.
+ns5.lame.example. 60 IN A 127.0.0.1
 `
 
 func asker(t *testing.T, port uint16) *Asker {
@@ -123,6 +130,24 @@ func TestAServerThatIsSilentIsNoWitness(t *testing.T) {
 	}
 }
 
+// TestACachesWordIsNoWitness: a server that asks others, or whoever stands in its way and does, may know what was true yesterday.
+func TestACachesWordIsNoWitness(t *testing.T) {
+	k := pairOf(t, "lame.example")[0]
+	record, err := mdns.NewRR(strings.TrimSpace(line(&k, 60)))
+	ok(t, err)
+	for _, authoritative := range []bool{true, false} {
+		server := world.Serve(t, func(w mdns.ResponseWriter, r *mdns.Msg) {
+			m := new(mdns.Msg).SetReply(r)
+			m.Authoritative, m.RecursionAvailable, m.Answer = authoritative, true, []mdns.RR{record}
+			_ = w.WriteMsg(m) // who asked may be gone
+		})
+		s := asker(t, server.Port()).Look(context.Background(), noon, []Key{k})[k.Name()]
+		if s.Everywhere() != authoritative || !authoritative && !strings.Contains(s.Why(), "no answer from every name server of its zone: it fails, or has no authority") {
+			t.Errorf("authoritative %v: %s %q", authoritative, shows(&s), s.Why())
+		}
+	}
+}
+
 func TestTendGoesOnAsTheZoneDoes(t *testing.T) {
 	one, two := secondaries(t)
 	a, d, ctx := asker(t, one.Addr().Port()), directory(t), context.Background()
@@ -172,5 +197,19 @@ func TestALookThatIsCutShortChangesNothing(t *testing.T) {
 		if !k.Looked.IsZero() {
 			t.Errorf("%+v", k)
 		}
+	}
+}
+
+// TestWhoeverCannotRememberAsksNobody: else all servers are asked every few seconds for as long as the disk is full.
+func TestWhoeverCannotRememberAsksNobody(t *testing.T) {
+	one, _ := secondaries(t)
+	a, d := asker(t, one.Addr().Port()), directory(t)
+	_, err := d.Create("example.org", noon)
+	ok(t, err)
+	ok(t, one.SetZone("example.org", ""))
+	path := filepath.Join(d.Path, lockFile) // the first thing that is written
+	ok(t, errors.Join(os.Remove(path), os.Mkdir(path, 0o700)))
+	if _, _, err := d.Tend(context.Background(), a, noon); err == nil || one.AskedBelow("example.org") > 0 {
+		t.Errorf("%v, and servers were asked %d times", err, one.AskedBelow("example.org"))
 	}
 }

@@ -24,10 +24,13 @@ const (
 
 	stateFile = "state.json"
 	lockFile  = "lock"
+
+	fileEnd    = ".pem"
+	retiredEnd = ".pem.retired"
 )
 
-// Dir is the directory of the keys: DOMAIN/SELECTOR-ALGORITHM.pem, state.json and lock. Whoever uses it must be the user that the
-// daemon runs as: files are that user's, and no name in it can lead another one astray.
+// Dir is the directory of the keys: DOMAIN/SELECTOR-ALGORITHM.pem, or .pem.retired, state.json and lock. Whoever uses it must be
+// the user that the daemon runs as: files are that user's, and no name in it can lead another one astray.
 type Dir struct {
 	Path string
 }
@@ -40,9 +43,18 @@ type Problem struct {
 	damaged bool // the state is
 }
 
-// fileOf is a key's file, below the directory.
+// fileOf is a key's file, below the directory. Its name says that a key retired: it must not sign again when the state is lost.
 func fileOf(k *Key) string {
-	return filepath.Join(k.Domain, k.Selector+"-"+string(k.Algorithm)+".pem")
+	if k.State == Retiring {
+		return filesOf(k)[1]
+	}
+	return filesOf(k)[0]
+}
+
+// filesOf are the names that a key's file can have: while it may sign, and afterwards.
+func filesOf(k *Key) [2]string {
+	base := filepath.Join(k.Domain, k.Selector+"-"+string(k.Algorithm))
+	return [2]string{base + fileEnd, base + retiredEnd}
 }
 
 // Load reads what is known of the keys. Files that the state does not know are keys that were made. A directory that is not there
@@ -115,25 +127,31 @@ func sound(all []Key) error {
 	return nil
 }
 
-// strays are keys whose files are there, and of which the ring says nothing: a crash came between the file and the state.
+// strays are keys whose files are there, and of which the ring says nothing: a crash came between the file and the state. One whose
+// file says that it retired did, whatever an older state says, which somebody put back.
 func (d Dir) strays(ring Ring) (all []Key, problems []Problem) {
-	paths, err := filepath.Glob(filepath.Join(escaped(d.Path), "*", "*.pem"))
-	if err != nil {
-		return nil, []Problem{{Err: fmt.Errorf("look for keys in %s: %w", d.Path, err)}}
+	var paths []string
+	for _, end := range []string{retiredEnd, fileEnd} { // of two files of one key the one that says that it retired
+		found, err := filepath.Glob(filepath.Join(escaped(d.Path), "*", "*"+end))
+		if err != nil {
+			return nil, []Problem{{Err: fmt.Errorf("look for keys in %s: %w", d.Path, err)}}
+		}
+		paths = append(paths, found...)
 	}
 	for _, path := range paths {
 		k, ok := named(path)
-		if _, known := ring.Find(k.Name()); known || !ok {
+		had, known := ring.Find(k.Name())
+		if !ok || known && (k.State != Retiring || had.State == Retiring || had.State == Removed) {
 			continue
 		}
-		if len(all)+len(ring.keys) >= maxKeys {
+		if len(ring.keys) >= maxKeys && !known {
 			return all, append(problems, Problem{Err: fmt.Errorf("read %s: it has more than %d keys: the others are passed over", d.Path, maxKeys)})
 		}
 		if err := d.meet(&k); err != nil {
 			problems = append(problems, Problem{Name: k.Name(), Err: err})
 			continue
 		}
-		all = append(all, k)
+		all, ring = append(all, k), ring.With(k)
 	}
 	return all, problems
 }
@@ -145,23 +163,27 @@ func escaped(path string) string {
 
 // named reads the name of a key's file.
 func named(path string) (k Key, ok bool) {
-	base := strings.TrimSuffix(filepath.Base(path), ".pem")
+	base, retires := strings.CutSuffix(filepath.Base(path), retiredEnd)
+	base = strings.TrimSuffix(base, fileEnd)
 	at := strings.LastIndexByte(base, '-')
 	if at < 0 {
 		return k, false
 	}
 	k = Key{Domain: filepath.Base(filepath.Dir(path)), Selector: base[:at], Algorithm: Algorithm(base[at+1:]), State: Made}
+	if retires {
+		k.State = Retiring
+	}
 	return k, sound([]Key{k}) == nil
 }
 
-// meet learns from its file what a key is.
+// meet learns from its file what a key is. That it signed has to be supposed: the state may have been lost.
 func (d Dir) meet(k *Key) error {
 	private, info, err := d.private(k)
 	if err != nil {
 		return err
 	}
 	_, k.Bits, k.Public, err = describe(private)
-	k.Made = info.ModTime().UTC()
+	k.Made, k.Signed = info.ModTime().UTC(), true
 	k.Since = k.Made
 	return err
 }
@@ -244,12 +266,17 @@ func readFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readOpen(f, most)
+}
+
+// readOpen reads what was opened, if it is a file.
+func readOpen(f *os.File, most int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s is no file, or larger than %d octets: is it the right one?", path, most)
+		return nil, fmt.Errorf("%s is no file, or larger than %d octets: is it the right one?", f.Name(), most)
 	}
 	return io.ReadAll(io.LimitReader(f, most))
 }

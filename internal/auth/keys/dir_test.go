@@ -37,12 +37,13 @@ func all(t *testing.T, d Dir, now time.Time) Ring {
 	t.Helper()
 	var r Ring
 	ok(t, d.Change(func(was Ring) (Ring, error) {
-		for _, at := range []time.Time{now, now.Add(24 * time.Hour)} {
+		for _, now := range []time.Time{now, now.Add(24 * time.Hour), now.Add(24*time.Hour + soon)} {
 			seen := Seen{}
 			for _, k := range was.Keys() {
 				seen[k.Name()] = sight(Right)
 			}
-			was = was.Take(was.Next(at, seen)...)
+			was = was.LookedAt(at(now, seen))
+			was = was.Take(was.Next(now, seen)...)
 		}
 		r = was
 		return was, nil
@@ -81,7 +82,7 @@ func verifies(t *testing.T, c Signing) {
 	if len(record.Remarks) > 0 || record.Type != string(c.Algorithm) || record.Bits != c.Bits {
 		t.Fatalf("%+v", record)
 	}
-	p, err := base64.StdEncoding.DecodeString(public(&record))
+	p, err := base64.StdEncoding.DecodeString(record.Published())
 	ok(t, err)
 	sum, valid := sha256.Sum256([]byte("mail")), false
 	if c.Algorithm == Ed25519 {
@@ -248,7 +249,43 @@ func TestACrashLosesNoKeyAndLetsNoneSignUnseen(t *testing.T) {
 	}
 }
 
-func TestAHalfWrittenFileIsNoKey(t *testing.T) {
+// TestAKeyThatRetiredNeverSignsAgain: it may have leaked, and be the newest; the state may be lost, or an old one put back.
+func TestAKeyThatRetiredNeverSignsAgain(t *testing.T) {
+	d := directory(t)
+	made, err := d.Create("example.org", noon)
+	ok(t, err)
+	path := filepath.Join(d.Path, "state.json")
+	all(t, d, noon)
+	before, err := os.ReadFile(path)
+	ok(t, err)
+	ok(t, d.Change(func(r Ring) (Ring, error) {
+		k, _ := r.Find(made[0].Name())
+		s, _ := k.Retire(noon.Add(48 * time.Hour))
+		return r.Take(s), nil
+	}))
+	for name, spoil := range map[string]func() error{"lost": func() error { return os.Remove(path) }, "cut": func() error { return os.Truncate(path, 9) },
+		"an old one": func() error { return os.WriteFile(path, before, 0o600) }} {
+		ok(t, spoil())
+		for _, k := range all(t, d, noon.Add(72*time.Hour)).Keys() {
+			if want := map[Algorithm]State{RSA: Retiring, Ed25519: Active}[k.Algorithm]; k.State != want || k.State == Retiring && !k.Since.Equal(noon.Add(48*time.Hour)) {
+				t.Errorf("%s: %s is %s since %s", name, k.Name(), k.State, k.Since)
+			}
+		}
+		set, err := d.Open()
+		ok(t, err)
+		if chosen := set.Choose("example.org"); len(chosen) != 1 || chosen[0].Algorithm != Ed25519 {
+			t.Errorf("%s: %d keys sign", name, len(chosen))
+		}
+	}
+	all(t, d, noon.Add(50*24*time.Hour))
+	all(t, d, noon.Add(51*24*time.Hour))
+	if left, err := filepath.Glob(filepath.Join(d.Path, "example.org", "*-rsa*")); err != nil || len(left) > 0 {
+		t.Errorf("it is removed, and there is %v", left)
+	}
+}
+
+// TestAHalfWrittenFileIsNoKeyAndGoes: there may be a private key in it.
+func TestAHalfWrittenFileIsNoKeyAndGoes(t *testing.T) {
 	d := directory(t)
 	_, err := d.Create("example.org", noon)
 	ok(t, err)
@@ -257,6 +294,14 @@ func TestAHalfWrittenFileIsNoKey(t *testing.T) {
 	ring, problems, err := d.Load()
 	if err != nil || len(problems) > 0 || len(ring.Keys()) != 2 {
 		t.Error(ring, problems, err)
+	}
+	half := filepath.Join(d.Path, ".new-4")
+	ok(t, os.WriteFile(half, nil, 0o600))
+	ok(t, d.Change(func(r Ring) (Ring, error) { return r, nil }))
+	for path, left := range map[string]bool{half: false, filepath.Join(d.Path, "example.org", ".new-123"): false, filepath.Join(d.Path, "example.org", "note.txt"): true} {
+		if _, err := os.Lstat(path); (err == nil) != left {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
@@ -302,6 +347,34 @@ func TestWhatIsOnItsWayIsNotMadeAgain(t *testing.T) {
 	ok(t, err)
 	if len(made) != 2 || made[0].Selector != "pw20261130r2" {
 		t.Errorf("%+v", made)
+	}
+}
+
+// TestAKeyThatAWrongClockDatedIsReplacedAllTheSame: it was made, here or elsewhere, while the clock was a year ahead.
+func TestAKeyThatAWrongClockDatedIsReplacedAllTheSame(t *testing.T) {
+	d, ahead := directory(t), noon.Add(365*24*time.Hour)
+	_, err := d.Create("example.org", ahead)
+	ok(t, err)
+	all(t, d, noon)
+	made, err := d.Rotate("example.org", noon.Add(daily))
+	ok(t, err)
+	all(t, d, noon.Add(2*daily))
+	set, err := d.Open()
+	ok(t, err)
+	for i, k := range set.Choose("example.org") {
+		if k.Selector != made[i].Selector {
+			t.Errorf("%s still signs", k.Selector)
+		}
+	}
+	private, err := generate(RSA)
+	ok(t, err)
+	seen := sight(Right)
+	_, _, err = d.Adopt(Key{Domain: "example.com", Selector: "mail", From: "opendkim", Made: ahead}, private, noon, &seen)
+	ok(t, err)
+	ring, _, err := d.Load()
+	ok(t, err)
+	if k, _ := ring.Find("mail._domainkey.example.com"); k.State != Active || !k.Made.Equal(noon) {
+		t.Errorf("%+v", k)
 	}
 }
 
@@ -353,62 +426,17 @@ func TestAKeyIsTakenOverWithItsSelector(t *testing.T) {
 	if done, became, err := d.Adopt(k, other, noon, &unseen); err != nil || done != Taken || became != Made {
 		t.Error(done, became, err)
 	}
+	unsigned, _, err := d.Load()
+	ok(t, err)
+	waits, _ := unsigned.Find("mail._domainkey.example.com")
+	if step, can := waits.Retire(noon); !can || step.Key.State != Retiring {
+		t.Errorf("the other program signs with it now, and it is %s at once", step.Key.State)
+	}
 	set, err := d.Open()
 	ok(t, err)
 	if got := set.Choose("example.org"); len(got) != 1 || got[0].Selector != "mail" {
 		t.Errorf("%+v", got)
 	}
-}
-
-func TestPrivateKeysAreReadInTheFormsInWhichTheyAreKept(t *testing.T) {
-	r, err := generate(RSA)
-	ok(t, err)
-	e, err := generate(Ed25519)
-	ok(t, err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(r)
-	ok(t, err)
-	pkcs1 := x509.MarshalPKCS1PrivateKey(r.(*rsa.PrivateKey))
-	b64 := base64.StdEncoding.EncodeToString
-	lines := func(s string) string { return s[:60] + "\n" + s[60:] + "\n" }
-	for name, text := range map[string]string{
-		"pkcs8": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})), "pkcs1": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: pkcs1})),
-		"der": lines(b64(pkcs8)), "der1": b64(pkcs1),
-	} {
-		if got, err := ParsePrivate([]byte(text)); err != nil || !r.(*rsa.PrivateKey).Equal(got) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for name, text := range map[string]string{"seed": b64(e.(ed25519.PrivateKey).Seed()), "sodium": b64(e.(ed25519.PrivateKey))} {
-		if got, err := ParsePrivate([]byte(text)); err != nil || !e.(ed25519.PrivateKey).Equal(got) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, text := range []string{"", "x", "AAAA", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", strings.Repeat("A", maxFile+1), b64(make([]byte, 64)),
-		"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"} {
-		if _, err := ParsePrivate([]byte(text)); err == nil {
-			t.Errorf("%.40q is a key", text)
-		}
-	}
-}
-
-func FuzzParsePrivate(f *testing.F) {
-	e, _ := generate(Ed25519)
-	text, _ := encode(e)
-	f.Add(text)
-	f.Add([]byte(base64.StdEncoding.EncodeToString(e.(ed25519.PrivateKey).Seed())))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		private, err := ParsePrivate(text)
-		if err != nil {
-			return
-		}
-		again, err := encode(private)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParsePrivate(again); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func FuzzState(f *testing.F) {

@@ -15,7 +15,8 @@
 // of PKCS #8, readable by the daemon's user alone, and beside them state.json. Tend does one round of all of it.
 //
 // A key's file is written before the state, and deleted after it. A file that the state does not know is a key that was
-// made, so nothing that a crash can leave behind is signed with before it was seen in the zone.
+// made, so nothing that a crash can leave behind is signed with before it was seen in the zone. The file of a key that retires is
+// renamed to SELECTOR-ALGORITHM.pem.retired, and a key of such a file never signs, whatever becomes of the state.
 //
 // RSA keys have 2048 bits (RFC 8301 section 3.2); a pair is one of these and one of Ed25519 (RFC 8463). Bounds: maxKeys keys,
 // maxFile octets of a file, maxState of the state, maxServers name servers of a zone with maxAddresses each.

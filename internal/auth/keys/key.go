@@ -50,13 +50,15 @@ type Key struct {
 	Bits      int           `json:"bits"`
 	Public    string        `json:"public"` // what p has in the record
 	State     State         `json:"state"`
-	Since     time.Time     `json:"since"`           // when it came to its state
-	Made      time.Time     `json:"made"`            // of one taken over: as old as its file
-	Until     time.Time     `json:"until,omitzero"`  // published: from then on no old answer is believed
-	Looked    time.Time     `json:"looked,omitzero"` // when the name servers were last asked
-	Stale     time.Duration `json:"stale,omitzero"`  // how long what they showed without it may be believed, at most
-	From      string        `json:"from,omitempty"`  // whose it was before it was taken over
-	Known     bool          `json:"known,omitempty"` // resolvers know its record: it was signed with elsewhere
+	Since     time.Time     `json:"since"`            // when it came to its state
+	Made      time.Time     `json:"made"`             // of one taken over: as old as its file
+	Until     time.Time     `json:"until,omitzero"`   // published: from then on no old answer is believed
+	Looked    time.Time     `json:"looked,omitzero"`  // when the name servers were last asked
+	Steady    time.Time     `json:"steady,omitzero"`  // since when looks have followed one another as they should: the clock made no leap
+	Stale     time.Duration `json:"stale,omitzero"`   // how long what they showed without it may be believed, at most
+	From      string        `json:"from,omitempty"`   // whose it was before it was taken over
+	Known     bool          `json:"known,omitempty"`  // resolvers know its record: it was signed with elsewhere
+	Signed    bool          `json:"signed,omitempty"` // mail was signed with it, here or elsewhere, and may be on its way
 }
 
 // Name is where the record of the key is looked for (RFC 6376 section 3.6.2.1), without the final dot. No two keys have one.

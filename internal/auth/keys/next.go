@@ -18,7 +18,7 @@ type Step struct {
 	Forget bool `json:"forget,omitempty"` // it is not remembered any more
 }
 
-// Next returns the steps that are due by what was seen. It never makes a key active that is not seen at every server now, and
+// Next returns the steps that are due by what was seen, which LookedAt was told before. It never makes a key active that is not seen at every server now, and
 // steps that it returned once are not returned again when they were taken.
 func (r Ring) Next(now time.Time, seen Seen) []Step {
 	var steps []Step
@@ -63,24 +63,37 @@ func (r Ring) step(k Key, now time.Time, seen Seen) []Step {
 		steps := one(k, Published, now, "the clock was set back")
 		steps[0].Key.Until = now.Add(k.Until.Sub(k.Since))
 		return steps
-	case k.State == Published && looked && sight.Everywhere() && !now.Before(k.Until):
+	case k.State == Published && looked && sight.Everywhere() && k.over(k.Until, now):
 		return r.activate(k, now)
 	case k.State == Active && looked && sight.Nowhere():
 		return one(k, Made, now, "none of the zone's name servers shows it any more")
 	case k.State == Retiring && now.Before(k.Since):
 		return one(k, Retiring, now, "the clock was set back")
-	case k.State == Retiring && !now.Before(k.Since.Add(Keep)):
+	case k.State == Retiring && k.over(k.Since.Add(Keep), now):
 		return one(k, Removed, now, "no mail that was signed with it is on its way any more")
-	case k.State == Removed && (looked && sight.Nowhere() || !now.Before(k.Since.Add(remembered))):
+	case k.State == Removed && (looked && sight.Nowhere() || k.over(k.Since.Add(remembered), now)):
 		return []Step{{Key: k, Was: Removed, Why: "its record is gone too", Forget: true}}
 	}
 	return nil
+}
+
+// over reports whether a time is over, by a clock that can be believed: one that is ahead when the machine starts may be set right
+// in the next minutes. So a leap ends nothing before another look, some minutes later.
+func (k *Key) over(end, now time.Time) bool {
+	return !now.Before(end) && !k.leaps(now) && now.Sub(k.Steady) >= soon
+}
+
+// leaps reports whether so much time has passed since the last look, or so little, that the clock may have been set.
+func (k *Key) leaps(now time.Time) bool {
+	since := now.Sub(k.Looked)
+	return since < 0 || since > 2*k.every(k.Looked)
 }
 
 // one is the step of a key to a state.
 func one(k Key, to State, now time.Time, why string) []Step {
 	was := k.State
 	k.State, k.Since, k.Until, k.Known = to, now, time.Time{}, false
+	k.Signed = k.Signed || was == Active || to == Active
 	return []Step{{Key: k, Was: was, Why: why}}
 }
 
@@ -142,6 +155,9 @@ func (r Ring) LookedAt(seen Seen) Ring {
 	keys := slices.Clone(r.keys)
 	for i := range keys {
 		if s, ok := seen[keys[i].Name()]; ok {
+			if keys[i].leaps(s.At) {
+				keys[i].Steady = s.At
+			}
 			keys[i].Looked = s.At
 			if keys[i].State == Made && s.Elsewise() {
 				keys[i].Stale, keys[i].Known = s.Stale, false
@@ -151,12 +167,14 @@ func (r Ring) LookedAt(seen Seen) Ring {
 	return Ring{keys: keys}
 }
 
-// Retire is the step by which a person has a key signed with no more. One that never signed is removed at once.
+// Retire is the step by which a person has a key signed with no more. One that never signed is removed at once; one that did, here
+// or elsewhere, retires even when it does not sign now: mail with it may be on its way.
 func (k Key) Retire(now time.Time) (Step, bool) {
 	switch k.State {
-	case Active:
-		return one(k, Retiring, now, "a person retired it")[0], true
-	case Made, Published:
+	case Active, Made, Published:
+		if k.Signed || k.State == Active {
+			return one(k, Retiring, now, "a person retired it")[0], true
+		}
 		return one(k, Removed, now, "a person retired it before it signed")[0], true
 	}
 	return Step{}, false

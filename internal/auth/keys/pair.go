@@ -11,11 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
-	"time"
 )
 
 const (
@@ -119,27 +115,4 @@ func (k Key) As(private crypto.Signer) (Key, error) {
 	var err error
 	k.Algorithm, k.Bits, k.Public, err = describe(private)
 	return k, err
-}
-
-// ReadForeign reads the file of a private key that another program keeps, which may be a link, and when it was written.
-func ReadForeign(path string) (text []byte, made time.Time, err error) {
-	path, err = filepath.EvalSymlinks(path)
-	if err == nil {
-		text, err = readFile(path, maxFile)
-	}
-	if err != nil {
-		return nil, made, fmt.Errorf("read the key: %w", foreign(err))
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, made, fmt.Errorf("read the key: %w", err)
-	}
-	return text, info.ModTime(), nil
-}
-
-func foreign(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: run as root", err)
-	}
-	return err
 }

@@ -117,3 +117,14 @@ func (r Ring) newest(domain string, a Algorithm, usable func(*Key) bool) *Key {
 	}
 	return best
 }
+
+// next is when a key is made: now, or after the newest of its domain and algorithm, which a clock that was ahead may have dated. Else it
+// would be older than what it is to take the place of.
+func (r Ring) next(domain string, a Algorithm, now time.Time) time.Time {
+	for i := range r.keys {
+		if k := &r.keys[i]; k.Domain == domain && k.Algorithm == a && !k.Made.Before(now) {
+			now = k.Made.Add(time.Second)
+		}
+	}
+	return now
+}

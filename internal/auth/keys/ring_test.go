@@ -22,6 +22,15 @@ func sight(shows ...Showing) Sight {
 	return s
 }
 
+// at is what was seen, at a time.
+func at(now time.Time, seen Seen) Seen {
+	for name, s := range seen {
+		s.At = now
+		seen[name] = s
+	}
+	return seen
+}
+
 // states are the states of the keys of a ring, by their selectors.
 func states(r Ring) string {
 	var all []string
@@ -51,7 +60,8 @@ func TestAKeyGoesItsWayByWhatIsSeen(t *testing.T) {
 		{63 * time.Minute, Seen{new: sight(Right, Wrong)}, "new=made old=active"}, // and it begins anew
 		{64 * time.Minute, Seen{new: everywhere}, "new=published old=active"},
 		{63*time.Minute + time.Hour, Seen{new: everywhere}, "new=published old=active"},
-		{64*time.Minute + time.Hour, Seen{new: everywhere}, "new=active old=retiring"},
+		{64*time.Minute + time.Hour, Seen{new: everywhere}, "new=published old=active"}, // nobody looked for an hour: the clock may be wrong
+		{69*time.Minute + time.Hour, Seen{new: everywhere}, "new=active old=retiring"},
 		{29 * 24 * time.Hour, Seen{new: everywhere, old: everywhere}, "new=active old=retiring"},
 		{31 * 24 * time.Hour, Seen{new: everywhere, old: everywhere}, "new=active old=removed"},
 		{32 * 24 * time.Hour, Seen{new: sight(Silent, Absent), old: sight(Right, Absent)}, "new=active old=removed"},
@@ -59,7 +69,7 @@ func TestAKeyGoesItsWayByWhatIsSeen(t *testing.T) {
 		{34 * 24 * time.Hour, Seen{new: sight(Absent, Wrong)}, "new=made"}, // nobody can verify with it
 	} {
 		now := noon.Add(step.after)
-		r = r.LookedAt(step.seen)
+		r = r.LookedAt(at(now, step.seen))
 		r = r.Take(r.Next(now, step.seen)...)
 		if got := states(r); got != step.want {
 			t.Fatalf("after %s: %s, want %s", step.after, got, step.want)
@@ -104,9 +114,29 @@ func TestAKeyThatWasSignedWithElsewhereSignsAtOnce(t *testing.T) {
 
 func TestAnOlderKeyNeverTakesANewOnesPlace(t *testing.T) {
 	r := NewRing([]Key{key("example.org", "new", RSA, Active, noon), key("example.org", "late", RSA, Published, noon.Add(-time.Hour))})
-	r = r.Take(r.Next(noon.Add(time.Hour), Seen{"late._domainkey.example.org": sight(Right)})...)
+	for _, after := range []time.Duration{0, soon} {
+		seen := at(noon.Add(after), Seen{"late._domainkey.example.org": sight(Right)})
+		r = r.LookedAt(seen)
+		r = r.Take(r.Next(noon.Add(after), seen)...)
+	}
 	if got := states(r); got != "late=retiring new=active" {
 		t.Error(got)
+	}
+}
+
+// TestAKeyThatSignedRetiresWhateverItsStateIsNow: mail with it may be on its way.
+func TestAKeyThatSignedRetiresWhateverItsStateIsNow(t *testing.T) {
+	r := NewRing([]Key{key("example.org", "lost", RSA, Active, noon), key("example.org", "new", Ed25519, Made, noon)})
+	lost := "lost._domainkey.example.org"
+	r = r.Take(r.Next(noon, Seen{lost: sight(Absent)})...)
+	if got := states(r); got != "lost=made new=made" {
+		t.Fatal(got)
+	}
+	for _, k := range r.Keys() {
+		s, can := k.Retire(noon)
+		if want := map[string]State{"lost": Retiring, "new": Removed}[k.Selector]; !can || s.Key.State != want {
+			t.Errorf("%s is %s, want %s", k.Selector, s.Key.State, want)
+		}
 	}
 }
 
@@ -120,6 +150,40 @@ func TestAClockThatIsSetBackEndsNothingEarly(t *testing.T) {
 	other, _ := r.Find("q._domainkey.example.org")
 	if !got.Until.Equal(noon.Add(time.Hour)) || !other.Since.Equal(noon) {
 		t.Errorf("%+v %+v", got, other)
+	}
+}
+
+// TestAClockThatLeapsEndsNoWait: the machine starts with a clock that is a year ahead, and it is set right some minutes later.
+func TestAClockThatLeapsEndsNoWait(t *testing.T) {
+	p := key("example.org", "p", RSA, Published, noon)
+	p.Until = noon.Add(time.Hour)
+	r := NewRing([]Key{p, key("example.org", "q", Ed25519, Retiring, noon), key("example.org", "x", Ed25519, Removed, noon)})
+	ahead := noon.Add(366 * 24 * time.Hour)
+	for _, step := range []struct {
+		now    time.Time
+		looked []string
+		want   string
+	}{
+		{noon, []string{"p", "q", "x"}, "p=published q=retiring x=removed"},
+		{noon.Add(5 * time.Minute), []string{"p"}, "p=published q=retiring x=removed"},
+		{ahead, []string{"p", "q", "x"}, "p=published q=retiring x=removed"},
+		{ahead.Add(time.Minute), []string{"p"}, "p=published q=retiring x=removed"},
+		{noon.Add(8 * time.Minute), []string{"p", "q", "x"}, "p=published q=retiring x=removed"}, // it is right again
+		{noon.Add(13 * time.Minute), []string{"p"}, "p=published q=retiring x=removed"},
+		{ahead, []string{"p"}, "p=published q=retiring x=removed"},        // one that nobody looked at ends no more than others
+		{ahead.Add(soon), []string{"p"}, "p=active q=retiring x=removed"}, // it stays so: that is the time
+		{ahead.Add(daily), []string{"q", "x"}, "p=active q=retiring x=removed"},
+		{ahead.Add(2 * daily), []string{"q", "x"}, "p=active q=removed"},
+	} {
+		seen := Seen{}
+		for _, selector := range step.looked {
+			seen[selector+"._domainkey.example.org"] = sight(Right)
+		}
+		r = r.LookedAt(at(step.now, seen))
+		r = r.Take(r.Next(step.now, seen)...)
+		if got := states(r); got != step.want {
+			t.Errorf("at %s: %s, want %s", step.now, got, step.want)
+		}
 	}
 }
 
@@ -149,7 +213,7 @@ func TestNothingSignsThatIsNotSeen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, now := Ring{}, noon
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.IntRange(1, 20*24*60).Draw(t, "minutes")) * time.Minute)
+			now = now.Add(time.Duration(rapid.OneOf(rapid.IntRange(1, 10), rapid.IntRange(1, 2*24*60), rapid.IntRange(1, 20*24*60)).Draw(t, "minutes")) * time.Minute)
 			if rapid.IntRange(0, 3).Draw(t, "make") == 0 {
 				a := rapid.SampledFrom(Algorithms).Draw(t, "algorithm")
 				k := key("example.org", newSelector(a, now, func(s string) bool { _, had := r.Find(s + "._domainkey.example.org"); return had }), a, Made, now)
@@ -163,7 +227,7 @@ func TestNothingSignsThatIsNotSeen(t *testing.T) {
 				}
 			}
 			before := r
-			r = r.LookedAt(seen)
+			r = r.LookedAt(at(now, seen))
 			r = r.Take(r.Next(now, seen)...)
 			for _, k := range r.keys {
 				was, _ := before.Find(k.Name())

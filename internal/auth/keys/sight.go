@@ -17,7 +17,7 @@ const (
 	Right  Showing = "right"  // the record, and no other
 	Absent Showing = "absent" // nothing
 	Wrong  Showing = "wrong"  // something else
-	Silent Showing = "silent" // no answer from any of its addresses
+	Silent Showing = "silent" // no answer from any of its addresses, or none with authority
 )
 
 // Sight is what the name servers of a zone showed of one key.
@@ -83,7 +83,10 @@ func (s *Sight) why(what Showing, n int) string {
 	case Absent:
 		return "not in the zone at " + who
 	}
-	return "no answer from " + who
+	if w.Text == "" {
+		return "no answer from " + who
+	}
+	return "no answer from " + who + ": " + w.Text
 }
 
 // judge says what texts are, in the place of a key's record. Of several keys at one name receivers may take any (RFC 6376 section
@@ -122,18 +125,8 @@ func differs(k *Key, text string) string {
 	if r, bad := record.Has(spoiled...); bad {
 		return strings.TrimSpace("the record is spoiled, " + string(r.Mark) + " " + r.Text)
 	}
-	if record.Type != string(k.Algorithm) || public(&record) != k.Public {
+	if record.Type != string(k.Algorithm) || record.Published() != k.Public {
 		return "another key stands there (p differs)"
-	}
-	return ""
-}
-
-// public is what p has, without the white space that may stand in it (RFC 6376 section 3.2).
-func public(k *dkimkey.Key) string {
-	for tag := range strings.SplitSeq(k.Without(), ";") {
-		if name, value, _ := strings.Cut(tag, "="); strings.TrimSpace(name) == "p" {
-			return strings.Join(strings.Fields(value), "")
-		}
 	}
 	return ""
 }

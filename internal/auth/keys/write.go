@@ -22,6 +22,9 @@ func (d Dir) Change(f func(Ring) (Ring, error)) error {
 		return err
 	}
 	defer unlock()
+	if err := d.sweep(); err != nil {
+		return err
+	}
 	ring, problems, err := d.Load()
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (d Dir) Change(f func(Ring) (Ring, error)) error {
 	if err := d.writeState(changed); err != nil {
 		return fmt.Errorf("write the state of the keys: %w", err)
 	}
-	return d.delete(changed, changed)
+	return errors.Join(d.retire(changed), d.delete(changed, changed))
 }
 
 // lock waits for its turn. The directory is made if there is none.
@@ -60,6 +63,22 @@ func (d Dir) lock() (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // which unlocks it
 }
 
+// sweep deletes files that a crash left half written: there may be private keys in them. Whoever has the lock writes none now.
+func (d Dir) sweep() error {
+	for _, below := range []string{"", "*"} {
+		left, err := filepath.Glob(filepath.Join(escaped(d.Path), below, unfinished))
+		for _, path := range left {
+			if info, err2 := os.Lstat(path); err2 == nil && info.Mode().IsRegular() {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("delete what a crash left of a key: %w", hint(err))
+		}
+	}
+	return nil
+}
+
 // keepDamaged keeps a copy of a state that could not be read, before it is written anew.
 func (d Dir) keepDamaged(problems []Problem) error {
 	for _, p := range problems {
@@ -74,6 +93,26 @@ func (d Dir) keepDamaged(problems []Problem) error {
 	return nil
 }
 
+// retire renames the files of the keys that retire. They are as old then as their state, which is what is known when that is lost.
+func (d Dir) retire(r Ring) error {
+	for i := range r.keys {
+		k := &r.keys[i]
+		if k.State != Retiring {
+			continue
+		}
+		names := filesOf(k)
+		from, to := filepath.Join(d.Path, names[0]), filepath.Join(d.Path, names[1])
+		err := os.Rename(from, to)
+		if errors.Is(err, fs.ErrNotExist) { // it was done before
+			continue
+		}
+		if err = errors.Join(err, os.Chtimes(to, k.Since, k.Since), syncDir(filepath.Dir(to))); err != nil {
+			return fmt.Errorf("rename the key of %s, which retires: %w", k.Name(), hint(err))
+		}
+	}
+	return nil
+}
+
 // delete deletes the files of the keys that are removed in a ring, and still are, or are forgotten, in what it became.
 func (d Dir) delete(was, is Ring) error {
 	for i := range was.keys {
@@ -81,9 +120,10 @@ func (d Dir) delete(was, is Ring) error {
 		if now, known := is.Find(k.Name()); k.State != Removed || known && now.State != Removed {
 			continue
 		}
-		path := filepath.Join(d.Path, fileOf(k))
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("delete the key of %s: %w", k.Name(), hint(err))
+		for _, name := range filesOf(k) {
+			if err := os.Remove(filepath.Join(d.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("delete the key of %s: %w", k.Name(), hint(err))
+			}
 		}
 	}
 	return nil
@@ -97,9 +137,12 @@ func (d Dir) writeState(r Ring) error {
 	return writeFile(filepath.Join(d.Path, stateFile), append(text, '\n'))
 }
 
+// unfinished is how files are named until they are whole.
+const unfinished = ".new-*"
+
 // writeFile puts a file in the place of one, whole or not at all, for its owner's eyes only.
 func writeFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), unfinished) // 0600
 	if err != nil {
 		return err
 	}
@@ -180,7 +223,7 @@ func (d Dir) one(r Ring, domain string, a Algorithm, now time.Time) (k Key, err 
 	if err != nil {
 		return k, fmt.Errorf("make a key of %s: %w", a.Title(), err)
 	}
-	k = Key{Domain: domain, Algorithm: a, State: Made, Since: now.UTC(), Made: now.UTC()}
+	k = Key{Domain: domain, Algorithm: a, State: Made, Since: now.UTC(), Made: r.next(domain, a, now.UTC())}
 	if _, k.Bits, k.Public, err = describe(private); err != nil {
 		return k, err
 	}
@@ -206,7 +249,10 @@ func (d Dir) Adopt(k Key, private crypto.Signer, now time.Time, sight *Sight) (d
 	if k, err = k.As(private); err != nil {
 		return "", "", fmt.Errorf("take over the key of %s: %w", k.Name(), err)
 	}
-	k.State, k.Since, k.Known = Made, now.UTC(), true
+	if k.Made.After(now) { // its file is of a clock that was ahead
+		k.Made = now.UTC()
+	}
+	k.State, k.Since, k.Known, k.Signed = Made, now.UTC(), true, true
 	err = d.Change(func(r Ring) (Ring, error) {
 		if had, found := r.Find(k.Name()); found {
 			done, became = Already, had.State

@@ -20,3 +20,11 @@ func (m *Mail) Seal(r *Result, s *arc.Sealer, now time.Time) ([]canon.Field, err
 	}
 	return s.Seal(m.chain, m.header, r.ARC, m.checker.Service.Payload(m.results(r)...), m.body, now)
 }
+
+// Mark has a mail that is not rejected after all be marked, and its fields say so.
+func (m *Mail) Mark(r *Result) {
+	r.Disposition = Mark
+	if m.checker.Service != nil {
+		r.Add = m.checker.Service.Value(m.results(r)...)
+	}
+}

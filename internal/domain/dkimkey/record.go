@@ -217,6 +217,16 @@ func (k *Key) public() {
 	}
 }
 
+// Published is what p has, without the white space that may stand in it (RFC 6376 section 3.2).
+func (k *Key) Published() string {
+	for tag := range strings.SplitSeq(k.Without(), ";") {
+		if name, value, _ := strings.Cut(tag, "="); trim(name) == "p" {
+			return strings.Join(strings.Fields(value), "")
+		}
+	}
+	return ""
+}
+
 // rsaBits is the length of an RSA key: as SubjectPublicKeyInfo, or bare, as some signers publish it; 0: it is none.
 func rsaBits(der []byte) int {
 	if key, err := x509.ParsePKIXPublicKey(der); err == nil {

@@ -87,21 +87,22 @@ func (s *signers) add(domain string, all []keys.Signing) error {
 	return errors.Join(wrong...)
 }
 
-// Tend does one round of the keys: what is due is asked for in the DNS, steps are taken, and the keys are read again if they
-// changed. The reminders are by what was seen of each key last. One goroutine at a time may call it.
+// Tend does one round of the keys: they are read again if they changed, what is due is asked for in the DNS, and steps are taken. The
+// reminders are by what was seen of each key last; with an error there are none. One goroutine at a time may call it.
 func (p *Prover) Tend(ctx context.Context, now time.Time) (steps []keys.Step, reminders []keys.Reminder, err error) {
+	read := p.Reload() // before anybody is asked, who may be silent
 	seen, steps, err := p.dir.Tend(ctx, &keys.Asker{Resolver: p.options.Resolver}, now)
 	maps.Copy(p.seen, seen)
-	if err != nil {
-		return steps, nil, errors.Join(err, p.Reload())
+	if len(steps) > 0 {
+		read = p.Reload()
 	}
-	ring, _, err := p.dir.Load()
-	if err != nil {
-		return steps, nil, err
+	ring, _, unread := p.dir.Load()
+	if err = errors.Join(err, unread); err != nil {
+		return steps, nil, errors.Join(err, read)
 	}
 	maps.DeleteFunc(p.seen, func(name string, _ keys.Sight) bool {
 		_, is := ring.Find(name)
 		return !is
 	})
-	return steps, ring.Reminders(now, p.seen), p.Reload()
+	return steps, ring.Reminders(now, p.seen), read
 }

@@ -289,3 +289,42 @@ func TestAClientDoesNotPrintWhatItWasAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoeverHasNoAuthorityIsNotBelievedWhereItIsAskedFor(t *testing.T) {
+	soa := rr(t, "example. 300 IN SOA ns. host. 1 2 3 4 60")
+	for _, c := range []struct {
+		name          string
+		authoritative bool
+		rcode         int
+		answer        []mdns.RR
+		want          Outcome
+	}{
+		{"its own", true, mdns.RcodeSuccess, rr(t, "a.example. 60 A 192.0.2.1"), Answered},
+		{"its own nothing", true, mdns.RcodeNameError, nil, NoName},
+		{"a cache's", false, mdns.RcodeSuccess, rr(t, "a.example. 60 A 192.0.2.1"), Failure},
+		{"a cache's nothing", false, mdns.RcodeNameError, nil, Failure},
+		{"refused", false, mdns.RcodeRefused, nil, Refused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var wanted atomic.Bool
+			config := served(t, func(w mdns.ResponseWriter, r *mdns.Msg) {
+				wanted.Store(r.RecursionDesired)
+				m := new(mdns.Msg).SetRcode(r, c.rcode)
+				m.Authoritative, m.RecursionAvailable, m.Answer = c.authoritative, true, c.answer
+				if c.answer == nil {
+					m.Ns = soa
+				}
+				_ = w.WriteMsg(m) // who asked may be gone
+			})
+			config.Authority = true
+			if a := client(t, config).Lookup(within(t, 5*time.Second), "a.example", A); a.Outcome != c.want || wanted.Load() {
+				t.Errorf("%s, want %s; recursion is asked for: %v", a.Outcome, c.want, wanted.Load())
+			}
+			config.Authority = false
+			if a := client(t, config).Lookup(within(t, 5*time.Second), "a.example", A); !wanted.Load() || c.rcode != mdns.RcodeRefused && !a.Outcome.Known() {
+				t.Errorf("a resolver is not asked as one: %s", a.Outcome)
+			}
+		})
+	}
+}

@@ -23,7 +23,8 @@
 // server is this host, or resolv.conf says trust-ad.
 //
 // Deviations: names are absolute, the search list and ndots are not used. A reply that holds an alias without what
-// it points to is NoData: recursion is the server's work. Unicode names are for whoever read them to encode.
+// it points to is NoData: recursion is the server's work. Unicode names are for whoever read them to encode. With
+// Config.Authority the servers of a zone are asked for what they have themselves, and any other reply is a Failure.
 //
 // Bounds: a reply has at most 65,535 octets, of which at most MaxRecords records and MaxChain aliases count; the
 // cache is bounded in entries and octets. A Client and a Zone may be used by many goroutines; a Client starts none

@@ -31,6 +31,9 @@ type Config struct {
 	// Unchecked asks for answers whose signatures do not verify too (CD, RFC 4035 section 3.2.2): to tell a zone that is
 	// signed wrongly from a server that fails.
 	Unchecked bool
+	// Authority asks servers for what they have themselves: without recursion, and a reply without the bit AA (RFC 1035 section
+	// 4.1.1) is a Failure. It is some cache's, and a cache may know what was true yesterday.
+	Authority bool
 	TrustAD   bool     // the authentic-data bit of these servers counts
 	Notes     []string // what was not understood, with its line
 }

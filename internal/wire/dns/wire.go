@@ -33,7 +33,11 @@ func exchange(ctx context.Context, server netip.AddrPort, q question, c *Config)
 	if o != Answered {
 		return Answer{Outcome: o}
 	}
-	return read(reply, q)
+	a := read(reply, q)
+	if c.Authority && a.Outcome.Known() && !reply.Authoritative {
+		return Answer{Outcome: Failure, TTL: badFor}
+	}
+	return a
 }
 
 // once sends the question and returns a reply that fits it; Answered says there is one.
@@ -41,7 +45,8 @@ func once(ctx context.Context, server netip.AddrPort, q question, edns bool, c *
 	m := new(mdns.Msg)
 	m.SetQuestion(q.name, uint16(q.t))
 	m.Id = uint16(rand.Uint32()) // ChaCha8, seeded by the system
-	m.AuthenticatedData = true   // we understand that bit (RFC 6840 section 5.7)
+	m.RecursionDesired = !c.Authority
+	m.AuthenticatedData = true // we understand that bit (RFC 6840 section 5.7)
 	m.CheckingDisabled = c.Unchecked
 	if edns {
 		m.SetEdns0(payload, false)

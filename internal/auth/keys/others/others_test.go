@@ -187,6 +187,22 @@ func TestWhatRspamdSignsWithIsFound(t *testing.T) {
 	}
 }
 
+// TestAnRspamdThatIsToldNothingSignsAllTheSame: with what lies where it looks by itself.
+func TestAnRspamdThatIsToldNothingSignsAllTheSame(t *testing.T) {
+	dir := tree(t, map[string]string{"etc/rspamd/rspamd.conf": "", "lib/example.org.dkim.key": "", "lib/example.net.other.key": "", "empty/x": ""})
+	usual := "/$domain.$selector.key"
+	r, err := rspamdWith(filepath.Join(dir, "etc/rspamd"), dir+"/lib"+usual)
+	want := "dkim@example.org DIR/lib/example.org.dkim.key (rspamd's own path DIR/lib" + usual + ":0)\n"
+	if got := told(dir, r); err != nil || got != want {
+		t.Errorf("%v\n%swant\n%s", err, got, want)
+	}
+	for etc, lib := range map[string]string{"etc/rspamd": "empty", "etc/none": "lib"} {
+		if r, err := rspamdWith(filepath.Join(dir, etc), filepath.Join(dir, lib)+usual); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s %s: %v %v", etc, lib, r, err)
+		}
+	}
+}
+
 func TestNoNoteTellsASecret(t *testing.T) {
 	dir := tree(t, map[string]string{"opendkim.conf": "KeyTable dsn:mysql://u:hunter2@h/d/table=t\nSigningTable csl:*@example.org=k\n"})
 	r, err := OpenDKIM(filepath.Join(dir, "opendkim.conf"))
@@ -223,7 +239,7 @@ func FuzzUCL(f *testing.F) {
 	}
 	f.Add("a <<EOD\nx\nEOD\nb = ${x};")
 	f.Fuzz(func(t *testing.T, text string) {
-		r := rspamd{dir: "/nonexistent", set: map[string]setting{}}
+		r := rspamd{dir: "/nonexistent", path: rspamdPath, set: map[string]setting{}}
 		r.take("f", text)
 		lines := 1 + strings.Count(text, "\n")
 		for _, n := range r.Notes {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -14,9 +15,13 @@ const (
 	rspamdPath     = "/var/lib/rspamd/dkim/$domain.$selector.key"
 )
 
-// Rspamd reads what the module dkim_signing is told below a directory like /etc/rspamd. The error is that nothing is told there.
-func Rspamd(dir string) (Report, error) {
-	r := rspamd{dir: dir, set: map[string]setting{}}
+// Rspamd reads what the module dkim_signing is told below a directory like /etc/rspamd. Where nothing is told the module signs all the
+// same, with what lies where it looks by itself. The error is that nothing is told, and nothing lies there.
+func Rspamd(dir string) (Report, error) { return rspamdWith(dir, rspamdPath) }
+
+// rspamdWith is Rspamd of one that looks at a path by itself.
+func rspamdWith(dir, usual string) (Report, error) {
+	r := rspamd{dir: dir, path: usual, set: map[string]setting{}}
 	told := 0
 	for _, where := range []string{"local.d", "override.d"} {
 		path := filepath.Join(dir, where, "dkim_signing.conf")
@@ -31,16 +36,30 @@ func Rspamd(dir string) (Report, error) {
 		r.take(path, text)
 	}
 	if told == 0 {
-		return r.Report, fmt.Errorf("read rspamd's configuration: %w: its keys, if it has any, are the default's", &fs.PathError{Op: "find", Path: filepath.Join(dir, "local.d", "dkim_signing.conf"), Err: fs.ErrNotExist})
+		if err := toldNothing(dir, usual); err != nil {
+			return r.Report, fmt.Errorf("read rspamd's configuration: %w", err)
+		}
 	}
 	r.interpret()
 	return r.Report, nil
+}
+
+// toldNothing is why an rspamd that is told nothing does not sign; nil: there are keys where it looks by itself.
+func toldNothing(dir, usual string) error {
+	info, err := os.Stat(dir)
+	if err == nil && info.IsDir() {
+		if _, err = os.ReadDir(filepath.Dir(usual)); err == nil && len(domainsOf(usual, rspamdSelector)) > 0 || errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: nothing is told there, and no key lies at %s", &fs.PathError{Op: "find", Path: filepath.Join(dir, "local.d", "dkim_signing.conf"), Err: fs.ErrNotExist}, usual)
 }
 
 // rspamd is a configuration while it is read.
 type rspamd struct {
 	Report
 	dir    string
+	path   string // where it looks by itself
 	set    map[string]setting
 	lists  map[string]node
 	blocks []block // in their order
@@ -259,7 +278,7 @@ func (r *rspamd) key(b block, line int, selector, path string) {
 		selector = r.or("selector", rspamdSelector)
 	}
 	if path == "" {
-		path = r.or("path", rspamdPath)
+		path = r.or("path", r.path)
 	}
 	r.Report.add(Found{Program: "rspamd", Domain: b.domain, Selector: selector, Path: fill(path, b.domain, selector), File: b.file, Line: line})
 }
@@ -267,7 +286,7 @@ func (r *rspamd) key(b block, line int, selector, path string) {
 // fallback finds the domains of which nothing is told alone: by the maps, and by the files that are there.
 func (r *rspamd) fallback() {
 	selectors, paths := r.byDomain("selector_map"), r.byDomain("path_map")
-	usual, template := r.or("selector", rspamdSelector), r.or("path", rspamdPath)
+	usual, template := r.or("selector", rspamdSelector), r.or("path", r.path)
 	if v := r.set["path"].value; v != "" && !strings.Contains(v, "$domain") && len(paths)+len(selectors) == 0 {
 		r.note(r.set["path"].file, r.set["path"].line, "one key for any domain: name them in domain { } blocks, or take it over with postward dkim key create")
 		return
@@ -303,7 +322,7 @@ func (r *rspamd) candidates(selectors, paths map[string]entry, template, usual s
 	}
 	s, told := r.set["path"]
 	if !told {
-		s.file = "rspamd's own path " + rspamdPath
+		s.file = "rspamd's own path " + r.path
 	}
 	for _, d := range domainsOf(template, usual) {
 		all = append(all, entry{strings.ToLower(d), s.file, s.line})
