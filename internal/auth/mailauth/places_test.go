@@ -35,6 +35,13 @@ func (b *busy) count(n int) {
 	b.top = max(b.top, b.there)
 }
 
+// figures are how many are on their way, and how many ever were.
+func (b *busy) figures() (now, most int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.there, b.top
+}
+
 // greedy is a zone in which all that a mail leads to never answers: ten names of a policy, the names of a client.
 func greedy(t testing.TB, mails int) dns.Resolver {
 	var text strings.Builder
@@ -72,13 +79,13 @@ func TestOneMailAsksLittleAtOnce(t *testing.T) {
 		c.Resolver = asked
 		m := c.Begin(t.Context(), l.session)
 		synctest.Wait()
-		if asked.top > maxOfMail || asked.there < maxAside {
-			t.Errorf("%d questions after MAIL, %d at once", asked.there, asked.top)
+		if now, most := asked.figures(); most > maxOfMail || now < maxAside {
+			t.Errorf("%d questions after MAIL, %d at once", now, most)
 		}
 		m.Header(l.header, false)
 		synctest.Wait()
-		if asked.top > 2*maxOfMail {
-			t.Errorf("%d questions at once", asked.top)
+		if _, most := asked.figures(); most > 2*maxOfMail {
+			t.Errorf("%d questions at once", most)
 		}
 		began := time.Now()
 		if r := m.End(now); r.Disposition != Reject || time.Since(began) > DefaultDeadline {
@@ -103,16 +110,16 @@ func TestOneClientDoesNotStarveTheOthers(t *testing.T) {
 			all = append(all, m)
 		}
 		synctest.Wait()
-		if asked.top > maxOfAll || asked.there < maxOfAll {
-			t.Errorf("%d questions are on their way, %d at once", asked.there, asked.top)
+		if now, most := asked.figures(); most > maxOfAll || now < maxOfAll {
+			t.Errorf("%d questions are on their way, %d at once", now, most)
 		}
 		for _, m := range all {
 			if r := m.End(now); r.Disposition != Reject {
 				t.Errorf("%s", r.told())
 			}
 		}
-		if asked.there != 0 || len(c.Places.all) != 0 || len(c.Places.sides) != 0 {
-			t.Errorf("%d questions and %d places are left", asked.there, len(c.Places.all))
+		if left, _ := asked.figures(); left != 0 || len(c.Places.all) != 0 || len(c.Places.sides) != 0 {
+			t.Errorf("%d questions and %d places are left", left, len(c.Places.all))
 		}
 		if r := from(t, "author.example").sign("author.example").arrive(c); r.MailFrom.Result != spf.Pass {
 			t.Errorf("afterwards: %s", r.told())

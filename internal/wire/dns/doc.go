@@ -28,7 +28,7 @@
 //
 // Bounds: a reply has at most 65,535 octets, of which at most MaxRecords records and MaxChain aliases count; the
 // cache is bounded in entries and octets. A Client and a Zone may be used by many goroutines; a Client starts none
-// that it does not wait for. What servers say is a stranger's text: Show makes a name harmless, texts are as they
+// that it does not wait for; who asks several questions at once does it with a Group. What servers say is a stranger's text: Show makes a name harmless, texts are as they
 // came. No name that was asked for is in an Answer, for there are names that hold a key.
 //
 // The package must not import anything of the house.
