@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,6 +38,9 @@ type dnsFlags struct {
 	policy   bool
 	apply    bool
 	wait     time.Duration
+
+	sign    *publish.TSIG // what updates are signed with: read while root is root
+	signErr error         // why there is none
 }
 
 // Forms of a record.
@@ -101,31 +106,38 @@ func (f *dnsFlags) bind(c *cobra.Command) {
 	flags.DurationVar(&f.timeout, "timeout", 20*time.Second, "the longest that the asking may take")
 }
 
-// plan looks at a domain.
-func (a *app) plan(ctx context.Context, f *dnsFlags, domain string) (*publish.Plan, *config.Config, error) {
+// plan looks at a domain. Root gives up what root may on the way, when keys of the daemon's are to be read: what only root can read is
+// read before.
+func (a *app) plan(ctx context.Context, f *dnsFlags, domain string) (*publish.Plan, error) {
 	c, err := config.Load(a.config)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if domain, err = parseDomain(domain); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	look, err := f.config(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	site, note, err := f.site(ctx, c, look.Resolver, domain)
+	if err == nil && f.apply {
+		f.sign, f.signErr = updateKey(c)
+	}
+	if err == nil && len(f.keys) == 0 {
+		site.Keys, err = a.ownKeys(c, domain)
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p, err := publish.Look(ctx, look, site)
 	if err != nil {
-		return nil, nil, fmt.Errorf("look at the zone of %s: %w", domain, err)
+		return nil, fmt.Errorf("look at the zone of %s: %w", domain, err)
 	}
 	if note != "" {
 		p.Notes = append(p.Notes, note)
 	}
-	return p, c, nil
+	return p, nil
 }
 
 // config is with what the zone is asked.
@@ -151,7 +163,7 @@ func (f *dnsFlags) config(c *config.Config) (publish.Config, error) {
 
 // site is what the domain's zone is to say. The note says what was taken for granted.
 func (f *dnsFlags) site(ctx context.Context, c *config.Config, r dns.Resolver, domain string) (s publish.Site, note string, err error) {
-	s = publish.Site{Domain: domain, Reports: firstOf(f.reports, c.DNS.Reports), MTASTS: mtasts.Mode(firstOf(f.mtasts, c.DNS.MTASTS))}
+	s = publish.Site{Domain: domain, Reports: cmp.Or(f.reports, c.DNS.Reports), MTASTS: mtasts.Mode(cmp.Or(f.mtasts, c.DNS.MTASTS))}
 	if len(f.senders) == 0 {
 		f.senders = c.DNS.Senders
 	}
@@ -168,21 +180,8 @@ func (f *dnsFlags) site(ctx context.Context, c *config.Config, r dns.Resolver, d
 	if len(s.Senders) == 0 {
 		s.Senders, note = hostSenders(ctx, r)
 	}
-	if len(f.keys) > 0 {
-		s.Keys, err = f.dkimKeys()
-	} else {
-		s.Keys, err = ownKeys(c, domain)
-	}
+	s.Keys, err = f.dkimKeys()
 	return s, note, err
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // hostSenders are the addresses that this host's Postfix sends from, as far as that can be told: behind a relay the world sees
@@ -208,9 +207,20 @@ func hostSenders(ctx context.Context, r dns.Resolver) (all []netip.Addr, note st
 	return all, "taken for what sends: " + strings.Join(words, ", ") + " of " + host + "; if that is not all, " + name
 }
 
-// ownKeys are the keys with which postward signs the domain's mail, did, or is going to.
-func ownKeys(c *config.Config, domain string) (all []publish.Record, err error) {
-	ring, _, err := keys.Dir{Path: c.KeysDir()}.Load()
+// ownSelector is one that postward gives. Two hosts that give the same one have different keys.
+var ownSelector = regexp.MustCompile(`^pw[0-9]{8}[re][0-9]*$`)
+
+// ownKeys are the keys with which postward signs the domain's mail, did, or is going to. The directory is the daemon's: a key is not
+// taken out of the zone because it stands there as one that was removed, but because nobody else gives its selector.
+func (a *app) ownKeys(c *config.Config, domain string) (all []publish.Record, err error) {
+	if _, err := os.Lstat(c.KeysDir()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	d, err := a.keysDir(false)
+	if err != nil {
+		return nil, err
+	}
+	ring, _, err := d.Load()
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, &ctl.Problem{What: "the DKIM keys of this host are not yours to read", Hint: "as root, or --dkim SELECTOR=FILE"}
 	}
@@ -222,7 +232,8 @@ func ownKeys(c *config.Config, domain string) (all []publish.Record, err error) 
 		if err != nil {
 			return nil, fmt.Errorf("read the key %s: %w", k.Name(), err)
 		}
-		all = append(all, publish.Record{Selector: k.Selector, Algorithm: string(k.Algorithm), Public: public, Retired: k.State == keys.Removed})
+		all = append(all, publish.Record{Selector: k.Selector, Algorithm: string(k.Algorithm), Public: public,
+			Retired: k.State == keys.Removed, Given: k.From != "" || !ownSelector.MatchString(k.Selector)})
 	}
 	return all, nil
 }
@@ -270,5 +281,5 @@ func updateKey(c *config.Config) (*publish.TSIG, error) {
 		return k, nil
 	}
 	return nil, &ctl.Problem{What: "there is no key to sign updates with",
-		Hint: "tsig-keygen postward > /etc/postward/tsig.key; chmod 640 /etc/postward/tsig.key; dns.key_file = \"/etc/postward/tsig.key\" in postward.toml; and the same key in the name server"}
+		Hint: "(umask 077; tsig-keygen postward > /etc/postward/tsig.key); dns.key_file = \"/etc/postward/tsig.key\" in postward.toml; and the same key in the name server (docs/publishing.md)"}
 }

@@ -24,7 +24,7 @@ func (a *app) dnsShow(ctx context.Context, f *dnsFlags, domain string) error {
 	if f.form != formBIND && f.form != formWeb {
 		return &ctl.Problem{What: fmt.Sprintf("--form %q is none", f.form), Hint: "bind or web; --json has both"}
 	}
-	p, _, err := a.plan(ctx, f, domain)
+	p, err := a.plan(ctx, f, domain)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (a *app) why(i *publish.Item) {
 
 // dnsDiff prints what differs.
 func (a *app) dnsDiff(ctx context.Context, f *dnsFlags, domain string) error {
-	p, _, err := a.plan(ctx, f, domain)
+	p, err := a.plan(ctx, f, domain)
 	if err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func (a *app) dnsPublish(ctx context.Context, f *dnsFlags, domain string) error 
 	if f.wait < 0 || f.wait > maxTimeout {
 		return &ctl.Problem{What: fmt.Sprintf("--wait %v is out of range", f.wait), Hint: "0s to 5m"}
 	}
-	p, c, err := a.plan(ctx, f, domain)
+	p, err := a.plan(ctx, f, domain)
 	if err != nil {
 		return err
 	}
@@ -263,11 +263,10 @@ func (a *app) dnsPublish(ctx context.Context, f *dnsFlags, domain string) error 
 		a.showDiff(p)
 	}
 	if f.apply && len(done.Updates) > 0 {
-		key, err := updateKey(c)
-		if err != nil {
-			return err
+		if f.signErr != nil {
+			return f.signErr
 		}
-		if err := a.write(ctx, &done, key, f.wait); err != nil {
+		if err := a.write(ctx, &done, f.sign, f.wait); err != nil {
 			return err
 		}
 	}

@@ -55,16 +55,18 @@ func (j *judgement) foreign() (author string, ofSite bool) {
 }
 
 // isNoticeOf reports whether the mail is a notice (RFC 5321 section 4.5.5) of the mail system at author, which is a host as
-// whose users the account writes: a second server that sends everything through one login bounces through it too. Of the
-// site's own domains the notices are Postfix's.
+// whose users the account writes: a second server that sends everything through one login bounces through it too. Such a host
+// is named below a domain of this site, or the account may write as anybody there; at a domain where it only has an address
+// others have theirs. Of the site's own domains the notices are Postfix's.
 func (j *judgement) isNoticeOf(author string) bool {
 	local, domain, _ := cutAddress(author)
 	if j.t.ReversePath != "" || local != "mailer-daemon" && local != "postmaster" || j.account.Listing == nil || j.policy.localDomain(domain) {
 		return false
 	}
+	below := slices.ContainsFunc(j.policy.Domains, func(own string) bool { return strings.HasSuffix(domain, "."+own) })
 	return slices.ContainsFunc(j.account.Listing.Addresses, func(pattern string) bool {
-		_, of, whole := cutAddress(pattern)
-		return whole && of == domain
+		name, of, found := cutAddress(pattern)
+		return found && of == domain && (below || name == "*")
 	})
 }
 

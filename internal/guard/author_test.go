@@ -227,11 +227,12 @@ func TestANoticeOfAHostThatWritesThroughTheAccount(t *testing.T) {
 		{"", "postmaster@lists.example", ReasonOrdinary},
 		{"", "mailer-daemon@web3.example.org", ReasonAuthor},
 		{"", "mailer-daemon@example.org", ReasonAuthor},
+		{"", "postmaster@gmail.example", ReasonAuthor}, // where it has an address, as others have
 		{"", "root@web2.example.org", ReasonOrdinary},
 		{"", "ceo@web2.example.org", ReasonAuthor},
 		{"anna@example.org", "mailer-daemon@web2.example.org", ReasonAuthor},
 	} {
-		s := rights(t, &Listing{Addresses: []string{"root@web2.example.org", "*@lists.example"}, Adds: true})
+		s := rights(t, &Listing{Addresses: []string{"root@web2.example.org", "*@lists.example", "anna@gmail.example"}, Adds: true})
 		v := as(t, s, "anna@example.org", func(m *Transaction) { m.ReversePath, m.Authors = c.path, []string{c.author} })
 		if v.Reason != c.reason {
 			t.Errorf("%+v: %s, %s", c, v.Reason, v.Why)

@@ -3,6 +3,7 @@ package mailauth
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type Checker struct {
 	Deadline time.Duration    // that End waits at most; 0: DefaultDeadline
 	Policy   *Policy          // nil: Default
 	Seals    bool             // Seal may be called
+	Places   *Places          // that all mails share, of this Checker and of its copies; nil: only each mail has a bound of its own
 
 	// These are told domains in A-labels and lower case, and may be asked by many goroutines.
 	Trusted   func(sealer string) bool // whether a sealer's word counts
@@ -45,7 +47,8 @@ type Session struct {
 type Mail struct {
 	checker *Checker
 	session Session
-	asks    *memory
+	asks    *memory // for DMARC; the others are the same one, with places
+	keys    *memory
 	ctx     context.Context
 	cancels []context.CancelFunc
 	spf     sync.WaitGroup // for the two results of SPF, which DMARC needs
@@ -54,11 +57,14 @@ type Mail struct {
 
 	mailFrom, helo SPF
 	iprev          IPRev
+	rescue         rescue
+	queueID        string // that Postfix has given the mail
 
 	header     []canon.Field
 	authors    []string
 	reading    message.Reading
 	unread     bool
+	cut        bool
 	signatures *dkim.Signatures // nil until Header
 	asked      *dkim.Asked
 	chain      *arc.Chain
@@ -71,23 +77,27 @@ func (c *Checker) Begin(ctx context.Context, s Session) *Mail {
 	s.Client = s.Client.Unmap().WithZone("")
 	ctx, cancel := context.WithCancel(ctx)
 	m := &Mail{checker: c, session: s, ctx: ctx, cancels: []context.CancelFunc{cancel}, asks: remember(c.Resolver)}
+	main, side, keys := c.Places.of()
+	asks, beside := m.asks.within(main), m.asks.within(side)
+	m.keys = m.asks.within(keys)
 	ctx = m.stage(strangers)
-	ahead := m.askAhead(ctx)
-	m.spf.Go(func() { m.helo = checkSPF(ctx, m.asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
+	ahead := m.askAhead(ctx, beside)
+	m.helo, m.mailFrom, m.iprev = unchecked(s.Helo), unchecked(s.MailFrom), IPRev{Result: TempError} // should a part panic
+	m.rescue.start(&m.spf, func() { m.helo = checkSPF(ctx, asks, ahead, s.Client, s.Helo, "@"+s.Helo) })
 	if s.MailFrom != "" {
-		m.spf.Go(func() { m.mailFrom = checkSPF(ctx, m.asks, ahead, s.Client, s.Helo, s.MailFrom) })
+		m.rescue.start(&m.spf, func() { m.mailFrom = checkSPF(ctx, asks, ahead, s.Client, s.Helo, s.MailFrom) })
 	}
 	if s.ClientName != "" && s.ClientName != "unknown" {
 		m.iprev = IPRev{Result: Pass, Name: dns.Show(s.ClientName)}
 	} else {
-		m.waits.Go(func() { m.iprev = checkIPRev(ctx, m.asks, s.Client) })
+		m.rescue.start(&m.waits, func() { m.iprev = checkIPRev(ctx, beside, s.Client) })
 	}
 	return m
 }
 
 // askAhead has a question begun whose answer will be looked for in the memory.
-func (m *Mail) askAhead(ctx context.Context) func(name string, kind dns.Type) {
-	return func(name string, kind dns.Type) { m.ahead.Go(func() { m.asks.Lookup(ctx, name, kind) }) }
+func (m *Mail) askAhead(ctx context.Context, asks *memory) func(name string, kind dns.Type) {
+	return func(name string, kind dns.Type) { m.rescue.start(&m.ahead, func() { asks.Lookup(ctx, name, kind) }) }
 }
 
 // Parts of the deadline: what senders choose has the first; the whole is for the end.
@@ -108,7 +118,7 @@ func (m *Mail) stage(part time.Duration) context.Context {
 }
 
 // Header takes the header section, its topmost field first, and asks for what it leads to. The fields must not be changed
-// until the end. cut says that there are more, which nobody has: who its author is cannot be told then.
+// until the end. cut says that there are more, which nobody has: who its author is cannot be told then, and it is rejected.
 func (m *Mail) Header(fields []canon.Field, cut bool) {
 	var a message.Authorship
 	size := 0
@@ -117,7 +127,7 @@ func (m *Mail) Header(fields []canon.Field, cut bool) {
 		size += len(f.Name) + len(f.Value)
 		m.unread = m.unread || f.Is("From") && len(f.Value) > message.MaxField
 	}
-	m.header, m.unread = fields, cut || m.unread || size > message.MaxHeader
+	m.header, m.cut, m.unread = fields, cut, cut || m.unread || size > message.MaxHeader
 	if m.authors, m.reading = a.Domains(); cut {
 		m.reading = message.CannotTell
 	}
@@ -128,14 +138,18 @@ func (m *Mail) Header(fields []canon.Field, cut bool) {
 	}
 	m.body = canon.NewBody(m.forms...)
 	ctx := m.stage(strangers)
-	m.asked = m.signatures.Ask(ctx, m.asks)
+	m.asked = m.signatures.Ask(ctx, m.keys)
 	for _, domain := range m.authors[:min(len(m.authors), dmarc.MaxAuthors)] {
-		m.waits.Go(func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
+		m.rescue.start(&m.waits, func() { dmarc.Discover(ctx, m.asks, domain) }) // the memory keeps it for the end
 	}
 	for _, name := range sealers(fields) {
-		m.askAhead(ctx)(name, dns.TXT)
+		m.askAhead(ctx, m.keys)(name, dns.TXT)
 	}
 }
+
+// Known tells the queue ID that Postfix has given the mail, before End: the Received field with it is Postfix's own, wherever it
+// stands, and says of nobody else that he had the mail.
+func (m *Mail) Known(queueID string) { m.queueID = queueID }
 
 // maxAhead is how many ARC fields are looked at for where their keys are: those of the newest sets.
 const maxAhead = 6
@@ -174,28 +188,44 @@ func (m *Mail) headed() {
 }
 
 // End waits for what was asked, until the deadline at the latest, and judges. The mail is over then.
-func (m *Mail) End(now time.Time) Result {
-	defer m.Close()
+func (m *Mail) End(now time.Time) (r Result) {
+	defer func() {
+		m.Close()
+		r.Panic = m.Panic()
+	}()
 	m.headed()
 	for _, form := range m.forms {
 		m.body.Sum(form) // what is summed may be read by many
 	}
-	r := Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
+	r = Result{Authors: m.authors, Reading: m.reading, Unread: m.unread}
 	last, slow := m.stage(whole), m.stage(strangers)
 	var chain sync.WaitGroup
-	chain.Go(func() { r.ARC = m.chain.Validate(slow, m.asks, m.body, now) })
-	r.DKIM = m.signatures.Verify(slow, m.asked, m.body, now)
+	found := arc.Result{Status: arc.TempError, Reason: arc.NotAsked}
+	m.rescue.start(&chain, func() { found = m.chain.Validate(slow, m.keys, m.body, now) })
+	r.DKIM = m.verify(slow, now)
 	m.spf.Wait()
 	r.MailFrom, r.HELO = m.mailFrom, m.helo
 	if r.NullPath = m.session.MailFrom == ""; r.NullPath {
 		r.MailFrom = r.HELO
 	}
-	r.DMARC = dmarc.Judge(last, m.asks, r.identifiers())
+	r.DMARC = dmarc.Evaluate(r.identifiers(), dmarc.Known{}) // nothing answered: should asking panic
+	m.rescue.run(func() { r.DMARC = dmarc.Judge(last, m.asks, r.identifiers()) })
 	m.waits.Wait()
 	r.IPRev = m.iprev
 	chain.Wait()
+	r.ARC, r.Panic = found, m.Panic()
 	m.conclude(&r)
 	return r
+}
+
+// verify are the results of the signatures. A resolver that panics is told of once, and its key is one that did not answer.
+func (m *Mail) verify(ctx context.Context, now time.Time) (all []dkim.Result) {
+	for range 2 {
+		if m.rescue.run(func() { all = m.signatures.Verify(ctx, m.asked, m.body, now) }) {
+			return all
+		}
+	}
+	return slices.Repeat([]dkim.Result{{Status: dkim.TempError, Reason: dkim.NotAsked}}, m.signatures.Len())
 }
 
 // Close ends a mail: it waits for all that the mail has started. After End it does nothing.
@@ -205,7 +235,7 @@ func (m *Mail) Close() {
 	}
 	m.cancels = nil
 	if m.asked != nil {
-		m.asked.Stop()
+		m.rescue.run(m.asked.Stop)
 	}
 	m.spf.Wait()
 	m.waits.Wait()

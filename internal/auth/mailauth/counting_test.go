@@ -41,5 +41,5 @@ func (c *counting) questions() (n int) {
 func spfOf(t *testing.T, r dns.Resolver, client netip.Addr, helo, mailbox string) SPF {
 	m := &Mail{asks: remember(r)}
 	defer m.ahead.Wait()
-	return checkSPF(t.Context(), m.asks, m.askAhead(t.Context()), client, helo, mailbox)
+	return checkSPF(t.Context(), m.asks, m.askAhead(t.Context(), m.asks), client, helo, mailbox)
 }

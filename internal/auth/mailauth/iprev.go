@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 
 	"postward/internal/wire/dns"
 )
@@ -47,7 +46,7 @@ func checkIPRev(ctx context.Context, r dns.Resolver, client netip.Addr) IPRev {
 // leadsBack looks for a name that has the address. One that could not be asked for may have been it.
 func leadsBack(ctx context.Context, r dns.Resolver, client netip.Addr, names []string) IPRev {
 	answers := make([]dns.Answer, len(names))
-	var all sync.WaitGroup
+	var all dns.Group
 	for i, name := range names {
 		all.Go(func() { answers[i] = r.Lookup(ctx, name, family(client)) })
 	}

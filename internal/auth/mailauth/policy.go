@@ -3,7 +3,6 @@ package mailauth
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"postward/internal/domain/dmarc"
 	"postward/internal/domain/spf"
@@ -81,6 +80,8 @@ const (
 	WhyUndecided  Why = "its author's domain has a policy, and whether it is met could not be found out"
 	WhyDoubtful   Why = "who its author is can be read in several ways"
 	WhyAsUs       Why = "it is written in the name of a domain of ours"
+	WhyFlooded    Why = "it bears more forged Authentication-Results fields than anybody honest writes"
+	WhyCut        Why = "it has more header fields than anybody honest writes"
 	WhySPF        Why = "the domain of its reverse-path says that this client does not send for it"
 )
 
@@ -91,11 +92,14 @@ func (m *Mail) conclude(r *Result) {
 		d := Default()
 		p = &d
 	}
-	r.AsUs = m.asUs(r)
+	r.AsUs, r.perhaps = m.asUs(r)
 	r.Signs = m.signs(r)
 	p.author(r)
 	if r.MailFrom.Result == spf.Fail && r.DMARC.Result != dmarc.Pass {
 		r.rule(p.SPFFail, WhySPF)
+	}
+	if r.Panic != "" {
+		r.Disposition = min(r.Disposition, Mark) // what was not found out may have let it pass
 	}
 	if r.Why != "" {
 		if r.Overridden, r.By = m.override(r); r.Overridden != "" {
@@ -103,8 +107,26 @@ func (m *Mail) conclude(r *Result) {
 		}
 	}
 	if m.checker.Service != nil {
-		r.Add, r.Remove = m.checker.Service.Value(m.results(r)...), m.forged()
+		r.Remove = m.forged()
 	}
+	m.refuse(r)
+	if m.checker.Service != nil {
+		r.Add = m.checker.Service.Value(m.results(r)...)
+	}
+}
+
+// refuse rejects what cannot be freed of what is forged, whatever was found out about its author.
+func (m *Mail) refuse(r *Result) {
+	r.Flooded, r.Cut = len(r.Remove) > MaxForged, m.cut
+	switch {
+	case r.Cut:
+		r.Why = WhyCut
+	case r.Flooded:
+		r.Why = WhyFlooded
+	default:
+		return
+	}
+	r.Disposition, r.Remove, r.Overridden, r.By = Reject, nil, "", ""
 }
 
 // rule lets a rule decide when it is stricter than those before it. One that accepts says nothing.
@@ -130,7 +152,10 @@ func (p *Policy) author(r *Result) {
 	if !doubt && r.known() != dmarc.None {
 		r.rule(p.Undecided, WhyUndecided)
 	}
-	if r.AsUs {
+	switch {
+	case r.AsUs && r.perhaps:
+		r.rule(min(p.AsUs, Mark), WhyAsUs)
+	case r.AsUs:
 		r.rule(p.AsUs, WhyAsUs)
 	}
 }
@@ -151,24 +176,38 @@ func (r *Result) known() dmarc.Policy {
 	return strictest
 }
 
-// asUs reports whether an Author Domain is ours and nothing vouches for it.
-func (m *Mail) asUs(r *Result) bool {
-	passed := map[string]bool{}
-	for _, a := range r.DMARC.Authors {
-		passed[a.Domain] = a.Result == dmarc.Pass
+// asUs reports whether an Author Domain is ours and nothing vouches for it; perhaps: for each of these something may, which
+// could not be asked for.
+func (m *Mail) asUs(r *Result) (as, perhaps bool) {
+	perhaps = true
+	for _, author := range r.Authors {
+		if !m.is(m.checker.Ours, author) {
+			continue
+		}
+		passed, asks := r.verdict(author)
+		if may := m.vouched(r, author, TempError); !passed && !m.vouched(r, author, Pass) && (asks || !may) {
+			as, perhaps = true, perhaps && may
+		}
 	}
-	return slices.ContainsFunc(r.Authors, func(author string) bool {
-		return m.is(m.checker.Ours, author) && !passed[author] && !m.vouched(r, author)
-	})
+	return as, as && perhaps
 }
 
-// vouched reports whether the same domain, or one of ours above or below it, is proven, or could be by a look-up that did not
-// end: where no record of DMARC says what is aligned.
-func (m *Mail) vouched(r *Result, author string) bool {
+// verdict is what DMARC says of an author: whether he passes, and whether his domain's record asks for anything.
+func (r *Result) verdict(author string) (passed, asks bool) {
+	for _, a := range r.DMARC.Authors {
+		if a.Domain == author {
+			return a.Result == dmarc.Pass, a.Policy.Strength() > 0
+		}
+	}
+	return false, false
+}
+
+// vouched reports whether a look-up for the same domain, or for one of ours above or below it, ended so. TempError is one that did
+// not end: a stranger can bring that about.
+func (m *Mail) vouched(r *Result, author string, word Word) bool {
 	d := r.identifiers()
 	for _, id := range append(d.DKIM, d.MailFrom) {
-		proves := id.Result == string(Pass) || id.Result == string(TempError)
-		if proves && akin(id.Domain, author) && (id.Domain == author || m.is(m.checker.Ours, id.Domain)) {
+		if id.Result == string(word) && akin(id.Domain, author) && (id.Domain == author || m.is(m.checker.Ours, id.Domain)) {
 			return true
 		}
 	}

@@ -9,15 +9,24 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"postward/internal/domain/spf"
 	"postward/internal/wire/dns"
 )
 
 // memory remembers for one mail what was answered: each question is asked once, so that SPF, DKIM, ARC and DMARC
-// judge by the same records, also when these change meanwhile or may not be kept.
+// judge by the same records, also when these change meanwhile or may not be kept. That somebody's time was over is no
+// answer: who has more of it asks again. Else a stranger's policy, which asks for any name at the end of its time, would
+// make the author's record, or a key, one that does not answer.
 type memory struct {
 	dns.Resolver
+	*records
+	places []place // that a question takes
+}
+
+// records are what is known or asked for.
+type records struct {
 	mu    sync.Mutex
 	known map[question]*answer
 }
@@ -31,10 +40,11 @@ type question struct {
 type answer struct {
 	done chan struct{}
 	is   dns.Answer
+	cut  bool // it is the end of somebody's time, and forgotten
 }
 
 func remember(r dns.Resolver) *memory {
-	return &memory{Resolver: r, known: make(map[question]*answer)}
+	return &memory{Resolver: r, records: &records{known: make(map[question]*answer)}}
 }
 
 // Lookup is dns.Resolver's.
@@ -43,28 +53,62 @@ func (m *memory) Lookup(ctx context.Context, name string, kind dns.Type) dns.Ans
 	if !ok {
 		return dns.Answer{Outcome: dns.NoName}
 	}
-	a, mine := m.board(question{name, kind})
-	if mine {
-		a.is = dns.Answer{Outcome: dns.Timeout} // for those who wait, should the resolver panic
-		defer close(a.done)
-		a.is = m.Resolver.Lookup(ctx, name, kind)
-		return a.is
+	for {
+		a, mine := m.asked(ctx, question{name, kind})
+		switch {
+		case mine:
+			return m.ask(ctx, question{name, kind}, a)
+		case a == nil || !a.wait(ctx):
+			return dns.Answer{Outcome: dns.Timeout}
+		case !a.cut:
+			return a.is
+		} // else it is our turn
 	}
+}
+
+// ask asks, and tells everybody who waits. Should the resolver panic it is as if time had been over.
+func (m *memory) ask(ctx context.Context, q question, a *answer) dns.Answer {
+	a.cut = true
+	defer func() {
+		leave(m.places)
+		if a.cut {
+			m.mu.Lock()
+			delete(m.known, q)
+			m.mu.Unlock()
+		}
+		close(a.done)
+	}()
+	a.is = m.Resolver.Lookup(ctx, q.name, q.kind)
+	a.cut = a.is.Outcome == dns.Timeout && over(ctx)
+	return a.is
+}
+
+// nearly is how long before the end of somebody's time a resolver may give up for him: it shares what is left among its tries.
+const nearly = 100 * time.Millisecond
+
+// over reports whether a time-out is the asker's own.
+func over(ctx context.Context) bool {
+	deadline, is := ctx.Deadline()
+	return ctx.Err() != nil || is && time.Until(deadline) < nearly
+}
+
+// wait reports whether the answer came before the context ended. One that is there is there for everybody.
+func (a *answer) wait(ctx context.Context) bool {
 	select {
 	case <-a.done:
-		return a.is
+		return true
 	default:
 	}
 	select {
 	case <-a.done:
-		return a.is
+		return true
 	case <-ctx.Done():
-		return dns.Answer{Outcome: dns.Timeout}
+		return false
 	}
 }
 
 // board returns the answer to a question; mine when the caller has to ask.
-func (m *memory) board(q question) (a *answer, mine bool) {
+func (m *records) board(q question) (a *answer, mine bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a = m.known[q]; a != nil {

@@ -33,7 +33,18 @@ type Result struct {
 	Overridden  Override    `json:"overridden,omitempty"`
 	By          string      `json:"by,omitempty"` // the domain that Overridden is about
 	// AsUs: an Author Domain is ours, and nothing vouches for it.
-	AsUs bool `json:"as_us,omitempty"`
+	AsUs    bool `json:"as_us,omitempty"`
+	perhaps bool // AsUs, and what could not be asked for may vouch for it
+
+	// Panic is what a part of the mail panicked with, and where: our bug, to be logged and counted. That part's result is temperror,
+	// and nothing is held or rejected. Empty: none did.
+	Panic string `json:"panic,omitempty"`
+
+	// Flooded: more than MaxForged fields pass for ours. Cut: there are more fields than anybody kept. Nobody honest writes such a mail.
+	// It cannot be freed of what is forged at a cost that is bounded, or at all: it is rejected, whatever the policy says, and
+	// Remove is empty.
+	Flooded bool `json:"flooded,omitempty"`
+	Cut     bool `json:"cut,omitempty"`
 
 	// Add is what is behind the colon of our Authentication-Results. Remove are the fields that pass for ours, in the order
 	// in which they can be taken away one after the other.
@@ -107,6 +118,9 @@ func (r *Result) dmarcResults() (all []authres.Result) {
 	}
 	return all
 }
+
+// MaxForged is how many fields that pass for ours a mail may have: Postfix walks through the header section for each that is removed.
+const MaxForged = 50
 
 // forged finds the fields that pass for ours (RFC 8601 section 5). The last one comes first, for the indices of those above it
 // stay as they are when it goes.

@@ -36,7 +36,7 @@ var names = []struct {
 func (m *Mail) signs(r *Result) (all []Sign) {
 	has := map[Sign]bool{}
 	for _, f := range m.header {
-		if sign := signOf(f); sign != "" {
+		if sign := signOf(f); sign != "" && !m.received(f) {
 			has[sign] = true
 		}
 	}
@@ -51,6 +51,30 @@ func (m *Mail) signs(r *Result) (all []Sign) {
 		}
 	}
 	return all
+}
+
+// received reports whether a field is the one that Postfix itself added when it took the mail: it has this mail's queue ID, which no
+// other server knows before the mail is here. It is at the top, but for what a table or a policy service prepends.
+func (m *Mail) received(f canon.Field) bool {
+	if m.queueID == "" || !f.Is("Received") {
+		return false
+	}
+	words := strings.Fields(f.Value)
+	by, id := behind(words, "by"), strings.TrimSuffix(behind(words, "id"), ";")
+	if m.checker.Service == nil {
+		return id == m.queueID
+	}
+	return id == m.queueID && akin(strings.TrimSuffix(strings.ToLower(by), "."), m.checker.Service.ID())
+}
+
+// behind is the word after the last one of a kind.
+func behind(words []string, clause string) string {
+	for i := len(words) - 2; i >= 0; i-- {
+		if strings.EqualFold(words[i], clause) {
+			return words[i+1]
+		}
+	}
+	return ""
 }
 
 // signOf is the sign that a field is; empty: none. Received-SPF is what somebody found out, and no trace.

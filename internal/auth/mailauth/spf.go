@@ -32,11 +32,6 @@ func checkSPF(ctx context.Context, r dns.Resolver, ahead func(string, dns.Type),
 	case !client.IsValid():
 		return SPF{Result: spf.None, Domain: domain, Why: "the client has no address"}
 	}
-	defer func() {
-		if p := recover(); p != nil { // of the library, by a stranger's record: it must not end all mail
-			s = SPF{Result: spf.TempError, Domain: domain, Why: "evaluating the record failed"}
-		}
-	}()
 	result, err := check.CheckHostWithSender(client.AsSlice(), helo, local(mailbox[:max(at, 0)])+"@"+domain,
 		check.WithContext(ctx), check.WithResolver(&asking{Resolver: r, client: client, ahead: ahead}))
 	s = SPF{Result: spf.Result(result), Domain: domain, Why: why(err)}
@@ -44,6 +39,12 @@ func checkSPF(ctx context.Context, r dns.Resolver, ahead func(string, dns.Type),
 		s.Result, s.Why = spf.TempError, "the deadline"
 	}
 	return s
+}
+
+// unchecked is the result of a check that panicked: the library may, by a stranger's record.
+func unchecked(mailbox string) SPF {
+	domain, _ := checkable(mailbox[strings.LastIndexByte(mailbox, '@')+1:])
+	return SPF{Result: spf.TempError, Domain: domain, Why: "evaluating the record failed"}
 }
 
 // local is a local part as the library takes it: it cuts a mailbox at the first @, which a quoted local part may have.

@@ -7,11 +7,12 @@
 //   - Change.Send writes what is to be done by a dynamic update (RFC 2136), signed by TSIG (RFC 8945); WriteBy does it through a
 //     provider's interface. Settle waits until every authoritative server shows it.
 //
-// Laws. What is sound stays as it is, however it was spelled. Of the texts at a name only those of its own topic are touched: a
-// site's verification codes beside an SPF record stay. A record never lets one sender fewer pass than the one before it: its mend
-// is made, and tried, by package check. A DMARC record that begins to hold begins with p=none. Where another key stands at a
-// selector, nothing is done, and said. An update has each record set as a prerequisite (RFC 2136 section 2.4), as it was when the
-// plan was made: what somebody else wrote meanwhile is not written over.
+// Laws. What is sound stays as it is, however it was spelled. Of the texts at a name only those of its own topic are touched:
+// a site's verification codes beside an SPF record stay. A record never lets one sender fewer pass than the one before it: its
+// mend is made, and tried, by package check. A DMARC record that begins to hold begins with p=none. Where another key stands
+// at a selector, nothing is done, and said. No id of an MTA-STS policy is published before the policy is served. An update has
+// each record set as a prerequisite (RFC 2136 section 2.4), as it was when the plan was made: what somebody else wrote
+// meanwhile is not written over.
 //
 // Deviations: a reply to a signed update that is not signed is an error whatever it says (RFC 8945 section 5.3 lets a client
 // wait for another one). The id of an MTA-STS record is made of the policy, so that the same policy has the same id.

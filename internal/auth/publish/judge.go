@@ -30,7 +30,7 @@ func (l *look) judge(ctx context.Context) {
 		case i.Topic == TLSRPT:
 			l.tlsrpt(i, &mx)
 		case i.Topic == MTASTS:
-			l.mtasts(i, &mx)
+			l.mtasts(ctx, i, &mx)
 		}
 		i.settle()
 	}
@@ -100,10 +100,10 @@ func (l *look) key(i *Item, k *Record) {
 	own := published(k.Text())
 	mine := func(text string) bool { return published(text) == own }
 	if k.Retired {
-		i.Gone = slices.DeleteFunc(slices.Clone(i.Now), func(text string) bool { return !mine(text) })
+		i.retire(k, mine)
 		return
 	}
-	if foreign := slices.ContainsFunc(i.Now, func(text string) bool { return !mine(text) && sound(text) }); foreign {
+	if foreign := slices.ContainsFunc(i.Now, func(text string) bool { return !mine(text) && used(text) }); foreign {
 		i.hand("another key stands at this selector: sign with another selector, or take that key out when nobody signs with it")
 		i.Want = k.Text()
 		return
@@ -118,11 +118,28 @@ func (l *look) key(i *Item, k *Record) {
 	i.replace(k.Text())
 }
 
-// sound reports whether receivers have a key by a record.
+// retire takes a key out that is signed with no more, if none but postward can sign with it.
+func (i *Item) retire(k *Record, mine func(string) bool) {
+	gone := slices.DeleteFunc(slices.Clone(i.Now), func(text string) bool { return !mine(text) })
+	if len(gone) > 0 && k.Given {
+		i.hand("postward signs with this key no more, and its selector is none of postward's: take it out when nobody else signs with it")
+		return
+	}
+	i.Gone = gone
+}
+
+// used reports whether receivers verify something by a record, if only reports (s=tlsrpt, RFC 8460 section 3).
+func used(text string) bool {
+	is := dkimkey.Parse(text)
+	_, bad := is.Has(dkimkey.NoSHA256)
+	return is.Usable() && !bad && (is.Type != "rsa" || is.Bits >= dkimkey.MinBits)
+}
+
+// sound reports whether receivers verify mail by a record.
 func sound(text string) bool {
 	is := dkimkey.Parse(text)
-	_, bad := is.Has(dkimkey.NoSHA256, dkimkey.NotForMail)
-	return is.Good() && !bad
+	_, bad := is.Has(dkimkey.NotForMail)
+	return used(text) && !bad
 }
 
 // dmarc judges the policy record. One that holds is kept; one that is to hold from now on begins with p=none, for nobody has read
@@ -131,6 +148,9 @@ func (l *look) dmarc(ctx context.Context, r dns.Resolver, i *Item) {
 	i.split(func(text string) bool { return dmarc.IsRecord(text) || dmarc.Almost(text) })
 	found := dmarc.Discover(ctx, r, l.Domain)
 	own := found.Steps[0].Record
+	if own != nil && own.Holds() { // what almost is one is nothing to receivers, and stays
+		i.split(dmarc.IsRecord)
+	}
 	switch {
 	case found.Unknown:
 		i.Act = Unknown
@@ -141,6 +161,8 @@ func (l *look) dmarc(ctx context.Context, r dns.Resolver, i *Item) {
 		i.replace("v=DMARC1; p=none; rua=mailto:"+l.reports(), "no record holds for the domain; p=none first: read the reports for some weeks, then say quarantine, then reject")
 	case len(i.Now) == 1 && own != nil && own.Holds():
 		l.holding(i, own)
+	case found.Below():
+		i.hand("receivers go by nothing that stands there, so the record of _dmarc." + found.At + " holds for it, and one with p=none would end that policy: take out what stands there, or write what you mean in its place")
 	default:
 		i.replace(l.beginning(i.Now), "receivers go by nothing that stands there; what is put in its place begins with p=none")
 	}
@@ -218,10 +240,10 @@ func (l *look) tlsrpt(i *Item, mx *dns.Answer) {
 }
 
 // mtasts judges the record by which senders learn of a policy. With a policy of ours its id is that policy's.
-func (l *look) mtasts(i *Item, mx *dns.Answer) {
+func (l *look) mtasts(ctx context.Context, i *Item, mx *dns.Answer) {
 	i.split(mtasts.IsRecord)
 	if l.Site.MTASTS != "" {
-		l.policy(i, mx)
+		l.policy(ctx, i, mx)
 		return
 	}
 	switch {
@@ -238,8 +260,9 @@ func parses(text string) bool {
 	return err == nil
 }
 
-// policy writes our policy, and the record that goes with it.
-func (l *look) policy(i *Item, mx *dns.Answer) {
+// policy writes our policy, and the record that goes with it. An ID that comes before its policy is served lets senders fetch the old
+// one under it, and keep that (RFC 8461 section 8.1).
+func (l *look) policy(ctx context.Context, i *Item, mx *dns.Answer) {
 	switch {
 	case !mx.Outcome.Known():
 		i.Act, i.Why = Unknown, append(i.Why, "asked for MX of "+l.Domain+": "+mx.Outcome.String())
@@ -261,7 +284,11 @@ func (l *look) policy(i *Item, mx *dns.Answer) {
 		}
 	}
 	i.replace(want)
-	if len(i.Gone) > 0 || len(i.Now) == 0 {
-		i.Why = append(i.Why, "first let the web server of "+mtasts.Host(l.Domain)+" serve the policy: postward dns show --mta-sts-policy")
+	if len(i.Gone) == 0 && len(i.Now) > 0 {
+		return
+	}
+	if why := l.unserved(ctx, text); why != "" {
+		i.hand(why)
+		i.Want = want
 	}
 }

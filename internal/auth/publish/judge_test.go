@@ -27,6 +27,20 @@ var edKey = Record{Selector: "s1", Algorithm: "ed25519", Public: bytes.Repeat([]
 
 var edText = edKey.Text()
 
+// rsaKey is a key of some bits at the selector old.
+func rsaKey(t *testing.T, bits int) Record {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Record{Selector: "old", Algorithm: "rsa", Public: public}
+}
+
 // looked is the plan for example.org with some more in its zone. The zone names no servers: the resolver's word counts.
 func looked(t *testing.T, s Site, more string) *Plan {
 	t.Helper()
@@ -64,7 +78,9 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 	mine := Site{Senders: addrs("192.0.2.25")}
 	keyed := Site{Senders: addrs("192.0.2.25"), Keys: []Record{edKey}}
 	retired := Site{Keys: []Record{{Selector: "s1", Algorithm: "ed25519", Public: edKey.Public, Retired: true}}}
+	given := Site{Keys: []Record{{Selector: "s1", Algorithm: "ed25519", Public: edKey.Public, Retired: true, Given: true}}}
 	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{9}, 32))
+	short := base64.StdEncoding.EncodeToString(rsaKey(t, 1024).Public)
 	for _, c := range []struct {
 		name  string
 		site  Site
@@ -92,8 +108,13 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"a revoked key there", keyed, "s1._domainkey TXT \"v=DKIM1; p=\"\n", DKIM, Change, edText, []string{"v=DKIM1; p="}},
 		{"somebody's key there", keyed, "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=" + other + "\"\n", DKIM, Hand, edText, nil},
 		{"our key and somebody's", keyed, "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=" + other + "\"\ns1._domainkey TXT \"" + edText + "\"\n", DKIM, Hand, edText, nil},
+		{"somebody's short key there", keyed, "s1._domainkey TXT \"v=DKIM1; k=rsa; p=" + short + "\"\n", DKIM, Hand, edText, nil},
+		{"somebody's key for reports there", keyed, "s1._domainkey TXT \"v=DKIM1; s=tlsrpt; k=ed25519; p=" + other + "\"\n", DKIM, Hand, edText, nil},
+		{"somebody's key there that no receiver takes", keyed, "s1._domainkey TXT \"v=DKIM1; h=sha1; k=ed25519; p=" + other + "\"\n", DKIM, Change, edText, []string{"v=DKIM1; h=sha1; k=ed25519; p=" + other}},
 		{"somebody's text where the key belongs", keyed, "s1._domainkey TXT \"not a key\"\n", DKIM, Add, edText, nil},
 		{"a retired key there", retired, "s1._domainkey TXT \"" + edText + "\"\n", DKIM, Remove, "", []string{edText}},
+		{"a retired key there, with a selector of others", given, "s1._domainkey TXT \"" + edText + "\"\n", DKIM, Hand, "", nil},
+		{"a retired key gone, with a selector of others", given, "", DKIM, "", "", nil},
 		{"a retired key gone", retired, "", DKIM, "", "", nil},
 		{"somebody's key where ours was", retired, "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=" + other + "\"\n", DKIM, Keep, "", nil},
 
@@ -103,6 +124,7 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"DMARC that holds, and somebody wants to read", Site{Reports: "d@example.net"}, "_dmarc TXT \"v=DMARC1;p=reject\"\n", DMARC, Change, "v=DMARC1; p=reject; rua=mailto:d@example.net", []string{"v=DMARC1;p=reject"}},
 		{"DMARC with others to report to", Site{Reports: "d@example.net"}, "_dmarc TXT \"v=DMARC1;p=reject;rua=mailto:x@example.org\"\n", DMARC, Keep, "v=DMARC1;p=reject;rua=mailto:x@example.org", nil},
 		{"two DMARC records", mine, "_dmarc TXT \"v=DMARC1; p=reject\"\n_dmarc TXT \"v=DMARC1; p=quarantine; rua=mailto:x@example.org\"\n", DMARC, Change, "v=DMARC1; p=none; rua=mailto:x@example.org", []string{"v=DMARC1; p=quarantine; rua=mailto:x@example.org", "v=DMARC1; p=reject"}},
+		{"DMARC that holds, and almost one beside it", mine, "_dmarc TXT \"v=DMARC1; p=reject\"\n_dmarc TXT \"dmarc1; p=none\"\n", DMARC, Keep, "v=DMARC1; p=reject", nil},
 		{"almost DMARC", mine, "_dmarc TXT \"dmarc1; p=reject\"\n", DMARC, Change, "v=DMARC1; p=none; rua=mailto:postmaster@example.org", []string{"dmarc1; p=reject"}},
 		{"DMARC and somebody's text", mine, "_dmarc TXT \"site-verification=1\"\n", DMARC, Add, "v=DMARC1; p=none; rua=mailto:postmaster@example.org", nil},
 
@@ -113,8 +135,6 @@ func TestWhatIsThereAndWhatIsToBeDone(t *testing.T) {
 		{"no MTA-STS, and none wanted", mine, "", MTASTS, "", "", nil},
 		{"MTA-STS of somebody", mine, "_mta-sts TXT \"v=STSv1; id=1;\"\n", MTASTS, Keep, "v=STSv1; id=1;", nil},
 		{"MTA-STS without an id", mine, "_mta-sts TXT \"v=STSv1;\"\n", MTASTS, Change, "v=STSv1; id=20261130180000", []string{"v=STSv1;"}},
-		{"MTA-STS is wanted", Site{MTASTS: mtasts.Testing}, "", MTASTS, Add, "v=STSv1; id=" + PolicyID(PolicyFile(mtasts.Testing, []string{"mx.example.org"})), nil},
-		{"MTA-STS of another policy", Site{MTASTS: mtasts.Testing}, "_mta-sts TXT \"v=STSv1; id=1\"\n", MTASTS, Change, "v=STSv1; id=" + PolicyID(PolicyFile(mtasts.Testing, []string{"mx.example.org"})), []string{"v=STSv1; id=1"}},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			i := looked(t, c.site, c.zone).item(c.topic)
@@ -152,6 +172,20 @@ func TestARecordAboveIsNotDoubled(t *testing.T) {
 	}
 	if i := p.item(SPF); i.Act != Add || i.Want != "v=spf1 a ~all" || i.Zone != "example.org" || i.Field(p.Domain).Name != "news" {
 		t.Errorf("%+v", i)
+	}
+}
+
+// TestWhatDoesNotHoldIsNotPutBeforeAPolicyThatDoes: a record with p=none would end what the domain above says for this one.
+func TestWhatDoesNotHoldIsNotPutBeforeAPolicyThatDoes(t *testing.T) {
+	const above = "news A 192.0.2.25\n_dmarc TXT \"v=DMARC1; p=reject\"\n"
+	for _, broken := range []string{
+		"_dmarc.news TXT \"dmarc1; p=reject\"\n",
+		"_dmarc.news TXT \"v=DMARC1; p=reject\"\n_dmarc.news TXT \"v=DMARC1; p=quarantine\"\n",
+	} {
+		i := looked(t, Site{Domain: "news.example.org", Senders: addrs("192.0.2.25")}, above+broken).item(DMARC)
+		if i.Act != Hand || i.Want != "" || len(i.Gone) > 0 || !strings.Contains(strings.Join(i.Why, " "), "_dmarc.example.org holds for it") {
+			t.Errorf("%q: %s %q, without %q, because %q", broken, i.Act, i.Want, i.Gone, i.Why)
+		}
 	}
 }
 
@@ -222,6 +256,40 @@ func TestAPolicyFileIsReadAsItWasMeant(t *testing.T) {
 	id, err := mtasts.ParseRecord("v=STSv1; id=" + PolicyID(text))
 	if err != nil || id == PolicyID(PolicyFile(mtasts.Testing, p.MX)) {
 		t.Errorf("%s, %v", id, err)
+	}
+}
+
+// TestAShortKeyStopsNothing: one that was taken over signs, and receivers take 1024 bits (RFC 8301 section 3.2). One that signs no
+// more is only taken out.
+func TestAShortKeyStopsNothing(t *testing.T) {
+	old := rsaKey(t, 1024)
+	there := "old._domainkey TXT \"" + old.Text() + "\"\n"
+	p := looked(t, Site{Keys: []Record{old, edKey}}, there)
+	if i := p.Items[1]; i.Act != Keep || p.Items[2].Act != Add || len(p.Notes) == 0 || !strings.Contains(p.Notes[0], "old has 1024 bits") {
+		t.Errorf("%s, %s, notes %q", i.Act, p.Items[2].Act, p.Notes)
+	}
+	old.Retired = true
+	p = looked(t, Site{Keys: []Record{old}}, there)
+	if i := p.item(DKIM); i.Act != Remove || slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "1024") }) {
+		t.Errorf("%s, notes %q", i.Act, p.Notes)
+	}
+}
+
+// TestManyRetiredKeysStopNothing: what signs comes first, whatever the order; what is left is said.
+func TestManyRetiredKeysStopNothing(t *testing.T) {
+	var all []Record
+	for n := range 2 * maxKeys {
+		all = append(all, Record{Selector: fmt.Sprint("r", n), Algorithm: "ed25519", Public: bytes.Repeat([]byte{9}, 32), Retired: true})
+	}
+	p := looked(t, Site{Keys: append(all, edKey)}, "")
+	if i := p.item(DKIM); i.Name != "s1._domainkey.example.org" || i.Act != Add || !slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, fmt.Sprint(maxKeys+1)+" retired keys") }) {
+		t.Errorf("%+v, notes %q", i, p.Notes)
+	}
+	for n := range all {
+		all[n].Retired = false
+	}
+	if _, err := Look(t.Context(), Config{Now: testNow}, Site{Domain: "example.org", Keys: all}); err == nil {
+		t.Error("a domain has keys without end")
 	}
 }
 

@@ -53,6 +53,7 @@ type Config struct {
 	Primary  netip.AddrPort // the server that is asked first and that updates go to; invalid: the one that the SOA record names
 	Timeout  time.Duration  // for everything; 0: 20 s
 	Now      time.Time
+	Web      mtasts.Config // how the domain's policy host is asked
 }
 
 // Item is one record: what is there, and what should be.
@@ -116,12 +117,14 @@ func Look(ctx context.Context, c Config, s Site) (*Plan, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	var notes []string
+	s.Keys, notes = lookedAt(s.Keys)
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	l := &look{Config: c, Site: s, plan: &Plan{Domain: s.Domain, At: c.Now, Zones: map[string]*Zone{}}}
+	l := &look{Config: c, Site: s, plan: &Plan{Domain: s.Domain, At: c.Now, Zones: map[string]*Zone{}, Notes: notes}}
 	if err := l.learn(ctx); err != nil {
 		return nil, err
 	}
@@ -130,8 +133,8 @@ func Look(ctx context.Context, c Config, s Site) (*Plan, error) {
 }
 
 func (s *Site) check() error {
-	if len(s.Keys) > maxKeys {
-		return fmt.Errorf("publish %d keys: at most %d are", len(s.Keys), maxKeys)
+	if n := len(signing(s.Keys)); n > maxKeys {
+		return fmt.Errorf("publish %d keys: at most %d are: retire some, or name those that are meant with --dkim", n, maxKeys)
 	}
 	for i := range s.Keys {
 		if err := s.Keys[i].check(); err != nil {

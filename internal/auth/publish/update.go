@@ -212,7 +212,22 @@ func (u *Update) grant(key *TSIG) string {
 	if key == nil {
 		return "give postward a key: tsig-keygen postward, then dns.key_file in postward.toml"
 	}
-	return fmt.Sprintf("in BIND, say update-policy { grant %q zonesub TXT; }; in the zone's statement and reload it; some servers call that allow-update or an ACL. If it is a secondary of the zone, name the primary with --server ADDRESS", strings.TrimSuffix(key.Name, "."))
+	return fmt.Sprintf("in BIND, say update-policy { %s }; in the zone's statement and reload it; some servers call that allow-update or an ACL. If it is a secondary of the zone, name the primary with --server ADDRESS",
+		strings.Join(u.grants(key), " "))
+}
+
+// grants are the names that the update writes, each once, and with a key's all keys beside it.
+func (u *Update) grants(key *TSIG) (all []string) {
+	for i := range u.Edits {
+		scope := "name " + u.Edits[i].Name
+		if _, domain, is := strings.Cut(u.Edits[i].Name, "._domainkey."); is {
+			scope = "subdomain _domainkey." + domain
+		}
+		if one := fmt.Sprintf("grant %q %s TXT;", strings.TrimSuffix(key.Name, "."), scope); !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // Pending is a server that does not show a record yet that was written.

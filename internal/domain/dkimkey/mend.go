@@ -11,24 +11,24 @@ import (
 // blanks put right. Empty: nobody can tell, or the record is sound as it is. The key itself is never changed but for what is no
 // part of it.
 func Mended(text string) string {
-	if k := Parse(text); k.usable() || len(text) > MaxText {
+	if k := Parse(text); k.Usable() || len(text) > MaxText {
 		return ""
 	}
 	mended := Parse(respelled(text))
-	if !mended.usable() {
+	if !mended.Usable() {
 		return ""
 	}
 	return mended.Without()
 }
 
-// usable reports whether receivers have a key by the record.
-func (k *Key) usable() bool {
+// Usable reports whether receivers have a key by the record, however short.
+func (k *Key) Usable() bool {
 	_, bad := k.Has(BadTag, TwiceTag, BadVersion, NoKey, BadKey, UnknownType, TooMuch)
 	return !bad && !k.Revoked
 }
 
 // Good reports whether receivers have a key by the record that is long enough for all of them.
-func (k *Key) Good() bool { return k.usable() && (k.Type != "rsa" || k.Bits >= GoodBits) }
+func (k *Key) Good() bool { return k.Usable() && (k.Type != "rsa" || k.Bits >= GoodBits) }
 
 // begins is where a tag begins: behind a semicolon, or behind a blank or a comma where that was forgotten.
 var begins = regexp.MustCompile(`(?:^|;)[; ]*([A-Za-z][A-Za-z0-9_]*)[ ]*[=:][ ]*|[, ][ ]*([VvKkHhSsTtNnGgPp])[ ]*[=:][ ]*`)

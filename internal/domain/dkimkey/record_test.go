@@ -93,7 +93,7 @@ func TestAKeyIsNotThrownAwayForASlip(t *testing.T) {
 		"v=DKIM1; k=rsa; ; p=" + good, "v=DKIM1; hello; k=rsa; p=" + good,
 	} {
 		got := Parse(Mended(text))
-		if k := Parse(text); k.usable() || !got.usable() || got.Bits != 2048 || strings.Count(got.Without(), good) != 1 || !strings.HasPrefix(got.Without(), "v=DKIM1; ") || len(got.Without()) != len(want) {
+		if k := Parse(text); k.Usable() || !got.Usable() || got.Bits != 2048 || strings.Count(got.Without(), good) != 1 || !strings.HasPrefix(got.Without(), "v=DKIM1; ") || len(got.Without()) != len(want) {
 			t.Errorf("%.60q is mended to %.80q", text, got.Without())
 		}
 		if !IsKey(text) {
@@ -117,7 +117,7 @@ func FuzzMended(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if got := Mended(text); got != "" {
-			if k := Parse(got); !k.usable() || Mended(got) != "" {
+			if k := Parse(got); !k.Usable() || Mended(got) != "" {
 				t.Errorf("%q is mended to %q", text, got)
 			}
 		}

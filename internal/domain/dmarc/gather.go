@@ -3,7 +3,6 @@ package dmarc
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"postward/internal/wire/dns"
 )
@@ -69,7 +68,7 @@ func add(all []string, domain string) []string {
 // A.4). CNAME is asked for, since that is not followed: an alias of a name that is gone exists, and NXDOMAIN for any other type
 // would be said of its target (RFC 6604 section 3).
 func (k *Known) round(ctx context.Context, r dns.Resolver, walks, exist []string) {
-	var all sync.WaitGroup
+	var all dns.Group
 	found, outcomes := make([]Found, len(walks)), make([]dns.Outcome, len(exist))
 	for i, domain := range walks {
 		all.Go(func() { found[i] = Discover(ctx, r, domain) })

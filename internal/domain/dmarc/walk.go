@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 
 	"postward/internal/wire/dns"
 )
@@ -73,7 +72,7 @@ func walk(domain string) (names []string) {
 // look asks for all names.
 func look(ctx context.Context, r dns.Resolver, names []string) []Step {
 	steps := make([]Step, len(names))
-	var all sync.WaitGroup
+	var all dns.Group
 	for i, name := range names {
 		all.Go(func() { steps[i] = step(ctx, r, name) })
 	}

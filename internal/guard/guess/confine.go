@@ -41,6 +41,7 @@ var (
 	confineTries    = 30
 	confineOne      = limit{20, 36, never}
 	confineNobodies = 10
+	confineInTurns  = 8 // of the last keptTries, at an account that is at home there
 )
 
 // confine asks whether a guesser sits among those who log in from an address.
@@ -109,7 +110,9 @@ func (w *Watch) atOwnHome(a *attempt) []Finding {
 		return nil
 	}
 	one := s.tries.of(now, func(t *try) bool { return t.account == a.account })
-	if !one.reach(confineOne) {
+	all := s.tries.of(now, func(*try) bool { return true })
+	inTurns := all.day >= keptTries && one.day >= confineInTurns // what is kept of each is not all that he tried
+	if !inTurns && !one.reach(confineOne) {
 		return nil
 	}
 	return w.confineTo(a.from, &Confine{Account: a.Account, Strict: true, Since: a.At, Until: a.At.Add(confineFor),

@@ -92,3 +92,35 @@ func TestAnAddressIsConfinedAboutFewSubjects(t *testing.T) {
 		t.Errorf("%d subjects, the widest is %+v", n, s.widest(from, s.now))
 	}
 }
+
+// Who guesses at a few colleagues in turns, with passwords that differ, from where all of them log in, is kept from each of them: what is
+// kept of what he tried is not enough for twenty at one.
+func TestWhoGuessesAtColleaguesInTurnsIsKeptFromThem(t *testing.T) {
+	const home = "203.0.113.9"
+	s := begin(t)
+	people := []string{"anna", "bert", "carl"}
+	for _, name := range people {
+		s.logsIn(home, name)
+	}
+	s.now = s.now.Add(time.Hour)
+	open := 0
+	for n := range 600 {
+		open += s.triesPasswords(home, people[n%len(people)], 1, 20*time.Second)
+	}
+	if open > 2*keptTries {
+		t.Errorf("%d of 600 guesses were looked at", open)
+	}
+}
+
+// Whatever stands where nothing hashes to, each network counts once.
+func TestDistinctCountsEachOnce(t *testing.T) {
+	for first := range uint32(2000) {
+		tg := &target{}
+		for _, asn := range []uint32{first + 1, 0, first + 1, 0} {
+			tg.hits = append(tg.hits, hit{at: 1000, asn: asn})
+		}
+		if n := tg.distinct(1000, func(*hit) bool { return true }, func(h *hit) uint64 { return uint64(h.asn) }); n != 3 {
+			t.Fatalf("AS%d twice and two that are not known are %d", first+1, n)
+		}
+	}
+}

@@ -225,11 +225,15 @@ func (t *target) distinct(now int64, which func(*hit) bool, what func(*hit) uint
 			continue
 		}
 		w := what(h)
+		if w == 0 {
+			n++
+			continue
+		}
 		at := (w * spread >> 32) % uint64(len(seen))
-		for w != 0 && seen[at] != 0 && seen[at] != w {
+		for seen[at] != 0 && seen[at] != w {
 			at = (at + 1) % uint64(len(seen))
 		}
-		if w == 0 || seen[at] == 0 {
+		if seen[at] == 0 {
 			seen[at] = w
 			n++
 		}

@@ -2,7 +2,6 @@ package dkim
 
 import (
 	"context"
-	"sync"
 
 	"postward/internal/wire/dns"
 )
@@ -16,7 +15,7 @@ type Resolver interface {
 type Asked struct {
 	resolver Resolver
 	answers  map[string]*dns.Answer
-	wait     sync.WaitGroup
+	wait     dns.Group
 	cancel   context.CancelFunc
 }
 
@@ -33,7 +32,7 @@ func (a *Asked) Ask(ctx context.Context, all ...*Signature) {
 		if a.answers[name] != nil {
 			continue
 		}
-		answer := &dns.Answer{}
+		answer := &dns.Answer{Outcome: dns.Timeout} // should the resolver panic
 		a.answers[name] = answer
 		a.wait.Go(func() { *answer = a.resolver.TXT(ctx, name) })
 	}
@@ -42,7 +41,7 @@ func (a *Asked) Ask(ctx context.Context, all ...*Signature) {
 // keyName is where the key of a signature is (RFC 6376 section 3.6.2.1).
 func (s *Signature) keyName() string { return s.Selector + "._domainkey." + s.Domain }
 
-// Wait waits for all answers.
+// Wait waits for all answers. When the resolver panicked it panics too, once.
 func (a *Asked) Wait() { a.wait.Wait() }
 
 // Stop ends all asking and waits for it: of a mail that is not verified after all.

@@ -184,12 +184,17 @@ func (s *Server) judge(f func(context.Context, *guard.Transaction) Answer, t *gu
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
-			s.panics.Add(1)
-			s.Log.Error("bug: judging a mail panicked", "panic", r, "stack", string(debug.Stack()))
+			s.panicked(r)
 			a = Answer{Action: guard.Tempfail, Reply: guard.Reply{Code: 451, Enhanced: "4.3.0", Text: "the mail cannot be judged now, try again later"}}
 		}
 	}()
 	return f(ctx, t)
+}
+
+// panicked counts a bug of ours, and logs it. It is called by who recovers.
+func (s *Server) panicked(r any) {
+	s.panics.Add(1)
+	s.Log.Error("bug: judging a mail panicked", "panic", r, "stack", string(debug.Stack()))
 }
 
 func temporary(err error) bool {

@@ -109,7 +109,7 @@ func (s *session) command(p packet) ([]byte, error) {
 	case cmdHeader:
 		return s.on(stepNRHeader, s.header(p.data))
 	case cmdEOH:
-		s.whole.header()
+		s.tell((*reading).header)
 		return s.on(stepNREOH, nil)
 	case cmdBody:
 		return s.body(p.data)
@@ -190,6 +190,7 @@ func (s *session) mail(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.close() // of a mail before it that nobody ended
 	at := guard.TimeOf(time.Now())
 	macro, found := s.macros.once(cmdMail, "{mail_addr}")
 	from, err := sender(path, macro, found)
@@ -268,7 +269,7 @@ func (s *session) header(data []byte) error {
 	value, _, err := cstring(rest)
 	if s.t != nil {
 		s.t.Size += int64(len(name) + len(value))
-		s.whole.field(name, value)
+		s.tell(func(r *reading) { r.field(name, value) })
 		if s.can.silent(stepLeadingSpace) { // else the MTA has taken it away
 			value = strings.TrimPrefix(value, " ")
 		}
@@ -294,7 +295,8 @@ func (s *session) body(data []byte) ([]byte, error) {
 // hear tells a part of the body to who wants it. Of mail from strangers no fingerprint is taken.
 func (s *session) hear(data []byte) (enough bool) {
 	enough = s.server.Direction == guard.Inbound || s.text.Write(data)
-	return s.whole.body(data) && enough
+	s.tell(func(r *reading) { r.body(data) })
+	return enough && (s.whole == nil || s.whole.enough)
 }
 
 // end judges the message and sends the answer. An answer that cannot be sent is told: the MTA never got it.
@@ -349,8 +351,8 @@ func (s *session) wait(t *guard.Transaction) (Answer, error) {
 
 // forget ends the mail that is going on.
 func (s *session) forget() {
-	s.whole.close()
-	s.t, s.whole, s.unread = nil, nil, nil
+	s.close()
+	s.t, s.unread = nil, nil
 	s.macros.forget()
 }
 

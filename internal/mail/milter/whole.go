@@ -48,7 +48,7 @@ func (s *session) open() {
 }
 
 func (r *reading) field(name, value string) {
-	if r == nil || r.cut {
+	if r.cut {
 		return
 	}
 	r.octets += len(name) + len(value)
@@ -59,34 +59,64 @@ func (r *reading) field(name, value string) {
 
 // header tells the header section, once: at its end, or where the MTA sends none.
 func (r *reading) header() {
-	if r == nil || r.begun {
-		return
+	if !r.begun {
+		r.begun = true
+		r.who.Header(r.fields, r.cut)
 	}
-	r.begun = true
-	r.who.Header(r.fields, r.cut)
 }
 
-// body tells a part of the body; nobody has heard enough of what nobody reads.
-func (r *reading) body(p []byte) (enough bool) {
-	if r == nil {
-		return true
-	}
+// body tells a part of the body.
+func (r *reading) body(p []byte) {
 	r.header()
 	r.enough = r.enough || r.who.Body(p)
-	return r.enough
 }
 
-// judge is who judges at the end of the message.
+// tell tells who reads the mail, if there is somebody. Where he panics nobody reads it any more: what Server.End says of it is
+// better than a session that ends.
+func (s *session) tell(what func(*reading)) {
+	if s.whole == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			s.server.panicked(r)
+			s.close()
+		}
+	}()
+	what(s.whole)
+}
+
+// close ends the reading of the mail, whatever came of it.
+func (s *session) close() {
+	r := s.whole
+	if s.whole = nil; r == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			s.server.panicked(r)
+		}
+	}()
+	r.who.Close()
+}
+
+// judge is who judges at the end of the message. Mail from outside is not put off for who reads it all.
 func (s *session) judge() func(context.Context, *guard.Transaction) Answer {
+	s.tell((*reading).header)
 	if s.whole == nil {
 		return s.server.End
 	}
-	s.whole.header()
-	return s.whole.who.End
-}
-
-func (r *reading) close() {
-	if r != nil {
-		r.who.Close()
+	end := s.whole.who.End
+	if s.server.Direction != guard.Inbound {
+		return end
+	}
+	return func(ctx context.Context, t *guard.Transaction) (a Answer) {
+		defer func() {
+			if r := recover(); r != nil {
+				s.server.panicked(r)
+				a = s.server.End(ctx, t)
+			}
+		}()
+		return end(ctx, t)
 	}
 }

@@ -144,3 +144,66 @@ func TestFieldsAreInsertedAsTheyWillStand(t *testing.T) {
 		}
 	}
 }
+
+// bomb is a Whole that panics at one of its steps.
+type bomb struct {
+	*reader
+	at string
+}
+
+func (b bomb) Header(f []canon.Field, cut bool) { b.fuse("header"); b.reader.Header(f, cut) }
+func (b bomb) Body(p []byte) bool               { b.fuse("body"); return b.reader.Body(p) }
+func (b bomb) End(ctx context.Context, t *guard.Transaction) Answer {
+	b.fuse("end")
+	return b.reader.End(ctx, t)
+}
+func (b bomb) Close() { b.reader.Close(); b.fuse("close") }
+
+func (b bomb) fuse(step string) {
+	if b.at == step {
+		panic(step)
+	}
+}
+
+// TestWhoReadsAMailAndPanicsKeepsNoMailFromOutside: it is judged as if nobody read it. What accounts send is put off, when nobody can
+// say any more what it is.
+func TestWhoReadsAMailAndPanicsKeepsNoMailFromOutside(t *testing.T) {
+	for _, direction := range []guard.Direction{guard.Inbound, guard.Submission} {
+		for _, step := range []string{"header", "body", "end", "close"} {
+			b := bomb{&reader{closed: make(chan bool), answer: Answer{Action: guard.Accept}}, step}
+			s := &Server{Direction: direction, Open: func(*guard.Transaction) Whole { return b }}
+			path, _ := started(t, s)
+			x := dial(t, path)
+			_, act := send(t, x, "anna", "bob@far.example", "anna@example.org")
+			want := client.ActContinue
+			if direction == guard.Submission && step == "end" {
+				want = client.ActReplyCode
+			}
+			if act.Code != want {
+				t.Errorf("%s, %s: %+v", direction, step, act)
+			}
+			<-b.closed
+			b.closed = make(chan bool)
+			if err := x.Close(); err != nil {
+				t.Error(err)
+			}
+			if step != "close" && s.Panics() != 1 {
+				t.Errorf("%s, %s: %d panics", direction, step, s.Panics())
+			}
+		}
+	}
+}
+
+func TestAMailThatNobodyEndedIsClosedByTheNext(t *testing.T) {
+	x, r := opened(t)
+	for range 2 {
+		if _, err := x.Mail("bob@far.example", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-r.closed:
+	case <-time.After(10 * time.Second):
+		t.Error("it is still open")
+	}
+}

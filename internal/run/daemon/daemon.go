@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postward/internal/guard"
@@ -66,8 +67,11 @@ type Daemon struct {
 
 	gate     *gate.Gate
 	resolver dns.Host
-	prover   *proof.Prover // nil: mail is neither authenticated nor signed
-	stepped  time.Duration // by how much the clock was set since the gate last looked; under mu
+	prover   atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
+	own      atomic.Pointer[ownDomains]
+
+	strangersTold atomic.Int64  // the second in which a refusal of mail from outside was logged last
+	stepped       time.Duration // by how much the clock was set since the gate last looked; under mu
 
 	acts      sync.Mutex // held while Postfix's queue is acted on, or listed and compared; never under mu
 	troubles  health.Troubles

@@ -41,6 +41,22 @@ func (k *doorkeeper) watch(ctx context.Context) error {
 	})
 }
 
+// first asks Postfix who else looks at mail, before the first one comes: not for long.
+func (k *doorkeeper) first(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, proveTime)
+	defer cancel()
+	found, err := doors.Find(ctx, postfix.Instance{ConfigDir: k.configDir})
+	if err != nil {
+		return // the next look will say it
+	}
+	k.tellBeside(found)
+}
+
+func (k *doorkeeper) tellBeside(found *doors.Doors) {
+	all := slices.Collect(maps.Values(sockets(k.daemon.config)))
+	k.daemon.beside(found.Beside(doors.Seeing(all), all))
+}
+
 // look asks Postfix if it must, and compares what it said with what is known now.
 func (k *doorkeeper) look(ctx context.Context, now time.Time) {
 	if stamp := configStamp(k.configDir); stamp != k.stamp || now.Sub(k.at).Abs() >= doorsAnew {
@@ -50,9 +66,8 @@ func (k *doorkeeper) look(ctx context.Context, now time.Time) {
 		}
 		k.found, k.stamp, k.at, k.shut = found, stamp, now, map[string]bool{}
 	}
-	known := k.known(ctx)
-	k.daemon.beside(k.found.Beside(known.Sees, slices.Collect(maps.Values(sockets(k.daemon.config)))))
-	open := k.found.Open(known)
+	k.tellBeside(k.found)
+	open := k.found.Open(k.known(ctx))
 	if ctx.Err() != nil {
 		return // a call that was broken off says nothing
 	}

@@ -43,6 +43,7 @@ func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answ
 	d.nameless.Note(t, time.Now())
 	v, ticket, err := d.judge(t, func(v *guard.Verdict) bool { return true })
 	d.trace(t, &v)
+	d.tellStranger(t, &v)
 	if err != nil {
 		return d.unwritten(err)
 	}

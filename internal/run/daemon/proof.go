@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,35 +18,78 @@ import (
 // when.
 const keysEvery = 10 * time.Second
 
-// prove makes who looks at mail from outside and signs that of accounts. That it cannot be made is a trouble, and no reason
-// not to guard the mail.
-func (d *Daemon) prove(ctx context.Context, mailer func(context.Context) (Mailer, error)) {
-	is, text := Mailer{Hostname: d.config.Node, LineLimit: 998}, ""
-	if mailer != nil {
-		var err error
-		if is, err = mailer(ctx); err != nil {
-			text = fmt.Sprintf("Postfix does not say who it is (%v): mail is neither authenticated nor signed; is postfix.config_dir right? Then systemctl restart postward", err)
-		}
+// prover makes who looks at mail from outside and signs that of accounts, and makes him anew when Postfix is another one.
+type prover struct {
+	daemon *Daemon
+	mailer func(context.Context) (Mailer, error) // nil: see Parts
+	is     Mailer
+}
+
+// proveTime bounds how long the start waits for Postfix.
+const proveTime = 5 * time.Second
+
+// prove asks Postfix what it is, and makes a Prover if it is another one, or there is none. That it cannot be made is a trouble, and no
+// reason not to guard the mail.
+func (p *prover) prove(ctx context.Context) {
+	d := p.daemon
+	ctx, cancel := context.WithTimeout(ctx, proveTime)
+	defer cancel()
+	is, err := Mailer{Hostname: d.config.Node, LineLimit: 998}, error(nil)
+	if p.mailer != nil {
+		is, err = p.mailer(ctx)
 	}
-	if text == "" {
-		var err error
-		d.prover, err = proof.New(proof.Options{
-			Config: &d.config.Authentication, ID: is.Hostname, LineLimit: is.LineLimit, Keys: d.config.KeysDir(), Resolver: &d.resolver, Ours: d.isOurs, Account: d.sentByAccount,
-			Judge: d.judgeEnd, Log: d.log,
-		})
-		if err != nil {
-			text = fmt.Sprintf("mail is neither authenticated nor signed (%v): mend that, then systemctl restart postward", err)
-		}
+	if err == nil && (d.prover.Load() == nil || is != p.is) {
+		err = p.make(is)
+	}
+	text := ""
+	if err != nil && d.prover.Load() == nil {
+		text = fmt.Sprintf("mail is neither authenticated nor signed (%v): mend that; it is tried again every minute", err)
 	}
 	d.troubles.Set("proof", text, time.Now())
 }
 
+func (p *prover) make(is Mailer) error {
+	d := p.daemon
+	c := d.config.Authentication
+	c.Deadline = max(min(c.Deadline, d.config.Milter.AnswerTimeout-time.Second), time.Second/2) // the answer wants time too
+	made, err := proof.New(proof.Options{
+		Config: &c, ID: is.Hostname, LineLimit: is.LineLimit, Keys: d.config.KeysDir(), Resolver: &d.resolver, Log: d.log,
+		Ours: d.isOurs, Account: d.sentByAccount, MaySign: d.maySign, Judge: d.judgeEnd,
+	})
+	if err != nil {
+		return err
+	}
+	if err := made.Reload(); err != nil {
+		d.troubles.Set("unread keys", keysTrouble(err), time.Now())
+	}
+	if was := d.prover.Load(); was != nil {
+		made.BesideAs(was)
+	}
+	p.is = is
+	d.prover.Store(made)
+	return nil
+}
+
+// again asks Postfix again when its files changed, or when it did not say: its name may be another one.
+func (p *prover) again(ctx context.Context) error {
+	dir := p.daemon.config.Postfix.ConfigDir
+	stamp := configStamp(dir)
+	return every(ctx, time.Minute, func() error {
+		if is := configStamp(dir); is != stamp || p.daemon.prover.Load() == nil {
+			stamp = is
+			p.prove(ctx)
+		}
+		return nil
+	})
+}
+
 // open says who reads a mail that begins.
 func (d *Daemon) open(t *guard.Transaction) milter.Whole {
-	if d.prover == nil || t.Helo == canaryName && t.Client.IsLoopback() {
+	p := d.prover.Load()
+	if p == nil || t.Helo == canaryName && t.Client.IsLoopback() {
 		return nil
 	}
-	return d.prover.Open(t)
+	return p.Open(t)
 }
 
 // sentByAccount reports whether a mail is an account's, and no stranger's.
@@ -57,31 +99,55 @@ func (d *Daemon) sentByAccount(t *guard.Transaction) bool {
 	return t.Direction == guard.Local || guard.AccountOf(d.state.Policy(), t) != ""
 }
 
+func (d *Daemon) maySign(t *guard.Transaction) (may, sure bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return guard.MaySign(d.state, t)
+}
+
+// ownDomains are domains.local in A-labels, of one policy.
+type ownDomains struct {
+	of  *guard.Policy
+	all map[string]bool
+}
+
 // isOurs reports whether mail of a domain is written here: it is one of domains.local, or below one.
 func (d *Daemon) isOurs(domain string) bool {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.ContainsFunc(d.state.Policy().Domains, func(own string) bool {
-		own, err := message.Domain(own)
-		return err == nil && (domain == own || strings.HasSuffix(domain, "."+own))
-	})
+	policy := d.state.Policy()
+	d.mu.Unlock()
+	own := d.own.Load()
+	if own == nil || own.of != policy {
+		own = &ownDomains{policy, map[string]bool{}}
+		for _, name := range policy.Domains {
+			if name, err := message.Domain(name); err == nil {
+				own.all[name] = true
+			}
+		}
+		d.own.Store(own)
+	}
+	for domain != "" && !own.all[domain] {
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return domain != ""
 }
 
 // tendKeys looks after the keys that sign until ctx ends.
 func (d *Daemon) tendKeys(ctx context.Context) error {
-	if d.prover == nil {
-		return nil
-	}
 	return every(ctx, keysEvery, func() error {
+		p := d.prover.Load()
+		if p == nil {
+			return nil
+		}
 		now := time.Now()
-		steps, reminders, looked, err := d.prover.Tend(ctx, now)
+		steps, reminders, err := p.Tend(ctx, now)
 		if ctx.Err() != nil {
 			return nil
 		}
 		for _, s := range steps {
 			d.log.Info("a DKIM key goes on", "key", s.Key.Name(), "was", s.Was, "is", s.Key.State, "why", s.Why)
 		}
-		if looked {
+		if reminders != nil {
 			d.troubles.SetAfter("keys", remind(reminders), time.Hour, now)
 		}
 		d.troubles.Set("unread keys", keysTrouble(err), now)
@@ -96,7 +162,7 @@ func remind(all []keys.Reminder) string {
 	}
 	text := all[0].Text + ": " + all[0].Next
 	if len(all) > 1 {
-		text += fmt.Sprintf(" (and %s more: postward dkim key list)", guard.Count(len(all)-1, "reminder"))
+		text += fmt.Sprintf(" (and %s more: postward dkim key look)", guard.Count(len(all)-1, "reminder"))
 	}
 	return text
 }
@@ -111,10 +177,11 @@ func keysTrouble(err error) string {
 
 // beside is told who else looks at mail, and says so where that is the reason that postward does not.
 func (d *Daemon) beside(others []string) {
-	if d.prover == nil {
+	p := d.prover.Load()
+	if p == nil {
 		return
 	}
-	d.prover.Beside(others)
+	p.Beside(others)
 	text := ""
 	if len(others) > 0 && d.config.Authentication.Inbound == "auto" {
 		text = fmt.Sprintf("mail from outside is not authenticated by postward, for %s may do it: postward attach --dry-run says what can go; then, or now: authentication.inbound = \"on\", or \"off\"",
@@ -125,9 +192,24 @@ func (d *Daemon) beside(others []string) {
 
 // proofStatus is what status says of authentication.
 func (d *Daemon) proofStatus() ctl.Proof {
-	if d.prover == nil {
+	p := d.prover.Load()
+	if p == nil {
 		return ctl.Proof{Signs: []string{}}
 	}
-	in, out := d.prover.Today(time.Now())
-	return ctl.Proof{Inbound: d.prover.Inbound(), Signs: d.prover.Signs(), In: in, Out: out}
+	in, out := p.Today(time.Now())
+	return ctl.Proof{Inbound: p.Inbound(), Signs: p.Signs(), In: in, Out: out}
+}
+
+// tellStranger logs what is refused of mail from outside, or would be: in shadow mode nobody else writes it down. A flood of it is one line
+// a second; status has the number.
+func (d *Daemon) tellStranger(t *guard.Transaction, v *guard.Verdict) {
+	if v.Account != "" || t.Proof == nil || v.Reason == guard.ReasonInbound {
+		return
+	}
+	second := int64(t.At) / 1000
+	if d.strangersTold.Swap(second) == second {
+		return
+	}
+	d.log.Info("mail from outside", "action", v.Action, "would", v.Would, "reason", v.Reason, "why", v.Why, "client", t.Client, "reverse_path", t.ReversePath,
+		"authors", t.Authors, "message_id", t.MessageID, "queue_id", t.QueueID)
 }

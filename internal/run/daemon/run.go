@@ -263,7 +263,10 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 			}
 		})
 	}
-	d.prove(ctx, p.Mailer)
+	proves := &prover{daemon: d, mailer: p.Mailer}
+	proves.prove(ctx)
+	door := &doorkeeper{daemon: d, configDir: d.config.Postfix.ConfigDir}
+	door.first(ctx)
 	if err := d.listen(ctx, p, part); err != nil {
 		cancel(err)
 	} else {
@@ -284,7 +287,8 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		n := d.neighbour()
 		part("canary", func(ctx context.Context) error { return n.watch(ctx, d.config.Canary.Every) })
 		part("milter order", n.watchOrder)
-		part("doors", (&doorkeeper{daemon: d, configDir: d.config.Postfix.ConfigDir}).watch)
+		part("doors", door.watch)
+		part("proof", proves.again)
 		part("backup", d.backUpOften)
 		part("lists", d.watchLists)
 		if p.Ready != nil {

@@ -36,8 +36,11 @@ func (f *figures) count(r *mailauth.Result, action guard.Action, now time.Time) 
 	if r.AsUs {
 		f.in["as us"]++
 	}
-	if action == guard.Reject {
+	switch {
+	case r.Disposition == mailauth.Reject && action == guard.Reject:
 		f.in["refused"]++
+	case r.Disposition == mailauth.Reject:
+		f.in["would be refused"]++
 	}
 }
 

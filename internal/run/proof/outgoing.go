@@ -18,6 +18,8 @@ type outgoing struct {
 	prover  *Prover
 	signers *signers
 
+	forged []milter.Removal
+	had    bool // somebody else had the mail before, and wrote what he found
 	header []canon.Field
 	by     []*dkim.Signer // none: it is not signed
 	body   *canon.Body
@@ -31,6 +33,7 @@ func (m *outgoing) Header(fields []canon.Field, cut bool) {
 	for _, f := range fields {
 		a.Field(f.Name, f.Value)
 	}
+	m.forged, m.had = m.claims(fields)
 	domains, _ := a.Domains()
 	for _, d := range domains {
 		if m.by = m.signers.choose(d); len(m.by) > 0 {
@@ -44,6 +47,32 @@ func (m *outgoing) Header(fields []canon.Field, cut bool) {
 		m.header, m.body = fields, canon.NewBody(dkim.SignedForms()...)
 		m.lines = newFolded(m.body, m.prover.options.LineLimit)
 	}
+}
+
+// claims finds the fields that pass for ours, and whether anybody wrote down what he found when the mail came to him.
+func (m *outgoing) claims(fields []canon.Field) (forged []milter.Removal, had bool) {
+	count := uint32(0)
+	for _, f := range fields {
+		had = had || f.Is("ARC-Seal")
+		if !f.Is(resultsField) {
+			continue
+		}
+		count, had = count+1, true
+		if m.prover.checker.Service.Claims(f.Name, f.Value) && len(forged) < maxForged {
+			forged = append(forged, milter.Removal{Name: resultsField, Index: count})
+		}
+	}
+	return forged, had
+}
+
+// maxForged bounds how many fields are taken away from a mail: Postfix looks for each from the top.
+const maxForged = 50
+
+// signs reports whether the mail is signed: its account may write as its author; and of one that hands on what others wrote, nobody
+// had it before.
+func (m *outgoing) signs(t *guard.Transaction) bool {
+	may, sure := m.prover.options.MaySign(t)
+	return may && (sure || !m.had)
 }
 
 // isSigned reports whether the topmost signature of a mail is one of a domain for which we would sign: a milter before us has
@@ -79,8 +108,15 @@ func (m *outgoing) End(ctx context.Context, t *guard.Transaction) milter.Answer 
 	if a.Action == guard.Reject || a.Action == guard.Tempfail {
 		return a
 	}
-	if m.body != nil {
-		m.lines.Close()
+	if t.Login != "" { // what a program hands back may be ours
+		a.Remove = append(a.Remove, m.forged...)
+	}
+	if len(m.by) == 0 {
+		return a
+	}
+	m.lines.Close()
+	if !m.signs(t) {
+		m.by = nil
 	}
 	var made []canon.Field
 	for _, s := range m.by {

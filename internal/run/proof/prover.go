@@ -31,6 +31,7 @@ type Options struct {
 
 	Ours    func(domain string) bool                                      // whether mail of this domain is written here
 	Account func(t *guard.Transaction) bool                               // whether an account sends it; else it is a stranger's
+	MaySign func(t *guard.Transaction) (may, sure bool)                   // guard.MaySign
 	Judge   func(ctx context.Context, t *guard.Transaction) milter.Answer // at the end of the message
 }
 
@@ -44,6 +45,8 @@ type Prover struct {
 	beside  atomic.Bool // somebody else may sign, or have signed
 	signers atomic.Pointer[signers]
 	today   figures
+
+	seen keys.Seen // Tend's: what the name servers showed of each key last
 }
 
 // New checks the configuration. Until Beside was called mail from outside is only looked at when it says "on".
@@ -61,7 +64,7 @@ func New(o Options) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}}
+	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}, seen: keys.Seen{}}
 	p.checker = mailauth.Checker{
 		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours,
 		Trusted: among(a.Sealers), Forwarder: among(a.Forwarders),
@@ -100,6 +103,12 @@ func (p *Prover) Beside(others []string) {
 	p.inbound.Store(p.options.Config.Inbound == "on" || p.options.Config.Inbound == "auto" && len(others) == 0)
 }
 
+// BesideAs is Beside as another Prover was told.
+func (p *Prover) BesideAs(was *Prover) {
+	p.beside.Store(was.beside.Load())
+	p.inbound.Store(was.inbound.Load())
+}
+
 // Inbound reports whether mail from outside is looked at.
 func (p *Prover) Inbound() bool { return p.inbound.Load() }
 
@@ -110,9 +119,7 @@ func (p *Prover) Signs() []string { return slices.Sorted(maps.Keys(p.signers.Loa
 func (p *Prover) Open(t *guard.Transaction) milter.Whole {
 	switch {
 	case p.options.Account(t):
-		if s := p.signers.Load(); len(s.byDomain) > 0 {
-			return &outgoing{prover: p, signers: s}
-		}
+		return &outgoing{prover: p, signers: p.signers.Load()}
 	case p.inbound.Load() && t.Client.IsValid():
 		return p.incoming(t)
 	}

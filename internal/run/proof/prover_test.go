@@ -29,6 +29,8 @@ type house struct {
 	*Prover
 	verdict milter.Answer
 	judged  []*guard.Transaction
+	may     bool
+	sure    bool
 	records strings.Builder // of the keys
 }
 
@@ -39,7 +41,7 @@ _dmarc.far.example. TXT "v=DMARC1; p=reject"
 // begin makes a house with two keys of example.org, if they are wanted.
 func begin(t *testing.T, withKeys bool, change func(*config.Authentication)) *house {
 	t.Helper()
-	h := &house{verdict: milter.Answer{Action: guard.Accept}}
+	h := &house{verdict: milter.Answer{Action: guard.Accept}, may: true, sure: true}
 	dir := keys.Dir{Path: filepath.Join(t.TempDir(), "keys")}
 	if withKeys {
 		h.keys(t, dir)
@@ -55,7 +57,8 @@ func begin(t *testing.T, withKeys bool, change func(*config.Authentication)) *ho
 	h.Prover, err = New(Options{
 		Config: &c, ID: "mx.example.org", LineLimit: 998, Keys: dir.Path, Resolver: zone, Log: slog.New(slog.DiscardHandler),
 		Ours:    func(domain string) bool { return domain == "example.org" },
-		Account: func(t *guard.Transaction) bool { return t.Login != "" },
+		Account: func(t *guard.Transaction) bool { return t.Login != "" || t.Direction == guard.Local },
+		MaySign: func(t *guard.Transaction) (bool, bool) { return h.may, h.sure },
 		Judge: func(_ context.Context, t *guard.Transaction) milter.Answer {
 			h.judged = append(h.judged, t)
 			return h.verdict
@@ -161,6 +164,9 @@ func TestWhatIsNotSigned(t *testing.T) {
 		{"held", header, func(h *house) { h.verdict.Action = guard.Hold }, 2},
 		{"signed before, and somebody may", signed, func(h *house) { h.Beside([]string{"inet:localhost:8891"}) }, 0},
 		{"signed before, and nobody is there who may", signed, func(h *house) { h.Beside(nil) }, 2},
+		{"not his to write", header, func(h *house) { h.may = false }, 0},
+		{"handed on by a filter", []canon.Field{{Name: "Authentication-Results", Value: " mx.far.example; spf=pass"}, header[0]}, func(h *house) { h.sure = false }, 0},
+		{"of a machine", header, func(h *house) { h.sure = false }, 2},
 		{"somebody may, and did not", header, func(h *house) { h.Beside([]string{"inet:localhost:8891"}) }, 2},
 	} {
 		h := begin(t, true, nil)
@@ -171,8 +177,13 @@ func TestWhatIsNotSigned(t *testing.T) {
 			t.Errorf("%s: %d signatures", c.name, len(a.Insert))
 		}
 	}
-	if _, answered := begin(t, false, nil).passes(mine, header, "x\r\n"); answered {
-		t.Error("without a key somebody reads the mail")
+	forged := []canon.Field{{Name: "Authentication-Results", Value: " other.example; spf=pass"}, {Name: "Authentication-Results", Value: " MX.example.org; dmarc=pass"}}
+	h := begin(t, false, nil)
+	if a, _ := h.passes(mine, append(forged, header...), "x\r\n"); len(a.Insert) != 0 || !slices.Equal(a.Remove, []milter.Removal{{Name: "Authentication-Results", Index: 2}}) {
+		t.Errorf("%+v", a)
+	}
+	if a, _ := h.passes(&guard.Transaction{Direction: guard.Local, UnixUser: "filter"}, append(forged, header...), "x\r\n"); len(a.Remove) != 0 {
+		t.Errorf("of a filter: %+v", a)
 	}
 }
 
@@ -207,6 +218,9 @@ func TestMailFromOutsideIsJudgedByWhatIsProved(t *testing.T) {
 		}
 		if !slices.Equal(a.Remove, []milter.Removal{{Name: "Authentication-Results", Index: 1}}) {
 			t.Errorf("%s: forged fields: %+v", c.name, a.Remove)
+		}
+		if c.action == guard.Reject && !strings.Contains(a.Insert[3].Value, "policy.dmarc=quarantine") {
+			t.Errorf("%s: what is not refused after all is not marked: %s", c.name, a.Insert[3].Value)
 		}
 		h.verdict.Action = guard.Reject
 		if a, _ := h.passes(m, header, ""); len(a.Insert)+len(a.Remove) > 0 {
@@ -250,5 +264,29 @@ func TestWhatTheConfigurationSaysIsCheckedAtTheStart(t *testing.T) {
 		if _, err := New(Options{Config: &c, ID: "mx.example.org"}); err == nil {
 			t.Errorf("%+v is taken", c)
 		}
+	}
+}
+
+// TestAKeyThatIsPutBackSignsAgain: what is wrong is told for as long as it is so, and nobody has to restart anything.
+func TestAKeyThatIsPutBackSignsAgain(t *testing.T) {
+	h := begin(t, true, nil)
+	path := filepath.Join(h.dir.Path, "example.org", "r-rsa.pem")
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(filepath.Join(h.dir.Path, "state.json"), time.Time{}, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	signs := func() int { return len(h.signers.Load().choose("example.org")) }
+	for range 3 {
+		if err := h.Reload(); err == nil || signs() != 1 {
+			t.Fatalf("%v, %d sign", err, signs())
+		}
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Reload(); err != nil || signs() != 2 {
+		t.Errorf("%v, %d sign", err, signs())
 	}
 }

@@ -3,6 +3,7 @@ package proof
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ type signers struct {
 	byDomain map[string][]*dkim.Signer
 	sealers  map[string]*arc.Sealer
 	read     time.Time // when the directory had changed last
+	sound    bool      // every key that should sign does
 }
 
 // choose returns who signs for an author's domain: its own keys, or those of the nearest domain above it that has some.
@@ -40,10 +42,11 @@ func (s *signers) sealer(domain string) *arc.Sealer {
 	return nil
 }
 
-// Reload reads the keys anew, if they changed. What is wrong with some of them is in the error, and the others sign.
+// Reload reads the keys anew, if they changed, or if something was wrong with them when they were read: a file that is put back
+// changes nothing else. What is wrong with some of them is in the error, and the others sign.
 func (p *Prover) Reload() error {
-	changed := p.dir.Changed()
-	if changed.Equal(p.signers.Load().read) && !changed.IsZero() {
+	changed, was := p.dir.Changed(), p.signers.Load()
+	if changed.Equal(was.read) && !changed.IsZero() && was.sound {
 		return nil
 	}
 	set, err := p.dir.Open()
@@ -58,8 +61,10 @@ func (p *Prover) Reload() error {
 	for _, domain := range set.Ring.Domains() {
 		wrong = append(wrong, next.add(domain, set.Choose(domain)))
 	}
+	err = errors.Join(wrong...)
+	next.sound = err == nil
 	p.signers.Store(next)
-	return errors.Join(wrong...)
+	return err
 }
 
 // add makes the keys of a domain ready.
@@ -82,16 +87,22 @@ func (s *signers) add(domain string, all []keys.Signing) error {
 	return errors.Join(wrong...)
 }
 
-// Tend does one round of the keys: what is due is asked for in the DNS, steps are taken, and the keys are read again if they
-// changed. looked says that it was asked, so that the reminders are all there are.
-func (p *Prover) Tend(ctx context.Context, now time.Time) (steps []keys.Step, reminders []keys.Reminder, looked bool, err error) {
+// Tend does one round of the keys: they are read again if they changed, what is due is asked for in the DNS, and steps are taken. The
+// reminders are by what was seen of each key last; with an error there are none. One goroutine at a time may call it.
+func (p *Prover) Tend(ctx context.Context, now time.Time) (steps []keys.Step, reminders []keys.Reminder, err error) {
+	read := p.Reload() // before anybody is asked, who may be silent
 	seen, steps, err := p.dir.Tend(ctx, &keys.Asker{Resolver: p.options.Resolver}, now)
-	if err != nil || seen == nil {
-		return nil, nil, false, errors.Join(err, p.Reload())
+	maps.Copy(p.seen, seen)
+	if len(steps) > 0 {
+		read = p.Reload()
 	}
-	ring, _, err := p.dir.Load()
-	if err != nil {
-		return steps, nil, false, err
+	ring, _, unread := p.dir.Load()
+	if err = errors.Join(err, unread); err != nil {
+		return steps, nil, errors.Join(err, read)
 	}
-	return steps, ring.Reminders(now, seen), true, p.Reload()
+	maps.DeleteFunc(p.seen, func(name string, _ keys.Sight) bool {
+		_, is := ring.Find(name)
+		return !is
+	})
+	return steps, ring.Reminders(now, p.seen), read
 }
