@@ -134,8 +134,13 @@ func (a *app) makeKeys(text string, do func(keys.Dir, string, time.Time) ([]keys
 	}
 	a.out.line("Made of %s: %s.", domain, inWords(made))
 	a.printRecords(made)
-	a.out.line("Nothing is signed with them before every name server of the zone shows them.\nNext: put these records into the zone, then postward dkim key look %s", domain)
+	a.out.line("Nothing is signed with them before every name server of the zone shows them.\nNext: %s", goesOn(domain))
 	return nil
+}
+
+// goesOn is how keys that were made go on.
+func goesOn(domain string) string {
+	return fmt.Sprintf("put these records into the zone, by hand or with postward dns publish %s; then postward dkim key look %[1]s", domain)
 }
 
 // inWords are keys in a sentence.

@@ -262,6 +262,6 @@ func (a *app) sayNext(all []imported, applied bool) {
 	case !applied:
 		a.say("Nothing was changed. To take them over: the same with --apply")
 	default:
-		a.say("The keys were copied. Next: take opendkim or rspamd's signing out of Postfix's milters when postward signs, or mail is signed twice; postward dkim key list")
+		a.say("The keys were copied. Next: postward dkim key look; while it names a server, stop there, for that key does not sign here: the other program has to. When they are all active (postward dkim key list), take opendkim or rspamd's signing out of Postfix's milters, or mail is signed twice")
 	}
 }

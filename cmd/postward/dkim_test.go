@@ -184,6 +184,18 @@ func TestAWebFormIsToldTheWholeName(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidNextLeadsThere: into the zone also without an editor, and not past a server that does not show a key.
+func TestWhatIsSaidNextLeadsThere(t *testing.T) {
+	if next := goesOn("example.org"); !strings.Contains(next, "postward dns publish example.org; then postward dkim key look example.org") {
+		t.Error(next)
+	}
+	out := shownTo(true, func(a *app) { a.sayNext(make([]imported, 1), true) })
+	look, stop, milters := strings.Index(out, "postward dkim key look"), strings.Index(out, "names a server, stop"), strings.Index(out, "milters")
+	if look < 0 || stop < look || milters < stop {
+		t.Error(out)
+	}
+}
+
 // zoneLine is the record of a private key.
 func zoneLine(t *testing.T, path string) string {
 	t.Helper()

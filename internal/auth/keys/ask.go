@@ -204,8 +204,8 @@ func silence(o dns.Outcome) string {
 	return o.String()
 }
 
-// negative is how long it may be believed that a name of the zone is not there: the lesser of the SOA's TTL and MINIMUM, its last
-// field (RFC 2308 section 5).
+// negative is how long it may be believed at most that a name of the zone is not there: the SOA's MINIMUM, its last field. RFC 2308
+// section 5 has resolvers take its TTL where that is less, of which ours only tells what is left.
 func (a *Asker) negative(ctx context.Context, z zone) time.Duration {
 	if z.apex == "" {
 		return 0
