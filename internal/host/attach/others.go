@@ -96,7 +96,7 @@ func sayOthers(names map[string]bool, commands []string) []string {
 	}
 	text := strings.Join(all, ", ") + " do what postward does, and may go, all at once: "
 	if names["opendkim"] {
-		text += "first postward dkim import --apply, which takes over its keys and changes nothing in the DNS; then "
+		text += "first postward dkim import --apply, which takes over its keys and changes nothing in the DNS (go on when postward dkim key look names no server); then "
 	}
 	text += strings.Join(commands, " && ") + " && postfix reload; when postward status says that mail is authenticated and signed"
 	if len(daemons) > 0 {
