@@ -361,7 +361,18 @@ func (g *Gate) askTrusted(ctx context.Context, t time.Time) {
 // never reports whether an address is never banned: on the allow list, of mynetworks, a proxy that Dovecot trusts, or what the parent
 // refused to ban. The caller holds the mutex.
 func (g *Gate) never(a netip.Addr, t time.Time) bool {
-	return g.watch.Allowed(a) || g.refusal(a, t) != "" || slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+	return g.watch.Allowed(a) || g.refusal(a, t) != "" || g.isTrusted(a)
+}
+
+func (g *Gate) isTrusted(a netip.Addr) bool {
+	return slices.ContainsFunc(g.trusted, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+}
+
+// Trusts reports whether Postfix lets an address relay (mynetworks), or Dovecot trusts it as a proxy.
+func (g *Gate) Trusts(a netip.Addr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.isTrusted(a)
 }
 
 // tellOfTargets says in status, and to the owner, at whom many guess. What a person had protected he knows.

@@ -276,6 +276,9 @@ func TestWhomPostfixTrustsIsNeverBanned(t *testing.T) {
 	defer end(t, d)
 	d.Gate.ask = func(context.Context) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")} }
 	d.askTrusted(t.Context(), time.Now())
+	if !d.Trusts(netip.MustParseAddr("::ffff:203.0.113.10")) || d.Trusts(netip.MustParseAddr("198.51.100.10")) || d.Trusts(netip.Addr{}) {
+		t.Error("who is trusted is not known")
+	}
 	hears(t, d, guesses("203.0.113.10", "alarm")...)
 	hears(t, d, guesses("198.51.100.10", "alarm")...)
 	if got := listed(d); got != "198.51.100.10/32 default 1" {
