@@ -37,6 +37,12 @@ func TestJournaldIsTheOnlyLog(t *testing.T) {
 	sent := []rig.Mail{f.one("anna", office, "b@example.net"), f.one("anna", office, "later@example.net")}
 	f.wait(t, "one mail left, the other waits", queued(1))
 
+	f.wait(t, "the first attempt", func() error {
+		if len(f.Sink.Denials()) == 0 {
+			return fmt.Errorf("nobody was put off")
+		}
+		return nil
+	})
 	if err := f.Postward.Stop(); err != nil {
 		t.Fatal(err)
 	}
