@@ -52,8 +52,8 @@ func (p *Postfix) mainCF() string {
 		"non_smtpd_milters":            p.LocalMilters,
 
 		"queue_run_delay":      "1s",
-		"minimal_backoff_time": "1s",
-		"maximal_backoff_time": "2s",
+		"minimal_backoff_time": "2s", // in less smtp(8) may still have the file locked that it has deferred; then qmgr leaves it for minutes
+		"maximal_backoff_time": "3s",
 		"in_flow_delay":        "0s",
 
 		"smtpd_client_connection_count_limit": "0",

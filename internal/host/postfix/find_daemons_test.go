@@ -25,6 +25,9 @@ func TestWhatIsFoundIsWhatIsListed(t *testing.T) {
 		"hashed, long":       {"hash_queue_names": "hold, deferred, defer", "hash_queue_depth": "2", "enable_long_queue_ids": "yes"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			for _, pause := range []string{"queue_run_delay", "minimal_backoff_time", "maximal_backoff_time"} {
+				main[pause] = "1h" // what is deferred stays so
+			}
 			main["smtpd_recipient_restrictions"] = "check_recipient_access inline:{ {held@example.net = HOLD} }, permit_mynetworks, reject"
 			s := rig.TestSite(t, rig.PostfixConfig{Main: main}, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -33,7 +36,9 @@ func TestWhatIsFoundIsWhatIsListed(t *testing.T) {
 			s.Sink.Answer("later@example.net", rig.Answer{Code: 451, Text: "4.3.0 not now"})
 			for _, to := range []string{"held@example.net", "held@example.net", "later@example.net"} {
 				for _, from := range []string{"a@example.org", ""} {
-					rig.Client{Addr: s.Postfix.SMTP()}.SendOne(ctx, rig.Mail{From: from, To: []string{to}})
+					if m := (rig.Client{Addr: s.Postfix.SMTP()}).SendOne(ctx, rig.Mail{From: from, To: []string{to}}); m.Outcome != rig.Accepted {
+						t.Fatalf("<%s> to %s: %d %s", from, to, m.Code, m.Reply)
+					}
 				}
 			}
 			if err := s.Postfix.WaitQueue(ctx, "two deferred mails", deferred(2)); err != nil {
@@ -53,7 +58,7 @@ func TestWhatIsFoundIsWhatIsListed(t *testing.T) {
 func deferred(n int) func([]rig.Queued) error {
 	return func(all []rig.Queued) error {
 		if got := len(slices.DeleteFunc(slices.Clone(all), func(q rig.Queued) bool { return q.Queue != "deferred" })); got != n {
-			return fmt.Errorf("%d", got)
+			return fmt.Errorf("%d of %+v", got, all)
 		}
 		return nil
 	}
