@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"postward/internal/mail/message"
 )
 
 const header = "Authentication-Results"
@@ -17,8 +19,8 @@ func (s *Service) Claims(field, value string) bool {
 		return false
 	}
 	for _, reading := range readings(value) {
-		ids, version := named(reading)
-		if version != "" && strings.TrimLeft(version, "0") != "1" {
+		ids, version, torn := named(reading)
+		if torn || version != "" && strings.TrimLeft(version, "0") != "1" {
 			return true
 		}
 		for _, id := range ids {
@@ -75,7 +77,7 @@ func latin1(value string) string {
 func shown(r rune) rune {
 	switch {
 	case r == '\t':
-	case r < ' ', r == 0x7f, unicode.Is(unicode.Cf, r), r >= 0x80 && r < 0xa0:
+	case r < ' ', r == 0x7f, unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point), r >= 0x80 && r < 0xa0:
 		return -1
 	case r != ' ' && unicode.IsSpace(r):
 		return ' '
@@ -83,10 +85,13 @@ func shown(r rune) rune {
 	return r
 }
 
+// maxWords is how many words an id is written in; nobody honest writes it in two. Each more costs a look at all before it.
+const maxWords = 20
+
 // named are the ids that a text could name, and the version behind them. Words with a dot between them may be one name
-// (RFC 5322 section 4.4, obs-domain), or the first of them is it.
-func named(text string) (ids []string, version string) {
-	s := &scanner{text}
+// (RFC 5322 section 4.4, obs-domain), or the first of them is it. torn: they are too many to tell what they name.
+func named(text string) (ids []string, version string, torn bool) {
+	s := &scanner{rest: text}
 	for s.skip() || s.take(';') {
 	}
 	id := ""
@@ -95,8 +100,14 @@ func named(text string) (ids []string, version string) {
 		if piece == "" {
 			break
 		}
+		if len(ids) == maxWords {
+			return ids, "", true
+		}
 		id += piece
 		ids = append(ids, id)
+		if len(id) > message.MaxAddress {
+			break // no name is that long
+		}
 		dot := strings.HasSuffix(id, ".")
 		if s.skip(); !dot && !strings.HasPrefix(s.rest, ".") && !strings.HasPrefix(s.rest, `"`) {
 			break
@@ -105,14 +116,14 @@ func named(text string) (ids []string, version string) {
 	if len(ids) > 0 {
 		version = s.version()
 	}
-	return ids, version
+	return ids, version, false
 }
 
 // piece reads a word of an id. Of a quoted string it is what could be an id, from its beginning; a backslash before a
 // character says nothing.
 func (s *scanner) piece() string {
 	if s.rest != "" && s.rest[0] == '"' {
-		inner := &scanner{strings.TrimSpace(s.quoted())}
+		inner := &scanner{rest: strings.TrimSpace(s.quoted())}
 		return inner.while(inID)
 	}
 	word := s.while(func(c byte) bool { return inID(c) || c == '\\' })

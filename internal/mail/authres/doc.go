@@ -17,7 +17,8 @@
 // Readers differ, so every way to read a field is tried: with comments and folding taken out or not, quoted strings opened,
 // encoded words (RFC 2047) decoded, U-labels and A-labels alike, octets that are no UTF-8 as Latin-1, without what cannot
 // be seen, without the last dot, and up to the first character that is in no authserv-id ("example.org/1"). What is then
-// ours as a whole is a claim; a name that only contains ours is not, nor is ours in a comment.
+// ours as a whole is a claim; a name that only contains ours is not, nor is ours in a comment. An id in more than maxWords
+// words is a claim, whoever it names: nobody can tell at a cost that is bounded.
 //
 // A field of another service and version 1, or none, stays. Section 5 has one of an unknown version removed, whoever is
 // named in it, for whoever reads it may know the version.
@@ -28,6 +29,6 @@
 // some large services write it, has none. emersion/go-msgauth has a reader too; it knows neither comments nor quoted
 // strings, and cuts at semicolons in them.
 //
-// Bounds: Parse reads MaxField octets, maxResults results, maxProperties properties of each; Claims is linear in the
-// field. The package is pure, and may import message.
+// Bounds: Parse reads MaxField octets, maxResults results, maxProperties properties of each; both cost what a field is long,
+// and not the square of it (TestReadingCostsWhatAFieldIsLong). The package is pure, and may import message.
 package authres

@@ -8,11 +8,12 @@ import (
 	"postward/internal/mail/message"
 )
 
-// Bounds of what is read: octets of a field, results, and properties of each.
+// Bounds of what is read: octets of a field, results, properties of each, and octets of a name.
 const (
 	MaxField      = 64 << 10
 	maxResults    = 100
 	maxProperties = 32
+	maxName       = 256
 )
 
 // ErrVersion is a field of a version that we do not know (RFC 8601 section 2.5).
@@ -65,13 +66,13 @@ func Parse(value string) (Field, error) {
 		return Field{}, fmt.Errorf("read Authentication-Results: it has %d octets, at most %d are read", len(value), MaxField)
 	}
 	var f Field
-	s := &scanner{value}
+	s := &scanner{rest: value}
 	id, version := s.service()
 	if version != "" && strings.TrimLeft(version, "0") != "1" {
 		return Field{}, ErrVersion
 	}
 	if s.skip(); s.rest != "" && s.rest[0] != ';' {
-		s = &scanner{value} // it is a result, or nothing that we know
+		s = &scanner{rest: value} // it is a result, or nothing that we know
 	} else if f.ID = canonical(id); f.ID == "" {
 		return Field{}, errors.New("read Authentication-Results: it has no authserv-id")
 	} else {
@@ -154,14 +155,14 @@ func (s *scanner) word() {
 
 // pair reads NAME "=" VALUE, where the name may have dots and slashes with white space around them.
 func (s *scanner) pair() (name, value string, ok bool) {
-	for s.skip(); ; s.skip() {
+	for s.skip(); len(name) <= maxName; s.skip() {
 		name += s.while(inName)
 		joined := strings.HasSuffix(name, ".") || strings.HasSuffix(name, "/")
 		if s.skip(); s.rest == "" || !inName(s.rest[0]) || !joined && keyword(s.rest[0]) {
 			break
 		}
 	}
-	if name == "" || !s.take('=') {
+	if name == "" || len(name) > maxName || !s.take('=') {
 		return "", "", false
 	}
 	s.skip()
@@ -172,13 +173,13 @@ func inName(c byte) bool { return keyword(c) || c == '.' || c == '/' }
 
 // value reads a token, a quoted string or an address, whose local part may be quoted.
 func (s *scanner) value() string {
-	value := ""
+	var b strings.Builder
 	for s.rest != "" && (s.rest[0] == '"' || inValue(s.rest[0])) {
 		if s.rest[0] == '"' {
-			value += s.quoted()
+			b.WriteString(s.quoted())
 		} else {
-			value += s.while(inValue)
+			b.WriteString(s.while(inValue))
 		}
 	}
-	return value
+	return b.String()
 }

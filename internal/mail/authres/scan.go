@@ -3,7 +3,13 @@ package authres
 import "strings"
 
 // scanner reads the words of a structured field (RFC 5322 section 3.2).
-type scanner struct{ rest string }
+type scanner struct {
+	rest string
+	open int // comments without an end that were looked at
+}
+
+// maxOpen is how many comments without an end are looked at; each costs a look at all of the rest.
+const maxOpen = 8
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
@@ -15,7 +21,7 @@ func (s *scanner) skip() bool {
 			s.rest = s.rest[1:]
 			continue
 		}
-		n := comment(s.rest)
+		n := s.comment()
 		if n == 0 {
 			break
 		}
@@ -24,11 +30,20 @@ func (s *scanner) skip() bool {
 	return len(s.rest) < before
 }
 
-// comment is the length of the comment with which s begins; 0: it does not begin with one.
-func comment(s string) int {
-	if s == "" || s[0] != '(' {
+// comment is the length of the comment that is next; 0: there is none. Behind many without an end nothing is one any more.
+func (s *scanner) comment() int {
+	if s.rest[0] != '(' || s.open == maxOpen {
 		return 0
 	}
+	n := comment(s.rest)
+	if n == 0 {
+		s.open++
+	}
+	return n
+}
+
+// comment is the length of the comment with which s begins, by its parenthesis; 0: it has no end.
+func comment(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
