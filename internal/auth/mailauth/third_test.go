@@ -62,7 +62,7 @@ func TestAThirdOpinionOfEachPolicy(t *testing.T) {
 			}
 			kind := one.kind(ours[i][j].Result)
 			differ[kind]++
-			t.Logf("%s: policy %s, client %s: %s (%s); python3-spf says %s (%s)", kind, numbers[i], worlds[i].Clients[j], ours[i][j].Result, ours[i][j].Why, one.Says, one.Why)
+			t.Logf("%s: policy %s, client %s: %s; python3-spf says %s (%s)", kind, numbers[i], worlds[i].Clients[j], ours[i][j].Result, one.Says, one.Why)
 			if judgements[kind] == "" {
 				t.Error("nobody has judged that")
 			}
