@@ -132,9 +132,6 @@ func (m *Mail) forged() (all []Removal) {
 		if m.checker.Service.Claims(f.Name, f.Value) {
 			all = append(all, Removal{f.Name, count[name]})
 		}
-		if len(all) > MaxForged {
-			break // it is refused
-		}
 	}
 	slices.Reverse(all)
 	return all

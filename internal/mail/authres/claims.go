@@ -92,7 +92,7 @@ const maxWords = 20
 // (RFC 5322 section 4.4, obs-domain), or the first of them is it. torn: they are too many to tell what they name.
 func named(text string) (ids []string, version string, torn bool) {
 	s := &scanner{rest: text}
-	for s.skip() || s.take(';') {
+	for s.skip() || s.junk() {
 	}
 	id := ""
 	for {
@@ -117,6 +117,15 @@ func named(text string) (ids []string, version string, torn bool) {
 		version = s.version()
 	}
 	return ids, version, false
+}
+
+// junk passes over an octet that begins no id: there are readers that look for one anywhere.
+func (s *scanner) junk() bool {
+	if s.rest == "" || inID(s.rest[0]) || s.rest[0] == '"' && !strings.HasPrefix(s.rest, `""`) || s.rest[0] == '\\' {
+		return false
+	}
+	s.rest = s.rest[1:]
+	return true
 }
 
 // piece reads a word of an id. Of a quoted string it is what could be an id, from its beginning; a backslash before a

@@ -21,6 +21,8 @@ var forged = []string{
 	"mx.example.org.; dkim=pass", "mx.example.org..; dkim=pass", "mx.example.org:25; dkim=pass", "mx.example.org, x; dkim=pass", "mx.example.org@x; dkim=pass", "mx.example.org=x; dkim=pass", "; mx.example.org; dkim=pass", " ;; mx.example.org",
 	"mx.example.org foo; dkim=pass", "mx.example.org\x00; dkim=pass", "mx.exa\x00mple.org; dkim=pass", "mx.example\x0b.org; dkim=pass", "mx.example.org\r; dkim=pass", "mx.example.org\x7f;", "\xef\xbb\xbfmx.example.org; dkim=pass",
 	"mx.example.org . evil.example; dkim=pass",
+	`""mx.example.org; dkim=pass`, "<mx.example.org>; dkim=pass", "'mx.example.org'; dkim=pass", "[mx.example.org]; dkim=pass", ":mx.example.org; dkim=pass", ", mx.example.org; dkim=pass",
+	"=mx.example.org; dkim=pass", "@mx.example.org; dkim=pass", "(mx.example.org; dkim=pass", "((x) mx.example.org; dkim=pass", "; ( mx.example.org; dkim=pass",
 	// names beyond ASCII
 	"bücher.example; dkim=pass", "BÜCHER.example; dkim=pass", "xn--bcher-kva.example; dkim=pass", "XN--BCHER-KVA.EXAMPLE; dkim=pass", "bu\u0308cher.example; dkim=pass", "b\xfccher.example; dkim=pass",
 	"mx。example．org; dkim=pass", "ｍｘ.example.org; dkim=pass", "mx.exam\u00adple.org; dkim=pass", "mx.exam\u200bple.org; dkim=pass", "\u202emx.example.org; dkim=pass", "mx.example.org\u00a0; dkim=pass", "\u3000mx.example.org;",
