@@ -81,6 +81,11 @@ var hostile = []struct {
 	{"rsa-sha1", func(l *letter) { l.top(strings.Replace(tag(""), "ed25519-sha256", "rsa-sha1", 1)) }, "dkim=permerror arc=none dmarc=fail reject"},
 	{"a signature of the top-level domain", func(l *letter) { l.sign("example") }, "dkim=pass arc=none dmarc=fail mark [signed]"},
 	{"a signature that has expired", func(l *letter) { l.top(tag("t=100; x=200")) }, "dkim=permerror arc=none dmarc=fail reject"},
+	{"a signature of the year 2099", func(l *letter) { l.top(tag("t=4070908800")) }, "dkim=policy arc=none dmarc=fail reject"},
+	{"a field beside Anna's signature that she signed as absent", func(l *letter) { l.sign("author.example").top("Reply-To: x@mallory.example") }, "dkim=fail arc=none dmarc=fail mark [signed]"},
+	{"a second Subject beside Anna's signature", func(l *letter) { l.sign("author.example").top("Subject: his") }, "dkim=fail arc=none dmarc=fail mark [signed]"},
+	{"Anna's signature, and his From below hers", func(l *letter) { l.sign("author.example").bottom("From: x@mallory.example") }, "dkim=fail arc=none dmarc=permerror mark [signed]"},
+	{"a forged signature of a listed forwarder", func(l *letter) { l.top(strings.ReplaceAll(tag(""), "mallory", "forward")) }, "dkim=fail arc=none dmarc=fail reject"},
 	{"a tag twice", func(l *letter) { l.top(tag("d=author.example")) }, "dkim=neutral arc=none dmarc=fail reject"},
 	{"a signature of 100 kB", func(l *letter) { l.top(tag("z=" + strings.Repeat("x", 100<<10))) }, "dkim=policy arc=none dmarc=fail reject"},
 	{"a h= of 10,000 names", func(l *letter) { l.top(strings.Replace(tag(""), "h=from", "h=from"+strings.Repeat(":from", 10000), 1)) }, "dkim=fail arc=none dmarc=fail reject"},
@@ -114,6 +119,7 @@ var hostile = []struct {
 	{"HELO of 10 kB", func(l *letter) { l.session.Helo = strings.Repeat("x.", 5000) + "example" }, "dkim= arc=none dmarc=fail reject"},
 	{"HELO with results in it", func(l *letter) { l.session.Helo = "x.example; dmarc=pass header.from=author.example" }, "dkim= arc=none dmarc=fail reject"},
 	{"the name of a listed forwarder", func(l *letter) { l.session.Helo = "out.forward.example" }, "spf=pass helo=fail iprev=fail dkim= arc=none dmarc=fail reject"},
+	{"the reverse-path of a listed forwarder", func(l *letter) { l.session.MailFrom = "x@forward.example" }, "spf=fail helo=none iprev=fail dkim= arc=none dmarc=fail reject"},
 	{"the client's name is not proven", func(l *letter) { l.session.ClientName = "unknown" }, "dkim= arc=none dmarc=fail reject"},
 }
 
