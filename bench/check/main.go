@@ -421,6 +421,9 @@ func compare(zone *dns.Zone, names []string, records map[string]map[string][]str
 		fmt.Printf("  %d × %s: %s\n", len(of), kind, strings.Join(of[:min(3, len(of))], ", "))
 	}
 	fmt.Printf("SPF: %d verdicts, %d differ from python3-spf's, %d of them for a reason that is known\n", len(all), n, explained)
+	if n > explained {
+		return fmt.Errorf("compare with python3-spf: %d differences that nobody has judged: see above, and judge them by RFC 7208", n-explained)
+	}
 	return nil
 }
 
