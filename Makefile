@@ -102,9 +102,9 @@ bench-check: # a domain on all lists; with DOMAINS=data.json many domains (see b
 	@test/setup.sh bench && $(GO) run ./bench/check -domains "$(DOMAINS)"
 	@test -z "$(DOMAINS)" || $(GO) run ./bench/check -mends "$(DOMAINS)"
 
-# The guard on a sending trace (see bench/detect for its form).
+# The guard on a sending trace, or on several (see bench/detect for their form): the last line is then the worst of each figure.
 bench-detect:
-	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir"; exit 2; }; $(GO) run ./bench/detect -study -trace $(TRACE)
+	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir, or TRACE=\"dir dir\""; exit 2; }; $(GO) run ./bench/detect -study -trace "$(TRACE)"
 
 # A thief who has read the source: what a search over whole campaigns gets out, beside what he may (see bench/thief).
 THIEFTIME ?= 60s
