@@ -74,7 +74,7 @@ other-debian:
 
 race:
 	test/setup.sh prove
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
 FUZZTIME ?= 60s
 fuzz:
