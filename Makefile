@@ -27,7 +27,7 @@ run:
 test: lint
 	test/setup.sh test
 	$(GO) test ./...
-	CI=true $(GO) test -tags daemons -p 1 -timeout 40m $(DAEMONS)
+	CI=true $(GO) test -tags daemons -p 1 -timeout 70m $(DAEMONS)
 	@$(MAKE) --no-print-directory story
 
 # Unprivileged, offline, under a minute.
