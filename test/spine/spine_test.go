@@ -18,7 +18,13 @@ import (
 	"postward/test/rig"
 )
 
-func TestMain(m *testing.M) { os.Exit(rig.Main(m)) }
+// nextDoor is a second address of this host, for a second name server.
+const nextDoor = "127.0.0.2"
+
+func TestMain(m *testing.M) {
+	room := rig.Room{Addresses: []string{rig.Outside + "/32", nextDoor + "/32"}, Needs: []string{"postfix", "dovecot", "swaks"}}
+	os.Exit(rig.MainIn(room, m, rig.Skip))
+}
 
 // users are anna, bob and alarm, and anna0, bob0, … for tests that need many.
 var users = func() map[string]string {
