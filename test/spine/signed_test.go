@@ -49,23 +49,24 @@ func signing(t *testing.T, postfix rig.PostfixConfig, domains ...string) *field 
 	}
 	resolver(t, zone+"ns.example.org. A 127.0.0.1\n")
 	f := attachedTo(t, postfix, rig.PostwardConfig{Mode: "enforce"})
-	for i, conf := range confs {
+	for _, conf := range confs {
 		if out := f.do(t, "dkim", "import", "--opendkim", conf, "--apply"); !strings.Contains(out, "mail") {
 			t.Error(out)
 		}
-		f.signs(t, domains[i])
 	}
+	f.signs(t, domains...)
 	return f
 }
 
-// signs waits until mail of a domain is signed.
-func (f *field) signs(t *testing.T, domain string) {
+// signs waits until mail of some domains is signed.
+func (f *field) signs(t *testing.T, domains ...string) {
 	t.Helper()
-	f.wait(t, "the key to sign", func() error {
+	slices.Sort(domains)
+	f.wait(t, "the keys to sign", func() error {
 		var status struct {
 			Proof struct{ Signs []string } `json:"authentication"`
 		}
-		if err := f.Ask(f.ctx, &status, "status"); err != nil || slices.Contains(status.Proof.Signs, domain) {
+		if err := f.Ask(f.ctx, &status, "status"); err != nil || slices.Equal(status.Proof.Signs, domains) {
 			return err
 		}
 		return fmt.Errorf("%q", status.Proof.Signs)
