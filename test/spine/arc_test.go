@@ -66,6 +66,8 @@ func relaying(t *testing.T) *relay {
 		"virtual_alias_maps": "inline:{ carla@example.org=carla@b.example, carla@other.example=carla@b.example }",
 	}}, rig.PostwardConfig{Mode: "enforce", Settings: "[domains]\nlocal = [\"example.org\", \"other.example\", \"lists.example\"]\n" +
 		"[networks]\nown = [\"192.0.2.0/24\"]\n[authentication]\nsealers = [\"good.example\"]\n"})
+	r.a.patiently(t)
+	r.b.patiently(t)
 	for _, domain := range []string{"example.org", "other.example", "lists.example"} {
 		r.a.do(t, "dkim", "import", "--opendkim", confs[domain], "--apply")
 	}

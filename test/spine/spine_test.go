@@ -106,6 +106,13 @@ func attachedTo(t *testing.T, postfix rig.PostfixConfig, config rig.PostwardConf
 	return &field{Site: site, Postward: w, ctx: ctx}
 }
 
+// patiently gives a test of many steps, each of which starts a program, the time for them on a machine that is busy.
+func (f *field) patiently(t *testing.T) {
+	var cancel context.CancelFunc
+	f.ctx, cancel = context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+}
+
 // do runs a verb.
 func (f *field) do(t *testing.T, args ...string) string {
 	t.Helper()
