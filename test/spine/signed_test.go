@@ -177,6 +177,10 @@ func TestWhatAccountsSendIsSigned(t *testing.T) {
 			t.Errorf("%s: %d signatures, or one with an end: %.500s", c.name, n, mail)
 		}
 	}
+	f.traced(t, sent[0].QueueID, "signed    for example.org by mail")
+	if said := f.do(t, "account", "show", "anna"); !strings.Contains(said, fmt.Sprintf("today %d mails, %d of them signed", len(sent), len(sent))) {
+		t.Error(said)
+	}
 	other := rig.Client{Addr: f.Site.Postfix.SMTP(), Address: stranger}.SendOne(f.ctx, rig.Mail{From: "bob@far.example", To: []string{"anna@example.org"}})
 	sent = append(sent, other)
 	h := f.header(t, other.Token)
