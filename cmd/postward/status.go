@@ -142,7 +142,7 @@ func fromOutside(p *ctl.Proof) string {
 		low := strings.ToLower(method)
 		text += fmt.Sprintf(", %s %d pass %d fail", method, p.In[low+" pass"], p.In[low+" fail"])
 	}
-	for _, what := range []string{"as us", "refused", "would be refused"} {
+	for _, what := range []string{"as us", "refused", "would be refused", "held", "would be held"} {
 		if n := p.In[what]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, what)
 		}

@@ -46,7 +46,7 @@ type Status struct {
 type Proof struct {
 	Inbound bool           `json:"inbound"` // mail from outside is authenticated
 	Signs   []string       `json:"signs"`   // domains for which there is a key that signs
-	In      map[string]int `json:"in"`      // mails from outside by method and result ("dmarc pass"), of all "mails"; "refused", "would be refused", "as us"
+	In      map[string]int `json:"in"`      // mails from outside by method and result ("dmarc pass"), of all "mails"; "refused", "would be refused", "held", "would be held", "as us"
 	Out     map[string]int `json:"out"`     // mails of accounts: "mails", of them "signed"
 }
 

@@ -207,7 +207,7 @@ func (d *Daemon) proofStatus() ctl.Proof {
 // tellStranger logs what is refused of mail from outside, or would be: in shadow mode nobody else writes it down. A flood of it is one line
 // a second; status has the number.
 func (d *Daemon) tellStranger(t *guard.Transaction, v *guard.Verdict) {
-	if v.Account != "" || t.Proof == nil || v.Reason == guard.ReasonInbound {
+	if v.Account != "" || t.Proof == nil || v.Reason == guard.ReasonInbound || v.Action == guard.Hold { // what is held is told each
 		return
 	}
 	second := int64(t.At) / 1000

@@ -41,6 +41,10 @@ func (f *figures) count(r *mailauth.Result, action guard.Action, now time.Time) 
 		f.in["refused"]++
 	case r.Disposition == mailauth.Reject:
 		f.in["would be refused"]++
+	case r.Disposition == mailauth.Hold && action == guard.Hold:
+		f.in["held"]++
+	case r.Disposition == mailauth.Hold:
+		f.in["would be held"]++
 	}
 }
 

@@ -77,8 +77,11 @@ func proofOf(r *mailauth.Result) *guard.Proof {
 	if r.Why != "" {
 		p.Why = strings.TrimPrefix(strings.Join(r.Authors[:min(len(r.Authors), 2)], ", ")+": "+string(r.Why), ": ")
 	}
-	if r.Disposition == mailauth.Reject {
+	switch r.Disposition {
+	case mailauth.Reject:
 		p.Action = guard.Reject
+	case mailauth.Hold:
+		p.Action = guard.Hold
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -77,12 +78,8 @@ func New(o Options) (*Prover, error) {
 // policyOf is the policy for mail from outside. What an operator sets is how strict the two strictest rules are; the others mark.
 func policyOf(a *config.Authentication) (*mailauth.Policy, error) {
 	p := mailauth.Default()
-	for text, at := range map[string][]*mailauth.Disposition{a.OnReject: {&p.Direct}, a.AsUs: {&p.AsUs}} {
-		for _, d := range at {
-			if err := d.UnmarshalText([]byte(text)); err != nil {
-				return nil, err
-			}
-		}
+	if err := errors.Join(p.Direct.UnmarshalText([]byte(a.OnReject)), p.AsUs.UnmarshalText([]byte(a.AsUs))); err != nil {
+		return nil, err
 	}
 	if p.Direct == mailauth.Accept {
 		p.Indirect = mailauth.Accept
