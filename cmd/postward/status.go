@@ -69,6 +69,9 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	}
 	o.line("guessing   %s", guessing(&s.Gate))
 	o.line("strangers  %s", fromOutside(&s.Proof))
+	if s.Proof.Forwarders > 0 {
+		o.line("forwarders %s", handedOn(s.Proof.Forwarders))
+	}
 	if len(s.Proof.Signs) > 0 || s.Proof.Out["mails"] > 0 {
 		o.line("signed     %s", signed(&s.Proof))
 	}

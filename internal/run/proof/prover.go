@@ -30,6 +30,8 @@ type Options struct {
 	Resolver  dns.Resolver
 	Log       *slog.Logger
 
+	Forwarders *Forwarders // whom it tells of who hands mail on; nil: nobody
+
 	Ours    func(domain string) bool                                      // whether mail of this domain is written here
 	Account func(t *guard.Transaction) bool                               // whether an account sends it; else it is a stranger's
 	MaySign func(t *guard.Transaction) (may, sure bool)                   // guard.MaySign
@@ -64,6 +66,9 @@ func New(o Options) (*Prover, error) {
 	policy, err := policyOf(a)
 	if err != nil {
 		return nil, err
+	}
+	if o.Forwarders == nil {
+		o.Forwarders = &Forwarders{}
 	}
 	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}, seen: keys.Seen{}}
 	p.checker = mailauth.Checker{
@@ -125,6 +130,13 @@ func (p *Prover) Open(t *guard.Transaction) milter.Whole {
 
 // Today are the figures of a day, by the clock of this host.
 func (p *Prover) Today(now time.Time) (in, out map[string]int) { return p.today.of(now) }
+
+// Proposed are the forwarders that the operator may list, and has not.
+func (p *Prover) Proposed(now time.Time) []Proposal {
+	return slices.DeleteFunc(p.options.Forwarders.propose(now), func(x Proposal) bool {
+		return p.checker.Forwarder(x.Domain) || x.As == "sealers" && p.checker.Trusted(x.Domain)
+	})
+}
 
 // domainOf is the domain of an address, in A-labels; empty: it has none.
 func domainOf(address string) string {
