@@ -90,8 +90,8 @@ func (m *Mail) told() bool {
 	return false
 }
 
-// Survived reports whether every author's own signature shows that he wrote the mail, though its client sends for none of them.
-func (r *Result) Survived() bool {
+// survived reports whether every author's own signature shows that he wrote the mail, though its client sends for none of them.
+func (r *Result) survived() bool {
 	if r.DMARC.Result != dmarc.Pass || r.Reading != message.Agreed {
 		return false
 	}

@@ -28,8 +28,8 @@ func TestWhoHandedAMailOnIsWhoProvedToBeItsClient(t *testing.T) {
 		"a forger, by his own name":      {from(t, "author.example").top("Delivered-To: x@h").by(stranger, "h", "x@mallory.example"), "[{mallory.example false}]", false},
 	} {
 		r := c.l.arrive(house(t))
-		if got := fmt.Sprint(r.Handed); got != c.want || r.Survived() != c.survived {
-			t.Errorf("%s: %s %t, want %s %t (%s)", name, got, r.Survived(), c.want, c.survived, r.told())
+		if got := fmt.Sprint(r.Handed); got != c.want || r.Survived != c.survived {
+			t.Errorf("%s: %s %t, want %s %t (%s)", name, got, r.Survived, c.want, c.survived, r.told())
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (m *Mail) conclude(r *Result) {
 	}
 	r.AsUs, r.perhaps = m.asUs(r)
 	r.Signs = m.signs(r)
-	r.Handed = m.handed(r)
+	r.Handed, r.Survived = m.handed(r), r.survived()
 	p.author(r)
 	if r.MailFrom.Result == spf.Fail && r.DMARC.Result != dmarc.Pass {
 		r.rule(p.SPFFail, WhySPF)

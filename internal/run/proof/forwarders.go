@@ -57,8 +57,7 @@ type Proposal struct {
 // note remembers what a mail says of who handed it on. Who had no mail marked is none of our concern: nobody has to list him.
 func (f *Forwarders) note(r *mailauth.Result, recipients []string, now time.Time) {
 	hurt := r.Disposition >= mailauth.Mark && !r.Flooded && !r.Cut
-	survived := r.Survived()
-	if len(r.Handed) == 0 || r.Overridden != "" || !hurt && !survived {
+	if len(r.Handed) == 0 || r.Overridden != "" || !hurt && !r.Survived {
 		return
 	}
 	f.mu.Lock()

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"postward/internal/auth/mailauth"
-	"postward/internal/domain/dmarc"
-	"postward/internal/mail/message"
 )
 
 var someDay = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
@@ -22,8 +20,7 @@ func marked(by string, vouches bool) *mailauth.Result {
 
 // kept is one whose author's own signature held.
 func kept(by, author string) *mailauth.Result {
-	v := dmarc.Verdict{Result: dmarc.Pass, Authors: []dmarc.Author{{Domain: author, Result: dmarc.Pass}}}
-	return &mailauth.Result{DMARC: v, Reading: message.Agreed, Handed: []mailauth.Handed{{Domain: by}}, Authors: []string{author}}
+	return &mailauth.Result{Survived: true, Handed: []mailauth.Handed{{Domain: by}}, Authors: []string{author}}
 }
 
 // lived is a forwarder's months: on each day a mail that fails and one that does not.
