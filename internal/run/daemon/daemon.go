@@ -68,6 +68,7 @@ type Daemon struct {
 	gate       *gate.Gate
 	resolver   dns.Host
 	prover     atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
+	ledger     *proof.Ledger
 	forwarders proof.Forwarders
 	own        atomic.Pointer[ownDomains]
 
