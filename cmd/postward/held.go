@@ -24,13 +24,21 @@ func (a *app) heldList() *cobra.Command {
 		}
 		var rows [][]string
 		for _, m := range x.Mails {
-			rows = append(rows, []string{m.QueueID, m.Account, waits(m), when(m.At), m.First + more(m.Recipients-1), m.Subject})
+			rows = append(rows, []string{m.QueueID, whose(m), waits(m), when(m.At), m.First + more(m.Recipients-1), m.Subject})
 		}
 		for _, f := range x.Foreign {
 			rows = append(rows, []string{f.QueueID, "", "by others", when(f.Arrived), f.Sender, ""})
 		}
 		return a.out.table([]string{"queue id", "account", "waits for", "since", "to", "subject"}, rows)
 	}}
+}
+
+// whose is the account of a mail, in words.
+func whose(m *guard.Mail) string {
+	if m.Account == "" {
+		return "(outside)"
+	}
+	return m.Account
 }
 
 func waits(m *guard.Mail) string {
@@ -56,7 +64,11 @@ func (a *app) printHeld(m *guard.Mail, text string) {
 	if m.Incident != 0 {
 		incident = fmt.Sprintf("; incident %d", m.Incident)
 	}
-	o.line("%s: %s of account %s, waits for %s", m.QueueID, guard.Count(m.Recipients, "recipient"), printable(m.Account), waits(m))
+	of := "of account " + m.Account
+	if m.Account == "" {
+		of = "from outside, reverse-path <" + m.ReversePath + ">"
+	}
+	o.line("%s: %s %s, waits for %s", m.QueueID, guard.Count(m.Recipients, "recipient"), printable(of), waits(m))
 	o.line("  since %s%s", when(m.At), incident)
 	o.line("  %s: %s", m.Reason, oneLine(m.Why))
 	switch {
@@ -68,6 +80,9 @@ func (a *app) printHeld(m *guard.Mail, text string) {
 	o.line("%s", printable(text))
 	o.line("Next")
 	o.line("  postward held release %s   let it go", m.QueueID)
+	if m.Account == "" {
+		o.line("  postward held delete %s    delete it; a copy is kept for 7 days", m.QueueID)
+	}
 	if m.Incident != 0 {
 		o.line("  postward incident show %d   what else its account sent", m.Incident)
 	}
@@ -105,7 +120,7 @@ func (a *app) heldDeleted() *cobra.Command {
 		}
 		var rows [][]string
 		for _, m := range x.Mails {
-			rows = append(rows, []string{m.QueueID, m.Account, when(m.At), m.First + more(m.Recipients-1), m.Subject})
+			rows = append(rows, []string{m.QueueID, whose(m), when(m.At), m.First + more(m.Recipients-1), m.Subject})
 		}
 		return a.out.table([]string{"queue id", "account", "since", "to", "subject"}, rows)
 	}}
@@ -121,7 +136,7 @@ func (a *app) heldRestore() *cobra.Command {
 				return a.orJSON(err, x)
 			}
 			for _, m := range x.Mails {
-				a.out.line("The mail of %s to %s is back in hold: postward held show %s", printable(m.Account), printable(m.First+more(m.Recipients-1)), m.QueueID)
+				a.out.line("The mail of %s to %s is back in hold: postward held show %s", printable(whose(m)), printable(m.First+more(m.Recipients-1)), m.QueueID)
 			}
 			return nil
 		}}

@@ -69,6 +69,9 @@ func (a *app) printStatus(s *ctl.Status, needs []string) {
 	}
 	o.line("guessing   %s", guessing(&s.Gate))
 	o.line("strangers  %s", fromOutside(&s.Proof))
+	if s.Proof.Forwarders > 0 {
+		o.line("forwarders %s", handedOn(s.Proof.Forwarders))
+	}
 	if len(s.Proof.Signs) > 0 || s.Proof.Out["mails"] > 0 {
 		o.line("signed     %s", signed(&s.Proof))
 	}
@@ -142,7 +145,7 @@ func fromOutside(p *ctl.Proof) string {
 		low := strings.ToLower(method)
 		text += fmt.Sprintf(", %s %d pass %d fail", method, p.In[low+" pass"], p.In[low+" fail"])
 	}
-	for _, what := range []string{"as us", "refused", "would be refused"} {
+	for _, what := range []string{"as us", "refused", "would be refused", "held", "would be held"} {
 		if n := p.In[what]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, what)
 		}

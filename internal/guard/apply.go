@@ -57,8 +57,11 @@ func Apply(s *State, e *Event) []Effect {
 	return nil
 }
 
-// touch returns the account, made if it is new, and marks it changed.
+// touch returns the account, made if it is new, and marks it changed. Mail from outside has none: what is noted of that one is forgotten.
 func (s *State) touch(name string) *Account {
+	if name == "" {
+		return &Account{}
+	}
 	a := s.accounts[name]
 	if a == nil {
 		a = &Account{Name: name, Status: Normal}
@@ -71,7 +74,11 @@ func (s *State) touch(name string) *Account {
 
 func (s *State) judged(e *Event) []Effect {
 	t, v := e.Transaction, e.Verdict
-	if v.Account == "" || s.mails[t.ID] != nil {
+	if s.mails[t.ID] != nil {
+		return nil
+	}
+	if v.Account == "" {
+		s.heldOutside(t, v)
 		return nil
 	}
 	s.site.Latest = max(s.site.Latest, t.At)
@@ -255,11 +262,15 @@ func (s *State) track(t *Transaction, v *Verdict, status MailStatus, gained Poin
 	m := mailOf(t, v)
 	m.Status, m.Gained, m.Envelope = status, gained, s.site.Secret.envelope(t)
 	m.Wrote, m.Crowded = s.writersAmong(s.accounts[v.Account], t), s.accounts[v.Account].crowded(t.At)
+	s.follow(m, t.At)
+	return m
+}
+
+func (s *State) follow(m *Mail, now Time) {
 	s.mails[m.ID] = m
 	s.noteQueueID(m)
 	s.changed.Mails[m.ID] = struct{}{}
-	s.forgetOld(t.At)
-	return m
+	s.forgetOld(now)
 }
 
 // forgetOld drops what left long ago, and the oldest tenth of the passed mails when there are too many: a log
@@ -306,8 +317,12 @@ func (s *State) drop(m *Mail) {
 	s.changed.Mails[m.ID] = struct{}{}
 }
 
-// waits counts the mails of an account in hold, and those of all machines.
+// waits counts the mails of an account in hold, those of all machines, and those from outside.
 func (s *State) waits(a *Account, n int32) {
+	if a.Name == "" {
+		s.outside = max(s.outside+n, 0)
+		return
+	}
 	n = max(n, -a.Waiting)
 	a.Waiting += n
 	if strings.HasPrefix(a.Name, NetPrefix) {

@@ -2,7 +2,7 @@ package guard
 
 import "slices"
 
-// MailStatus is where a mail of an account stands, as far as postward knows.
+// MailStatus is where a mail stands that is followed, as far as postward knows.
 type MailStatus string
 
 const (
@@ -17,11 +17,11 @@ const (
 	MailForeign   MailStatus = "foreign"   // held by somebody else since: shown, never touched
 )
 
-// Mail is a mail of an account from its verdict until it is out of Postfix's queue.
+// Mail is a mail of an account, or one from outside that is held, from its verdict until it is out of Postfix's queue.
 type Mail struct {
 	ID          string     `json:"id"` // Transaction.ID
 	QueueID     string     `json:"queue_id,omitempty"`
-	Account     string     `json:"account"`
+	Account     string     `json:"account"` // empty: it came from outside
 	Status      MailStatus `json:"status"`
 	At          Time       `json:"at"`                   // when it was judged
 	MailAt      Time       `json:"mail_at"`              // when MAIL was said

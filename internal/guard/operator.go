@@ -93,7 +93,9 @@ func (s *State) decide(m *Mail, e *Event) Effect {
 		m.Status = MailReleasing
 		return s.start(e.At, Effect{Act: ActRelease, Mail: m.ID, Incident: m.Incident})
 	}
-	a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network), &s.familiar)
+	if !m.fromOutside() {
+		a.Sources.trust(m.Source, e.At, sharedSource(s.policy, m.Source.Network), &s.familiar)
+	}
 	return s.letGo(a, m, e.At)
 }
 

@@ -22,6 +22,7 @@ type State struct {
 	owners    map[string]string   // listed address → account, derived likewise
 	locals    map[string]struct{} // accounts "local:…", derived likewise
 	machines  int32               // mails in hold of accounts "net:…", derived likewise
+	outside   int32               // mails in hold from outside, derived from the mails
 	site      Site
 	changed   Changes
 }
@@ -152,6 +153,9 @@ func (s *State) index(m *Mail) {
 		return
 	case MailCooling:
 		s.cool[m.ID] = struct{}{}
+	}
+	if m.fromOutside() && m.Waiting() {
+		s.outside++
 	}
 	s.noteQueueID(m)
 }

@@ -136,3 +136,70 @@ func TestMailFromOutsideIsAuthenticated(t *testing.T) {
 	}
 	f.account(t, sent)
 }
+
+// TestMailFromOutsideIsHeldForAPerson: what its author's domain disowns waits where the operator says so, also when postward dies, is
+// shown, deleted, brought back and let go; what is let go is marked.
+func TestMailFromOutsideIsHeldForAPerson(t *testing.T) {
+	resolver(t, provenWorld)
+	f := attached(t, rig.PostwardConfig{Mode: "enforce", Settings: settings + "[authentication]\nas_us = \"hold\"\non_reject = \"hold\"\n"})
+	f.wait(t, "mail from outside to be authenticated", func() error {
+		if s := f.do(t, "status"); !strings.Contains(s, "mail from outside is authenticated") {
+			return fmt.Errorf("%s", s)
+		}
+		return nil
+	})
+	send := func(from, header string) rig.Mail {
+		return rig.Client{Addr: f.Site.Postfix.SMTP(), Address: hotel}.SendOne(f.ctx, rig.Mail{From: from, To: []string{"anna@example.org"}, Header: header})
+	}
+	direct, asUs, listed := send("bob@far.example", ""), send("anna@example.org", ""), send("bob@far.example", "List-Id: <list.example>\r\n")
+	for _, m := range []rig.Mail{direct, asUs, listed} {
+		if m.Outcome != rig.Accepted {
+			t.Fatalf("%d %s", m.Code, m.Reply)
+		}
+	}
+	f.header(t, listed.Token)
+	f.die(t, true)
+	f.waiting(t, 2)
+	if list, show := f.do(t, "held", "list"), f.do(t, "held", "show", direct.QueueID); !strings.Contains(list, "(outside)") || !strings.Contains(list, asUs.QueueID) ||
+		!strings.Contains(show, "from outside, reverse-path <bob@far.example>") || !strings.Contains(show, "unproven: far.example") {
+		t.Errorf("%s%s", list, show)
+	}
+	f.do(t, "--yes", "held", "delete", asUs.QueueID)
+	f.wait(t, "its copy to be in the trash", func() error {
+		if list := f.do(t, "held", "deleted"); !strings.Contains(list, asUs.QueueID) {
+			return fmt.Errorf("%s", list)
+		}
+		return nil
+	})
+	f.do(t, "held", "restore", asUs.QueueID)
+	f.waiting(t, 2)
+	f.die(t, false)
+	var held struct {
+		Mails []struct {
+			QueueID string `json:"queue_id"`
+		}
+	}
+	f.wait(t, "postward to be there", func() error { return f.Ask(f.ctx, &held, "held", "list") })
+	for _, m := range held.Mails {
+		f.do(t, "held", "release", m.QueueID)
+	}
+	for _, m := range []rig.Mail{direct, asUs} {
+		if a := f.header(t, m.Token).Get("Authentication-Results"); !strings.Contains(a, "policy.dmarc=quarantine") {
+			t.Errorf("released, and not marked: %s", a)
+		}
+	}
+	f.emptied(t)
+	f.account(t, []rig.Mail{direct, asUs, listed})
+}
+
+// waiting waits until so many mails wait for a person, and none is anybody else's.
+func (f *field) waiting(t *testing.T, n int) {
+	t.Helper()
+	f.wait(t, "mails to wait for a person", func() error {
+		var s status
+		if err := f.Ask(f.ctx, &s, "status"); err != nil || s.Held != n || s.Foreign != 0 {
+			return fmt.Errorf("%v %+v", err, s)
+		}
+		return nil
+	})
+}

@@ -74,7 +74,7 @@ type Why string
 
 // The rules.
 const (
-	WhyDirect     Why = "its author's domain asks to reject it, and nobody handed it on"
+	WhyDirect     Why = "its author's domain asks to reject it (DMARC), and nobody handed it on"
 	WhyIndirect   Why = "its author's domain asks to reject it; somebody may have handed it on"
 	WhyQuarantine Why = "its author's domain asks to be careful with it"
 	WhyUndecided  Why = "its author's domain has a policy, and whether it is met could not be found out"
@@ -94,6 +94,7 @@ func (m *Mail) conclude(r *Result) {
 	}
 	r.AsUs, r.perhaps = m.asUs(r)
 	r.Signs = m.signs(r)
+	r.Handed, r.Survived = m.handed(r), r.survived()
 	p.author(r)
 	if r.MailFrom.Result == spf.Fail && r.DMARC.Result != dmarc.Pass {
 		r.rule(p.SPFFail, WhySPF)

@@ -30,6 +30,8 @@ type Result struct {
 	Disposition Disposition `json:"disposition"`
 	Why         Why         `json:"why,omitempty"` // the rule that decided; of an overridden mail the one that would have
 	Signs       []Sign      `json:"signs,omitempty"`
+	Handed      []Handed    `json:"-"` // who handed it on for others; decides nothing
+	Survived    bool        `json:"-"` // each author's own signature shows that he wrote it, though its client sends for none of them
 	Overridden  Override    `json:"overridden,omitempty"`
 	By          string      `json:"by,omitempty"` // the domain that Overridden is about
 	// AsUs: an Author Domain is ours, and nothing vouches for it.

@@ -45,10 +45,10 @@ func authenticationKeys() []key {
 			at: at(func(a *Authentication) any { return &a.Forwarders }), check: domains},
 		{name: name("seal"), doc: "Where there is a DKIM key for the recipient's domain, mail from outside gets an ARC set: who gets it by an alias or a\nforward can see what was found here.",
 			at: at(func(a *Authentication) any { return &a.Seal })},
-		{name: name("on_reject"), doc: "What becomes of mail that fails DMARC where the author's domain asks for reject: accept, mark, reject. What a list or a\nforwarder may have handed on is never rejected, only marked (RFC 9989 section 7.4).",
-			at: at(func(a *Authentication) any { return &a.OnReject }), check: oneOf("accept", "mark", "reject")},
-		{name: name("as_us"), doc: "What becomes of mail from outside that names an author of this site and is not shown to be his: accept, mark, reject.",
-			at: at(func(a *Authentication) any { return &a.AsUs }), check: oneOf("accept", "mark", "reject")},
+		{name: name("on_reject"), doc: "What becomes of mail that fails DMARC where the author's domain asks for reject: accept, mark, hold, reject. What a list or a\nforwarder may have handed on is only marked (RFC 9989 section 7.4). What is held waits for a person: postward held list.",
+			at: at(func(a *Authentication) any { return &a.OnReject }), check: oneOf("accept", "mark", "hold", "reject")},
+		{name: name("as_us"), doc: "What becomes of mail from outside that names an author of this site and is not shown to be his: accept, mark, hold,\nreject.",
+			at: at(func(a *Authentication) any { return &a.AsUs }), check: oneOf("accept", "mark", "hold", "reject")},
 	}
 }
 

@@ -50,7 +50,7 @@ var modeDoc = map[guard.Subject]string{
 	guard.Cooling:     "The short wait of unusual mail.",
 	guard.Score:       "What is unusual, together: the score.",
 	guard.Containment: "Stopping an account.",
-	guard.Strangers:   "Refusing mail from outside: what on_reject and as_us under [authentication] say.",
+	guard.Strangers:   "Refusing or holding mail from outside: what on_reject and as_us under [authentication] say.",
 }
 
 func edgeKeys() []key {

@@ -46,8 +46,26 @@ type Status struct {
 type Proof struct {
 	Inbound bool           `json:"inbound"` // mail from outside is authenticated
 	Signs   []string       `json:"signs"`   // domains for which there is a key that signs
-	In      map[string]int `json:"in"`      // mails from outside by method and result ("dmarc pass"), of all "mails"; "refused", "would be refused", "as us"
+	In      map[string]int `json:"in"`      // mails from outside by method and result ("dmarc pass"), of all "mails"; "refused", "would be refused", "held", "would be held", "as us"
 	Out     map[string]int `json:"out"`     // mails of accounts: "mails", of them "signed"
+
+	Forwarders int `json:"forwarders,omitempty"` // that may be listed, and are not
+}
+
+// ForwardersAnswer are the forwarders that may be listed, and are not.
+type ForwardersAnswer struct {
+	Forwarders []Forwarder `json:"forwarders"`
+}
+
+// Forwarder is a server that hands mail on to people of this site.
+type Forwarder struct {
+	Domain  string   `json:"domain"`
+	As      string   `json:"as"`      // the key under [authentication] to list it in: "forwarders", "sealers"
+	Mails   int      `json:"mails"`   // of it that were marked or refused, since it is remembered
+	Days    int      `json:"days"`    // on which that was, of the last 64
+	Proved  int      `json:"proved"`  // days on which mail of it was shown to be its authors'
+	Authors []string `json:"authors"` // domains of those, the first few
+	For     []string `json:"for"`     // whom the marked mail was for, the first few
 }
 
 // Log is what was read of the mail log since the start.

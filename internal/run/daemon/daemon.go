@@ -65,11 +65,12 @@ type Daemon struct {
 	inLine          map[string]bool  // effects that wait in due or alerts, or are being carried out
 	alertedChannels map[string][]int // channels that have an undone alert already, by effect
 
-	gate     *gate.Gate
-	resolver dns.Host
-	prover   atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
-	ledger   *proof.Ledger
-	own      atomic.Pointer[ownDomains]
+	gate       *gate.Gate
+	resolver   dns.Host
+	prover     atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
+	ledger     *proof.Ledger
+	forwarders proof.Forwarders
+	own        atomic.Pointer[ownDomains]
 
 	strangersTold atomic.Int64  // the second in which a refusal of mail from outside was logged last
 	stepped       time.Duration // by how much the clock was set since the gate last looked; under mu

@@ -54,6 +54,8 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return d.gate.Allowed(), nil
 	case "allow/add", "allow/remove":
 		return answering(request, func(r ctl.BanRequest) (ctl.AllowAnswer, error) { return d.gate.ChangeAllowed(ctx, actor, verb, r) })
+	case "forwarder/list":
+		return d.forwarderList(), nil
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":

@@ -34,7 +34,7 @@ func (d *Daemon) judgeMail(ctx context.Context, t *guard.Transaction) milter.Ans
 }
 
 // judgeEnd answers at the end of the message. Judging and recording are one critical section. The answer to an
-// account's mail leaves when the verdict is on disk: a crash in between tells the client nothing, so it tries
+// account's mail, and to any that is held, leaves when the verdict is on disk: a crash in between tells the client nothing, so it tries
 // again.
 func (d *Daemon) judgeEnd(ctx context.Context, t *guard.Transaction) milter.Answer {
 	if t.Direction == guard.Local {
@@ -73,7 +73,7 @@ func (d *Daemon) judge(t *guard.Transaction, final func(*guard.Verdict) bool) (v
 	if v.Action == guard.Accept {
 		d.heard(t)
 	}
-	if v.Account == "" {
+	if v.Account == "" && v.Action != guard.Hold {
 		return v, nil, nil
 	}
 	e := &guard.Event{Key: "judged:" + t.ID, Kind: guard.KindJudged, At: t.At, Account: v.Account, Transaction: t, Verdict: &v}

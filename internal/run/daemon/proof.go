@@ -54,7 +54,7 @@ func (p *prover) make(is Mailer) error {
 	c.Deadline = max(min(c.Deadline, d.config.Milter.AnswerTimeout-time.Second), time.Second/2) // the answer wants time too
 	made, err := proof.New(proof.Options{
 		Config: &c, ID: is.Hostname, LineLimit: is.LineLimit, Keys: d.config.KeysDir(), Resolver: &d.resolver, Log: d.log, Ledger: d.ledger,
-		Ours: d.isOurs, Account: d.sender, MaySign: d.maySign, Judge: d.judgeEnd,
+		Forwarders: &d.forwarders, Ours: d.isOurs, Account: d.sender, MaySign: d.maySign, Judge: d.judgeEnd,
 	})
 	if err != nil {
 		return err
@@ -201,13 +201,57 @@ func (d *Daemon) proofStatus() ctl.Proof {
 		return ctl.Proof{Signs: []string{}}
 	}
 	in, out := d.ledger.Today(time.Now())
-	return ctl.Proof{Inbound: p.Inbound(), Signs: p.Signs(), In: in, Out: out}
+	return ctl.Proof{Inbound: p.Inbound(), Signs: p.Signs(), In: in, Out: out, Forwarders: len(p.Proposed(time.Now()))}
+}
+
+// forwarderList is who hands mail on to people of this site, and may be listed.
+func (d *Daemon) forwarderList() ctl.ForwardersAnswer {
+	a := ctl.ForwardersAnswer{Forwarders: []ctl.Forwarder{}}
+	if p := d.prover.Load(); p != nil {
+		for _, x := range p.Proposed(time.Now()) {
+			a.Forwarders = append(a.Forwarders, ctl.Forwarder(x))
+		}
+	}
+	return a
+}
+
+// forwardersName is under which the store keeps what is remembered of forwarders.
+const forwardersName = "forwarders"
+
+// recallForwarders takes up what was remembered of forwarders. That it is lost is no reason not to start.
+func (d *Daemon) recallForwarders(ctx context.Context) {
+	text, err := d.store.Cursor(ctx, forwardersName)
+	if err == nil && text != "" {
+		err = d.forwarders.Load(text)
+	}
+	if err != nil {
+		d.log.Warn("who hands mail on is collected anew", "err", err)
+	}
+}
+
+// keepForwarders writes down what changed of it: a crash forgets ten minutes.
+func (d *Daemon) keepForwarders(ctx context.Context) error {
+	err := every(ctx, 10*time.Minute, func() error {
+		d.saveForwarders()
+		return nil
+	})
+	d.saveForwarders()
+	return err
+}
+
+func (d *Daemon) saveForwarders() {
+	text, err := d.forwarders.Save()
+	if err != nil {
+		d.log.Error("who hands mail on cannot be kept", "err", err)
+	} else if text != "" {
+		d.writer.SetCursor(forwardersName, text)
+	}
 }
 
 // tellStranger logs what is refused of mail from outside, or would be: in shadow mode nobody else writes it down. A flood of it is one line
 // a second; status has the number.
 func (d *Daemon) tellStranger(t *guard.Transaction, v *guard.Verdict) {
-	if v.Account != "" || t.Proof == nil || v.Reason == guard.ReasonInbound {
+	if v.Account != "" || t.Proof == nil || v.Reason == guard.ReasonInbound || v.Action == guard.Hold { // what is held is told each
 		return
 	}
 	second := int64(t.At) / 1000

@@ -3,11 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"postward/internal/guard"
+	"postward/internal/run/ctl"
 )
 
 // proven is a daemon whose Postfix calls itself mail.example.org, and beside which nobody looks at mail.
@@ -89,5 +92,25 @@ func TestAPostfixThatDoesNotSayWhoItIsIsAskedAgain(t *testing.T) {
 	p.mailer = func(context.Context) (Mailer, error) { return Mailer{Hostname: "mx.example.org", LineLimit: 998}, nil }
 	if p.prove(t.Context()); d.prover.Load() == made || !d.prover.Load().Inbound() {
 		t.Error("it has another name, and is looked at by the old one; or it is forgotten who else looks")
+	}
+}
+
+// TestWhoHandsMailOnIsRememberedOverAStart: also who is proposed, at the desk.
+func TestWhoHandsMailOnIsRememberedOverAStart(t *testing.T) {
+	dir := t.TempDir()
+	day := time.Now().Unix() / (24 * 60 * 60)
+	d := begin(t, dir)
+	d.writer.SetCursor(forwardersName, fmt.Sprintf(`{"uni.example":{"day":%d,"marked":7,"proved":7,"mails":5,"authors":["a.example","b.example","c.example"],"for":["anna@example.org"]}}`, day))
+	if a := d.forwarderList(); len(a.Forwarders) != 0 {
+		t.Errorf("nobody looks at mail, and %+v", a)
+	}
+	end(t, d)
+	d = begin(t, dir)
+	defer end(t, d)
+	d.recallForwarders(t.Context())
+	(&prover{daemon: d, mailer: func(context.Context) (Mailer, error) { return Mailer{Hostname: "mail.example.org"}, nil }}).prove(t.Context())
+	a, err := d.answer(t.Context(), "test", "forwarder/list", nil)
+	if x, is := a.(ctl.ForwardersAnswer); err != nil || !is || len(x.Forwarders) != 1 || x.Forwarders[0].Domain != "uni.example" || d.status().Proof.Forwarders != 1 {
+		t.Errorf("%+v %v", a, err)
 	}
 }

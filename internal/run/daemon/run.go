@@ -265,6 +265,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 			}
 		})
 	}
+	d.recallForwarders(ctx)
 	proves := &prover{daemon: d, mailer: p.Mailer}
 	proves.prove(ctx)
 	door := &doorkeeper{daemon: d, configDir: d.config.Postfix.ConfigDir}
@@ -291,6 +292,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		part("milter order", n.watchOrder)
 		part("doors", door.watch)
 		part("proof", proves.again)
+		part("forwarders", d.keepForwarders)
 		part("backup", d.backUpOften)
 		part("lists", d.watchLists)
 		if p.Ready != nil {

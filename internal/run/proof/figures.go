@@ -48,6 +48,10 @@ func (f *figures) count(r *mailauth.Result, d mailauth.Disposition, action guard
 		f.in["refused"]++
 	case d == mailauth.Reject:
 		f.in["would be refused"]++
+	case d == mailauth.Hold && action == guard.Hold:
+		f.in["held"]++
+	case d == mailauth.Hold:
+		f.in["would be held"]++
 	}
 }
 

@@ -57,6 +57,7 @@ func (m *incoming) End(ctx context.Context, t *guard.Transaction) milter.Answer 
 	}
 	t.Proof = proofOf(&r)
 	a := m.prover.options.Judge(ctx, t)
+	m.prover.options.Forwarders.note(&r, t.Recipients, time.Now())
 	found := r.Disposition
 	if found == mailauth.Reject && a.Action == guard.Accept { // in shadow mode
 		m.mail.Mark(&r)
@@ -78,8 +79,11 @@ func proofOf(r *mailauth.Result) *guard.Proof {
 	if r.Why != "" {
 		p.Why = strings.TrimPrefix(strings.Join(r.Authors[:min(len(r.Authors), 2)], ", ")+": "+string(r.Why), ": ")
 	}
-	if r.Disposition == mailauth.Reject {
+	switch r.Disposition {
+	case mailauth.Reject:
 		p.Action = guard.Reject
+	case mailauth.Hold:
+		p.Action = guard.Hold
 	}
 	return p
 }

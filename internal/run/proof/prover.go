@@ -2,12 +2,14 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"postward/internal/auth/keys"
 	"postward/internal/auth/mailauth"
@@ -28,6 +30,8 @@ type Options struct {
 	Resolver  dns.Resolver
 	Log       *slog.Logger
 	Ledger    *Ledger
+
+	Forwarders *Forwarders // whom it tells of who hands mail on; nil: nobody
 
 	Ours    func(domain string) bool                                      // whether mail of this domain is written here
 	Account func(t *guard.Transaction) string                             // who sends it; empty: a stranger
@@ -63,6 +67,9 @@ func New(o Options) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Forwarders == nil {
+		o.Forwarders = &Forwarders{}
+	}
 	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}, seen: keys.Seen{}}
 	p.checker = mailauth.Checker{
 		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours, Places: mailauth.NewPlaces(),
@@ -76,12 +83,8 @@ func New(o Options) (*Prover, error) {
 // policyOf is the policy for mail from outside. What an operator sets is how strict the two strictest rules are; the others mark.
 func policyOf(a *config.Authentication) (*mailauth.Policy, error) {
 	p := mailauth.Default()
-	for text, at := range map[string][]*mailauth.Disposition{a.OnReject: {&p.Direct}, a.AsUs: {&p.AsUs}} {
-		for _, d := range at {
-			if err := d.UnmarshalText([]byte(text)); err != nil {
-				return nil, err
-			}
-		}
+	if err := errors.Join(p.Direct.UnmarshalText([]byte(a.OnReject)), p.AsUs.UnmarshalText([]byte(a.AsUs))); err != nil {
+		return nil, err
 	}
 	if p.Direct == mailauth.Accept {
 		p.Indirect = mailauth.Accept
@@ -124,6 +127,13 @@ func (p *Prover) Open(t *guard.Transaction) milter.Whole {
 		return p.incoming(t)
 	}
 	return nil
+}
+
+// Proposed are the forwarders that the operator may list, and has not.
+func (p *Prover) Proposed(now time.Time) []Proposal {
+	return slices.DeleteFunc(p.options.Forwarders.propose(now), func(x Proposal) bool {
+		return p.checker.Forwarder(x.Domain) || x.As == "sealers" && p.checker.Trusted(x.Domain)
+	})
 }
 
 // domainOf is the domain of an address, in A-labels; empty: it has none.

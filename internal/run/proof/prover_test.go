@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"postward/internal/auth/keys"
+	"postward/internal/auth/mailauth"
 	"postward/internal/guard"
 	"postward/internal/mail/canon"
 	"postward/internal/mail/dkim"
@@ -295,5 +296,32 @@ func TestAKeyThatIsPutBackSignsAgain(t *testing.T) {
 	}
 	if err := h.Reload(); err != nil || signs() != 2 {
 		t.Errorf("%v, %d sign", err, signs())
+	}
+}
+
+// TestEachRuleIsWhatTheOperatorSaid: also where he says one word for both.
+func TestEachRuleIsWhatTheOperatorSaid(t *testing.T) {
+	words := []mailauth.Disposition{mailauth.Accept, mailauth.Mark, mailauth.Hold, mailauth.Reject}
+	for _, direct := range words {
+		for _, asUs := range words {
+			p, err := policyOf(&config.Authentication{OnReject: direct.String(), AsUs: asUs.String()})
+			if err != nil || p.Direct != direct || p.AsUs != asUs {
+				t.Errorf("on_reject %s, as_us %s: %+v, %v", direct, asUs, p, err)
+			}
+		}
+	}
+}
+
+// TestWhatIsToBeHeldIsToldTheGuard: as such, and not as a refusal.
+func TestWhatIsToBeHeldIsToldTheGuard(t *testing.T) {
+	h := begin(t, false, func(c *config.Authentication) { c.Inbound, c.OnReject = "on", "hold" })
+	far := &guard.Transaction{Direction: guard.Inbound, Client: netip.MustParseAddr("198.51.100.7"), Helo: "h.example", ReversePath: "x@h.example", Recipients: []string{"anna@example.org"}}
+	h.verdict = milter.Answer{Action: guard.Hold}
+	a, _ := h.passes(far, []canon.Field{{Name: "From", Value: " bob@far.example"}}, "hello\r\n")
+	if p := h.judged[0].Proof; p.Action != guard.Hold || a.Action != guard.Hold || len(a.Insert) != 1 || !strings.Contains(a.Insert[0].Value, "policy.dmarc=quarantine") {
+		t.Errorf("%+v %+v", p, a)
+	}
+	if in, _ := h.options.Ledger.Today(time.Now()); in["held"] != 1 {
+		t.Errorf("%v", in)
 	}
 }
