@@ -50,7 +50,7 @@ var catalogue = []entry{
 	{"dkim.sha1", Fault, "the DKIM key does not let sha256 in", "RFC 8301 section 3.1: receivers take nothing else any more."},
 	{"dkim.service", Fault, "the DKIM key is not for mail", "RFC 6376 section 3.6.1: receivers skip a key whose services do not include email."},
 	{"dmarc.several", Fault, "several DMARC records", "RFC 9989 section 4.10: more than one count as none."},
-	{"dmarc.broken", Fault, "a DMARC record that nobody goes by", "RFC 9989 section 4.10.1: it has no policy that can be read and names nobody to report to, so receivers apply no DMARC, not that of a domain above either."},
+	{"dmarc.broken", Fault, "a DMARC record that nobody goes by", "RFC 9989 section 4.10.1: its policy cannot be read and it names nobody to report to, so receivers apply no DMARC, not that of a domain above either."},
 	{"dmarc.almost", Fault, "almost a DMARC record", "RFC 9989 section 4.7: v=DMARC1 comes first, in these letters, with a semicolon behind it. What does not begin so is no record for any receiver."},
 	{"spf.sender", Fault, "an address that sends may not", "Its mail fails SPF; what is not signed besides is refused or called spam."},
 	{"tls.broken", Fault, "STARTTLS fails", "Some senders then try without TLS, others give up; those who insist on TLS never get through."},

@@ -102,7 +102,7 @@ func (d *record) broken(text string) {
 		if is := dmarc.Parse(better); is.Has(dmarc.NoReports) {
 			better += "; " + d.reportsTo()
 		}
-		mend.Do, mend.Add = "Publish it without what cannot be read; where p was that, or was not there, say the policy that was meant in the place of none.", []Record{Text("_dmarc."+d.Domain, better)}
+		mend.Do, mend.Add = "Publish it without what cannot be read; where that was p, say the policy that was meant in the place of none.", []Record{Text("_dmarc."+d.Domain, better)}
 	}
 	d.find("dmarc.broken", d.Domain, text, mend)
 }

@@ -20,7 +20,6 @@ var dmarcFaults = map[string]fault{
 	// what the mends of these leave is the next step: a policy that only watches
 	"no DMARC":                       {take: []string{"_dmarc."}, want: []ID{"dmarc.none"}, left: []ID{"dmarc.monitor"}},
 	"a DMARC of no use":              {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; p=monitor"`}, want: []ID{"dmarc.broken"}, left: []ID{"dmarc.monitor"}},
-	"DMARC of a version alone":       {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1"`}, want: []ID{"dmarc.broken"}, left: []ID{"dmarc.monitor"}},
 	"DMARC with no policy":           {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1; ` + rua + `"`}, want: []ID{"dmarc.monitor", "dmarc.no-policy"}, left: []ID{"dmarc.monitor"}},
 	"DMARC in small letters":         {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=dmarc1; p=reject; ` + rua + `"`}, want: []ID{"dmarc.almost"}},
 	"DMARC without a semicolon":      {take: []string{"_dmarc."}, put: []string{`_dmarc.example.org. TXT "v=DMARC1 p=none"`}, want: []ID{"dmarc.almost"}, left: []ID{"dmarc.monitor", "dmarc.no-reports"}},

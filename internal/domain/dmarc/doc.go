@@ -18,9 +18,8 @@
 //   - Several Author Domains are each judged, at most MaxAuthors (section 11.5). One that fails makes the mail fail, with the
 //     most strict policy; it passes only when all pass.
 //   - A mail whose From field is not to be read in one way is permerror, and what its possible authors ask for is told.
-//   - A record that cannot be read, or has no p, with nobody to report to is permerror (sections 4.10.1 and 9.2). A record
-//     without p that has somebody is as if it had p=none (section 4.7): its sp and np hold. A tag that stands twice counts the
-//     first time.
+//   - A record that cannot be read, with nobody to report to, is permerror (sections 4.10.1 and 9.2). A record without p is
+//     p=none (section 4.7), reports or not. A tag that stands twice counts the first time.
 //   - When only the policy is not known, for np or sp depends on an existence that DNS did not tell, that is temperror.
 //   - An SPF or DKIM result of temperror is temperror here when the domain would have been aligned. A forger can bring that
 //     about with a name of the domain that does not answer: who lets temperror pass lets him pass.

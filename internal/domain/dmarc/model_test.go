@@ -49,7 +49,7 @@ func judgeModel(w answers, author string, spf Identifier, dkim []Identifier) mod
 	if tags == nil {
 		return modelled{result: Inapplicable}
 	}
-	if (tags["p"] == "bad" || tags["p"] == "") && tags["rua"] == "" {
+	if tags["p"] == "bad" && tags["rua"] == "" {
 		return modelled{result: PermError}
 	}
 	for i, id := range append([]Identifier{spf}, dkim...) {
@@ -172,7 +172,7 @@ func possible(w answers) (all []answers) {
 var domains = []string{"com", "example.com", "a.example.com", "b.example.com", "c.a.example.com", "example.org", "org", "b.c.d.e.f.a.example.com", "a.b.c.d.e.f.a.example.com"}
 
 func drawRecord(t *rapid.T, label string) string {
-	tags := []string{rapid.SampledFrom([]string{"p=none", "p=quarantine", "p=reject", "p=bad", "p=bad; rua=mailto:a@example.com", "x=y", "rua=mailto:a@example.com"}).Draw(t, label+" p")}
+	tags := []string{rapid.SampledFrom([]string{"p=none", "p=quarantine", "p=reject", "p=bad", "p=bad; rua=mailto:a@example.com", "x=y"}).Draw(t, label+" p")}
 	for _, one := range [][]string{{"sp=none", "sp=reject"}, {"np=none", "np=quarantine", "np=reject"}, {"t=y", "t=n"}, {"adkim=s", "adkim=r"}, {"aspf=s"}, {"psd=y", "psd=n", "psd=u"}, {"pct=0"}} {
 		tags = append(tags, rapid.SampledFrom(append(one, "", "")).Draw(t, label+" tag"))
 	}

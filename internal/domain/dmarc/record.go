@@ -70,13 +70,13 @@ const (
 	TwiceTag    Mark = "tag given twice" // the first counts
 	BadTag      Mark = "not a tag"
 	BadValue    Mark = "value that is none of the tag's"
-	NoPolicy    Mark = "no policy" // without p, which is p=none where somebody is to be told
+	NoPolicy    Mark = "no policy" // without p, which is p=none
 	BadURI      Mark = "not a URI"
 	OldSize     Mark = "size limit of RFC 7489" // the "!10m" behind a URI
 	NotMail     Mark = "not a mail address"     // a scheme that nobody sends to
 	TooMuch     Mark = "more than is read"
 	NoReports   Mark = "no address for reports"
-	NotAtEffect Mark = "no record for anybody" // there is no p, or one of p, sp and np cannot be read, and there is nobody to report to
+	NotAtEffect Mark = "no record for anybody" // p, sp or np cannot be read, and there is nobody to report to
 )
 
 // Remark is a mark and what it is about, in printable words that may be empty.
@@ -244,8 +244,7 @@ func (r *Record) conclude() {
 	bad := slices.ContainsFunc(r.Remarks, func(x Remark) bool {
 		return x.Mark == BadValue && (strings.HasPrefix(x.Text, "p=") || strings.HasPrefix(x.Text, "sp=") || strings.HasPrefix(x.Text, "np="))
 	})
-	missing := r.Policy == "" && !bad
-	if missing {
+	if r.Policy == "" && !bad {
 		r.say(NoPolicy, "")
 	}
 	if bad {
@@ -253,7 +252,7 @@ func (r *Record) conclude() {
 	}
 	if len(r.Aggregate) == 0 {
 		r.say(NoReports, "")
-		if bad || missing {
+		if bad {
 			r.say(NotAtEffect, "")
 		}
 	}

@@ -25,7 +25,7 @@ func TestRecordsAreReadAsTheRFCWants(t *testing.T) {
 		"v=DMARC1; " + rua + "; p=quarantine":                        {Quarantine, "", "", ""},
 		"v=DMARC1; p=none":                                           {None, "", "", "no address for reports"},
 		"v=DMARC1; " + rua:                                           {"", "", "", "no policy"},
-		"v=DMARC1":                                                   {"", "", "", "no policy, no address for reports, no record for anybody"},
+		"v=DMARC1":                                                   {"", "", "", "no policy, no address for reports"},
 		"v=DMARC1; p=monitor; " + rua:                                {"", "", "", "value that is none of the tag's"},
 		"v=DMARC1; p=monitor":                                        {"", "", "", "value that is none of the tag's, no address for reports, no record for anybody"},
 		"v=DMARC1; p=reject; sp=all; " + rua:                         {"", "", "", "value that is none of the tag's"},
