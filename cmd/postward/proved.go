@@ -85,8 +85,12 @@ func consequence(r *proof.Record) string {
 	switch {
 	case r.Action == guard.Reject:
 		return "refused"
+	case r.Action == guard.Hold:
+		return "held"
 	case r.Disposition == mailauth.Reject:
 		return "would be refused"
+	case r.Disposition == mailauth.Hold:
+		return "would be held"
 	case r.Disposition == mailauth.Accept:
 		return "let through"
 	}
