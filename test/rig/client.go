@@ -240,7 +240,7 @@ func (s *Session) Send(m *Mail) {
 		m.Steps = append(m.Steps, s.Steps[from:]...)
 		m.settle()
 	}()
-	if !s.Do("MAIL FROM:<" + m.From + ">").is(250) {
+	if !s.Do(strings.TrimSpace("MAIL FROM:<" + m.From + "> " + m.Params)).is(250) {
 		return
 	}
 	taken := 0

@@ -17,6 +17,8 @@ type Mail struct {
 	Header  string // further header fields, each ending in \r\n; From, Subject and Date are made if it has none
 	Bare    bool   // none are made
 	Body    string // after the line with the token
+	Whole   string // the message as it is instead, from its first octet to its last; its X-Token is the caller's to write
+	Params  string // of MAIL FROM, like "BODY=8BITMIME"
 	Account string // who logged in, empty for nobody; for reading only
 
 	Outcome   Outcome
@@ -58,6 +60,9 @@ func (m *Mail) Copies() []Copy {
 
 // Text is the message as it is sent, without dot-stuffing.
 func (m *Mail) Text() string {
+	if m.Whole != "" {
+		return m.Whole
+	}
 	var b strings.Builder
 	lower := "\r\n" + strings.ToLower(m.Header)
 	for _, f := range [][2]string{

@@ -25,7 +25,7 @@ type Delivery struct {
 	To     []string // the recipients that the sink took
 	Token  string   // of the mail's own X-Token field; empty if it has none
 	Size   int64
-	Head   []byte // the first 64 KiB of the message
+	Head   []byte // the first 64 KiB of the message, or as much as Keep says
 
 	// Of a delivery status notification: the token of the mail it returns, and the recipients that failed.
 	Returned string
@@ -67,9 +67,23 @@ type Sink struct {
 	returned   map[Copy]int
 	answers    map[string]Answer
 	denials    []Denial
+	keep       int64
 }
 
 const sinkHead = 64 << 10
+
+// Keep has the sink remember so many octets of each message from now on.
+func (s *Sink) Keep(octets int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep = octets
+}
+
+func (s *Sink) kept() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keep
+}
 
 // StartSink listens on addr, "127.0.0.1:0" for any free port.
 func StartSink(addr string) (*Sink, error) {
@@ -79,7 +93,7 @@ func StartSink(addr string) (*Sink, error) {
 	}
 	s := &Sink{
 		Addr: l.Addr().String(), done: make(chan error, 1),
-		copies: map[Copy]int{}, returned: map[Copy]int{}, answers: map[string]Answer{},
+		copies: map[Copy]int{}, returned: map[Copy]int{}, answers: map[string]Answer{}, keep: sinkHead,
 	}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &sinkSession{sink: s, conn: c}, nil
@@ -237,7 +251,7 @@ func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 // Data takes the message before its 250 is written: a peer that did not hear the 250 sends again, and the second
 // copy is counted, because it is one.
 func (s *sinkSession) Data(r io.Reader) error {
-	head, err := io.ReadAll(io.LimitReader(r, sinkHead))
+	head, err := io.ReadAll(io.LimitReader(r, s.sink.kept()))
 	if err != nil {
 		return err
 	}

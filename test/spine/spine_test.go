@@ -18,7 +18,13 @@ import (
 	"postward/test/rig"
 )
 
-func TestMain(m *testing.M) { os.Exit(rig.Main(m)) }
+// nextDoor is a second address of this host, for a second name server.
+const nextDoor = "127.0.0.2"
+
+func TestMain(m *testing.M) {
+	room := rig.Room{Addresses: []string{rig.Outside + "/32", nextDoor + "/32"}, Needs: []string{"postfix", "dovecot", "swaks"}}
+	os.Exit(rig.MainIn(room, m, rig.Skip))
+}
 
 // users are anna, bob and alarm, and anna0, bob0, … for tests that need many.
 var users = func() map[string]string {
@@ -98,6 +104,13 @@ func attachedTo(t *testing.T, postfix rig.PostfixConfig, config rig.PostwardConf
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	return &field{Site: site, Postward: w, ctx: ctx}
+}
+
+// patiently gives a test of many steps, each of which starts a program, the time for them on a machine that is busy.
+func (f *field) patiently(t *testing.T) {
+	var cancel context.CancelFunc
+	f.ctx, cancel = context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
 }
 
 // do runs a verb.
