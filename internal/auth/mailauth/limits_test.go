@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"postward/internal/domain/spf"
+	"postward/internal/mail/message"
 	"postward/internal/wire/dns"
 )
 
@@ -63,6 +64,36 @@ func TestOfManyNamesAFewAreAskedFor(t *testing.T) {
 	r := checkIPRev(t.Context(), remember(counted), stranger)
 	if n := counted.questions(); r.Result != Fail || n > maxNames+1 {
 		t.Errorf("%+v, %d questions", r, n)
+	}
+}
+
+// TestAFromThatIsTooLongIsUnread: who is shown as its author nobody has looked at.
+func TestAFromThatIsTooLongIsUnread(t *testing.T) {
+	for size, want := range map[int]bool{message.MaxField - 100: false, message.MaxField + 100: true} {
+		l := from(t, "author.example").is("From", strings.Repeat("x", size-50)+" <anna@author.example>")
+		l.header[0].Value += strings.Repeat(" ", size-len(l.header[0].Value))
+		if r := l.arrive(house(t)); r.Unread != want {
+			t.Errorf("From of %d octets: %v, %s", size, r.Unread, r.told())
+		}
+	}
+}
+
+// TestAChainAsksAheadForItsNewestKeysAlone: whether the older ones are needed is not known yet.
+func TestAChainAsksAheadForItsNewestKeysAlone(t *testing.T) {
+	c := house(t)
+	counted := &counting{Resolver: c.Resolver}
+	c.Resolver = counted
+	from(t, "author.example").top(many(40, func(i int) string {
+		return fmt.Sprintf("ARC-Seal: i=%d; cv=pass; a=ed25519-sha256; d=d%d.example; s=s; b=AAAA", i+1, i)
+	})...).arrive(c)
+	keys := 0
+	for question := range counted.asked {
+		if strings.Contains(question, "._domainkey.") {
+			keys++
+		}
+	}
+	if keys != maxAhead {
+		t.Errorf("%d keys were asked for", keys)
 	}
 }
 
