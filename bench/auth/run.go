@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,20 +125,22 @@ func (b *bench) run(ctx context.Context) error {
 
 func tell(format string, args ...any) { fmt.Fprintf(os.Stderr, "auth: "+format+"\n", args...) }
 
-// each has every way do a step. The mails are written before, and the resolver knows nothing when a way begins.
-func (b *bench) each(ctx context.Context, s step, do func(*way, context.Context, *bench, step) error) error {
+// each has every way do a step; who begins changes. The mails are written before, and the resolver knows nothing when a way begins.
+func (b *bench) each(ctx context.Context, s step, do func(*way, context.Context, *bench, step) ([]rig.Mail, error)) error {
 	if err := b.write(s.post); err != nil {
 		return err
 	}
 	defer func() { s.post.mails = nil }() // up to twenty megabytes
-	for _, w := range b.ways {
+	n := s.post.number % len(b.ways)
+	for _, w := range slices.Concat(b.ways[n:], b.ways[:n]) {
 		b.names.Forget()
 		b.names.Behave(".", world.Behaviour{Wait: s.dns, Known: true})
-		if err := do(w, ctx, b, s); err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+		sent, err := do(w, ctx, b, s)
+		if err == nil {
+			w.count(b.names, s)
+			err = w.seen.look(ctx, s.direction, sent, w.site.Sink.Deliveries())
 		}
-		w.count(b.names, s)
-		if err := w.seen.look(ctx, s.direction, w.sent, w.site.Sink.Deliveries()); err != nil {
+		if err := b.without(w.name, err); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
@@ -145,32 +148,31 @@ func (b *bench) each(ctx context.Context, s step, do func(*way, context.Context,
 }
 
 // once measures a step with many sessions at a time.
-func (w *way) once(ctx context.Context, b *bench, s step) error {
-	r, err := w.measured(s.count, func() (float64, error) {
-		sent, err := w.send(ctx, b, s, parallel)
-		_, rate := rig.Rate(sent)
+func (w *way) once(ctx context.Context, b *bench, s step) (sent []rig.Mail, err error) {
+	r, err := w.measured(s.count, func() (rate float64, err error) {
+		sent, err = w.send(ctx, b, s, parallel)
+		_, rate = rig.Rate(sent)
 		return rate, err
 	})
 	w.runs[s.load] = append(w.runs[s.load], r)
-	return err
+	return sent, err
 }
 
 // slowly sends the mails of a step one after the other, and keeps how long each took.
-func (w *way) slowly(ctx context.Context, b *bench, s step) error {
+func (w *way) slowly(ctx context.Context, b *bench, s step) ([]rig.Mail, error) {
 	sent, err := w.send(ctx, b, s, 1)
 	for i := range sent {
 		w.took[s.load] = append(w.took[s.load], mailcost.Took(sent[i].Steps))
 	}
-	return err
+	return sent, err
 }
 
 // send sends the mails of a step, and waits until all have arrived.
 func (w *way) send(ctx context.Context, b *bench, s step, parallel int) ([]rig.Mail, error) {
 	w.site.Sink.Forget()
 	sent := b.by(s.post, w.site.Postfix, parallel).Send(ctx)
-	w.sent = sent
-	for _, m := range sent {
-		if m.Outcome != rig.Accepted {
+	for i := range sent {
+		if m := &sent[i]; m.Outcome != rig.Accepted {
 			return nil, fmt.Errorf("a mail was not accepted: %d %s\n%s", m.Code, m.Reply, w.site.Postfix.LogTail(5))
 		}
 	}

@@ -40,7 +40,6 @@ type way struct {
 	runs map[load][]run
 	took map[load][]time.Duration // of mails that are sent one after the other
 	peak float64                  // MiB
-	sent []rig.Mail               // last
 	seen witness
 
 	asked, new int // of mails from outside: questions to the resolver, and how many of them it had not been asked before
@@ -59,7 +58,7 @@ type kind struct {
 	needs      []string
 	config     rig.PostfixConfig
 	start      func(b *bench, ctx context.Context, w *way) error
-	marks      []string
+	marks      map[string]int
 	signatures int
 }
 
@@ -73,11 +72,12 @@ const (
 
 var kinds = []kind{
 	{name: nothing, config: milter("nothing.sock"), start: startNothing},
-	{name: postward, start: startPostward, marks: []string{"spf=pass", "dkim=pass", "dmarc=pass", "iprev=pass", "arc="}, signatures: 2},
-	{name: set, needs: []string{"opendkim", "opendmarc", "policyd-spf"}, config: setConfig, start: startSet,
-		marks: []string{"received-spf: pass", "dkim=pass", "dmarc=pass"}, signatures: 1},
-	{name: rspamd, needs: []string{"rspamd"}, config: milter("rspamd.sock"), start: startRspamd,
-		marks: []string{"spf=pass", "dkim=pass", "dmarc=pass", "arc="}, signatures: 2},
+	{name: postward, start: startPostward, signatures: 2,
+		marks: map[string]int{"spf=pass": 1, "dkim=pass": 2, "dmarc=pass": 1, "iprev=pass": 1, "arc=": 1, sealed: 1}},
+	{name: set, needs: []string{"opendkim", "opendmarc", "policyd-spf"}, config: setConfig, start: startSet, signatures: 1,
+		marks: map[string]int{"received-spf: pass": 1, "dkim=pass": 2, "dmarc=pass": 1}},
+	{name: rspamd, needs: []string{"rspamd"}, config: milter("rspamd.sock"), start: startRspamd, signatures: 2,
+		marks: map[string]int{"spf=pass": 1, "dkim=pass": 2, "dmarc=pass": 1, "arc=": 1, sealed: 1}},
 }
 
 // milter is a Postfix with one milter for strangers and accounts.
@@ -97,11 +97,23 @@ func (b *bench) lay(ctx context.Context) error {
 			continue
 		}
 		w, err := b.layOne(ctx, k)
-		if err != nil {
+		if err := b.without(k.name, err); err != nil {
 			return fmt.Errorf("lay %s: %w", k.name, err)
 		}
-		b.ways = append(b.ways, w)
+		if err == nil {
+			b.ways = append(b.ways, w)
+		}
 	}
+	return nil
+}
+
+// without goes on without a peer that has failed, and remembers why. Without the others there is nothing to measure.
+func (b *bench) without(name string, err error) error {
+	if err == nil || name == nothing || name == postward {
+		return err
+	}
+	b.lacks = append(b.lacks, fmt.Sprintf("%s is not measured: %v", name, err))
+	b.ways = slices.DeleteFunc(b.ways, func(w *way) bool { return w.name == name })
 	return nil
 }
 
@@ -194,16 +206,16 @@ func startPostward(b *bench, ctx context.Context, w *way) error {
 // measured has something happen, and keeps what it cost and the most memory that was seen.
 func (w *way) measured(mails int, do func() (perSecond float64, err error)) (run, error) {
 	watched := w.watch()
+	defer func() { w.peak = max(w.peak, watched()) }()
 	before, err := mailcost.CPU()
 	if err != nil {
 		return run{}, err
 	}
 	rate, err := do()
 	if err != nil {
-		return run{}, fmt.Errorf("%s: %w", w.name, err)
+		return run{}, err
 	}
 	after, err := mailcost.CPU()
-	w.peak = max(w.peak, watched())
 	return run{rate, (after - before).Seconds() * 1000 / float64(mails)}, err
 }
 
