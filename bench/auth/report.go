@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"postward/bench/internal/mailcost"
 )
@@ -39,17 +38,6 @@ func (b *bench) report() []string {
 	return f.missed()
 }
 
-// loads are those that are measured at many sessions, in the order in which they are shown.
-func loads() []load {
-	var all []load
-	for _, direction := range []string{in, out} {
-		for _, octets := range []int{small, 20_000, 200_000} {
-			all = append(all, load{direction, octets, 0})
-		}
-	}
-	return append(all, load{in, small, slow})
-}
-
 func (b *bench) rates() {
 	fmt.Printf("%-26s %-9s %9s %11s %11s %14s %14s\n", "mail", "", "mails/s", "of nothing", "of the set", "CPU s/1000", "above nothing")
 	nobody, peers := b.way(nothing), b.way(set)
@@ -72,20 +60,18 @@ func (l load) String() string {
 
 func (b *bench) latencies() {
 	fmt.Printf("\n%-26s %-9s %8s %8s %8s   %s\n", "one by one, ms", "", "p50", "p95", "p99", "added: p50      p95      p99")
-	for _, direction := range []string{in, out} {
-		for _, wait := range []time.Duration{0, slow} {
-			l := load{direction, small, wait}
-			for _, w := range b.ways {
-				fmt.Printf("%-26s %-9s", l, w.name)
-				for _, q := range []float64{0.5, 0.95, 0.99} {
-					fmt.Printf(" %8.1f", mailcost.Quantile(w.took[l], q))
-				}
-				fmt.Printf("  ")
-				for _, q := range []float64{0.5, 0.95, 0.99} {
-					fmt.Printf(" %8.1f", b.added(w, l, q))
-				}
-				fmt.Println()
+	quantiles := []float64{0.5, 0.95, 0.99}
+	for _, l := range singles() {
+		for _, w := range b.ways {
+			fmt.Printf("%-26s %-9s", l, w.name)
+			for _, q := range quantiles {
+				fmt.Printf(" %8.1f", mailcost.Quantile(w.took[l], q))
 			}
+			fmt.Print("  ")
+			for _, q := range quantiles {
+				fmt.Printf(" %8.1f", b.added(w, l, q))
+			}
+			fmt.Println()
 		}
 	}
 }

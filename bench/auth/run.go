@@ -45,19 +45,23 @@ const oneByOne = 5
 // one after the other.
 func (b *bench) order(mails int) {
 	b.warm = []step{{load{in, 1000, 0}, 100, nil}, {load{out, 1000, 0}, 200, nil}}
+	of := map[int]int{small: mails, 20_000: mails / 2, 200_000: mails / 10}
 	for range rounds {
-		for _, direction := range []string{in, out} {
-			for _, size := range []struct{ octets, mails int }{{small, mails}, {20_000, mails / 2}, {200_000, mails / 10}} {
-				b.plan = append(b.plan, step{load{direction, size.octets, 0}, size.mails, nil})
+		for _, l := range loads() {
+			count := of[l.octets]
+			if l.dns > 0 {
+				count /= 2
 			}
+			b.plan = append(b.plan, step{l, count, nil})
 		}
-		b.plan = append(b.plan, step{load{in, small, slow}, mails / 2, nil})
 	}
 	for range oneByOne {
-		for _, direction := range []string{in, out} {
-			for _, dns := range []time.Duration{0, slow} {
-				b.turns = append(b.turns, step{load{direction, small, dns}, max(mails/2/oneByOne, 20), nil})
+		for _, l := range singles() {
+			count := max(mails/2/oneByOne, 20)
+			if l.octets > small {
+				count = max(mails/40, 5)
 			}
+			b.turns = append(b.turns, step{l, count, nil})
 		}
 	}
 	n, hosts := 0, 1
@@ -68,6 +72,23 @@ func (b *bench) order(mails int) {
 			n, hosts = n+1, hosts+s.post.domains()
 		}
 	}
+}
+
+// loads are those of many sessions at a time, in the order in which they are shown.
+func loads() []load {
+	var all []load
+	for _, direction := range []string{in, out} {
+		for _, octets := range []int{small, 20_000, 200_000} {
+			all = append(all, load{direction, octets, 0})
+		}
+	}
+	return append(all, load{in, small, slow})
+}
+
+// singles are those of mails one after the other. The larger ones add no question: they are fewer.
+func singles() []load {
+	return []load{{in, small, 0}, {in, small, slow}, {in, 20_000, slow}, {in, 200_000, slow},
+		{out, small, 0}, {out, small, slow}, {out, 20_000, 0}, {out, 200_000, 0}}
 }
 
 // furnish makes the keys, and the resolver of the room with all names.
