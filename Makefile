@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/auth/keys ./internal/auth/publish ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove counts other-debian race fuzz soak bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
+.PHONY: build run test unit lint story prove counts full flood model staticcheck other-debian race fuzz soak bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
 
 build: build/postward
 
@@ -27,7 +27,7 @@ run:
 test: lint
 	test/setup.sh test
 	$(GO) test ./...
-	CI=true $(GO) test -tags daemons -p 1 -timeout 40m $(DAEMONS)
+	CI=true $(GO) test -tags daemons -p 1 -timeout 70m $(DAEMONS)
 	@$(MAKE) --no-print-directory story
 
 # Unprivileged, offline, under a minute.
@@ -49,14 +49,23 @@ prove: lint
 	test/setup.sh prove
 	@$(MAKE) --no-print-directory -j2 counts fuzz
 
+# Each part, whatever became of those before it.
+COUNTS := race full flood story model staticcheck other-debian soak
 counts: build/postward
-	CGO_ENABLED=1 $(GO) test -race ./...
+	@for part in $(COUNTS); do $(MAKE) --no-print-directory $$part || failed+=" $$part"; done; \
+		[ -z "$$failed" ] || { echo "prove: failed:$$failed"; exit 1; }
+
+full:
 	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 90m $(DAEMONS)
-	@$(MAKE) --no-print-directory story
+
+flood:
 	PROVE=1 $(GO) test -count=1 -timeout 60m -run Flood ./internal/run/gate
+
+model:
 	docs/model/check.sh
+
+staticcheck:
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags daemons ./...
-	@$(MAKE) --no-print-directory other-debian soak
 
 # make test once more, in a tree of the other Debian release. The tree is made once, and kept.
 other-debian:
@@ -65,7 +74,7 @@ other-debian:
 
 race:
 	test/setup.sh prove
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
 FUZZTIME ?= 60s
 fuzz:
@@ -98,9 +107,9 @@ bench-check: # a domain on all lists; with DOMAINS=data.json many domains (see b
 	@test/setup.sh bench && $(GO) run ./bench/check -domains "$(DOMAINS)"
 	@test -z "$(DOMAINS)" || $(GO) run ./bench/check -mends "$(DOMAINS)"
 
-# The guard on a sending trace (see bench/detect for its form).
+# The guard on a sending trace, or on several (see bench/detect for their form): the last line is then the worst of each figure.
 bench-detect:
-	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir"; exit 2; }; $(GO) run ./bench/detect -study -trace $(TRACE)
+	@test -n "$(TRACE)" || { echo "say which trace: make bench-detect TRACE=dir, or TRACE=\"dir dir\""; exit 2; }; $(GO) run ./bench/detect -study -trace "$(TRACE)"
 
 # A thief who has read the source: what a search over whole campaigns gets out, beside what he may (see bench/thief).
 THIEFTIME ?= 60s

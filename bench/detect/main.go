@@ -2,6 +2,9 @@
 // ordinary mail into one State; at each compromise it plays the attacker's submissions into a copy of that State.
 // It prints what leaked, who was disturbed, and as its last line all of it for machines.
 //
+// Of several traces each is played by itself, and the last line is the worst of each figure: numbers that are only right for one site
+// are wrong.
+//
 // What it assumes: the first days are history that the server learned before it enforced anything. An account is
 // on the list a day before its first mail; one that the ordinary mail never shows has been there for 60 days.
 // A false episode is released by the administrator one hour later.
@@ -16,19 +19,20 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"postward/internal/guard"
 )
 
 func main() {
-	o := options{policy: guard.DefaultPolicy()}
-	flag.StringVar(&o.dir, "trace", "", "directory with legit.jsonl.gz and attacks.jsonl.gz")
+	var o options
+	traces := flag.String("trace", "", "directories with legit.jsonl.gz and attacks.jsonl.gz, with blanks between them")
 	flag.IntVar(&o.warm, "warm", 30, "days at the beginning that are only learned from")
 	flag.BoolVar(&o.verbose, "v", false, "print every false episode and every attack")
 	study := flag.Bool("study", false, "also move the thresholds, and take each lock away")
 	flag.Parse()
-	if err := run(o, *study); err != nil {
+	if err := run(o, strings.Fields(*traces), *study); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(2)
 	}
@@ -66,27 +70,51 @@ func (o *options) configured() error {
 	return nil
 }
 
-func run(o options, study bool) error {
-	if o.dir == "" {
-		return errors.New("name a trace directory: make bench-detect TRACE=dir")
+func run(o options, traces []string, study bool) error {
+	if len(traces) == 0 {
+		return errors.New("name a trace directory, or several: make bench-detect TRACE=dir")
 	}
+	var worst figures
+	for i, dir := range traces {
+		if len(traces) > 1 {
+			fmt.Printf("== %s\n", dir)
+		}
+		p, err := o.site(dir, study)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			worst = p.figures()
+		} else {
+			worst = worst.worst(p.figures())
+		}
+	}
+	if len(traces) > 1 {
+		fmt.Printf("worst: %s\n", worst)
+	}
+	if worst.lost > 0 {
+		return fmt.Errorf("%d mails were accepted and are nowhere", worst.lost)
+	}
+	return nil
+}
+
+// site plays one trace, and reports.
+func (o options) site(dir string, study bool) (*play, error) {
+	o.dir, o.policy = dir, guard.DefaultPolicy()
 	if err := o.configured(); err != nil {
-		return err
+		return nil, err
 	}
 	if study {
 		if err := o.study(os.Stdout); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	p, err := o.measure()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.report(os.Stdout)
-	if p.lost > 0 {
-		return fmt.Errorf("%d mails were accepted and are nowhere", p.lost)
-	}
-	return nil
+	return p, nil
 }
 
 // measure plays the whole trace.

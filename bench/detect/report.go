@@ -41,17 +41,55 @@ func (p *play) report(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%-42s %4d %8d %8d %8d %14s %8d\n", s, len(leaked), quantile(leaked, 0.5), quantile(leaked, 0.95), quantile(leaked, 1), contained, quantile(mails, 0.95))
 	}
-	fmt.Fprintf(w, "\ndetect: user_days=%d episodes_per_1000=%.3f held_per_1000=%.3f contained_per_1000=%.3f cooled_per_1000=%.3f with_bursts: episodes_per_1000=%.3f held_per_1000=%.3f contained_per_1000=%.3f cooled_per_1000=%.3f %s lost=%d\n",
-		days, per(p.episodes[ordinary]), per(p.held[ordinary]), per(p.contained[ordinary]), per(p.cooled[ordinary]),
-		per(p.episodes.sum()), per(p.held.sum()), per(p.contained.sum()), per(p.cooled.sum()), strings.Join(p.leaks(), " "), p.lost)
+	fmt.Fprintf(w, "\ndetect: user_days=%d %s\n", days, p.figures())
 }
 
-// leaks says for each scenario what leaked: median/p95.
-func (p *play) leaks() []string {
-	var all []string
+// figures are those by which one trace is compared with another: of each the more the worse.
+type figures struct {
+	ordinary, all against           // without the modelled bursts, and with them
+	leaks         map[string][2]int // median and p95, by the scenario's letter
+	lost          int
+}
+
+// against is what is done to owners, of 1000 active user-days.
+type against struct{ episodes, held, contained, cooled float64 }
+
+func (p *play) figures() figures {
+	f := figures{leaks: map[string][2]int{}, lost: p.lost,
+		ordinary: against{p.per(p.episodes[ordinary]), p.per(p.held[ordinary]), p.per(p.contained[ordinary]), p.per(p.cooled[ordinary])},
+		all:      against{p.per(p.episodes.sum()), p.per(p.held.sum()), p.per(p.contained.sum()), p.per(p.cooled.sum())}}
 	for _, s := range p.scenarios() {
 		leaked, _, _, _ := p.of(s)
-		all = append(all, fmt.Sprintf("%s=%d/%d", strings.Fields(s)[0], quantile(leaked, 0.5), quantile(leaked, 0.95)))
+		f.leaks[strings.Fields(s)[0]] = [2]int{quantile(leaked, 0.5), quantile(leaked, 0.95)}
+	}
+	return f
+}
+
+// worst is each figure of the trace where it is worst; what was lost is of both.
+func (f figures) worst(other figures) figures {
+	w := figures{f.ordinary.worst(other.ordinary), f.all.worst(other.all), maps.Clone(f.leaks), f.lost + other.lost}
+	for letter, n := range other.leaks {
+		w.leaks[letter] = [2]int{max(n[0], w.leaks[letter][0]), max(n[1], w.leaks[letter][1])}
+	}
+	return w
+}
+
+func (a against) worst(b against) against {
+	return against{max(a.episodes, b.episodes), max(a.held, b.held), max(a.contained, b.contained), max(a.cooled, b.cooled)}
+}
+
+func (f figures) String() string {
+	return fmt.Sprintf("%s with_bursts: %s %s lost=%d", f.ordinary, f.all, strings.Join(f.leaked(), " "), f.lost)
+}
+
+func (a against) String() string {
+	return fmt.Sprintf("episodes_per_1000=%.3f held_per_1000=%.3f contained_per_1000=%.3f cooled_per_1000=%.3f", a.episodes, a.held, a.contained, a.cooled)
+}
+
+// leaked says for each scenario what leaked: median/p95.
+func (f figures) leaked() (all []string) {
+	for _, letter := range slices.Sorted(maps.Keys(f.leaks)) {
+		all = append(all, fmt.Sprintf("%s=%d/%d", letter, f.leaks[letter][0], f.leaks[letter][1]))
 	}
 	return all
 }

@@ -36,7 +36,7 @@ func (o options) study(w io.Writer) error {
 		if name == "" {
 			name = "none"
 		}
-		fmt.Fprintf(w, "%12s %12.3f %12.3f  %s\n", name, p.per(p.episodes[ordinary]), p.per(p.episodes.sum()), strings.Join(p.leaks(), " "))
+		fmt.Fprintf(w, "%12s %12.3f %12.3f  %s\n", name, p.per(p.episodes[ordinary]), p.per(p.episodes.sum()), strings.Join(p.figures().leaked(), " "))
 	}
 	fmt.Fprintln(w)
 	return nil

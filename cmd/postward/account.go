@@ -68,6 +68,9 @@ func (a *app) accountShow() *cobra.Command {
 			a.out.line("  in old logs: %s, as %s", guard.Count(x.Learned.Messages, "mail"), addresses(x.Learned.Addresses))
 		}
 		a.out.line("  %s, last %s; %d refused; %s known", guard.Count(int(x.Messages), "mail"), when(x.Last), x.Refused, guard.Count(x.Known.Len(), "recipient"))
+		if x.Today != nil && x.Today.Mails > 0 {
+			a.out.line("  today %s, %d of them signed (DKIM)", guard.Count(x.Today.Mails, "mail"), x.Today.Signed)
+		}
 		a.printSources(&x.Sources)
 		a.printNumbers(x.Account)
 		return nil

@@ -173,31 +173,36 @@ func (a *app) mailFind(ctx context.Context, key string, logs []string) error {
 
 func (a *app) mailTrace(ctx context.Context, key string, logs []string) error {
 	mails, left, err := a.found(ctx, key, logs)
+	if err == nil && !a.json {
+		mails, left = mails[max(len(mails)-3, 0):], left+max(len(mails)-3, 0) // the last ones: a screen
+	}
+	all := a.proved(mails)
 	if err != nil || a.json {
 		sayLeft(left)
-		return a.orJSON(err, mails)
+		return a.orJSON(err, all)
 	}
-	for i, m := range mails[max(len(mails)-3, 0):] { // the last ones: a screen
+	for i, m := range all {
 		if i > 0 {
 			a.out.line("")
 		}
 		a.printMail(m)
 	}
-	if n := left + len(mails) - 3; n > 0 {
-		a.out.line("\n%s before these: postward mail find %s", guard.Count(n, "mail"), printable(key))
+	if left > 0 {
+		a.out.line("\n%s before these: postward mail find %s", guard.Count(left, "mail"), printable(key))
 	}
 	return nil
 }
 
-func (a *app) printMail(m *delivery.Mail) {
+func (a *app) printMail(m traced) {
 	o := a.out
 	o.line("%s: %s", strings.Join(m.IDs, ", "), m.Outcome())
 	from := "from <" + printable(m.From) + ">, "
 	if m.From == "" && m.Count == 0 && m.NoticeOf == "" { // the log does not tell
 		from = ""
 	}
-	o.line("  %s%s", from, printable(by(m)))
-	o.line("  arrived %s%s", stamp(m.Arrived), messageID(m))
+	o.line("  %s%s", from, printable(by(m.Mail)))
+	o.line("  arrived %s%s", stamp(m.Arrived), messageID(m.Mail))
+	a.printProofs(m.Proofs)
 	if m.Why != "" {
 		o.line("  %s", oneLine(m.Why))
 	}
@@ -299,7 +304,7 @@ func (a *app) sample(ctx context.Context, path string, logs []string) error {
 		return a.out.json(families)
 	}
 	for _, b := range families {
-		a.printMail(b.Mail)
+		a.printMail(traced{Mail: b.Mail})
 		a.out.line("  within a day the account sent %s to %s, %d of them from that address, %s to %s", guard.Count(b.Mails, "mail"), guard.Count(b.Recipients, "recipient"),
 			b.SameClient, stamp(b.First), stamp(b.Last))
 	}

@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"postward/internal/auth/mailauth"
+	"postward/internal/guard"
 	"postward/internal/log/delivery"
+	"postward/internal/run/proof"
 	"postward/test/rig"
 )
 
@@ -105,6 +108,47 @@ func TestTheLastMailsAreShownAndTheOthersCounted(t *testing.T) {
 	var mails []delivery.Mail
 	if err := json.Unmarshal([]byte(out), &mails); err != nil || len(mails) != 1 || mails[0].Account != "anna" {
 		t.Errorf("%v %v", mails, err)
+	}
+}
+
+// TestATraceSaysWhatWasProved: of the mail, and of no other that had its queue ID at another time.
+func TestATraceSaysWhatWasProved(t *testing.T) {
+	dir := rig.WriteDir(t, map[string]string{"mail.log": mailsOf(0, 3, "anna"), "postward.toml": ""})
+	config := filepath.Join(dir, "postward.toml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "state_dir = %q\n[postfix]\nlog_file = %q\n", dir, filepath.Join(dir, "mail.log")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 1, 8, 0, 1, 0, time.UTC)
+	ledger := map[string]string{}
+	for _, r := range []proof.Record{
+		{At: at, QueueID: "A0000000", Action: guard.Accept, Results: []string{"spf=fail smtp.mailfrom=anna@example.org", "dmarc=fail policy.dmarc=quarantine header.from=example.org"}, Disposition: mailauth.Mark, Rule: "its author's domain asks to be careful with it"},
+		{At: at.AddDate(0, 0, 9), QueueID: "A0000000", Action: guard.Accept, Results: []string{"spf=pass smtp.mailfrom=x@later.example"}},
+		{At: at, QueueID: "A0000001", Account: "anna", Action: guard.Accept, Signed: []string{"example.org by pw20261130r", "example.org by pw20261130e"}},
+		{At: at, QueueID: "A0000002", Account: "anna", Action: guard.Hold, Unsigned: "no key signs for example.org"},
+	} {
+		line, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ledger[r.At.Format("20060102")+".jsonl"] += string(line) + "\n"
+	}
+	if err := os.Rename(rig.WriteDir(t, ledger), filepath.Join(dir, "proofs")); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{
+		"A0000000": "  proved    spf=fail smtp.mailfrom=anna@example.org\n            dmarc=fail policy.dmarc=quarantine header.from=example.org\n            marked: its author's domain asks to be careful with it\n",
+		"A0000001": "  signed    for example.org by pw20261130r, example.org by pw20261130e\n",
+		"A0000002": "  signed    not: no key signs for example.org\n",
+	} {
+		out, said, code := postward(t, "--config", config, "mail", "trace", id)
+		if code != exitFine || !strings.Contains(out, want) || strings.Contains(out, "later.example") {
+			t.Errorf("%s: %d %s %s", id, code, out, said)
+		}
+		out, _, _ = postward(t, "--config", config, "--json", "mail", "trace", id)
+		var mails []traced
+		if err := json.Unmarshal([]byte(out), &mails); err != nil || len(mails) != 1 || len(mails[0].Proofs) != 1 || mails[0].IDs[0] != id {
+			t.Errorf("%s: %v %s", id, err, out)
+		}
 	}
 }
 

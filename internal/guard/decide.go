@@ -10,7 +10,7 @@ import (
 // Judge says what should become of a transaction, and why. It reads s and changes nothing; the verdict counts
 // once an event with it is applied.
 func Judge(s *State, t *Transaction) Verdict {
-	name := s.accountOf(t)
+	name := s.AccountOf(t)
 	if name == "" {
 		return stranger(s, t)
 	}

@@ -52,9 +52,9 @@ func nameless(account string) bool {
 	return ok && err == nil
 }
 
-// accountOf is AccountOf, but for undeclared users without a name, and for mail over loopback where an operator declared
+// AccountOf is the account that a mail counts for: the function of that name, but for undeclared users without a name, and for mail over loopback where an operator declared
 // loopback itself: as he said it.
-func (s *State) accountOf(t *Transaction) string {
+func (s *State) AccountOf(t *Transaction) string {
 	name := AccountOf(s.policy, t)
 	if nameless(name) && (s.accounts[name] == nil || s.accounts[name].Listing == nil) {
 		name = Nameless

@@ -312,7 +312,7 @@ type Explanation struct {
 
 // Explain says what would become of a transaction of an account, and why. It changes nothing.
 func Explain(s *State, t *Transaction) Explanation {
-	j := newJudgement(s, t, s.accountOf(t))
+	j := newJudgement(s, t, s.AccountOf(t))
 	has, gone := j.here(), j.spent(j.tier)
 	x := Explanation{
 		Level: j.level, Source: j.sourceFact(), Budget: has.day, Spent: gone.day, Ten: has.ten, TenGone: gone.ten,

@@ -5,7 +5,7 @@ import "slices"
 // MaySign reports whether a mail may bear the signature of its author's domain: its account may write as every author. sure
 // is false for who may write as anybody, and hands on what others wrote too: machines, programs and filters.
 func MaySign(s *State, t *Transaction) (may, sure bool) {
-	name := s.accountOf(t)
+	name := s.AccountOf(t)
 	a := s.accounts[name]
 	switch {
 	case name == "" || t.NoAuthor:

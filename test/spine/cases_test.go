@@ -233,6 +233,13 @@ func TestAMainCFThatSomebodyRewroteIsSaidWithItsLine(t *testing.T) {
 		{"another milter instead", postconf("smtpd_milters = inet:127.0.0.1:11332"), []string{"inbound mail", "main.cf:", "smtpd_milters = inet:127.0.0.1:11332"}},
 		{"another milter instead, of submissions", postconf("postward_submission = inet:127.0.0.1:11332"), []string{"submission mail"}},
 		{"the words are gone", without("postward_"), []string{"mail", "is not set"}},
+		{"the file of before", func() error {
+			before := attached
+			for _, what := range []string{"postward_", "smtpd_milters", "non_smtpd_milters"} {
+				before = unlined(before, what)
+			}
+			return os.WriteFile(path, before, 0o644)
+		}, []string{"inbound mail", "smtpd_milters", "local mail", "non_smtpd_milters"}},
 		{"no local milters", postconf("non_smtpd_milters ="), []string{"local mail", "non_smtpd_milters ="}},
 		{"lines that go on", func() error {
 			return os.WriteFile(path, append([]byte("smtpd_milters = $postward_milter\n  bl.example.net*2\n"), unlined(attached, "smtpd_milters")...), 0o644)
@@ -254,6 +261,18 @@ func TestAMainCFThatSomebodyRewroteIsSaidWithItsLine(t *testing.T) {
 			return nil
 		})
 	}
+	// What is appended with a blank before it goes on with somebody's own last line, and mail from outside comes as before.
+	if err := os.WriteFile(path, append(slices.Clone(attached), "  bl.example.net*2\n# mine\n  bl.example.com*1\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Site.Postfix.Command(f.ctx, "postfix", "reload").Run(); err != nil {
+		t.Fatal(err)
+	}
+	m := rig.Client{Addr: f.Site.Postfix.SMTP(), Address: stranger}.SendOne(f.ctx, rig.Mail{From: "bob@far.example", To: []string{"anna@example.org"}})
+	if m.Outcome != rig.Accepted {
+		t.Errorf("with lines behind the file: %d %s", m.Code, m.Reply)
+	}
+	f.account(t, []rig.Mail{m})
 }
 
 // unlined is a file without the lines that begin so.

@@ -60,6 +60,20 @@ func (f *field) header(t *testing.T, token string) textproto.MIMEHeader {
 	return head
 }
 
+// traced waits until mail trace says something of a mail.
+func (f *field) traced(t *testing.T, id string, want ...string) {
+	t.Helper()
+	f.wait(t, "mail trace", func() error {
+		said := f.do(t, "mail", "trace", id)
+		for _, text := range want {
+			if !strings.Contains(said, text) {
+				return fmt.Errorf("no %q in %s", text, said)
+			}
+		}
+		return nil
+	})
+}
+
 // TestMailFromOutsideIsAuthenticated: one field says who wrote it, forged ones are gone, and what its author's domain disowns is
 // refused only where nobody can have handed it on.
 func TestMailFromOutsideIsAuthenticated(t *testing.T) {
@@ -115,6 +129,9 @@ func TestMailFromOutsideIsAuthenticated(t *testing.T) {
 		}
 		if (ours == 1) != (len(c.want) > 0) || c.name == "forged" && len(h["Authentication-Results"]) != 2 {
 			t.Errorf("%s: %q", c.name, h["Authentication-Results"])
+		}
+		if len(c.want) > 0 {
+			f.traced(t, m.QueueID, c.want...)
 		}
 	}
 	f.account(t, sent)

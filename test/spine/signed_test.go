@@ -118,6 +118,10 @@ func TestWhatAccountsSendIsSigned(t *testing.T) {
 			t.Errorf("%s: %q", c.name, s)
 		}
 	}
+	f.traced(t, sent[0].QueueID, "signed    for example.org by mail")
+	if said := f.do(t, "account", "show", "anna"); !strings.Contains(said, fmt.Sprintf("today %d mails, %d of them signed", len(sent), len(sent))) {
+		t.Error(said)
+	}
 	other := rig.Client{Addr: f.Site.Postfix.SMTP(), Address: stranger}.SendOne(f.ctx, rig.Mail{From: "bob@far.example", To: []string{"anna@example.org"}})
 	sent = append(sent, other)
 	h := f.header(t, other.Token)

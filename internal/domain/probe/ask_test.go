@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// patience ends the conversations that nothing else ends.
-const patience = 700 * time.Millisecond
+// patience ends the conversations that nothing else ends, and plenty those that something else has to end, however busy the machine is.
+const patience, plenty = 700 * time.Millisecond, time.Minute
 
 func TestEveryFaultHasItsName(t *testing.T) {
 	a := newAuthority(t)
@@ -84,11 +84,11 @@ func TestEveryFaultHasItsName(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			start := time.Now()
-			r := Ask(t.Context(), Config{HELO: "probe.example.net", Roots: a.pool, Now: now, Timeout: patience, Own: true}, tc.host.serve(t))
-			if took := time.Since(start); took > patience+5*time.Second {
-				t.Errorf("it took %s", took)
+			within := plenty
+			if strings.HasSuffix(tc.want+tc.tls, "timeout") {
+				within = patience
 			}
+			r := Ask(t.Context(), Config{HELO: "probe.example.net", Roots: a.pool, Now: now, Timeout: within, Own: true}, tc.host.serve(t))
 			if got := short(r.Problem); got != tc.want {
 				t.Errorf("ended with %q, want %q: %v", got, tc.want, r.Problem)
 			}
@@ -300,7 +300,7 @@ func TestACommandInTheClearBehindSTARTTLSIsNoticed(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: patience, Own: true}, tc.host.serve(t))
+			r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: plenty, Own: true}, tc.host.serve(t))
 			if r.Injected != tc.want {
 				t.Errorf("%s, want %s: %v", r.Injected, tc.want, r.Injector)
 			}
@@ -311,7 +311,7 @@ func TestACommandInTheClearBehindSTARTTLSIsNoticed(t *testing.T) {
 func TestAStrangerIsSaidNothingBehindSTARTTLS(t *testing.T) {
 	a := newAuthority(t)
 	h := &host{tls: a.serves(t, newKey(t)), eager: true}
-	r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: patience}, h.serve(t))
+	r := Ask(t.Context(), Config{Roots: a.pool, Now: now, Timeout: plenty}, h.serve(t))
 	if conns, _ := h.counts(); conns != 5 || r.TLS == nil || r.Injected != Unknown || r.Injector != nil {
 		t.Errorf("%d connections, %s, %v", conns, r.Injected, r.Injector)
 	}

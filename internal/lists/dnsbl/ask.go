@@ -136,6 +136,9 @@ func (c *Checker) health(ctx context.Context, now time.Time, l *List, z *zone, k
 	case z.turn <- struct{}{}:
 		defer func() { <-z.turn }()
 	case <-ctx.Done():
+		if l.Terms.PerSecond > 0 { // time went by in waiting for turns, here or there: that is not its silence
+			return Health{}, errWaited
+		}
 		return Health{Condition: Silent, Why: "nobody answered in time", Checked: now, Until: now}, nil
 	}
 	if h, known := z.known(k, now); known && will(h) {

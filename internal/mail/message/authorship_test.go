@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"postward/test/rig"
 )
 
 // read reads a message with some From fields.
@@ -165,14 +166,15 @@ func TestMoreThanOneFromFieldIsNotDecided(t *testing.T) {
 }
 
 func TestAuthorshipIsBounded(t *testing.T) {
-	started := time.Now()
 	for _, part := range []string{"<", "(", "()", `"`, `""`, "a@b,", "=?utf-8?q?x?= ", ":;", "@a,", "a:", ". "} {
-		if domains, _ := read(strings.Repeat(part, 20<<20/len(part))); len(domains) > maxAuthors {
-			t.Errorf("%s: %d domains", part, len(domains))
+		took := rig.CPU(t, func() {
+			if domains, _ := read(strings.Repeat(part, 20<<20/len(part))); len(domains) > maxAuthors {
+				t.Errorf("%s: %d domains", part, len(domains))
+			}
+		})
+		if took > huge {
+			t.Errorf("%s: it took %s", part, took)
 		}
-	}
-	if took := time.Since(started); took > 10*time.Second {
-		t.Errorf("it took %s", took)
 	}
 	var many []string
 	for c := 'a'; c < 'z'; c++ {

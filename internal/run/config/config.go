@@ -126,6 +126,9 @@ func (c *Config) BansEnforced() bool {
 	return c.Mode == guard.Enforce
 }
 
+// ProofsDir is the directory where it is written down what was proved of each mail.
+func (c *Config) ProofsDir() string { return filepath.Join(c.StateDir, "proofs") }
+
 // KeysDir is the directory of the private keys that sign mail.
 func (c *Config) KeysDir() string {
 	if c.DKIM.Dir != "" {

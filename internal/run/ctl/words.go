@@ -73,6 +73,13 @@ type Account struct {
 	Logins    string            `json:"logins,omitempty"`    // locked, contained, protected, would be protected; empty: whoever has the password
 	Protected *guess.Protection `json:"protected,omitempty"` // that stands
 	New       bool              `json:"new,omitempty"`       // for "account/lock": nothing was known of it before
+	Today     *Signed           `json:"today,omitempty"`     // of "account/show"
+}
+
+// Signed is how many mails were taken today, and how many of them were signed.
+type Signed struct {
+	Mails  int `json:"mails"`
+	Signed int `json:"signed"`
 }
 
 // AccountChange is the request of "account/allow", "account/deny" and "account/class".

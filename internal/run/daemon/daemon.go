@@ -68,6 +68,7 @@ type Daemon struct {
 	gate     *gate.Gate
 	resolver dns.Host
 	prover   atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
+	ledger   *proof.Ledger
 	own      atomic.Pointer[ownDomains]
 
 	strangersTold atomic.Int64  // the second in which a refusal of mail from outside was logged last

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"postward/internal/guard"
 	"postward/internal/mail/message"
@@ -75,6 +76,8 @@ func (d *Daemon) showAccount(r ctl.Name) (ctl.Account, error) {
 	one := []ctl.Account{d.withLogins(a)}
 	d.mu.Unlock()
 	d.protections(one)
+	mails, signed := d.ledger.Signed(one[0].Name, time.Now())
+	one[0].Today = &ctl.Signed{Mails: mails, Signed: signed}
 	return one[0], nil
 }
 

@@ -53,8 +53,8 @@ func (p *prover) make(is Mailer) error {
 	c := d.config.Authentication
 	c.Deadline = max(min(c.Deadline, d.config.Milter.AnswerTimeout-time.Second), time.Second/2) // the answer wants time too
 	made, err := proof.New(proof.Options{
-		Config: &c, ID: is.Hostname, LineLimit: is.LineLimit, Keys: d.config.KeysDir(), Resolver: &d.resolver, Log: d.log,
-		Ours: d.isOurs, Account: d.sentByAccount, MaySign: d.maySign, Judge: d.judgeEnd,
+		Config: &c, ID: is.Hostname, LineLimit: is.LineLimit, Keys: d.config.KeysDir(), Resolver: &d.resolver, Log: d.log, Ledger: d.ledger,
+		Ours: d.isOurs, Account: d.sender, MaySign: d.maySign, Judge: d.judgeEnd,
 	})
 	if err != nil {
 		return err
@@ -90,17 +90,17 @@ func (d *Daemon) open(t *guard.Transaction) milter.Whole {
 	switch {
 	case p == nil, t.Helo == canaryName && t.Client.IsLoopback():
 		return nil
-	case !d.sentByAccount(t) && d.gate.Trusts(t.Client):
+	case d.sender(t) == "" && d.gate.Trusts(t.Client):
 		return nil
 	}
 	return p.Open(t)
 }
 
-// sentByAccount reports whether a mail is an account's, and no stranger's.
-func (d *Daemon) sentByAccount(t *guard.Transaction) bool {
+// sender is the account that sends a mail; empty: a stranger.
+func (d *Daemon) sender(t *guard.Transaction) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return t.Direction == guard.Local || guard.AccountOf(d.state.Policy(), t) != ""
+	return d.state.AccountOf(t)
 }
 
 func (d *Daemon) maySign(t *guard.Transaction) (may, sure bool) {
@@ -200,7 +200,7 @@ func (d *Daemon) proofStatus() ctl.Proof {
 	if p == nil {
 		return ctl.Proof{Signs: []string{}}
 	}
-	in, out := p.Today(time.Now())
+	in, out := d.ledger.Today(time.Now())
 	return ctl.Proof{Inbound: p.Inbound(), Signs: p.Signs(), In: in, Out: out}
 }
 

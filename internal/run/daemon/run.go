@@ -25,6 +25,7 @@ import (
 	"postward/internal/run/ctl"
 	"postward/internal/run/gate"
 	"postward/internal/run/notify"
+	"postward/internal/run/proof"
 	"postward/internal/run/store"
 	"postward/internal/wire/netinfo"
 	"postward/internal/wire/sock"
@@ -75,6 +76,7 @@ func Run(ctx context.Context, p Parts) error {
 	d.checkpoint()
 	d.gate.Save(time.Now())
 	d.noteClock()
+	d.ledger.Close()
 	err = errors.Join(err, d.store.Close())
 	if errors.Is(err, store.ErrCorrupt) { // and what it held is saved
 		err = errors.Join(err, store.SetAside(filepath.Join(p.Config.StateDir, storeFile)))
@@ -125,7 +127,7 @@ func load(ctx context.Context, p Parts, path string, written time.Time) (*Daemon
 		config: p.Config, log: p.Log, store: s, writer: s.Writer(), warden: p.Warden, notify: p.Notify, where: p.Where, version: p.Version,
 		started: now(), begun: time.Now(), verdicts: map[guard.Reason]uint64{}, origins: origins{}, foreign: map[string]bool{}, injectors: newInjectors(),
 		due: make(chan work, dueQueue), alerts: make(chan work, dueQueue), alertedChannels: map[string][]int{},
-		refusals: refusals{}, inLine: map[string]bool{},
+		refusals: refusals{}, inLine: map[string]bool{}, ledger: proof.NewLedger(p.Config.ProofsDir(), p.Log),
 	}
 	d.gate = gate.New(gate.Parts{
 		Config: p.Config, Log: p.Log, Store: s, Warden: p.Warden, Where: p.Where, Troubles: &d.troubles, Trusted: p.Trusted,

@@ -10,5 +10,7 @@
 // The keys are looked after by Tend, and read again when they changed. Whether mail from outside is looked at can hang on
 // who else does it (Beside).
 //
-// A Prover is for many goroutines. The package must not import daemon, nor store: it keeps nothing but figures of today.
+// What was found is written down in a Ledger, which outlives the Prover: figures of today, and a line a mail for mail trace (Find).
+//
+// Both are for many goroutines. The package must not import daemon, nor store: what it writes decides nothing.
 package proof

@@ -57,10 +57,11 @@ func (m *incoming) End(ctx context.Context, t *guard.Transaction) milter.Answer 
 	}
 	t.Proof = proofOf(&r)
 	a := m.prover.options.Judge(ctx, t)
-	m.prover.today.count(&r, a.Action, time.Now())
-	if r.Disposition == mailauth.Reject && a.Action == guard.Accept { // in shadow mode
+	found := r.Disposition
+	if found == mailauth.Reject && a.Action == guard.Accept { // in shadow mode
 		m.mail.Mark(&r)
 	}
+	m.prover.options.Ledger.incoming(t, &r, found, a.Action, time.Now())
 	if a.Action == guard.Reject || a.Action == guard.Tempfail {
 		return a
 	}

@@ -16,12 +16,14 @@ import (
 // outgoing is a mail that an account sends.
 type outgoing struct {
 	prover  *Prover
+	account string
 	signers *signers
 
 	forged []milter.Removal
 	had    bool // somebody else had the mail before, and wrote what he found
 	header []canon.Field
 	by     []*dkim.Signer // none: it is not signed
+	why    string         // it is not signed
 	body   *canon.Body
 	lines  *folded // to body
 }
@@ -35,13 +37,12 @@ func (m *outgoing) Header(fields []canon.Field, cut bool) {
 	}
 	m.forged, m.had = m.claims(fields)
 	domains, _ := a.Domains()
-	for _, d := range domains {
-		if m.by = m.signers.choose(d); len(m.by) > 0 {
-			break
-		}
-	}
-	if cut || m.prover.beside.Load() && isSigned(fields, m.by) {
-		m.by = nil
+	m.by, m.why = m.signers.chooseOne(domains)
+	switch {
+	case cut:
+		m.by, m.why = nil, "its header section is longer than is kept"
+	case m.prover.beside.Load() && isSigned(fields, m.by):
+		m.by, m.why = nil, "it was signed when it came"
 	}
 	if len(m.by) > 0 {
 		m.header, m.body = fields, canon.NewBody(dkim.SignedForms()...)
@@ -69,10 +70,16 @@ func (m *outgoing) claims(fields []canon.Field) (forged []milter.Removal, had bo
 const maxForged = 50
 
 // signs reports whether the mail is signed: its account may write as its author; and of one that hands on what others wrote, nobody
-// had it before.
-func (m *outgoing) signs(t *guard.Transaction) bool {
+// had it before. If not, it says why.
+func (m *outgoing) signs(t *guard.Transaction) (signs bool, why string) {
 	may, sure := m.prover.options.MaySign(t)
-	return may && (sure || !m.had)
+	switch {
+	case !may:
+		return false, "its account may not write as its author"
+	case !sure && m.had:
+		return false, "somebody else had it before"
+	}
+	return true, ""
 }
 
 // isSigned reports whether the topmost signature of a mail is one of a domain for which we would sign: a milter before us has
@@ -105,29 +112,38 @@ func (m *outgoing) Close() {}
 // End has the mail judged, and signs it if it stays: what waits in hold leaves later, and then nobody signs it.
 func (m *outgoing) End(ctx context.Context, t *guard.Transaction) milter.Answer {
 	a := m.prover.options.Judge(ctx, t)
+	now := time.Now()
 	if a.Action == guard.Reject || a.Action == guard.Tempfail {
 		return a
 	}
 	if t.Login != "" { // what a program hands back may be ours
 		a.Remove = append(a.Remove, m.forged...)
 	}
+	made, signed := m.sign(t, now)
+	a.Insert = fields(made)
+	m.prover.options.Ledger.outgoing(t, m.account, a.Action, signed, m.why, now)
+	return a
+}
+
+// sign makes the signatures, and says which they are.
+func (m *outgoing) sign(t *guard.Transaction, now time.Time) (made []canon.Field, signed []string) {
 	if len(m.by) == 0 {
-		return a
+		return nil, nil
 	}
 	m.lines.Close()
-	if !m.signs(t) {
-		m.by = nil
+	signs, why := m.signs(t)
+	if !signs {
+		m.why = why
+		return nil, nil
 	}
-	var made []canon.Field
 	for _, s := range m.by {
-		f, err := s.Sign(m.header, m.body, time.Now())
+		f, err := s.Sign(m.header, m.body, now)
 		if err != nil {
+			m.why = "a signature could not be made: see the log"
 			m.prover.options.Log.Warn("a mail leaves without one of its signatures", "queue_id", t.QueueID, "domain", s.Domain, "selector", s.Selector, "err", err)
 			continue
 		}
-		made = append(made, f)
+		made, signed = append(made, f), append(signed, s.Domain+" by "+s.Selector)
 	}
-	m.prover.today.signed(len(made), time.Now())
-	a.Insert = fields(made)
-	return a
+	return made, signed
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"postward/internal/auth/keys"
 	"postward/internal/auth/mailauth"
@@ -28,9 +27,10 @@ type Options struct {
 	Keys      string // the directory of the keys that sign
 	Resolver  dns.Resolver
 	Log       *slog.Logger
+	Ledger    *Ledger
 
 	Ours    func(domain string) bool                                      // whether mail of this domain is written here
-	Account func(t *guard.Transaction) bool                               // whether an account sends it; else it is a stranger's
+	Account func(t *guard.Transaction) string                             // who sends it; empty: a stranger
 	MaySign func(t *guard.Transaction) (may, sure bool)                   // guard.MaySign
 	Judge   func(ctx context.Context, t *guard.Transaction) milter.Answer // at the end of the message
 }
@@ -44,7 +44,6 @@ type Prover struct {
 	inbound atomic.Bool // mail from outside is looked at
 	beside  atomic.Bool // somebody else may sign, or have signed
 	signers atomic.Pointer[signers]
-	today   figures
 
 	seen keys.Seen // Tend's: what the name servers showed of each key last
 }
@@ -117,17 +116,15 @@ func (p *Prover) Signs() []string { return slices.Sorted(maps.Keys(p.signers.Loa
 
 // Open is who reads a mail that begins; nil: nobody.
 func (p *Prover) Open(t *guard.Transaction) milter.Whole {
+	account := p.options.Account(t)
 	switch {
-	case p.options.Account(t):
-		return &outgoing{prover: p, signers: p.signers.Load()}
+	case account != "":
+		return &outgoing{prover: p, account: account, signers: p.signers.Load()}
 	case p.inbound.Load() && t.Client.IsValid():
 		return p.incoming(t)
 	}
 	return nil
 }
-
-// Today are the figures of a day, by the clock of this host.
-func (p *Prover) Today(now time.Time) (in, out map[string]int) { return p.today.of(now) }
 
 // domainOf is the domain of an address, in A-labels; empty: it has none.
 func domainOf(address string) string {

@@ -55,9 +55,14 @@ func begin(t *testing.T, withKeys bool, change func(*config.Authentication)) *ho
 		change(&c)
 	}
 	h.Prover, err = New(Options{
-		Config: &c, ID: "mx.example.org", LineLimit: 998, Keys: dir.Path, Resolver: zone, Log: slog.New(slog.DiscardHandler),
-		Ours:    func(domain string) bool { return domain == "example.org" },
-		Account: func(t *guard.Transaction) bool { return t.Login != "" || t.Direction == guard.Local },
+		Config: &c, ID: "mx.example.org", LineLimit: 998, Keys: dir.Path, Resolver: zone, Log: slog.New(slog.DiscardHandler), Ledger: NewLedger(filepath.Join(t.TempDir(), "proofs"), slog.Default()),
+		Ours: func(domain string) bool { return domain == "example.org" },
+		Account: func(t *guard.Transaction) string {
+			if t.Direction == guard.Local {
+				return guard.Unknown
+			}
+			return t.Login
+		},
 		MaySign: func(t *guard.Transaction) (bool, bool) { return h.may, h.sure },
 		Judge: func(_ context.Context, t *guard.Transaction) milter.Answer {
 			h.judged = append(h.judged, t)
@@ -140,7 +145,7 @@ func TestMailOfAccountsIsSignedByBothKeys(t *testing.T) {
 			t.Error(r)
 		}
 	}
-	if in, out := h.Today(time.Now()); out["signed"] != 1 || out["mails"] != 1 || in["mails"] != 0 {
+	if in, out := h.options.Ledger.Today(time.Now()); out["signed"] != 1 || out["mails"] != 1 || in["mails"] != 0 {
 		t.Errorf("%v %v", in, out)
 	}
 }
@@ -187,11 +192,13 @@ func TestWhatIsNotSigned(t *testing.T) {
 	}
 }
 
+// outsider is a mail from outside that bears a forged field of ours.
+func outsider(address, author string) (*guard.Transaction, []canon.Field) {
+	return &guard.Transaction{Direction: guard.Inbound, Client: netip.MustParseAddr(address), Helo: "mx", ReversePath: author, Recipients: []string{"anna@example.org"}},
+		[]canon.Field{{Name: "Authentication-Results", Value: " mx.example.org; dmarc=pass"}, {Name: "From", Value: " " + author}}
+}
+
 func TestMailFromOutsideIsJudgedByWhatIsProved(t *testing.T) {
-	from := func(address, author string) (*guard.Transaction, []canon.Field) {
-		return &guard.Transaction{Direction: guard.Inbound, Client: netip.MustParseAddr(address), Helo: "mx", ReversePath: author, Recipients: []string{"anna@example.org"}},
-			[]canon.Field{{Name: "Authentication-Results", Value: " mx.example.org; dmarc=pass"}, {Name: "From", Value: " " + author}}
-	}
 	for _, c := range []struct {
 		name, address, author string
 		action                guard.Action
@@ -203,7 +210,7 @@ func TestMailFromOutsideIsJudgedByWhatIsProved(t *testing.T) {
 		{"as us", "198.51.100.9", "anna@example.org", guard.Accept, true, "example.org: it is written in the name"},
 	} {
 		h := begin(t, true, func(a *config.Authentication) { a.Inbound = "on" })
-		m, header := from(c.address, c.author)
+		m, header := outsider(c.address, c.author)
 		a, answered := h.passes(m, header, "x\r\n")
 		p := m.Proof
 		if !answered || p == nil || p.Action != c.action || p.AsUs != c.asUs || !strings.HasPrefix(p.Why, c.why) {

@@ -31,6 +31,19 @@ func (s *signers) choose(domain string) []*dkim.Signer {
 	return nil
 }
 
+// chooseOne is choose for the authors of a mail: of several the first whose domain has keys. If none has, it says so.
+func (s *signers) chooseOne(authors []string) (by []*dkim.Signer, why string) {
+	for _, d := range authors {
+		if by := s.choose(d); len(by) > 0 {
+			return by, ""
+		}
+	}
+	if len(authors) == 0 {
+		return nil, "it has no author"
+	}
+	return nil, "no key signs for " + authors[0]
+}
+
 // sealer returns who seals for a domain: RSA, which everybody verifies (RFC 8463 is young).
 func (s *signers) sealer(domain string) *arc.Sealer {
 	for domain != "" {
