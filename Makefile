@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/auth/keys ./internal/auth/publish ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove counts full flood model staticcheck other-debian race fuzz soak bench-mail bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
+.PHONY: build run test unit lint story prove counts full flood model staticcheck other-debian race fuzz soak bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
 
 build: build/postward
 
@@ -89,6 +89,11 @@ soak:
 bench-mail:
 	@test/setup.sh test
 	@$(GO) build -o build/bench-mail ./bench/mail && $(MAKE) --no-print-directory build/postward && build/bench-mail -postward build/postward
+
+# Who wrote a mail, and signatures: postward beside opendkim + opendmarc + policyd-spf, rspamd, and a milter that does nothing (see bench/auth).
+bench-auth:
+	@test/setup.sh bench
+	@$(GO) build -o build/bench-auth ./bench/auth && $(MAKE) --no-print-directory build/postward && build/bench-auth -postward build/postward
 
 # A log into the journal; ten million lines read and counted, beside grep, sshguard and fail2ban.
 bench-log:

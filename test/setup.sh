@@ -42,6 +42,11 @@ packages() {
 		bench  fail2ban           its filters and its bans, beside ours
 		bench  python3-pyinotify  by which fail2ban notices lines; Debian installs it with it
 		bench  python3-spf        its verdicts, beside ours
+		bench  opendkim           verifies and signs, beside ours
+		bench  opendmarc          its verdicts, beside ours
+		bench  dbconfig-no-thanks opendmarc would bring a database client
+		bench  postfix-policyd-spf-python  asks for SPF, beside ours
+		bench  rspamd             does all of that, beside ours
 	LIST
 }
 
@@ -124,6 +129,10 @@ install_packages() {
 	if [[ " $fresh " == *" bind9 "* ]]; then
 		leave_disabled named.service named-resolvconf.service
 	fi
+	local daemon
+	for daemon in opendkim opendmarc rspamd; do
+		[[ " $fresh " != *" $daemon "* ]] || leave_disabled "$daemon.service"
+	done
 }
 
 # Debian enables what it installs: a machine that only runs tests should not find a mail server after its next boot.

@@ -12,10 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"postward/bench/internal/mailcost"
 	"postward/test/rig"
 )
 
@@ -32,7 +32,7 @@ func main() {
 	nothing := flag.String("nothing", "", "be the milter that does nothing on this socket")
 	flag.Parse()
 	if *nothing != "" {
-		fmt.Fprintln(os.Stderr, "mail:", beNothing(*nothing))
+		fmt.Fprintln(os.Stderr, "mail:", mailcost.BeNothing(*nothing))
 		os.Exit(2)
 	}
 	inside, code, err := rig.Enter(rig.Room{Needs: []string{"postfix", "dovecot"}})
@@ -86,7 +86,7 @@ func measure(binary string) (err error) {
 	if err != nil {
 		return err
 	}
-	wrote, err := written(ward.Pids())
+	wrote, err := mailcost.Written(ward.Pids())
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func measure(binary string) (err error) {
 			}
 		}
 	}
-	after, err := written(ward.Pids())
+	after, err := mailcost.Written(ward.Pids())
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func warm(ctx context.Context, ways []*way) error {
 
 // measure sends mails and waits until the world has them.
 func (w *way) measure(ctx context.Context, octets, mails int) error {
-	before, err := cpu()
+	before, err := mailcost.CPU()
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (w *way) measure(ctx context.Context, octets, mails int) error {
 	if err != nil {
 		return err
 	}
-	after, err := cpu()
+	after, err := mailcost.CPU()
 	if err != nil {
 		return err
 	}
@@ -221,39 +221,11 @@ func latencies(ctx context.Context, ways []*way) error {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
 			for i := range sent {
-				w.took = append(w.took, took(sent[i].Steps))
+				w.took = append(w.took, mailcost.Took(sent[i].Steps))
 			}
 		}
 	}
 	return nil
-}
-
-// took is the time of a mail transaction, without the session around it.
-func took(steps []rig.Step) (sum time.Duration) {
-	begun := false
-	for _, s := range steps {
-		begun = begun || strings.HasPrefix(s.Command, "MAIL")
-		if begun {
-			sum += s.Took
-		}
-	}
-	return sum
-}
-
-// quantile q of durations, in milliseconds.
-func quantile(all []time.Duration, q float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	return float64(sorted[int(q*float64(len(sorted)-1))].Microseconds()) / 1000
-}
-
-// median of what f says of each run.
-func median(runs []run, f func(run) float64) float64 {
-	var all []float64
-	for _, r := range runs {
-		all = append(all, f(r))
-	}
-	slices.Sort(all)
-	return all[len(all)/2]
 }
 
 func report(ways []*way, idle, load, wrote float64, binary string) error {
@@ -264,16 +236,16 @@ func report(ways []*way, idle, load, wrote float64, binary string) error {
 		nothing := ways[1].runs[size.octets]
 		for _, w := range ways {
 			r := w.runs[size.octets]
-			fmt.Printf("%6d B  %-9s %12.0f %14.2f %16.2f %18.2f\n", size.octets, w.name, median(r, rate), median(r, rate)/median(nothing, rate),
-				median(r, spent), median(r, spent)-median(nothing, spent))
+			fmt.Printf("%6d B  %-9s %12.0f %14.2f %16.2f %18.2f\n", size.octets, w.name, mailcost.Median(r, rate), mailcost.Median(r, rate)/mailcost.Median(nothing, rate),
+				mailcost.Median(r, spent), mailcost.Median(r, spent)-mailcost.Median(nothing, spent))
 		}
 	}
 	fmt.Printf("%-18s %9s %9s %9s   one mail after the other, of 2 kB, MAIL to the last reply\n", "latency, ms", "p50", "p95", "p99")
 	for _, w := range ways {
-		fmt.Printf("  %-16s %9.1f %9.1f %9.1f\n", w.name, quantile(w.took, 0.5), quantile(w.took, 0.95), quantile(w.took, 0.99))
+		fmt.Printf("  %-16s %9.1f %9.1f %9.1f\n", w.name, mailcost.Quantile(w.took, 0.5), mailcost.Quantile(w.took, 0.95), mailcost.Quantile(w.took, 0.99))
 	}
 	for _, w := range ways[1:] {
-		added := func(q float64) float64 { return quantile(w.took, q) - quantile(ways[0].took, q) }
+		added := func(q float64) float64 { return mailcost.Quantile(w.took, q) - mailcost.Quantile(ways[0].took, q) }
 		fmt.Printf("  %-16s %9.1f %9.1f %9.1f\n", "added, "+w.name, added(0.5), added(0.95), added(0.99))
 	}
 	fmt.Printf("memory (PSS of both processes): idle %.1f MiB, under load %.1f MiB; written %.0f bytes a mail\n", idle, load, wrote)
@@ -285,8 +257,8 @@ func report(ways []*way, idle, load, wrote float64, binary string) error {
 	}
 	two := func(i int) []run { return ways[i].runs[sizes[0].octets] }
 	fmt.Printf("mail: bare_per_s=%.0f nothing_per_s=%.0f postward_per_s=%.0f of_nothing=%.2f cpu_s_per_1000=%.2f above_nothing=%.2f pss_idle_MiB=%.1f pss_load_MiB=%.1f bytes_per_mail=%.0f\n",
-		median(two(0), rate), median(two(1), rate), median(two(2), rate), median(two(2), rate)/median(two(1), rate),
-		median(two(2), spent), median(two(2), spent)-median(two(1), spent), idle, load, wrote)
+		mailcost.Median(two(0), rate), mailcost.Median(two(1), rate), mailcost.Median(two(2), rate), mailcost.Median(two(2), rate)/mailcost.Median(two(1), rate),
+		mailcost.Median(two(2), spent), mailcost.Median(two(2), spent)-mailcost.Median(two(1), spent), idle, load, wrote)
 	return nil
 }
 

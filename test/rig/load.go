@@ -16,6 +16,8 @@ type Load struct {
 	// Mail makes mail i; a token is added where it has none. Without it, each goes from sender@example.org to
 	// rcptI@example.net.
 	Mail func(i int) Mail
+	// Who is the client of the session that begins with mail i; nil: Client is everybody's.
+	Who func(i int) Client
 	// Stop ends the load early, before the next mail, when it returns true for the mail that was sent last.
 	Stop func(m *Mail) bool
 }
@@ -66,7 +68,7 @@ func (l Load) work(ctx context.Context, stop func(), mails []Mail, next <-chan i
 	for i := range next {
 		m := &mails[i]
 		if s == nil {
-			if s = l.open(ctx, m); s == nil {
+			if s = l.open(ctx, i, m); s == nil {
 				continue
 			}
 			sent = 0
@@ -86,9 +88,13 @@ func (l Load) work(ctx context.Context, stop func(), mails []Mail, next <-chan i
 	}
 }
 
-// open opens a session for m; when it cannot be had, m is refused with what the server said.
-func (l Load) open(ctx context.Context, m *Mail) *Session {
-	s, err := l.Client.Open(context.WithoutCancel(ctx))
+// open opens a session for mail i, m; when it cannot be had, m is refused with what the server said.
+func (l Load) open(ctx context.Context, i int, m *Mail) *Session {
+	client := l.Client
+	if l.Who != nil {
+		client = l.Who(i)
+	}
+	s, err := client.Open(context.WithoutCancel(ctx))
 	m.Steps = append(m.Steps, s.Steps...)
 	s.Steps = nil
 	if err != nil {

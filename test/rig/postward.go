@@ -178,11 +178,7 @@ func (w *Postward) KillChild() error {
 
 // Pids are those of the parent and of its child.
 func (w *Postward) Pids() []int {
-	pids := []int{w.process.Pid}
-	for _, r := range running(func(r Running) bool { return r.Parent == w.process.Pid }) {
-		pids = append(pids, r.Pid)
-	}
-	return pids
+	return append([]int{w.process.Pid}, PidsOf(func(r Running) bool { return r.Parent == w.process.Pid })...)
 }
 
 // Run runs a verb of the command line and returns what it printed. Exit status 1 ("there is something to look at")

@@ -48,6 +48,9 @@ func StartProcess(log string, env []string, name string, args ...string) (*Proce
 	return p, nil
 }
 
+// Pids are those of its session: its own, and those of what it started.
+func (p *Process) Pids() []int { return PidsOf(func(r Running) bool { return r.Session == p.Pid }) }
+
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
@@ -171,6 +174,15 @@ func Leftovers(patience time.Duration) []Running {
 		return nil
 	})
 	return left
+}
+
+// PidsOf are the living processes of the room that are wanted.
+func PidsOf(want func(Running) bool) []int {
+	var pids []int
+	for _, r := range running(want) {
+		pids = append(pids, r.Pid)
+	}
+	return pids
 }
 
 // running lists living processes; zombies are not, whoever should have reaped them.

@@ -47,8 +47,20 @@ func (s *Server) take(w mdns.ResponseWriter, r *mdns.Msg) asking {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked[q]++
+	b := s.behaves(q)
+	if b.Known {
+		b.Wait -= s.since(q)
+	}
 	_, to, _ := longest(s.delegations, q.Name)
-	return asking{request: r, q: q, udp: udp, b: s.behaves(q), to: to}
+	return asking{request: r, q: q, udp: udp, b: b, to: to}
+}
+
+// since is how long ago a question was asked first. The caller holds the mutex.
+func (s *Server) since(q Question) time.Duration {
+	if s.first[q].IsZero() {
+		s.first[q] = time.Now()
+	}
+	return time.Since(s.first[q])
 }
 
 // wait reports whether the server is still there afterwards.

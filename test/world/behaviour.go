@@ -37,6 +37,7 @@ const ChainLength = 50
 type Behaviour struct {
 	Kind  Kind
 	Wait  time.Duration // before the reply
+	Known bool          // as a resolver with a cache: only who asks first waits, and who asks meanwhile as long as he does, until Forget
 	Type  uint16        // of which questions, a type of the mdns package; 0 is all that have no behaviour of their own
 	After int           // so many questions are answered honestly first: a rate limit
 	Addr  netip.Addr    // of Rewrite, Everything and Code, when another is wanted
@@ -75,7 +76,7 @@ func (s *Server) behaves(q Question) Behaviour {
 			continue
 		case b.left > 0:
 			b.left--
-			return Behaviour{Wait: b.Wait}
+			return Behaviour{Wait: b.Wait, Known: b.Known}
 		}
 		return b.Behaviour
 	}

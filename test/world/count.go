@@ -42,9 +42,10 @@ func (s *Server) Questions() map[Question]int {
 	return maps.Clone(s.asked)
 }
 
-// Forget begins to count anew.
+// Forget begins to count anew, and to know.
 func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.asked)
+	clear(s.first)
 }

@@ -156,3 +156,25 @@ func TestServerAnswersAFewAndThenRefuses(t *testing.T) {
 		t.Errorf("got %q", all)
 	}
 }
+
+// TestWhatAResolverKnowsItDoesNotWaitFor: fifty answers that would each take their time, for that of one.
+func TestWhatAResolverKnowsItDoesNotWaitFor(t *testing.T) {
+	const wait = 200 * time.Millisecond
+	s := named(t)
+	s.Behave(".", world.Behaviour{Wait: wait, Known: true})
+	for _, turn := range []string{"unknown", "forgotten"} {
+		begun := time.Now()
+		for i := range 50 {
+			if m, err := ask(t, s, "mx1.example.org", mdns.TypeA); shown(t, m, err) != "NOERROR RA A 192.0.2.25" {
+				t.Errorf("%s: %s", turn, shown(t, m, err))
+			}
+			if took := time.Since(begun); i == 0 && took < wait {
+				t.Errorf("%s: the first answer took %s", turn, took)
+			}
+		}
+		if took := time.Since(begun); took > 50*wait/2 {
+			t.Errorf("%s: fifty answers took %s", turn, took)
+		}
+		s.Forget()
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"sync"
+	"time"
 
 	mdns "github.com/miekg/dns"
 )
@@ -24,12 +25,13 @@ type Server struct {
 	delegations map[string]netip.AddrPort
 	behaviours  map[string]map[uint16]*behaviour
 	asked       map[Question]int
+	first       map[Question]time.Time // when it was asked first
 }
 
 // StartServer listens on an address of loopback, "127.0.0.1:0" for any free port.
 func StartServer(addr string) (*Server, error) {
 	s := &Server{zones: make(map[string]*zone), authentic: make(map[string]bool), delegations: make(map[string]netip.AddrPort),
-		behaviours: make(map[string]map[uint16]*behaviour), asked: make(map[Question]int)}
+		behaviours: make(map[string]map[uint16]*behaviour), asked: make(map[Question]int), first: make(map[Question]time.Time)}
 	s.closing, s.hangUp = context.WithCancel(context.Background())
 	var err error
 	if s.listening, err = listen(addr, s); err != nil {

@@ -1,4 +1,4 @@
-package main
+package mailcost
 
 import (
 	"net"
@@ -7,8 +7,8 @@ import (
 	"github.com/emersion/go-milter"
 )
 
-// beNothing serves a milter that accepts everything and asks for no bodies.
-func beNothing(socket string) error {
+// BeNothing serves a milter that accepts everything and asks for no bodies.
+func BeNothing(socket string) error {
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		return err
