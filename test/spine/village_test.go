@@ -187,9 +187,9 @@ type reckoning struct {
 	faults []string
 }
 
-// reckon accounts for every mail. The bounds are no tuning: of the 30 accounts of the village, in issue 19's worst set six episodes in a thousand
-// days would hold mail falsely, which is none on this day; GUARD.md and docs/decides.md give who has the password only six strangers
-// a day, and the goal for one in haste is none.
+// reckon accounts for every mail. The bounds are none that were found here: of a small site's ordinary mail one episode in a thousand days of a
+// user may hold some falsely, with bursts six, and the village has 25 accounts, so it is none; docs/decides.md gives who has a password
+// alone six strangers a day, and whoever is in haste is to reach nobody.
 func (f *field) reckon(t *testing.T, sent []letter) {
 	t.Helper()
 	r := f.reckoning(t, sent)
@@ -238,7 +238,7 @@ func (r *reckoning) where(ledger *rig.Ledger, of map[string]*letter) {
 		}
 	}
 	for _, c := range ledger.Returned {
-		if l := of[c.Token]; !l.returns { // a mail of this host's own that was refused comes back
+		if l := of[c.Token]; !l.returns && !l.hijack { // a mail of this host's own that was refused comes back
 			r.refused(l)
 		}
 	}
