@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/auth/keys ./internal/auth/publish ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove counts full flood model staticcheck other-debian race fuzz soak bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
+.PHONY: build run test unit lint story prove counts full village flood model staticcheck other-debian race fuzz soak bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
 
 build: build/postward
 
@@ -57,6 +57,10 @@ counts: build/postward
 
 full:
 	CI=true PROVE=1 $(GO) test -count=1 -tags daemons -p 1 -timeout 90m $(DAEMONS)
+
+# The village alone, which is a part of full and, with a tenth of its day, of test: its last line says what became of each mail.
+village:
+	@CI=true PROVE=1 $(GO) test -count=1 -tags daemons -timeout 40m -run 'TestVillage$$' -v ./test/spine
 
 flood:
 	PROVE=1 $(GO) test -count=1 -timeout 60m -run Flood ./internal/run/gate

@@ -31,8 +31,9 @@ func (a *app) accountAllow() *cobra.Command {
 		Long: "Put an account on the list of those who may send. It may send as what old logs say, or else as its own name at the\n" +
 			"local domains. --address lets it use one more: exact, *@domain, with one * before the @ (srs0=*@example.org for what\n" +
 			"SRS makes, news+*@example.org for VERP), or * for any. What it was allowed before stays; with --only the addresses\n" +
-			"given are all, and its own is not among them. --proposed puts everybody on the list whom old logs showed.\n" +
-			"Accounts that need no login are written local:USER and net:ADDRESS.",
+			"given are all, and its own is not among them. --proposed puts everybody on the list whom old logs showed\n" +
+			"with a login. Accounts that need none are written local:USER and net:ADDRESS; they send without being on the list, and may\n" +
+			"write as what they are allowed alone once they are.",
 		RunE: func(c *cobra.Command, args []string) error {
 			l.Class, l.Adds = guard.Class(class), !only
 			switch {
@@ -47,13 +48,14 @@ func (a *app) accountAllow() *cobra.Command {
 		}}
 	c.Flags().StringArrayVar(&l.Addresses, "address", nil, "one more address it may use: exact, *@domain, name+*@domain or * (repeat)")
 	c.Flags().BoolVar(&only, "only", false, "the addresses given are all: what it was allowed before, and its own, is taken away")
-	c.Flags().BoolVar(&proposed, "proposed", false, "all accounts that old logs showed and that are not on the list")
+	c.Flags().BoolVar(&proposed, "proposed", false, "all accounts with a login that old logs showed and that are not on the list")
 	c.Flags().StringVar(&class, "class", "", "person, newsletter or application")
 	c.Flags().IntVar(&l.Budget, "budget", 0, "never-seen recipients a day, for a newsletter or application")
 	return c
 }
 
-// allowProposed puts everybody on the list whom old logs showed, and who is neither on it nor denied.
+// allowProposed puts everybody on the list whom old logs showed, and who is neither on it nor denied. Who needs no login needs no
+// listing, and it would bind him to what he wrote as: the program that told of one's vacation is to tell of the next one's.
 func (a *app) allowProposed(ctx context.Context, l *guard.Listing) error {
 	if len(l.Addresses) > 0 {
 		return &ctl.Problem{What: "--proposed allows what old logs say, and no other address", Hint: "postward account allow ACCOUNT --address ADDRESS for one of them"}
@@ -63,6 +65,7 @@ func (a *app) allowProposed(ctx context.Context, l *guard.Listing) error {
 		return err
 	}
 	accounts = slices.DeleteFunc(accounts, func(x *guard.Account) bool { return x.Listing != nil || x.Learned == nil || x.Learned.Messages == 0 })
+	accounts = withLogin(accounts)
 	if len(accounts) == 0 && !a.json {
 		a.out.line("nobody is proposed: postward attach, or postward account learn LOG, reads old logs")
 		return nil
@@ -73,6 +76,22 @@ func (a *app) allowProposed(ctx context.Context, l *guard.Listing) error {
 		}
 	}
 	return nil
+}
+
+// withLogin leaves out the accounts that need no login, and says so.
+func withLogin(accounts []*guard.Account) []*guard.Account {
+	var hosted []string
+	accounts = slices.DeleteFunc(accounts, func(x *guard.Account) bool {
+		is := strings.HasPrefix(x.Name, guard.LocalPrefix) || strings.HasPrefix(x.Name, guard.NetPrefix)
+		if is {
+			hosted = append(hosted, printable(x.Name))
+		}
+		return is
+	})
+	if len(hosted) > 0 {
+		fmt.Fprintln(os.Stderr, "postward: they send without being on the list:", strings.Join(hosted, ", "))
+	}
+	return accounts
 }
 
 func (a *app) accountRemove() *cobra.Command {
