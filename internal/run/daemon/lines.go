@@ -23,7 +23,8 @@ const lineSlack = 2 * time.Second
 const cursorName = "log"
 
 // readLog follows Postfix's log until ctx ends. The place reached is written with the facts read before it, in
-// one transaction: after a crash the log is read on from where the journal ends.
+// one transaction: after a crash the log is read on from where the journal ends. The first place ever is written before anything is
+// read: who dies before would begin at the end of what was written meanwhile.
 func (d *Daemon) readLog(ctx context.Context) error {
 	var from follow.Position
 	stored, err := d.store.Cursor(ctx, cursorName)
@@ -37,7 +38,16 @@ func (d *Daemon) readLog(ctx context.Context) error {
 	}
 	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble, Hurry: d.gate.Hurries,
 		Open: func(path string) (*os.File, error) { return d.warden.Log(ctx, path) }},
-		func(b follow.Batch) error { return d.takeLines(ctx, b) })
+		func(b follow.Batch) error {
+			if err := d.takeLines(ctx, b); err != nil || stored != "" {
+				return err
+			}
+			if err := d.writer.Flush(ctx); err != nil {
+				d.log.Error("the place in the log is not written yet", "err", err)
+			}
+			stored = "written"
+			return nil
+		})
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -1,12 +1,16 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"postward/internal/log/follow"
+	"postward/test/rig"
 )
 
 // What health shows of the log: for how long, how many octets of a line, how many programs.
@@ -43,6 +47,31 @@ func TestLinesThatAreNotUnderstoodAreCountedPerProgram(t *testing.T) {
 	}
 	if n := len(d.mailLog.Log().Puzzling); n != 2 {
 		t.Errorf("%d programs are named", n)
+	}
+}
+
+// TestTheFirstPlaceInTheLogIsWrittenAtOnce: a daemon that is killed in its first minute goes on there, and not behind what came meanwhile.
+func TestTheFirstPlaceInTheLogIsWrittenAtOnce(t *testing.T) {
+	d := begin(t, t.TempDir())
+	defer end(t, d)
+	d.config.Postfix.LogFile = filepath.Join(rig.WriteDir(t, map[string]string{"mail.log": "Nov 24 01:02:03 mx postfix/qmgr[1]: old\n"}), "mail.log")
+	ctx, cancel := context.WithCancel(t.Context())
+	read := make(chan error)
+	go func() { read <- d.readLog(ctx) }()
+	soon, over := context.WithTimeout(t.Context(), 20*time.Second)
+	defer over()
+	if err := rig.Wait(soon, "the place in the log", func() error {
+		place, err := d.store.Cursor(t.Context(), cursorName)
+		if err == nil && place == "" {
+			err = errors.New("none is written")
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-read; err != nil {
+		t.Error(err)
 	}
 }
 
