@@ -262,7 +262,7 @@ func TestAMainCFThatSomebodyRewroteIsSaidWithItsLine(t *testing.T) {
 		})
 	}
 	// What is appended with a blank before it goes on with somebody's own last line, and mail from outside comes as before.
-	if err := os.WriteFile(path, append(slices.Clone(attached), "  bl.example.net*2\n# mine\n  bl.example.com*1\n"...), 0o644); err != nil {
+	if err := os.WriteFile(path, append(slices.Clone(attached), "postscreen_dnsbl_sites =\n  bl.example.net*2\n# mine\n  bl.example.com*1\n"...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Site.Postfix.Command(f.ctx, "postfix", "reload").Run(); err != nil {
