@@ -135,9 +135,7 @@ func (a *attacked) stores(t *testing.T) (all []string) {
 			Times  int
 		}
 	}
-	if err := a.Ask(a.ctx, &said, "ban", "list"); err != nil {
-		t.Fatal(err)
-	}
+	a.wait(t, "postward to answer", func() error { return a.Ask(a.ctx, &said, "ban", "list") }) // it may have died a moment ago
 	for _, b := range said.Bans {
 		if b.Times != 1 {
 			t.Errorf("%s is banned for the %d. time", b.Prefix, b.Times)
