@@ -23,8 +23,7 @@ const lineSlack = 2 * time.Second
 const cursorName = "log"
 
 // readLog follows Postfix's log until ctx ends. The place reached is written with the facts read before it, in
-// one transaction: after a crash the log is read on from where the journal ends. The first place ever is written before anything is
-// read: who dies before would begin at the end of what was written meanwhile.
+// one transaction: after a crash the log is read on from where the journal ends.
 func (d *Daemon) readLog(ctx context.Context) error {
 	var from follow.Position
 	stored, err := d.store.Cursor(ctx, cursorName)
@@ -38,16 +37,7 @@ func (d *Daemon) readLog(ctx context.Context) error {
 	}
 	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble, Hurry: d.gate.Hurries,
 		Open: func(path string) (*os.File, error) { return d.warden.Log(ctx, path) }},
-		func(b follow.Batch) error {
-			if err := d.takeLines(ctx, b); err != nil || stored != "" {
-				return err
-			}
-			if err := d.writer.Flush(ctx); err != nil {
-				d.log.Error("the place in the log is not written yet", "err", err)
-			}
-			stored = "written"
-			return nil
-		})
+		func(b follow.Batch) error { return d.takeLines(ctx, b) })
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -65,7 +55,8 @@ func (d *Daemon) logTrouble(err error) {
 }
 
 // takeLines takes a batch of lines, and after a large one waits for the disk, so that a flood of lines fills no
-// memory. While the journal cannot be written the lines wait in their file.
+// memory. While the journal cannot be written the lines wait in their file. A batch without lines is where a file is begun: that is on disk
+// before it is read, or who dies meanwhile would begin behind what came in between.
 func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	d.takeGaps(b.Gaps, time.Now())
 	d.mailLog.Read(len(b.Lines))
@@ -84,6 +75,12 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 		return fmt.Errorf("write the place in the log: %w", err)
 	}
 	d.writer.SetCursor(cursorName, string(place))
+	if len(b.Lines) == 0 {
+		if err := d.writer.Flush(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("the place in the log is not written yet", "err", err)
+		}
+		return nil
+	}
 	if len(b.Lines) < manyLines {
 		return nil
 	}
