@@ -2,7 +2,6 @@ package authres
 
 import (
 	"mime"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,14 +39,28 @@ func seen(r rune) rune {
 	return r
 }
 
-// fold is where a field is folded. Some readers take out the blank too.
-var fold = regexp.MustCompile(`\r?\n[ \t]+`)
+// joined is a field without its folds, and without the blank that each begins with: some readers take that out too.
+func joined(value string) string {
+	var b strings.Builder
+	for {
+		line, rest, folded := strings.Cut(value, "\n")
+		if !folded {
+			b.WriteString(line)
+			return b.String()
+		}
+		if value = strings.TrimLeft(rest, " \t"); len(value) == len(rest) { // it is none
+			b.WriteString(line + "\n")
+			continue
+		}
+		b.WriteString(strings.TrimSuffix(line, "\r"))
+	}
+}
 
 // readings are the texts that readers could make of a field before they take it apart.
 func readings(value string) []string {
 	all := []string{value}
 	if strings.Contains(value, "\n") {
-		all = append(all, fold.ReplaceAllString(value, ""))
+		all = append(all, joined(value))
 	}
 	if !utf8.ValidString(value) {
 		all = append(all, latin1(value))
