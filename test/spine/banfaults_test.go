@@ -147,7 +147,7 @@ func (a *attacked) stores(t *testing.T) (all []string) {
 }
 
 // triesPerKill is how many tries there are at most from one kill to the next.
-const triesPerKill = 20
+const triesPerKill = 50
 
 // TestKilledAmidBansKernelAndStoreAreAgreed: a ban is told to the kernel before its row is on disk. postward is killed in between, at
 // random, parent and child or the child alone: no ban is lost, none is counted twice, and the kernel has none that the store has not.

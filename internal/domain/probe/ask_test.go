@@ -88,7 +88,11 @@ func TestEveryFaultHasItsName(t *testing.T) {
 			if strings.HasSuffix(tc.want+tc.tls, "timeout") {
 				within = patience
 			}
+			start := time.Now()
 			r := Ask(t.Context(), Config{HELO: "probe.example.net", Roots: a.pool, Now: now, Timeout: within, Own: true}, tc.host.serve(t))
+			if took := time.Since(start); within == patience && took > patience+5*time.Second {
+				t.Errorf("it took %s", took)
+			}
 			if got := short(r.Problem); got != tc.want {
 				t.Errorf("ended with %q, want %q: %v", got, tc.want, r.Problem)
 			}
