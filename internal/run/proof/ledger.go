@@ -16,7 +16,7 @@ type Ledger struct {
 	lines lines
 }
 
-// NewLedger writes into a directory, which is made when there is something to write. An empty one: figures only.
+// NewLedger writes into a directory, which is made when there is something to write.
 func NewLedger(dir string, log *slog.Logger) *Ledger {
 	return &Ledger{lines: lines{dir: dir, log: log}}
 }

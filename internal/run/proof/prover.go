@@ -67,9 +67,6 @@ func New(o Options) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Forwarders == nil {
-		o.Forwarders = &Forwarders{}
-	}
 	p := &Prover{options: o, dir: keys.Dir{Path: o.Keys}, seen: keys.Seen{}}
 	p.checker = mailauth.Checker{
 		Resolver: o.Resolver, Service: service, Deadline: a.Deadline, Policy: policy, Ours: o.Ours, Places: mailauth.NewPlaces(),

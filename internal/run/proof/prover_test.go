@@ -59,7 +59,7 @@ func begin(t *testing.T, withKeys bool, change func(*config.Authentication)) *ho
 	t.Cleanup(ledger.Close) // before its directory goes: a line waits a second
 	h.Prover, err = New(Options{
 		Config: &c, ID: "mx.example.org", LineLimit: 998, Keys: dir.Path, Resolver: zone, Log: slog.New(slog.DiscardHandler), Ledger: ledger,
-		Ours: func(domain string) bool { return domain == "example.org" },
+		Forwarders: &Forwarders{}, Ours: func(domain string) bool { return domain == "example.org" },
 		Account: func(t *guard.Transaction) string {
 			if t.Direction == guard.Local {
 				return guard.Unknown
