@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -71,6 +72,30 @@ func StartNamed(ctx context.Context, c NamedConfig) (*Named, error) {
 		}
 	}
 	return n, nil
+}
+
+// NamedGrant is an update statement that lets the key postward write what belongs to mail into example.org, as docs/publishing.md has it.
+const NamedGrant = "update-policy { grant postward name example.org TXT; grant postward name _dmarc.example.org TXT; grant postward name _smtp._tls.example.org TXT; " +
+	"grant postward name _mta-sts.example.org TXT; grant postward subdomain _domainkey.example.org TXT; };"
+
+// TestNamed is StartNamed for a test, with which it ends, if it was not stopped before; its log is shown when the test failed.
+func TestNamed(t testing.TB, c NamedConfig) *Named {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n, err := StartNamed(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(n.LogText())
+		}
+	})
+	return n
 }
 
 // serves reports whether it answers for a zone.

@@ -32,34 +32,10 @@ var (
 // authority is the zone as its servers have it. Its answers are believed for seconds alone.
 const authority = "$TTL 1\n@ MX 10 mail\nmail A 192.0.2.25\n"
 
-// grant lets a key write what postward has to.
-const grant = "update-policy { grant postward name example.org TXT; grant postward name _dmarc.example.org TXT; grant postward name _smtp._tls.example.org TXT; " +
-	"grant postward name _mta-sts.example.org TXT; grant postward subdomain _domainkey.example.org TXT; };"
-
 // servers are the zone's, and the file of the key that may write into it.
 type servers struct {
 	second rig.NamedConfig
 	key    string
-}
-
-// named starts a name server. It ends with the test, if it was not stopped before.
-func named(t *testing.T, c rig.NamedConfig) *rig.Named {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	n, err := rig.StartNamed(ctx, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log(n.LogText())
-		}
-	})
-	return n
 }
 
 // authorities starts the primary.
@@ -76,9 +52,9 @@ func authorities(t *testing.T) servers {
 		t.Fatal(err)
 	}
 	s := servers{key: filepath.Join(rig.WriteDir(t, map[string]string{"tsig.key": string(statement)}), "tsig.key")}
-	zone := rig.NamedZone{Name: "example.org", Text: authority, Updates: grant, Servers: []netip.Addr{primary, secondary}}
+	zone := rig.NamedZone{Name: "example.org", Text: authority, Updates: rig.NamedGrant, Servers: []netip.Addr{primary, secondary}}
 	above := rig.NamedZone{Name: "org", Servers: []netip.Addr{primary}} // for who walks up the tree
-	named(t, rig.NamedConfig{Addr: primary, Keys: string(statement), Zones: []rig.NamedZone{zone, above}})
+	rig.TestNamed(t, rig.NamedConfig{Addr: primary, Keys: string(statement), Zones: []rig.NamedZone{zone, above}})
 	zone.Of = primary
 	s.second = rig.NamedConfig{Addr: secondary, Zones: []rig.NamedZone{zone}}
 	return s
@@ -297,7 +273,7 @@ func selectorsOf(mail []byte) string {
 func TestARotationBreaksNoMail(t *testing.T) {
 	o := opinionsOf(t)
 	zone := authorities(t)
-	second := named(t, zone.second)
+	second := rig.TestNamed(t, zone.second)
 	f := attached(t, rig.PostwardConfig{Mode: "enforce", Settings: settings + "[dns]\nsenders = [\"192.0.2.25\"]\nkey_file = \"" + zone.key + "\"\n"})
 	f.patiently(t)
 	people := []string{"anna0", "anna1", "anna2", "anna3"}
@@ -341,7 +317,7 @@ func TestARotationBreaksNoMail(t *testing.T) {
 	}
 	f.do(t, "dns", "publish", "example.org", "--apply", "--wait", "1s")
 	f.look(t, "[active:2 made:2]") // one server is silent
-	named(t, zone.second)
+	rig.TestNamed(t, zone.second)
 	f.look(t, "[active:2 published:2]")
 	w.more(t, 4, old)
 	f.pass(t, 5*time.Minute)

@@ -50,29 +50,8 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func named(t *testing.T, c rig.NamedConfig) *rig.Named {
-	t.Helper()
-	n, err := rig.StartNamed(within(t, 15*time.Second), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log(n.LogText())
-		}
-	})
-	return n
-}
-
 // siteText is a zone with codes of others beside a policy that forgets the sender.
 const siteText = "@ MX 10 mx\nmx A 192.0.2.25\n@ TXT \"v=spf1 ip4:192.0.2.80 -all\"\n@ TXT \"google-site-verification=abc\"\n@ TXT ( \"two \" \"strings\" )\n_dmarc CNAME _dmarc.far\n"
-
-// grant lets a key do what postward needs.
-const grant = "update-policy { grant postward name example.org TXT; grant postward name _dmarc.example.org TXT; grant postward name _smtp._tls.example.org TXT; " +
-	"grant postward name _mta-sts.example.org TXT; grant postward subdomain _domainkey.example.org TXT; };"
 
 // zoneWorld is a primary and a secondary with the key postward, and that key.
 func zoneWorld(t *testing.T, text, updates string) (primary *rig.Named, key *TSIG) {
@@ -87,8 +66,8 @@ func worldOf(t *testing.T, statement, text, updates string) (primary *rig.Named)
 	other := zone
 	other.Of = first
 	above := rig.NamedZone{Name: "org", Servers: []netip.Addr{first}} // for who walks up the tree
-	primary = named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone, above}})
-	named(t, rig.NamedConfig{Addr: second, Keys: statement, Zones: []rig.NamedZone{other}})
+	primary = rig.TestNamed(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone, above}})
+	rig.TestNamed(t, rig.NamedConfig{Addr: second, Keys: statement, Zones: []rig.NamedZone{other}})
 	return primary
 }
 
@@ -133,7 +112,7 @@ func texts(t *testing.T, server netip.Addr, name string) []string {
 }
 
 func TestWhatIsPublishedStandsAtEveryServerAndNothingElseWasTouched(t *testing.T) {
-	_, key := zoneWorld(t, siteText, grant)
+	_, key := zoneWorld(t, siteText, rig.NamedGrant)
 	p := planned(t, theSite)
 	for topic, act := range map[Topic]Act{SPF: Change, DKIM: Add, DMARC: Hand, TLSRPT: Add} {
 		if i := p.item(topic); i.Act != act {
@@ -187,7 +166,7 @@ func TestWhatIsPublishedStandsAtEveryServerAndNothingElseWasTouched(t *testing.T
 
 // TestWhatSomebodyChangedInBetweenIsNotWrittenOver: between the plan and the update somebody else writes one of its names.
 func TestWhatSomebodyChangedInBetweenIsNotWrittenOver(t *testing.T) {
-	_, key := zoneWorld(t, siteText, grant)
+	_, key := zoneWorld(t, siteText, rig.NamedGrant)
 	for _, c := range []struct {
 		what, name string
 		theirs     func(m *mdns.Msg, rr []mdns.RR)
@@ -221,7 +200,7 @@ func TestWhatSomebodyChangedInBetweenIsNotWrittenOver(t *testing.T) {
 }
 
 func TestEveryRefusalSaysTheNextStep(t *testing.T) {
-	_, key := zoneWorld(t, siteText, grant)
+	_, key := zoneWorld(t, siteText, rig.NamedGrant)
 	all := updates(t, planned(t, theSite))
 	_, stranger := keygen(t, "stranger")
 	_, other := keygen(t, "postward")
@@ -295,7 +274,7 @@ func TestAKeyThatMayNotWriteThereIsRefused(t *testing.T) {
 
 // TestAWildcardIsNoRecordOfTheName: what a wildcard answers for a name does not stand there, and is not taken out.
 func TestAWildcardIsNoRecordOfTheName(t *testing.T) {
-	_, key := zoneWorld(t, "@ MX 10 mx\nmx A 192.0.2.25\n* TXT \"v=spf1 -all\"\n", grant)
+	_, key := zoneWorld(t, "@ MX 10 mx\nmx A 192.0.2.25\n* TXT \"v=spf1 -all\"\n", rig.NamedGrant)
 	p := planned(t, theSite)
 	all := updates(t, p)
 	if err := all[0].Send(within(t, 20*time.Second), key, time.Now()); err != nil {
@@ -314,8 +293,8 @@ func TestAWildcardIsNoRecordOfTheName(t *testing.T) {
 
 // TestWhoIsBehindIsNamed: a resolver that has kept the old text, and then a secondary that is gone.
 func TestWhoIsBehindIsNamed(t *testing.T) {
-	primary, key := zoneWorld(t, siteText, grant)
-	named(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}}})
+	primary, key := zoneWorld(t, siteText, rig.NamedGrant)
+	rig.TestNamed(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}}})
 	kept := asking(t, cache)
 	if a := kept.TXT(t.Context(), "example.org"); len(a.Texts) != 3 {
 		t.Fatalf("the resolver says %+v\n%s", a, primary.LogText())
@@ -340,11 +319,11 @@ func TestWhoIsBehindIsNamed(t *testing.T) {
 // TestASecondaryThatIsLateIsNamed: the secondary is not told, and says what it had.
 func TestASecondaryThatIsLateIsNamed(t *testing.T) {
 	statement, key := keygen(t, "postward")
-	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: grant, Servers: []netip.Addr{first, second}}
-	named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone}})
+	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: rig.NamedGrant, Servers: []netip.Addr{first, second}}
+	rig.TestNamed(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone}})
 	stale := zone
 	stale.Updates = ""
-	named(t, rig.NamedConfig{Addr: second, Zones: []rig.NamedZone{stale}}) // a zone of its own: nothing reaches it
+	rig.TestNamed(t, rig.NamedConfig{Addr: second, Zones: []rig.NamedZone{stale}}) // a zone of its own: nothing reaches it
 	p := planned(t, theSite)
 	all := updates(t, p)
 	if err := all[0].Send(within(t, 20*time.Second), key, time.Now()); err != nil {
@@ -362,9 +341,9 @@ func TestASecondaryThatIsLateIsNamed(t *testing.T) {
 // TestALameServerIsNoneOfTheZone: one that only knows the zone by asking is not believed. BIND refuses; others would answer.
 func TestALameServerIsNoneOfTheZone(t *testing.T) {
 	statement, _ := keygen(t, "postward")
-	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: grant, Servers: []netip.Addr{first, cache}}
-	named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone}})
-	named(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}}})
+	zone := rig.NamedZone{Name: "example.org", Text: siteText, Updates: rig.NamedGrant, Servers: []netip.Addr{first, cache}}
+	rig.TestNamed(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{zone}})
+	rig.TestNamed(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}}})
 	if a := asking(t, cache).TXT(t.Context(), "example.org"); len(a.Texts) != 3 { // now it has them in its memory
 		t.Fatalf("the resolver says %+v", a)
 	}
@@ -381,9 +360,9 @@ func TestALameServerIsNoneOfTheZone(t *testing.T) {
 func TestAPartThatAnotherServesIsUpdatedThere(t *testing.T) {
 	statement, key := keygen(t, "postward")
 	const part = "_domainkey.example.org"
-	named(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{{Name: "example.org", Text: siteText + "_domainkey NS ns1._domainkey\nns1._domainkey A 127.0.0.3\n", Updates: grant, Servers: []netip.Addr{first}}}})
-	named(t, rig.NamedConfig{Addr: second, Keys: statement, Zones: []rig.NamedZone{{Name: part, Updates: grant, Servers: []netip.Addr{second}}}})
-	named(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}, {Name: part, Of: second, Cached: true}}})
+	rig.TestNamed(t, rig.NamedConfig{Addr: first, Keys: statement, Zones: []rig.NamedZone{{Name: "example.org", Text: siteText + "_domainkey NS ns1._domainkey\nns1._domainkey A 127.0.0.3\n", Updates: rig.NamedGrant, Servers: []netip.Addr{first}}}})
+	rig.TestNamed(t, rig.NamedConfig{Addr: second, Keys: statement, Zones: []rig.NamedZone{{Name: part, Updates: rig.NamedGrant, Servers: []netip.Addr{second}}}})
+	rig.TestNamed(t, rig.NamedConfig{Addr: cache, Zones: []rig.NamedZone{{Name: "example.org", Of: first, Cached: true}, {Name: part, Of: second, Cached: true}}})
 	p, err := Look(within(t, 30*time.Second), Config{Resolver: asking(t, cache), Primary: netip.AddrPortFrom(first, 53), Now: time.Now()}, theSite)
 	if err != nil {
 		t.Fatal(err)
@@ -411,7 +390,7 @@ func TestAPartThatAnotherServesIsUpdatedThere(t *testing.T) {
 // TestTheCommandPublishesAndThenNothingDiffers: postward as shipped, with a key file as tsig-keygen writes it.
 func TestTheCommandPublishesAndThenNothingDiffers(t *testing.T) {
 	right, _ := keygen(t, "postward")
-	worldOf(t, right, "@ MX 10 mx\nmx A 192.0.2.25\n@ TXT \"google-site-verification=abc\"\n", grant)
+	worldOf(t, right, "@ MX 10 mx\nmx A 192.0.2.25\n@ TXT \"google-site-verification=abc\"\n", rig.NamedGrant)
 	program, err := rig.Build()
 	if err != nil {
 		t.Fatal(err)
