@@ -38,6 +38,7 @@ var rooms = map[string]string{
 	"log/investigate":  "delivery logins maillog unread",
 	"log/logins":       "maillog",
 	"log/unread":       "maillog",
+	"lists/dnsbl":      "facts",
 	"lists/standing":   "dnsbl",
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
 	"domain/dmarc":     "uri",
