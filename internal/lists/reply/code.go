@@ -34,6 +34,21 @@ var codeSays = map[Class]Meaning{
 	Rate:           {Action: "throttle", Means: "too much mail at once", Do: "slow down; look which account sent it"},
 }
 
+// codeKnowsBetter reports whether a code is surer than words that anybody uses: "Recipient address rejected" with 5.7.26 is about
+// authentication (RFC 7372), and "blocked" with 5.1.1 about the address, unless a blocklist is named.
+func (p *Parsed) codeKnowsBetter(hit *Pattern) bool {
+	if len(hit.At) > 0 || len(hit.Lists) > 0 || !strings.HasPrefix(p.Enhanced, "5.") {
+		return false
+	}
+	switch sure[p.Enhanced[2:]] {
+	case Authentication:
+		return hit.Class == User || hit.Class == Policy || hit.Class == Other
+	case User, Mailbox:
+		return hit.Class.Reputation()
+	}
+	return false
+}
+
 // byCode says what a reply means that no pattern knows.
 func (m *Meaning) byCode(p *Parsed) {
 	_, detail, _ := strings.Cut(p.Enhanced, ".")

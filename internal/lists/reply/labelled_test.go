@@ -2,6 +2,7 @@ package reply
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
 	"fmt"
 	"hash/fnv"
@@ -98,48 +99,70 @@ func said(data []byte) (host, text string) {
 	return "", ""
 }
 
-// half is in which half of the bounces one lies: patterns are made by the first alone.
-func half(file string) int {
+// seen reports whether a bounce was looked at when patterns were made: three of four, by two hashes.
+func seen(file string) bool {
 	h := fnv.New32a()
 	h.Write([]byte(file))
-	return int(h.Sum32() % 2)
+	return h.Sum32()%2 == 0 || sha256.Sum256([]byte(file))[0]%2 == 0
 }
 
-// TestLabelledBouncesAreReadRight: of what concerns reputation and authentication 95 of 100, and no unknown user or full mailbox is
-// taken for a poor reputation. Patterns were made by one half (made); the other (unseen) says how good they are.
+// TestLabelledBouncesAreReadRight: what is said of bounces about reputation and authentication is right in 95 of 100, and no unknown
+// user or full mailbox is taken for a poor reputation. Words that give no reason ("550 Rejected") are unknown, and are counted apart.
+// Patterns were made by three quarters (made); the last (unseen) says how good they are.
 func TestLabelledBouncesAreReadRight(t *testing.T) {
 	all, without := labelled(t)
 	s := load(t)
-	for i, name := range []string{"made", "unseen"} {
-		table, right, of := map[string]int{}, 0, 0
+	var sum tally
+	for _, made := range []bool{true, false} {
+		one := tally{table: map[string]int{}}
 		for _, b := range all {
-			want := subjects[b.reason]
-			if half(b.file) != i || want == "" {
-				continue
-			}
-			m := s.Read(Parse([]byte(b.said), b.host))
-			got := subject(m.Class)
-			table[want+" as "+got]++
-			about := want == "reputation" || want == "authentication"
-			if about {
-				of++
-			}
-			if about && got == want {
-				right++
-			} else if about && i == 0 {
-				t.Logf("%s %s is %s (%s): %.200s", b.file, b.reason, got, m.Pattern, b.said)
-			}
-			if !about && got == "reputation" {
-				t.Errorf("%s %s is %s (%s): %.200s", b.file, b.reason, got, m.Pattern, b.said)
+			if want := subjects[b.reason]; seen(b.file) == made && want != "" {
+				one.count(t, s, b, want, made)
 			}
 		}
-		t.Logf("%s:\n  %s", name, strings.Join(counted(table), "\n  "))
-		t.Logf("%s: %d of %d about reputation and authentication are read right", name, right, of)
-		if i == 0 && right*100 < 95*of {
-			t.Errorf("%s: %d of %d is less than 95 of 100", name, right, of)
-		}
+		t.Logf("made=%t: %d right, %d wrong, %d unknown\n  %s", made, one.right, one.wrong, one.unknown, strings.Join(counted(one.table), "\n  "))
+		sum.right, sum.wrong, sum.unknown = sum.right+one.right, sum.wrong+one.wrong, sum.unknown+one.unknown
 	}
-	t.Logf("%d bounces with the words of a server, %d without", len(all), without)
+	if sum.right*100 < 95*(sum.right+sum.wrong) {
+		t.Errorf("%d right and %d wrong is less than 95 of 100", sum.right, sum.wrong)
+	}
+	if sum.right < 43 {
+		t.Errorf("only %d are read, %d are unknown", sum.right, sum.unknown)
+	}
+	t.Logf("%d bounces with the words of a server, %d without; about reputation and authentication: %d right, %d wrong, %d unknown", len(all), without, sum.right, sum.wrong, sum.unknown)
+}
+
+// tally counts what is said of bounces.
+type tally struct {
+	table                 map[string]int
+	right, wrong, unknown int
+}
+
+// count reads one bounce. Of those that patterns are made by, what is not right is shown.
+func (c *tally) count(t *testing.T, s *Set, b bounce, want string, show bool) {
+	m := s.Read(Parse([]byte(b.said), b.host))
+	got := subject(m.Class)
+	if m.Unknown() {
+		got = "unknown"
+	}
+	c.table[want+" as "+got]++
+	switch {
+	case want != "reputation" && want != "authentication":
+		if got == "reputation" {
+			t.Errorf("%s %s is %s (%s)", b.file, b.reason, got, m.Pattern)
+		}
+		return
+	case got == want:
+		c.right++
+		return
+	case got == "unknown":
+		c.unknown++
+	default:
+		c.wrong++
+	}
+	if show {
+		t.Logf("%s %s is %s (%s): %.200s", b.file, b.reason, got, m.Pattern, b.said)
+	}
 }
 
 func counted(table map[string]int) (lines []string) {

@@ -80,7 +80,7 @@ func (s *Set) Read(p *Parsed) *Meaning {
 // refused says why a mail is not taken.
 func (s *Set) refused(m *Meaning, p *Parsed, who *Receiver) {
 	hit := s.first(p, who)
-	if hit == nil {
+	if hit == nil || p.codeKnowsBetter(hit) {
 		m.byCode(p)
 		return
 	}
