@@ -8,12 +8,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"postward/internal/lists/reply"
 )
 
-// goal is what a reply may cost.
+// goal is what a reply may cost, in CPU time.
 const goal = 20 * time.Microsecond
 
 func main() {
@@ -31,17 +32,26 @@ func main() {
 	}
 	reader := reply.NewReader(set)
 	understood := 0
-	start := time.Now()
+	start := spent()
 	for _, l := range lines {
 		if m := reader.Read(reply.Parse([]byte(l), "")); !m.Unknown() {
 			understood++
 		}
 	}
-	each := time.Since(start) / time.Duration(*count)
+	each := (spent() - start) / time.Duration(*count)
 	fmt.Printf("%d replies; of 20 one is in words that nobody knows\nreply: us=%.1f understood=%.3f\n", *count, float64(each.Nanoseconds())/1e3, float64(understood)/float64(*count))
 	if each > goal {
 		os.Exit(1)
 	}
+}
+
+// spent is the CPU time of this process so far: what else the machine does is not measured.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // line is a reply as Postfix logs it: of a receiver's own host, of somebody else's, or in words that no pattern has.

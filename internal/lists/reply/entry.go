@@ -120,6 +120,7 @@ func (p *Pattern) readMatch(in *facts.File) func(*yaml.Node) {
 			in.Fail(n, "no regular expression: %v", err)
 			return
 		}
+		p.plain = plain(p.Match)
 		if upper(tree) {
 			in.Fail(n, "replies are matched in lower case: write %s so", facts.Quote(p.Match))
 		}

@@ -118,7 +118,7 @@ func (s *Set) first(p *Parsed, who *Receiver) (stranger *Pattern) {
 	for _, i := range s.words.search(p.words, room[:0]) {
 		pattern := s.patterns[i]
 		foreign := p.Host != "" && len(pattern.At) > 0 && !pattern.saidBy(who)
-		if foreign && stranger != nil || !pattern.match.MatchString(p.words) {
+		if foreign && stranger != nil || !pattern.matches(p.words) {
 			continue
 		}
 		if !foreign {

@@ -71,6 +71,7 @@ type Pattern struct {
 
 	match *regexp.Regexp
 	fixed []string // one of them is in whatever matches
+	plain []string // match is one of these words, and no more
 }
 
 // Set is what is known of receivers and their words. It does not change; many may use it.

@@ -49,8 +49,8 @@ func TestTheFilterHidesNothing(t *testing.T) {
 			hits[i] = true
 		}
 		for i, p := range s.patterns {
-			if p.match.MatchString(words) && !hits[uint16(i)] {
-				t.Errorf("%s matches %q and was not looked at", p.Name, words)
+			if match := p.match.MatchString(words); match && !hits[uint16(i)] || match != p.matches(words) {
+				t.Errorf("%s and %q: %t, looked at: %t, found: %t", p.Name, words, match, hits[uint16(i)], p.matches(words))
 			}
 		}
 	}

@@ -1,8 +1,10 @@
 package reply
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -66,6 +68,35 @@ func shortest(words []string) int {
 		n = min(n, len(w))
 	}
 	return n
+}
+
+// plain are the words of an expression that is nothing but words and bars between them; none of another.
+func plain(match string) (words []string) {
+	for _, word := range strings.Split(match, "|") {
+		bare := strings.ReplaceAll(word, `\.`, ".")
+		if strings.ReplaceAll(regexp.QuoteMeta(bare), `\.`, ".") != bare || strings.Count(word, ".") != strings.Count(word, `\.`) {
+			return nil
+		}
+		words = append(words, bare)
+	}
+	return words
+}
+
+// matches reports whether a text is this pattern's. The expression is asked last: it costs more than all the rest.
+func (p *Pattern) matches(text string) bool {
+	if p.plain != nil {
+		return containsAny(text, p.plain)
+	}
+	return containsAny(text, p.fixed) && p.match.MatchString(text)
+}
+
+func containsAny(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // automaton finds the fixed words of all patterns at once (Aho and Corasick 1975): one step an octet, whatever is looked for.
