@@ -39,6 +39,7 @@ var rooms = map[string]string{
 	"log/logins":       "maillog",
 	"log/unread":       "maillog",
 	"lists/dnsbl":      "facts",
+	"lists/receivers":  "reply",
 	"lists/reply":      "facts",
 	"lists/standing":   "dnsbl",
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
