@@ -78,6 +78,7 @@ type Row struct {
 	Accounts map[string]int `json:"accounts,omitempty"` // whose mail the spell's replies were about
 	Domains  []string       `json:"domains,omitempty"`  // recipients' domains that were put off or refused
 	Days     []Day          `json:"days,omitempty"`     // the oldest first
+	Advised  []string       `json:"advised,omitempty"`  // lines of Postfix's configuration, for who shows the row
 
 	was   State     // before the spell ended
 	began time.Time // the spell

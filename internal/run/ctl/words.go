@@ -6,6 +6,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
+	"postward/internal/lists/receivers"
 	"postward/internal/log/unread"
 )
 
@@ -66,6 +67,12 @@ type Forwarder struct {
 	Proved  int      `json:"proved"`  // days on which mail of it was shown to be its authors'
 	Authors []string `json:"authors"` // domains of those, the first few
 	For     []string `json:"for"`     // whom the marked mail was for, the first few
+}
+
+// ReceiversAnswer is who takes the server's mail and how, the worst first, and what nobody understands of their replies.
+type ReceiversAnswer struct {
+	Receivers []receivers.Row      `json:"receivers"`
+	Unknown   []*receivers.Unknown `json:"unknown"`
 }
 
 // Log is what was read of the mail log since the start.

@@ -56,6 +56,8 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return answering(request, func(r ctl.BanRequest) (ctl.AllowAnswer, error) { return d.gate.ChangeAllowed(ctx, actor, verb, r) })
 	case "forwarder/list":
 		return d.forwarderList(), nil
+	case "receiver/list":
+		return d.receiverList(), nil
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":
