@@ -39,6 +39,7 @@ var rooms = map[string]string{
 	"log/logins":       "maillog",
 	"log/unread":       "maillog",
 	"lists/standing":   "dnsbl",
+	"lists/cases":      "dnsbl",
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
 	"domain/dmarc":     "uri",
 	"domain/tlsrpt":    "uri",

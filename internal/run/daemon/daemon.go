@@ -70,6 +70,7 @@ type Daemon struct {
 	prover     atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
 	ledger     *proof.Ledger
 	forwarders proof.Forwarders
+	cases      casebook
 	own        atomic.Pointer[ownDomains]
 
 	strangersTold atomic.Int64  // the second in which a refusal of mail from outside was logged last

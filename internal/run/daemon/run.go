@@ -266,6 +266,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		})
 	}
 	d.recallForwarders(ctx)
+	d.recallCases(ctx)
 	proves := &prover{daemon: d, mailer: p.Mailer}
 	proves.prove(ctx)
 	door := &doorkeeper{daemon: d, configDir: d.config.Postfix.ConfigDir}
