@@ -1,13 +1,15 @@
 // Command versions records what one release's Postfix and Dovecot write to their logs: it plays a fixed number of sessions, good
 // ones and broken ones, to private daemons, and leaves one file for each form of the log.
 //
-//	versions DIR       the files are DIR/FORM.log; the first line of each says of which versions it is
+//	versions DIR       the files are DIR/FORM.log.gz; the first line of each says of which versions it is
 //
 // record.sh runs it in a tree of each Debian release. It needs root, Postfix, Dovecot with IMAP, POP3 and ManageSieve, and
 // rsyslog. Exit status 0: everything was played. 2: it could not be; the last line says why.
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -16,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"postward/test/rig"
 )
 
@@ -23,6 +27,10 @@ func main() {
 	if len(os.Args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: versions DIR")
 		os.Exit(2)
+	}
+	if old := os.Getenv("OLD_ROOT"); old != "" { // a tree has no umount(8)
+		_ = unix.Unmount(old, unix.MNT_DETACH)
+		os.Unsetenv("OLD_ROOT")
 	}
 	inside, code, err := rig.Enter(rig.Room{Open: true, Needs: []string{"postfix", "dovecot", "rsyslogd"}})
 	if err == nil && inside {
@@ -140,7 +148,18 @@ func keep(path, out, form string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(out, form+".log"), append([]byte(head), text...), 0o644)
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(append([]byte(head), text...)); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, form+".log.gz"), packed.Bytes(), 0o644)
 }
 
 func versions() (string, error) {

@@ -5,7 +5,7 @@
 #
 #   test/versions/record.sh [release…]      (default: those that Debian's mirrors still serve), as root
 #   CACHE=DIR                               where the trees are kept
-#   OUT=DIR                                 where the logs go: DIR/RELEASE/FORM.log (default: build/versions)
+#   OUT=DIR                                 where the logs go: DIR/RELEASE/FORM.log.gz (default: build/versions)
 #
 # Exit status: 0 all were recorded. 1 one was not; the lines above say which and why. 2 it could not begin.
 set -euo pipefail
@@ -56,9 +56,8 @@ inside() {
 	cd "$tree"
 	mkdir -p mnt
 	pivot_root . mnt
-	umount --lazy /mnt
 	cd /
-	exec /usr/bin/env -i HOME=/root LANG=C.UTF-8 TZ=UTC PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /versions /logs
+	exec /usr/bin/env -i OLD_ROOT=/mnt HOME=/root LANG=C.UTF-8 TZ=UTC PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /versions /logs
 }
 
 record() {
@@ -68,17 +67,26 @@ record() {
 	mkdir -p "$tree/logs" "$tree/var/spool/postfix"
 	touch "$tree/etc/resolv.conf" "$tree/etc/hosts"
 	cp build/versions-recorder "$tree/versions"
-	unshare --mount --pid --net --uts --fork --kill-child "$0" inside "$tree" </dev/null || return
-	rm -rf "${out:?}/$1"
+	unshare --mount --pid --net --uts --fork --kill-child "$0" inside "$tree" </dev/null &
+	room=$!
+	local status=0
+	wait "$room" || status=$?
+	room=
 	mkdir -p "$out/$1"
-	cp "$tree"/logs/*.log "$out/$1/"
-	head -n 1 "$out/$1/rfc3164.log"
+	cp "$tree"/logs/*.log.gz "$out/$1/"
+	[[ $status == 0 ]] || return
+	zcat "$out/$1/rfc3164.log.gz" | sed -n "1s/^#/record: $1:/p"
 }
 
 if [[ ${1-} == inside ]]; then
 	shift
 	inside "$@"
 fi
+# unshare leaves signals to its child: who ends this script ends all of it.
+ended() { [[ -z ${room-} ]] || kill -KILL "$room" 2>/dev/null || true; }
+trap ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 [[ $(id -u) == 0 ]] || die "needs root: sudo $0"
 command -v mmdebstrap >/dev/null || die "mmdebstrap is not installed: test/setup.sh prove installs it"
 CGO_ENABLED=0 go build -o build/versions-recorder ./test/versions

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -22,9 +23,13 @@ func play(ctx context.Context, parts *rig.Processes, log, dovecot string) error 
 	if err := s.open(parts, log, dovecot); err != nil {
 		return err
 	}
-	for _, act := range []func(context.Context) error{s.takeMail, s.logIn, s.breakOff, s.speakTLS, s.screen, s.readMail, s.operate} {
-		if err := act(ctx); err != nil {
-			return err
+	for _, act := range []struct {
+		what string
+		do   func(context.Context) error
+	}{{"mail", s.takeMail}, {"logins", s.logIn}, {"broken sessions", s.breakOff}, {"TLS", s.speakTLS}, {"postscreen", s.screen}, {"mailboxes", s.readMail}, {"the operator", s.operate}} {
+		fmt.Fprintln(os.Stderr, "versions:", act.what)
+		if err := act.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", act.what, err)
 		}
 	}
 	return s.settled(ctx)

@@ -146,10 +146,16 @@ func (s *site) startDovecot(parts *rig.Processes, extra string) error {
 	mailboxes = strings.Replace(mailboxes, "protocols = imap pop3", "protocols = imap pop3 sieve", 1)
 	listener := fmt.Sprintf("service managesieve-login {\n  inet_listener sieve {\n    port = %d\n  }\n}\n", s.sieve)
 	d, err := rig.StartDovecot(s.postfix, map[string]string{"anna": password + "-anna", "bert@example.org": password + "-bert"}, mailboxes, listener, extra)
-	if err == nil {
-		parts.Add(d.Stop)
+	if err != nil {
+		return err
 	}
-	return err
+	parts.Add(d.Stop)
+	for _, port := range []int{s.imap, s.pop3, s.sieve} {
+		if err := waitFor("Dovecot's ports", func() error { return dialogue(port, true) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mailboxesOnly starts a Dovecot beside a Postfix that never runs.
@@ -176,7 +182,8 @@ func startSyslog() (*rig.Process, map[string]string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conf := "module(load=\"imuxsock\")\n"
+	// Without the first, APP-NAME in RFC 5424 is "postfix" for all of Postfix' programs: docs/logs.md.
+	conf := "global(parser.permitSlashInProgramName=\"on\")\nmodule(load=\"imuxsock\")\n"
 	files := map[string]string{}
 	for form, template := range map[string]string{"rfc3164": "RSYSLOG_TraditionalFileFormat", "rfc3339": "RSYSLOG_FileFormat", "rfc5424": "RSYSLOG_SyslogProtocol23Format"} {
 		files[form] = filepath.Join(dir, form+".log")
