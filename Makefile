@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/auth/keys ./internal/auth/publish ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove counts full village flood model staticcheck other-debian race fuzz soak versions bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban
+.PHONY: build run test unit lint story prove counts full village flood model staticcheck other-debian race fuzz soak versions bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban bench-reply
 
 build: build/postward
 
@@ -135,3 +135,7 @@ bench-guess:
 # From a line of the log to the address in the kernel's set, beside fail2ban; ten thousand bans at once, a hundred thousand that stand.
 bench-ban:
 	@test/setup.sh bench && $(GO) build -o build/bench-ban ./bench/ban && $(MAKE) --no-print-directory build/postward && build/bench-ban -postward build/postward
+
+# What a receiver's reply costs to be understood, over a hundred thousand.
+bench-reply:
+	@$(GO) build -o build/bench-reply ./bench/reply && build/bench-reply

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postward/internal/lists/dnsbl"
+	"postward/internal/lists/reply"
 	"postward/internal/run/config"
 	"postward/internal/run/notify"
 	"postward/internal/wire/dns"
@@ -24,6 +25,9 @@ func (a *app) configCommand() *cobra.Command {
 			c, _, err := a.loadAll()
 			if err == nil {
 				err = a.checkLists(c)
+			}
+			if err == nil {
+				_, err = reply.Load(config.RepliesDir)
 			}
 			if err != nil {
 				return err

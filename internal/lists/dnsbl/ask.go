@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"postward/internal/lists/facts"
 	"postward/internal/wire/dns"
 )
 
@@ -198,6 +199,6 @@ func (c *Checker) atPoints(ctx context.Context, l *List, points probes) (got ans
 func (c *Checker) reason(ctx context.Context, l *List, s Subject) string {
 	a, _ := c.query(ctx, l, s, dns.TXT) // when there is no time for it, there is no reason
 	text := strings.Join(a.Texts[:min(len(a.Texts), maxTexts)], " / ")
-	text = c.key(l).hide(printable(text, 4096))
-	return printable(strings.TrimSpace(text), maxReason)
+	text = c.key(l).hide(facts.Printable(text, 4096))
+	return facts.Printable(strings.TrimSpace(text), maxReason)
 }

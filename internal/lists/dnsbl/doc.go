@@ -23,6 +23,6 @@
 // Deviations from RFC 5782: AAAA answers are not asked for (section 2.3 knows A only in practice); the points
 // TEST and INVALID of domain lists are only used where a list is known to have them, for most do not.
 //
-// A Checker may be used by many goroutines; it waits for those it starts. The package imports dns and nothing else
+// A Checker may be used by many goroutines; it waits for those it starts. The package imports dns and facts and nothing else
 // of the house; it has no clock but what it is given.
 package dnsbl

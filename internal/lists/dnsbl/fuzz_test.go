@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"postward/internal/lists/facts"
 	"postward/internal/wire/dns"
 )
 
@@ -112,7 +113,7 @@ func FuzzReason(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		shown := printable(k.hide(printable(text, 4096)), maxReason)
+		shown := facts.Printable(k.hide(facts.Printable(text, 4096)), maxReason)
 		if len(shown) > maxReason || !utf8.ValidString(shown) || strings.ContainsFunc(shown, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%q", shown)
 		}

@@ -4,21 +4,15 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"postward/internal/lists/facts"
 	"postward/internal/wire/dns"
 )
 
 //go:embed lists.yaml
 var embedded []byte
-
-// maxFiles is how many files an operator's directory may have.
-const maxFiles = 200
 
 // Set is the lists that are known. It does not change; many may use it.
 type Set struct {
@@ -35,70 +29,27 @@ func Load(dir string) (*Set, error) {
 	if err := s.read("lists.yaml", embedded); err != nil {
 		return nil, fmt.Errorf("read the lists of the program: %w", err)
 	}
-	files, err := operators(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		data, err := slurp(file)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.read(file, data); err != nil {
-			return nil, fmt.Errorf("read lists: %w", err)
-		}
+	if err := facts.Each(dir, s.read); err != nil {
+		return nil, fmt.Errorf("read lists: %w", err)
 	}
 	s.index()
 	return s, nil
 }
 
-func operators(dir string) ([]string, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(name, ".") {
-			files = append(files, filepath.Join(dir, name))
-		}
-	}
-	if len(files) > maxFiles {
-		return nil, fmt.Errorf("read %s: more than %d files of lists", dir, maxFiles)
-	}
-	return files, nil
-}
-
-// slurp reads a file, but not much more than may be in it.
-func slurp(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
-}
-
 // read adds what one file says.
 func (s *Set) read(file string, data []byte) error {
-	in := &strict{file: file}
-	root := in.parse(data)
+	in := &facts.File{Name: file}
+	root := in.Parse(data)
 	if root == nil {
-		return errors.Join(in.errs...)
+		return errors.Join(in.Errs...)
 	}
 	read := s.entries(in, root)
 	for _, l := range read {
 		for _, text := range l.broken(s.byName) {
-			in.errs = append(in.errs, fmt.Errorf("%s: list %s: %s", l.From, l.Name, text))
+			in.Errs = append(in.Errs, fmt.Errorf("%s: list %s: %s", l.From, l.Name, text))
 		}
 	}
-	return errors.Join(in.errs[:min(len(in.errs), maxErrors)]...)
+	return errors.Join(in.Errs[:min(len(in.Errs), facts.MaxErrors)]...)
 }
 
 // All returns the lists in the order of their files. The slice is the caller's, the lists are not.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"postward/internal/lists/facts"
 	"postward/internal/wire/dns"
 	"postward/test/rig"
 )
@@ -241,7 +242,7 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		"list:\n- a\n":                                                                     `:1: unknown key "list"`,
 		"lists:\n\t- name: x\n":                                                            `bad.yaml:2: `,
 		"lists: []\n---\nlists: []\n":                                                      `more than one document`,
-		"lists: []\n" + strings.Repeat("#", maxFile):                                       `longer than`,
+		"lists: []\n" + strings.Repeat("#", facts.MaxFile):                                 `longer than`,
 	} {
 		_, err := Load(rig.WriteDir(t, map[string]string{"bad.yaml": text}))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "bad.yaml:") {

@@ -28,6 +28,9 @@ const DefaultPath = "/etc/postward/postward.toml"
 // ListsDir is where an operator's own blocklists are looked for, besides the built-in ones.
 const ListsDir = "/etc/postward/lists"
 
+// RepliesDir is where an operator's own receivers and patterns of their replies are looked for, besides the built-in ones.
+const RepliesDir = "/etc/postward/replies"
+
 // maxFile bounds a configuration file, in octets.
 const maxFile = 1 << 20
 

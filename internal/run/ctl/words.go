@@ -6,6 +6,7 @@ import (
 
 	"postward/internal/guard"
 	"postward/internal/guard/guess"
+	"postward/internal/lists/receivers"
 	"postward/internal/log/unread"
 )
 
@@ -141,6 +142,12 @@ type DraftAnswer struct {
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
 	Mail    []byte `json:"mail"` // the same as a file that a mail program opens
+}
+
+// ReceiversAnswer is who takes the server's mail and how, the worst first, and what nobody understands of their replies.
+type ReceiversAnswer struct {
+	Receivers []receivers.Row      `json:"receivers"`
+	Unknown   []*receivers.Unknown `json:"unknown"`
 }
 
 // Log is what was read of the mail log since the start.

@@ -140,7 +140,7 @@ func greet(ctx context.Context, address string) error {
 		return err
 	}
 	in := bufio.NewReaderSize(c, 1024)
-	line, err := reply(in) // the whole of it: who speaks before its end is a spammer to postscreen
+	line, err := readReply(in) // the whole of it: who speaks before its end is a spammer to postscreen
 	switch {
 	case err != nil:
 		return fmt.Errorf("no greeting: %w", err)
@@ -151,7 +151,7 @@ func greet(ctx context.Context, address string) error {
 		if _, err := c.Write([]byte(command + "\r\n")); err != nil {
 			return err
 		}
-		if line, err = reply(in); err != nil {
+		if line, err = readReply(in); err != nil {
 			return fmt.Errorf("no answer to %s: %w", command[:4], err)
 		}
 	}
@@ -162,8 +162,8 @@ func greet(ctx context.Context, address string) error {
 	return err
 }
 
-// reply reads a reply and returns its last line, cut.
-func reply(in *bufio.Reader) (string, error) {
+// readReply reads a reply and returns its last line, cut.
+func readReply(in *bufio.Reader) (string, error) {
 	const most = 200 // lines
 	for range most {
 		line, err := in.ReadSlice('\n')

@@ -71,6 +71,8 @@ type Daemon struct {
 	ledger     *proof.Ledger
 	forwarders proof.Forwarders
 	cases      casebook
+	board      board
+	place      string // in the log, as last given to the writer; the follower's alone
 	own        atomic.Pointer[ownDomains]
 
 	strangersTold atomic.Int64  // the second in which a refusal of mail from outside was logged last

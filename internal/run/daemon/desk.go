@@ -62,6 +62,8 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return answering(request, func(r ctl.DraftRequest) (ctl.DraftAnswer, error) { return d.draftCase(ctx, r) })
 	case "case/requested", "case/denied", "case/close":
 		return answering(request, func(r ctl.CaseRequest) (ctl.CasesAnswer, error) { return d.actOnCase(ctx, actor, verb, r) })
+	case "receiver/list":
+		return d.receiverList(), nil
 	case "incident/list":
 		return d.incidents(), nil
 	case "incident/show":

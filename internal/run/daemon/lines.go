@@ -38,6 +38,9 @@ func (d *Daemon) readLog(ctx context.Context) error {
 	err = follow.Follow(ctx, follow.Config{Path: d.config.Postfix.LogFile, From: from, Trouble: d.logTrouble, Hurry: d.gate.Hurries,
 		Open: func(path string) (*os.File, error) { return d.warden.Log(ctx, path) }},
 		func(b follow.Batch) error { return d.takeLines(ctx, b) })
+	if d.place != "" {
+		d.setPlace(d.place, true)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -60,6 +63,7 @@ func (d *Daemon) logTrouble(err error) {
 func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	d.takeGaps(b.Gaps, time.Now())
 	d.mailLog.Read(len(b.Lines))
+	d.place = "" // in the middle of a batch there is none
 	var last *store.Ticket
 	for i, l := range b.Lines {
 		t, err := d.hear(ctx, l.Text, b.Key(i))
@@ -74,7 +78,7 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 	if err != nil {
 		return fmt.Errorf("write the place in the log: %w", err)
 	}
-	d.writer.SetCursor(cursorName, string(place))
+	d.setPlace(string(place), false)
 	if len(b.Lines) == 0 {
 		if err := d.writer.Flush(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the place in the log is not written yet", "err", err)
@@ -93,6 +97,16 @@ func (d *Daemon) takeLines(ctx context.Context, b follow.Batch) error {
 		}
 	}
 	return nil
+}
+
+// setPlace has the place in the log written, and with it, now and then or at the end, what receivers said up to there.
+func (d *Daemon) setPlace(place string, last bool) {
+	all, err := d.board.cursors(place, time.Now(), last)
+	if err != nil {
+		d.log.Error("what receivers said cannot be kept", "err", err)
+	}
+	d.place = place
+	d.writer.SetCursors(all)
 }
 
 // takeGaps notes what is not in the log, or could not be read of it.
@@ -126,6 +140,7 @@ func (d *Daemon) hear(ctx context.Context, text []byte, key follow.Key) (*store.
 		return nil, nil
 	}
 	d.mailLog.Understood()
+	d.hearReply(&line, time.Now())
 	for {
 		t, err := d.takeLine(&line, key)
 		if !errors.Is(err, store.ErrUnavailable) {

@@ -126,7 +126,10 @@ func (w *Writer) newest() int64 {
 
 // SetCursor notes how far a log was read, as text that only its follower understands. It is written in one
 // transaction with the events appended before it, or after them; never before.
-func (w *Writer) SetCursor(name, body string) {
+func (w *Writer) SetCursor(name, body string) { w.SetCursors(map[string]string{name: body}) }
+
+// SetCursors is SetCursor of several, which are written in one transaction.
+func (w *Writer) SetCursors(bodies map[string]string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -136,7 +139,9 @@ func (w *Writer) SetCursor(name, body string) {
 	if g.cursors == nil {
 		g.cursors = map[string]position{}
 	}
-	g.cursors[name] = position{w.lastAt, body}
+	for name, body := range bodies {
+		g.cursors[name] = position{w.lastAt, body}
+	}
 }
 
 // SetBan notes what is known of a network that is or was banned, as text that only its owner understands; empty: nothing any more.
