@@ -182,9 +182,10 @@ func startSyslog() (*rig.Process, map[string]string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conf := "module(load=\"imuxsock\")\n"
+	// Without the first, APP-NAME in RFC 5424 is "postfix" for all of Postfix' programs: docs/logs.md.
+	conf := "global(parser.permitSlashInProgramName=\"on\")\nmodule(load=\"imuxsock\")\n"
 	files := map[string]string{}
-	for form, template := range map[string]string{"rfc3164": "RSYSLOG_TraditionalFileFormat", "rfc3339": "RSYSLOG_FileFormat", "rfc5424-cut": "RSYSLOG_SyslogProtocol23Format"} {
+	for form, template := range map[string]string{"rfc3164": "RSYSLOG_TraditionalFileFormat", "rfc3339": "RSYSLOG_FileFormat", "rfc5424": "RSYSLOG_SyslogProtocol23Format"} {
 		files[form] = filepath.Join(dir, form+".log")
 		conf += fmt.Sprintf("mail.* action(type=\"omfile\" file=\"%s\" template=\"%s\")\n", files[form], template)
 	}

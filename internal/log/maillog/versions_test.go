@@ -22,7 +22,7 @@ type recording struct {
 
 // forms are the files of a release, as the page docs/logs.md names them.
 var forms = []struct{ file, name string }{
-	{"rfc3164", "syslog, RFC 3164"}, {"rfc3339", "syslog, RFC 3339"}, {"rfc5424-cut", "syslog, RFC 5424 without the program"}, {"maillog_file", "maillog_file"},
+	{"rfc3164", "syslog, RFC 3164"}, {"rfc3339", "syslog, RFC 3339"}, {"rfc5424", "syslog, RFC 5424"}, {"rfc5424-cut", "syslog, RFC 5424 without the program"}, {"maillog_file", "maillog_file"},
 	{"dovecot-verbose", "Dovecot's file, all verbose"}, {"dovecot-default", "Dovecot's file, default stamp"}, {"dovecot-iso", "`%Y-%m-%d %H:%M:%S`"},
 	{"dovecot-rfc3339", "`%Y-%m-%dT%H:%M:%S%z`"}, {"dovecot-zone", "`%F %T %Z`"}, {"dovecot-ctime", "`%a %b %e %H:%M:%S %Y`"}, {"dovecot-epoch", "`%s`"},
 }
