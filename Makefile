@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose tests start real daemons. One after the other: they share two cores.
 DAEMONS := ./internal/auth/keys ./internal/auth/publish ./internal/host/attach ./internal/host/authpolicy ./internal/host/doveadm ./internal/host/learn ./internal/host/nft ./internal/host/postfix ./internal/host/warden ./internal/mail/milter ./internal/lists/dnsbl ./internal/log/follow ./bench/guess ./test/...
 
-.PHONY: build run test unit lint story prove counts full village flood model staticcheck other-debian race fuzz soak bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban bench-reply
+.PHONY: build run test unit lint story prove counts full village flood model staticcheck other-debian race fuzz soak versions bench-mail bench-auth bench-log bench-idle bench-check bench-detect bench-thief bench-guess bench-ban bench-reply
 
 build: build/postward
 
@@ -75,6 +75,14 @@ staticcheck:
 other-debian:
 	test/setup.sh prove
 	test/otherdebian.sh make test
+
+# What each Debian release's Postfix and Dovecot write to their logs, recorded anew for internal/log/maillog. Its trees are made once, and kept;
+# RELEASES="trixie sid" records these alone.
+versions:
+	test/setup.sh prove
+	OUT=internal/log/maillog/testdata/versions test/versions/record.sh $(RELEASES)
+	UPDATE_WANT=1 $(GO) test -count=1 -run TestTheTableOfVersionsIsTrue ./internal/log/maillog
+	$(GO) test -count=1 ./internal/log/maillog
 
 race:
 	test/setup.sh prove

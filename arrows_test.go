@@ -42,6 +42,7 @@ var rooms = map[string]string{
 	"lists/receivers":  "reply",
 	"lists/reply":      "facts",
 	"lists/standing":   "dnsbl",
+	"lists/cases":      "dnsbl",
 	"domain/check":     "dane dkimkey dmarc mtasts probe spf tlsrpt",
 	"domain/dmarc":     "uri",
 	"domain/tlsrpt":    "uri",

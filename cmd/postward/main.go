@@ -84,7 +84,7 @@ func newRoot() *cobra.Command {
 	flags.StringVar(&a.socket, "socket", "", "operator socket of the daemon (default: from the configuration)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "do not ask before what cannot be undone")
-	root.AddCommand(a.statusCommand(), group(a.accountCommand()), group(a.banCommand()), group(a.sourceCommand()), group(a.allowCommand()), group(a.incidentCommand()), group(a.heldCommand()), group(a.forwarderCommand()), group(a.receiverCommand()), group(a.replyCommand()), group(a.mailCommand()), group(a.dkimCommand()),
+	root.AddCommand(a.statusCommand(), group(a.accountCommand()), group(a.banCommand()), group(a.sourceCommand()), group(a.allowCommand()), group(a.incidentCommand()), group(a.heldCommand()), group(a.forwarderCommand()), group(a.caseCommand()), group(a.receiverCommand()), group(a.replyCommand()), group(a.mailCommand()), group(a.dkimCommand()),
 		a.attachCommand(), a.detachCommand(), group(a.configCommand()), group(a.notifyCommand()), a.serveCommand(), a.investigateCommand(), a.checkCommand(), group(a.dnsCommand()), group(a.listsCommand()), group(a.watchCommand()), manualCommand(root), versionCommand())
 	sayUsage(group(root))
 	return root

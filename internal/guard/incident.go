@@ -39,15 +39,16 @@ type Incident struct {
 	First     Time           `json:"first"` // the first mail that belongs to it
 	Last      Time           `json:"last"`  // the last one, refused ones included
 
-	Held     int `json:"held"`     // mails held, cooling ones that were kept or decided included
-	Passed   int `json:"passed"`   // mails from unfamiliar sources that passed in the day before it was opened, or since
-	Stopped  int `json:"stopped"`  // passed mails put on hold while they were queued
-	Refused  int `json:"refused"`  // mails refused since
-	Left     int `json:"left"`     // recipients whose servers took a mail of the incident before it was released
-	Freed    int `json:"freed"`    // recipients whose servers took one after an operator let it go
-	Released int `json:"released"` // mails that an operator let go
-	Deleted  int `json:"deleted"`  // mails that an operator deleted
-	Before   int `json:"before"`   // mails accepted (passed, cooling, held) before the account was contained
+	Held     int  `json:"held"`              // mails held, cooling ones that were kept or decided included
+	Passed   int  `json:"passed"`            // mails from unfamiliar sources that passed in the day before it was opened, or since
+	Stopped  int  `json:"stopped"`           // passed mails put on hold while they were queued
+	Refused  int  `json:"refused"`           // mails refused since
+	Left     int  `json:"left"`              // recipients whose servers took a mail of the incident before it was released
+	LeftAt   Time `json:"left_at,omitempty"` // when the last of these was taken
+	Freed    int  `json:"freed"`             // recipients whose servers took one after an operator let it go
+	Released int  `json:"released"`          // mails that an operator let go
+	Deleted  int  `json:"deleted"`           // mails that an operator deleted
+	Before   int  `json:"before"`            // mails accepted (passed, cooling, held) before the account was contained
 
 	Sources   []IncidentSource `json:"sources,omitempty"`
 	Sentences []Sentence       `json:"sentences,omitempty"`

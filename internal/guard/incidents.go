@@ -94,7 +94,9 @@ func (s *State) adopt(i *Incident, now Time) {
 		switch m.Status {
 		case MailPassed, MailReleasing, MailReleased, MailRemoved:
 			i.Passed++
-			i.Left += len(m.Left)
+			if i.Left += len(m.Left); len(m.Left) > 0 {
+				i.LeftAt = max(i.LeftAt, m.At) // when it was sent: when it was taken is not kept
+			}
 		case MailCooling:
 		default:
 			continue

@@ -81,17 +81,18 @@ func (s *State) answered(m *Mail, e *Event) {
 	}
 	m.Left = append(m.Left, h)
 	if i := s.incidents[cmp.Or(m.Incident, m.FreedWith)]; i != nil {
-		i.took(m.ByHand)
+		i.took(m.ByHand, e.At)
 		s.changed.Incidents[i.ID] = struct{}{}
 	}
 }
 
 // took counts a recipient whose server took a mail of the incident: before a person let it go, or for that.
-func (i *Incident) took(byHand bool) {
+func (i *Incident) took(byHand bool, at Time) {
 	if byHand {
 		i.Freed++
 	} else {
 		i.Left++
+		i.LeftAt = max(i.LeftAt, at)
 	}
 }
 

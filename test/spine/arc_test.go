@@ -73,12 +73,7 @@ func relaying(t *testing.T) *relay {
 	}
 	r.a.signs(t, "example.org", "other.example", "lists.example")
 	for _, f := range []*field{r.a, r.b} {
-		f.wait(t, "mail from outside to be authenticated", func() error {
-			if s := f.do(t, "status"); !strings.Contains(s, "mail from outside is authenticated") {
-				return fmt.Errorf("%s", s)
-			}
-			return nil
-		})
+		f.authenticates(t)
 	}
 	return r
 }

@@ -43,6 +43,17 @@ func resolver(t *testing.T, zone string) *names.Server {
 	return server
 }
 
+// authenticates waits until mail from outside is authenticated.
+func (f *field) authenticates(t *testing.T) {
+	t.Helper()
+	f.wait(t, "mail from outside to be authenticated", func() error {
+		if s := f.do(t, "status"); !strings.Contains(s, "mail from outside is authenticated") {
+			return fmt.Errorf("%s", s)
+		}
+		return nil
+	})
+}
+
 // header is the header section of the mail with a token, as it arrived.
 func (f *field) header(t *testing.T, token string) textproto.MIMEHeader {
 	t.Helper()
@@ -80,12 +91,7 @@ func TestMailFromOutsideIsAuthenticated(t *testing.T) {
 	resolver(t, provenWorld)
 	f := attached(t, rig.PostwardConfig{Mode: "enforce", Settings: settings + "[authentication]\nas_us = \"reject\"\n"})
 	f.do(t, "account", "allow", "anna")
-	f.wait(t, "mail from outside to be authenticated", func() error {
-		if s := f.do(t, "status"); !strings.Contains(s, "mail from outside is authenticated") {
-			return fmt.Errorf("%s", s)
-		}
-		return nil
-	})
+	f.authenticates(t)
 	var sent []rig.Mail
 	for _, c := range []struct {
 		name, client, from, header string
@@ -142,12 +148,7 @@ func TestMailFromOutsideIsAuthenticated(t *testing.T) {
 func TestMailFromOutsideIsHeldForAPerson(t *testing.T) {
 	resolver(t, provenWorld)
 	f := attached(t, rig.PostwardConfig{Mode: "enforce", Settings: settings + "[authentication]\nas_us = \"hold\"\non_reject = \"hold\"\n"})
-	f.wait(t, "mail from outside to be authenticated", func() error {
-		if s := f.do(t, "status"); !strings.Contains(s, "mail from outside is authenticated") {
-			return fmt.Errorf("%s", s)
-		}
-		return nil
-	})
+	f.authenticates(t)
 	send := func(from, header string) rig.Mail {
 		return rig.Client{Addr: f.Site.Postfix.SMTP(), Address: hotel}.SendOne(f.ctx, rig.Mail{From: from, To: []string{"anna@example.org"}, Header: header})
 	}

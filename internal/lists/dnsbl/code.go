@@ -3,6 +3,7 @@ package dnsbl
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -124,3 +125,17 @@ func matching(codes []Code, a [4]byte) []*Code {
 
 // isCode reports whether an answer is in 127.0.0.0/8: what is not is no answer of a list.
 func isCode(addr netip.Addr) bool { return addr.Is4() && addr.As4()[0] == 127 }
+
+// MembersOf are the lists whose rules hold for an answer that lists; none where the list does not say that it has others' data.
+func (l *List) MembersOf(answer string) (names []string) {
+	addr, err := netip.ParseAddr(answer)
+	if err != nil || !isCode(addr) {
+		return nil
+	}
+	for _, c := range matching(l.Codes, addr.As4()) {
+		if c.List != "" && !slices.Contains(names, c.List) {
+			names = append(names, c.List)
+		}
+	}
+	return names
+}

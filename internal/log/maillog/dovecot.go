@@ -117,6 +117,18 @@ func (s *scan) severity() bool {
 	return false
 }
 
+// request takes "request [3]: ", which an auth-worker of Dovecot 2.4 says before the severity in Dovecot's own file. It takes nothing
+// else.
+func (s *scan) request() {
+	whole := *s
+	if s.lit("request [") {
+		if _, ok := s.number(); ok && s.lit("]: ") {
+			return
+		}
+	}
+	*s = whole
+}
+
 // subjected reports whether "(user…)<pid><session>: Info: " stands here. The user is a stranger's text: any end will do to
 // say that the line is Dovecot's, and who reads it on decides.
 func subjected(b []byte) bool {
@@ -130,7 +142,9 @@ func subjected(b []byte) bool {
 		if c != ')' && c != '>' || i+3 > len(b) || b[i+1] != ':' || b[i+2] != ' ' {
 			continue
 		}
-		if s := (scan{b[i+3:]}); s.severity() {
+		s := scan{b[i+3:]}
+		s.request()
+		if s.severity() {
 			return true
 		}
 	}

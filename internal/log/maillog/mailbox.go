@@ -9,6 +9,7 @@ import "bytes"
 // What stands before the elements is Dovecot's. The user name is the first element and a stranger's: an address
 // that is there twice is no address, the line Doubtful.
 func mailbox(l *Line, s scan) Kind {
+	debug := bytes.HasPrefix(s.rest, []byte("Debug: "))
 	if kind := s.level(l); kind != Noted {
 		return kind
 	}
@@ -20,6 +21,9 @@ func mailbox(l *Line, s scan) Kind {
 		s.rest = nil
 	}
 	kind := loginKind(l, scan{head})
+	if kind == Other && debug {
+		return Noted // as in refused
+	}
 	if kind == Other || kind == Noted {
 		return kind
 	}
@@ -53,7 +57,7 @@ func loginKind(l *Line, head scan) Kind {
 	case string(head.rest) == "Login", string(head.rest) == "Logged in":
 		l.Reply = nil
 		return MailboxLogin
-	case head.lit("proxy("):
+	case head.lit("proxy("), unasked(head):
 		l.Reply = nil
 		return Noted
 	}
@@ -83,6 +87,12 @@ func loginKind(l *Line, head scan) Kind {
 	}
 	l.Reply = nil
 	return Other
+}
+
+// unasked: "Authenticate NTLM failed: Unsupported authentication mechanism." of Dovecot 2.4: no database was asked, and how the session
+// ends is another line's. The mechanism is the client's word.
+func unasked(head scan) bool {
+	return (head.lit("Authenticate ") || head.lit("APOP ")) && bytes.Contains(head.rest, []byte("failed: "))
 }
 
 // loginName reads a name up to the only ">, " that follows; where there are more, one with a bracket in it could imitate the

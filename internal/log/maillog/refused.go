@@ -47,7 +47,7 @@ func passwordRefused(l *Line, s scan) Kind {
 		return Other
 	}
 	forged := bytes.Contains(s.rest, []byte("): "))
-	if nextAsked(s.rest) {
+	if nextAsked(s.rest) || nothingAsked(s.rest) {
 		return sure(Noted, !forged)
 	}
 	if homeless(s.rest) {
@@ -107,14 +107,22 @@ func nextAsked(text []byte) bool {
 	return false
 }
 
+// nothingAsked reports whether what the client said was no password at all: no database was asked.
+func nothingAsked(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("Invalid base64 data in "))
+}
+
 // homeless reports whether somebody's password was right, and the user database does not have him: the server's own trouble, which
 // newer Dovecots call an error.
 func homeless(text []byte) bool { return bytes.HasPrefix(text, []byte("user not found from ")) }
 
+// disallowed is said of a name that nobody can have.
+const disallowed = "Username character disallowed by "
+
 // verdict reports whether a database's words mean that the login was refused.
 func verdict(text []byte) bool {
 	for _, words := range [...]string{"unknown user", "Unknown user", "Password mismatch", "password mismatch",
-		"pam_authenticate() failed: ", "invalid credentials", "Invalid credentials", "Username character disallowed by ",
+		"pam_authenticate() failed: ", "invalid credentials", "Invalid credentials", disallowed,
 		"Authentication failure due to policy server refusal", "invalid input", "Password expired", "User is disabled",
 		"Attempted login with password having illegal chars"} {
 		if bytes.HasPrefix(text, []byte(words)) {

@@ -6,6 +6,7 @@ import "bytes"
 //
 //	auth(anna@example.org,192.0.2.1,sasl:plain)<session>: passwd-file: Password mismatch (given password: x)
 //	auth-worker(anna@example.org,192.0.2.1)<4711><session>: request [3]: sql: unknown user
+//	auth-worker(anna@example.org,192.0.2.1)<4711><session>: request [3]: Info: sql: unknown user	in Dovecot's own file
 //
 // What stands between the brackets begins with the user, a stranger's text. It ends where the rest is as above; if there is
 // another such place, in the name or in the password, the line is Doubtful. Reply never has the password, nor what stands
@@ -20,28 +21,32 @@ func refusedUser(l *Line, s scan) Kind {
 	if again, other := s, (Line{}); again.userSubject(&other) {
 		return Doubtful
 	}
-	whole, debug := s, bytes.HasPrefix(s.rest, []byte("Debug: "))
+	s.request()
+	debug := bytes.HasPrefix(s.rest, []byte("Debug: "))
 	if kind := s.level(l); kind != Noted {
 		return kind
 	}
 	l.Reply = nil
-	kind := refusedBy(l, s, whole)
+	s.request()
+	kind := refusedBy(l, s)
 	if kind == Other && debug {
 		return Noted // as in refused
 	}
 	return kind
 }
 
-// refusedBy reads "[request [3]: ]database: verdict".
-func refusedBy(l *Line, s, whole scan) Kind {
-	if s.lit("request [") {
-		if _, ok := s.number(); !ok || !s.lit("]: ") {
-			return Doubtful
-		}
+// refusedBy reads "database: verdict"; since Dovecot 2.4.5 also "sasl(plain): verdict", and of a name that is none no database.
+func refusedBy(l *Line, s scan) Kind {
+	if bytes.HasPrefix(s.rest, []byte(disallowed)) {
+		l.SASLUsername, l.Reply = nil, public(s.rest)
+		return PasswordRefused
 	}
 	var ok bool
-	l.Database, ok = s.take(word)
-	if ok = ok && s.lit(": "); ok && nextAsked(s.rest) {
+	if l.Database, ok = s.take(word); ok && s.byte('(') {
+		_, ok = s.take(word)
+		ok = ok && s.byte(')')
+	}
+	if ok = ok && s.lit(": "); ok && (nextAsked(s.rest) || nothingAsked(s.rest)) {
 		return Noted
 	}
 	if !ok || !verdict(s.rest) {

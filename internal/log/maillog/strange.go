@@ -24,7 +24,7 @@ func Strange(line []byte, l *Line) (header []byte, is bool) {
 func wraps(l *Line) bool {
 	s := scan{l.Text[:min(len(l.Text), maxHeader)]}
 	if string(l.Program) == "postfix" {
-		return s.lit("connect from ") || s.lit("disconnect from ") || s.queued(&Line{})
+		return nameless(s)
 	}
 	var inner Line
 	whole := s
@@ -32,6 +32,14 @@ func wraps(l *Line) bool {
 		return true
 	}
 	return nameEnd(whole.rest) > 0
+}
+
+// nameless reports whether a sentence is one of a daemon's whose name was cut off: "postfix" alone is also what postfix(1) is called.
+func nameless(s scan) bool {
+	if s.lit("connect from ") || s.lit("disconnect from ") || s.lit("NOQUEUE: ") || s.lit("lost connection after ") || s.queued(&Line{}) {
+		return true
+	}
+	return s.lit("warning: ") && s.peer(&Peer{}) && s.lit(": SASL ")
 }
 
 // known reports whether the program is one that this grammar is about.

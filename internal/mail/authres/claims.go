@@ -72,9 +72,50 @@ func readings(value string) []string {
 		}
 	}
 	for i := range all {
-		all[i] = strings.Map(shown, all[i])
+		all[i] = strings.ReplaceAll(all[i], "\r\n", "") // a blank follows
+	}
+	for _, class := range doubtful {
+		all = without(all, class)
+	}
+	for i := range all {
+		all[i] = strings.Map(blank, all[i])
 	}
 	return all
+}
+
+// doubtful are the characters that nobody sees. Some readers leave those of a class out, others take them for blanks.
+var doubtful = []func(r rune) bool{
+	func(r rune) bool { return r == '\r' || r == '\n' || r == '\v' || r == '\f' || r == 0x85 },
+	func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 },
+	func(r rune) bool {
+		return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	},
+}
+
+// without are texts without the characters of a class, and with blanks in their place.
+func without(texts []string, class func(rune) bool) (all []string) {
+	for _, text := range texts {
+		if !strings.ContainsFunc(text, class) {
+			all = append(all, text)
+			continue
+		}
+		for _, instead := range []rune{-1, ' '} {
+			all = append(all, strings.Map(func(r rune) rune {
+				if class(r) {
+					return instead
+				}
+				return r
+			}, text))
+		}
+	}
+	return all
+}
+
+func blank(r rune) rune {
+	if r != '\t' && unicode.IsSpace(r) {
+		return ' '
+	}
+	return r
 }
 
 // latin1 reads octets as ISO 8859-1.
@@ -84,18 +125,6 @@ func latin1(value string) string {
 		runes[i] = rune(value[i])
 	}
 	return string(runes)
-}
-
-// shown leaves out what cannot be seen. Of a folded value the blanks stay.
-func shown(r rune) rune {
-	switch {
-	case r == '\t':
-	case r < ' ', r == 0x7f, unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point), r >= 0x80 && r < 0xa0:
-		return -1
-	case r != ' ' && unicode.IsSpace(r):
-		return ' '
-	}
-	return r
 }
 
 // maxWords is how many words an id is written in; nobody honest writes it in two. Each more costs a look at all before it.

@@ -23,6 +23,11 @@ var forged = []string{
 	"mx.example.org . evil.example; dkim=pass",
 	`""mx.example.org; dkim=pass`, "<mx.example.org>; dkim=pass", "'mx.example.org'; dkim=pass", "[mx.example.org]; dkim=pass", ":mx.example.org; dkim=pass", ", mx.example.org; dkim=pass",
 	"=mx.example.org; dkim=pass", "@mx.example.org; dkim=pass", "(mx.example.org; dkim=pass", "((x) mx.example.org; dkim=pass", "; ( mx.example.org; dkim=pass",
+	// what is left out by some, and a blank to others
+	"mx.example.org\r1; dkim=pass", "mX.eXAmple.org\r1", "mx.example.org\x0b1; dkim=pass", "mx.example.org\x0c1; none", "mx.example.org\x001;", "mx.example.org\x7f1;", "mx.example.org\u200b1;", "mx.example.org\u00851;",
+	"mx.example.org\ufeff1;", "mx.example.org\u20281;", "mx.example.org\rfoo; dkim=pass", "mx.example.org\x85foo;", "(x)\rmx.example.org\r1;", "mx.other.example\r2; none", "\"mx.example.org\r1\"; none", "mx.example.org\ufe0f1;",
+	"mx.exam\u00adple.org\r1;", "mx.exa\x00mple.org\u200b1;", "m\x00x.exam\ufe0fple.org\x0b1;", "m\rx.example.org\x001;",
+	"\r\n mx.example.org\r1\r\n ;",
 	// names beyond ASCII
 	"bücher.example; dkim=pass", "BÜCHER.example; dkim=pass", "xn--bcher-kva.example; dkim=pass", "XN--BCHER-KVA.EXAMPLE; dkim=pass", "bu\u0308cher.example; dkim=pass", "b\xfccher.example; dkim=pass",
 	"mx。example．org; dkim=pass", "ｍｘ.example.org; dkim=pass", "mx.exam\u00adple.org; dkim=pass", "mx.exam\u200bple.org; dkim=pass", "\u202emx.example.org; dkim=pass", "mx.example.org\u00a0; dkim=pass", "\u3000mx.example.org;",

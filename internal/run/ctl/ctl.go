@@ -2,7 +2,7 @@
 // kernel says who is at the other end (SO_PEERCRED); root, postward's own user and the members of the socket's
 // group may speak, and what they do is journaled under their name. It knows no verb: package daemon has them.
 //
-// It must not import anything of the house but guard's words and sock. Each Server owns its connections' goroutines and
+// It must not import anything of the house but words that it hands on (guard, receivers) and sock. Each Server owns its connections' goroutines and
 // joins them when Serve returns.
 package ctl
 

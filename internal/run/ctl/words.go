@@ -69,6 +69,81 @@ type Forwarder struct {
 	For     []string `json:"for"`     // whom the marked mail was for, the first few
 }
 
+// CasesAnswer are the cases: those that go on, what a person can do first; and the last that ended.
+type CasesAnswer struct {
+	Cases   []Case `json:"cases"`
+	Ended   []Case `json:"ended"`
+	Watched bool   `json:"watched"` // the configuration says of which names listings are looked for
+}
+
+// Case is a listing, or a receiver that refuses, and the way out.
+type Case struct {
+	ID       int64     `json:"id"`
+	List     string    `json:"list,omitempty"`
+	Receiver string    `json:"receiver,omitempty"`
+	Title    string    `json:"title"`
+	Subject  string    `json:"subject,omitempty"` // the address or domain that is listed
+	Said     string    `json:"said,omitempty"`
+	Since    time.Time `json:"since"`
+	Again    int       `json:"again,omitempty"`       // how often it came back within a week of its end
+	Between  time.Time `json:"ended_before,omitzero"` // when it had ended before that
+
+	Stage     string     `json:"stage,omitempty"` // listed, waiting, eligible, drafted, requested, denied; of an open case
+	Obstacles []Obstacle `json:"obstacles,omitempty"`
+	Next      string     `json:"next,omitempty"`
+	Earliest  time.Time  `json:"earliest,omitzero"`
+	Left      int        `json:"requests_left"`
+	Requests  []Request  `json:"requests,omitempty"`
+
+	Asks       string    `json:"asks,omitempty"` // nobody, self, people, provider, unknown: who may ask it
+	Rules      []string  `json:"rules,omitempty"`
+	Wants      string    `json:"wants,omitempty"`
+	Link       string    `json:"link,omitempty"`
+	LinkUnsure bool      `json:"link_unsure,omitempty"` // no source shows it
+	Ends       time.Time `json:"ends,omitzero"`         // the forecast
+	Sure       string    `json:"forecast_is,omitempty"` // by its rule, usually, unknown
+	Usual      string    `json:"forecast,omitempty"`
+
+	Ended   time.Time `json:"ended,omitzero"`
+	Outcome string    `json:"outcome,omitempty"`
+	By      string    `json:"by,omitempty"`
+}
+
+// Obstacle is what stands in the way of a request.
+type Obstacle struct {
+	What    string    `json:"what"`
+	Command string    `json:"command,omitempty"`
+	Until   time.Time `json:"until,omitzero"`
+}
+
+// Request is that a person asked.
+type Request struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+}
+
+// CaseRequest names a case.
+type CaseRequest struct {
+	ID int64 `json:"id"`
+}
+
+// DraftRequest asks for the request of a case.
+type DraftRequest struct {
+	ID       int64  `json:"id"`
+	Language string `json:"language"` // en, de
+}
+
+// DraftAnswer is a request for a person to read, and to send.
+type DraftAnswer struct {
+	Case Case   `json:"case"`
+	To   string `json:"to,omitempty"` // a mail address; empty where a form takes the text
+	From string `json:"from,omitempty"`
+
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	Mail    []byte `json:"mail"` // the same as a file that a mail program opens
+}
+
 // ReceiversAnswer is who takes the server's mail and how, the worst first, and what nobody understands of their replies.
 type ReceiversAnswer struct {
 	Receivers []receivers.Row      `json:"receivers"`

@@ -70,6 +70,7 @@ type Daemon struct {
 	prover     atomic.Pointer[proof.Prover] // nil: mail is neither authenticated nor signed
 	ledger     *proof.Ledger
 	forwarders proof.Forwarders
+	cases      casebook
 	board      board
 	place      string // in the log, as last given to the writer; the follower's alone
 	own        atomic.Pointer[ownDomains]

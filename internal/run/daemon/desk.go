@@ -56,6 +56,12 @@ func (d *Daemon) answer(ctx context.Context, actor, verb string, request []byte)
 		return answering(request, func(r ctl.BanRequest) (ctl.AllowAnswer, error) { return d.gate.ChangeAllowed(ctx, actor, verb, r) })
 	case "forwarder/list":
 		return d.forwarderList(), nil
+	case "case/list":
+		return d.caseList(ctx)
+	case "case/draft":
+		return answering(request, func(r ctl.DraftRequest) (ctl.DraftAnswer, error) { return d.draftCase(ctx, r) })
+	case "case/requested", "case/denied", "case/close":
+		return answering(request, func(r ctl.CaseRequest) (ctl.CasesAnswer, error) { return d.actOnCase(ctx, actor, verb, r) })
 	case "receiver/list":
 		return d.receiverList(), nil
 	case "incident/list":

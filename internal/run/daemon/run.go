@@ -266,6 +266,7 @@ func (d *Daemon) serve(ctx context.Context, p Parts) error {
 		})
 	}
 	d.recallForwarders(ctx)
+	d.recallCases(ctx)
 	d.recallReceivers(ctx, config.RepliesDir)
 	proves := &prover{daemon: d, mailer: p.Mailer}
 	proves.prove(ctx)

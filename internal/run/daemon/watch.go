@@ -43,6 +43,7 @@ func Subjects(names []string) ([]dnsbl.Subject, error) {
 
 // lists is the watch of the blocklists, and who is asked.
 type lists struct {
+	set     *dnsbl.Set
 	watch   *standing.Watch
 	checker *dnsbl.Checker
 	begun   time.Time
@@ -109,7 +110,7 @@ func (d *Daemon) newLists(ctx context.Context, set *dnsbl.Set, checker *dnsbl.Ch
 	if err != nil {
 		return nil, err
 	}
-	l := &lists{checker: checker, begun: time.Now()}
+	l := &lists{set: set, checker: checker, begun: time.Now()}
 	l.watch = standing.New(set.All(), subjects, func(x *dnsbl.List) bool { return l.checker.Refuses(x) == "" })
 	saved, err := d.store.Cursor(ctx, watchName)
 	if err != nil {
@@ -176,6 +177,7 @@ func (d *Daemon) askLists(ctx context.Context, l *lists, now time.Time) {
 		return
 	}
 	d.writer.SetCursor(watchName, saved)
+	d.openCases(l, now)
 }
 
 // noteAlerted notes which listings the owner was told of since, so that a start does not tell them again, nor forgets those that

@@ -121,7 +121,10 @@ func TestAListingIsToldUntilSomebodyIsReached(t *testing.T) {
 }
 
 // spamcopAlone is the set with one list that is asked.
-func spamcopAlone(t *testing.T) *dnsbl.Set {
+func spamcopAlone(t *testing.T) *dnsbl.Set { return alone(t, "spamcop") }
+
+// alone are the lists of which one alone is asked.
+func alone(t *testing.T, name string) *dnsbl.Set {
 	t.Helper()
 	known, err := dnsbl.Load("")
 	if err != nil {
@@ -129,7 +132,7 @@ func spamcopAlone(t *testing.T) *dnsbl.Set {
 	}
 	text := "lists:\n"
 	for _, l := range known.All() {
-		if l.Name != "spamcop" {
+		if l.Name != name {
 			text += "  - {name: " + l.Name + ", status: {state: dead, note: not in this test}}\n"
 		}
 	}

@@ -44,7 +44,7 @@ func TestWhatWasProvedIsFoundAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(f, "{\"queue_id\":\"4C\",\"results\":[\"%s\n", strings.Repeat("x", 3*maxLine)) // torn, and long
-	fmt.Fprintln(f, `{"queue_id":"4D","results":["torn`)
+	fmt.Fprint(f, `{"queue_id":"4D","results":["torn`)                                         // by a crash, or a disk that was full
 	f.Close()
 	add("4C")
 	l.Close()

@@ -89,7 +89,7 @@ func (l *lines) write(text []byte, day time.Time) error {
 			return err
 		}
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -100,9 +100,18 @@ func (l *lines) write(text []byte, day time.Time) error {
 		return err
 	case info.Size() >= maxDay:
 		return fmt.Errorf("%s is full: it is begun anew tomorrow", path)
+	case torn(f, info.Size()):
+		text = append([]byte{'\n'}, text...)
 	}
 	_, err = f.Write(text)
 	return err
+}
+
+// torn reports whether a file's last line has no end: a crash or a full disk cut it. What follows begins a line of its own.
+func torn(f *os.File, size int64) bool {
+	var last [1]byte
+	n, _ := f.ReadAt(last[:], size-1) // of an empty file nothing
+	return n == 1 && last[0] != '\n'
 }
 
 // sweep deletes the oldest files when there is to be another one. It goes by how many there are: a clock that is wrong for a day
