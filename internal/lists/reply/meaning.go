@@ -42,7 +42,7 @@ func NewReader(s *Set) *Reader { return &Reader{set: s, now: map[string]*Meaning
 
 // Read says what a reply means. The Meaning is shared: nobody changes it.
 func (r *Reader) Read(p *Parsed) *Meaning {
-	key := p.Host + "\n" + p.words
+	key := p.Host + "\n" + p.Code + "\n" + p.Text + "\n" + p.words
 	m := r.now[key]
 	if m == nil {
 		if m = r.old[key]; m == nil {

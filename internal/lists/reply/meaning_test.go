@@ -129,3 +129,19 @@ func BenchmarkRead(b *testing.B) {
 		s.Read(Parse([]byte(all[i%len(all)]), "mx.example.org"))
 	}
 }
+
+// TestWhatIsRememberedIsOfTheSameReply: neither a code nor a link is another reply's, though the words are the same.
+func TestWhatIsRememberedIsOfTheSameReply(t *testing.T) {
+	s := load(t)
+	r := NewReader(s)
+	for _, logged := range []string{"200", "200\a", "200\x00x", "250 ok", "250ok",
+		"host mxbw.bluewin.ch[192.0.2.1] said: 554 see https://postmaster.bluewin.ch/A (in reply to RCPT TO command)",
+		"host mxbw.bluewin.ch[192.0.2.1] said: 554 see https://postmaster.bluewin.ch/a (in reply to RCPT TO command)"} {
+		for range 2 {
+			p := Parse([]byte(logged), "")
+			if is, want := r.Read(p), s.Read(p); is.Class != want.Class || is.Own != want.Own || is.Pattern != want.Pattern {
+				t.Errorf("%q: %+v, remembered %+v", logged, want, is)
+			}
+		}
+	}
+}

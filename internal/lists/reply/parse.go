@@ -40,13 +40,14 @@ func Parse(logged []byte, host string) *Parsed {
 	}
 	text = strings.TrimPrefix(strings.TrimSpace(text), "delivery temporarily suspended: ")
 	said, spoke := p.cutHost(text)
-	p.Text = oneLine(said, maxShown)
+	said = oneLine(said, maxRead)
+	p.Text = facts.Printable(said, maxShown)
 	if p.Code, _ = basic(said); p.Code == "" && !spoke {
 		p.words = strings.ToLower(p.Text)
 		return p
 	}
 	p.Command = command
-	p.read(oneLine(said, maxRead))
+	p.read(said)
 	return p
 }
 
