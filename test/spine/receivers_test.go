@@ -47,6 +47,7 @@ func TestReceiverThatRefusesStandsOnTheBoard(t *testing.T) {
 	f.googles(t)
 	f.do(t, "account", "allow", "anna")
 	f.Sink.Answer("first@club.example", rig.Answer{Code: 550, Text: "5.7.1 Our system has detected that this message is likely suspicious due to the very low reputation of the sending domain. To best protect our users from spam, the message has been blocked."})
+	f.Sink.Answer("victim0@strangers.example", rig.Answer{Code: 550, Text: "5.1.1 no such user"}) // else Gmail takes the notice of it, and is content again
 	f.injects(t, "www-data", 1, func(int) string { return "first@club.example" })
 	f.onTheBoard(t, receivers.Refusing)
 	if said := f.do(t, "receiver", "show", "gmail"); !strings.Contains(said, "local:www-data (1)") || !strings.Contains(said, "very low reputation") || !strings.Contains(said, "club.example") {
