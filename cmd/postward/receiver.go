@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"postward/internal/guard"
 	"postward/internal/lists/receivers"
 	"postward/internal/run/ctl"
 )
@@ -42,7 +40,7 @@ func (a *app) receiverList(ctx context.Context) error {
 	}
 	var rows [][]string
 	for _, r := range x.Receivers {
-		rows = append(rows, []string{r.Receiver, string(r.State), day(r.Since), share(r.Days), string(r.Class), accounts(r.Accounts), r.Title})
+		rows = append(rows, []string{r.Receiver, string(r.State), dated(r.Since), share(r.Days), string(r.Class), accounts(r.Accounts), r.Title})
 	}
 	if err := a.out.table([]string{"name", "state", "since", "refused", "about", "accounts", "title"}, rows); err != nil {
 		return err
@@ -77,7 +75,7 @@ func (a *app) receiverShow(ctx context.Context, name string) error {
 }
 
 func (a *app) printReceiver(r *receivers.Row) {
-	a.out.line("%s (%s): %s since %s", printable(r.Title), printable(r.Receiver), r.State, day(r.Since))
+	a.out.line("%s (%s): %s since %s", printable(r.Title), printable(r.Receiver), r.State, dated(r.Since))
 	if !r.Ended.IsZero() {
 		a.out.line("  %-10s accepts again, after %s", "before", r.Lasted)
 	}
@@ -104,16 +102,9 @@ func (a *app) replyList(ctx context.Context) error {
 	}
 	var rows [][]string
 	for _, u := range x.Unknown {
-		rows = append(rows, []string{strconv.Itoa(u.Count), day(u.Last), u.Receiver, u.Example})
+		rows = append(rows, []string{strconv.Itoa(u.Count), dated(u.Last), u.Receiver, u.Example})
 	}
 	return a.out.table([]string{"times", "last", "receiver", "reply"}, rows)
-}
-
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return when(guard.TimeOf(t))
 }
 
 // share is how much of the last day with mail was refused or put off.

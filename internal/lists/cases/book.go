@@ -14,7 +14,7 @@ import (
 // Bounds of what is kept.
 const (
 	maxCases = 400 // the oldest that have ended go first
-	maxSaid  = 300 // octets of what a list or a receiver says
+	maxSaid  = 300 // octets of what a list says
 )
 
 // again is how soon after its end a listing counts as the same case: what it was for had not ended.
@@ -25,9 +25,8 @@ type Outcome string
 
 // The outcomes.
 const (
-	Delisted Outcome = "delisted"      // the list does not list it any more
-	Accepted Outcome = "accepts again" // the receiver takes mail
-	Closed   Outcome = "closed"        // a person closed it
+	Delisted Outcome = "delisted" // the list does not list it any more
+	Closed   Outcome = "closed"   // a person closed it
 )
 
 // Request is that a person asked.
@@ -36,15 +35,14 @@ type Request struct {
 	By string    `json:"by"`
 }
 
-// Case is one listing, or one receiver that refuses.
+// Case is one listing.
 type Case struct {
-	ID       int64  `json:"id"`
-	List     string `json:"list,omitempty"`     // the list's name
-	Receiver string `json:"receiver,omitempty"` // or the receiver's
-	Subject  string `json:"subject,omitempty"`  // the address or domain that is listed
-	Said     string `json:"said,omitempty"`     // in its own words
+	ID      int64  `json:"id"`
+	List    string `json:"list,omitempty"`    // the list's name
+	Subject string `json:"subject,omitempty"` // the address or domain that is listed
+	Said    string `json:"said,omitempty"`    // in its own words
 
-	Since    time.Time `json:"since"` // it lists or refuses since then
+	Since    time.Time `json:"since"` // it lists since then
 	Opened   time.Time `json:"opened"`
 	Drafted  time.Time `json:"drafted,omitzero"` // the last draft; before the last request it counts no more
 	Requests []Request `json:"requests,omitempty"`
@@ -53,7 +51,7 @@ type Case struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	Outcome Outcome   `json:"outcome,omitempty"`
 	By      string    `json:"by,omitempty"`     // who closed it
-	Still   bool      `json:"still,omitempty"`  // closed, and the list or receiver says the same since
+	Still   bool      `json:"still,omitempty"`  // closed, and the list says the same since
 	Again   int       `json:"again,omitempty"`  // how often it came back within a week of its end
 	Between time.Time `json:"between,omitzero"` // when it had ended before it came back the last time
 }
@@ -61,7 +59,7 @@ type Case struct {
 // Open reports whether the case goes on.
 func (c *Case) Open() bool { return c.Ended.IsZero() }
 
-func (c *Case) key() string { return c.List + " " + c.Receiver + " " + c.Subject }
+func (c *Case) key() string { return c.List + " " + c.Subject }
 
 // Listing is what a list says now.
 type Listing struct {
@@ -69,13 +67,6 @@ type Listing struct {
 	Subject string
 	Since   time.Time
 	Said    string
-}
-
-// Refusal is a receiver that refuses for reputation, or all mail.
-type Refusal struct {
-	Receiver string
-	Since    time.Time
-	Said     string
 }
 
 // Book is the cases. The zero value has none.
@@ -97,18 +88,7 @@ func (b *Book) Lists(all []Listing, now time.Time) {
 		there[c.key()] = true
 		b.open(c, now)
 	}
-	b.endOthers(there, func(c *Case) bool { return c.List != "" }, Delisted, now)
-}
-
-// Receivers takes in all receivers that refuse now, as Lists does listings.
-func (b *Book) Receivers(all []Refusal, now time.Time) {
-	there := map[string]bool{}
-	for _, r := range all {
-		c := Case{Receiver: r.Receiver, Said: r.Said, Since: r.Since}
-		there[c.key()] = true
-		b.open(c, now)
-	}
-	b.endOthers(there, func(c *Case) bool { return c.Receiver != "" }, Accepted, now)
+	b.endOthers(there, now)
 }
 
 func (b *Book) open(c Case, now time.Time) {
@@ -143,13 +123,13 @@ func (c *Case) goesOn(is *Case, now time.Time) {
 	c.Drafted, c.Denied = time.Time{}, time.Time{}
 }
 
-func (b *Book) endOthers(there map[string]bool, of func(*Case) bool, outcome Outcome, now time.Time) {
+func (b *Book) endOthers(there map[string]bool, now time.Time) {
 	for _, c := range b.cases {
-		if !of(c) || there[c.key()] || !c.Open() && !c.Still {
+		if there[c.key()] || !c.Open() && !c.Still {
 			continue
 		}
 		if c.Open() {
-			c.Ended, c.Outcome = now, outcome
+			c.Ended, c.Outcome = now, Delisted
 		}
 		c.Still, b.changed = false, true
 	}
@@ -186,7 +166,7 @@ func (b *Book) Denied(id int64, now time.Time) error {
 	return b.note(id, func(c *Case) { c.Denied = now })
 }
 
-// Close ends a case by a person's word. As long as the list or receiver says the same it is not opened again.
+// Close ends a case by a person's word. As long as the list says the same it is not opened again.
 func (b *Book) Close(id int64, by string, now time.Time) error {
 	return b.note(id, func(c *Case) { c.Ended, c.Outcome, c.By, c.Still = now, Closed, by, true })
 }

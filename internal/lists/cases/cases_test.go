@@ -43,14 +43,14 @@ func listings(t testing.TB, names ...string) (all []Listing) {
 	return all
 }
 
-// rules are those of the lists, and of a receiver.
+// rules are those of the lists.
 func rules(t testing.TB) func(*Case) *Rule {
 	set := known(t)
 	return func(c *Case) *Rule {
 		if l := set.ByName(c.List); l != nil {
 			return RuleOf(l)
 		}
-		return &Rule{Title: c.Receiver, Asks: People, Quiet: quietForPeople, Link: "https://receiver.example/help", Sure: true}
+		return &Rule{Title: c.List, Asks: Unknown}
 	}
 }
 
@@ -255,21 +255,6 @@ func TestWhatAPersonClosedStaysClosedWhileNothingChanges(t *testing.T) {
 	}
 }
 
-// TestAReceiverAndAListAreTwo: the end of one is not the other's.
-func TestAReceiverAndAListAreTwo(t *testing.T) {
-	var b Book
-	b.Lists(listings(t, "psbl"), begin)
-	b.Receivers([]Refusal{{Receiver: "gmail", Since: begin, Said: "550-5.7.1 very low reputation"}}, begin)
-	b.Lists(nil, after(time.Hour))
-	if v := one(t, &b, Facts{}, after(time.Hour)); v.Receiver != "gmail" || v.Stage != Eligible {
-		t.Errorf("%+v", v)
-	}
-	b.Receivers(nil, after(2*time.Hour))
-	if ended := b.Ended(); len(ended) != 2 || ended[0].Outcome != Accepted || ended[1].Outcome != Delisted {
-		t.Errorf("%+v", ended)
-	}
-}
-
 func TestTheCasesAreBounded(t *testing.T) {
 	var b Book
 	for i := range 3 * maxCases {
@@ -299,8 +284,8 @@ func TestASumOfListsIsItsMembers(t *testing.T) {
 	}
 }
 
-// TestRequestsAreWrittenAsAPersonWould: of the story, and of a listing of which nothing is known, to people, to a machine, to a provider and to a
-// receiver, in each language. The texts are in testdata for somebody to read; -update is not there, for each is looked at.
+// TestRequestsAreWrittenAsAPersonWould: of the story, and of a listing of which nothing is known, to people, to a machine and to a provider, in
+// each language. The texts are in testdata for somebody to read; -update is not there, for each is looked at.
 func TestRequestsAreWrittenAsAPersonWould(t *testing.T) {
 	story := Story{Address: server, Host: "mail.example.org", Domain: "example.org", Contact: "postmaster@example.org", Name: "Anna Example",
 		Incident: &Incident{First: after(-50 * time.Hour), Last: after(-48 * time.Hour), Left: 1312, Sources: []string{"185.228.80.18"}, Found: after(-48 * time.Hour),
@@ -314,9 +299,6 @@ func TestRequestsAreWrittenAsAPersonWould(t *testing.T) {
 	}{
 		{"list", func(b *Book) { b.Lists(listings(t, "barracuda"), begin) }, story, Facts{LastSpam: after(-48 * time.Hour)}},
 		{"provider", func(b *Book) { b.Lists(listings(t, "spamhaus-sbl"), begin) }, story, Facts{LastSpam: after(-48 * time.Hour)}},
-		{"receiver", func(b *Book) {
-			b.Receivers([]Refusal{{Receiver: "Gmail", Since: begin, Said: "550-5.7.1 very low reputation of the sending domain"}}, begin)
-		}, story, Facts{LastSpam: after(-48 * time.Hour)}},
 		{"nothing-known", func(b *Book) { b.Lists(listings(t, "psbl"), begin) }, Story{Address: server}, Facts{}},
 	} {
 		for _, language := range Languages {

@@ -15,7 +15,7 @@ import (
 // Story is what was measured of the server and of the incident before a listing. What is zero was not measured, and no sentence tells it. There
 // is no place in it for a recipient, a text, or the name of an account: a request holds none.
 type Story struct {
-	Address  string // that is listed or refused, or from which the server sends
+	Address  string // that is listed
 	Host     string // its name, which points at the address and back
 	Domain   string
 	Contact  string // an address of a person who answers

@@ -16,7 +16,7 @@ const (
 // pauses are how long one waits after each request before the next one. Who was asked as often is not asked again.
 var pauses = []time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour, 30 * 24 * time.Hour}
 
-// Rule is what leads off a list, or back to a receiver.
+// Rule is what leads off a list.
 type Rule struct {
 	Title string
 	Asks  Asks

@@ -108,7 +108,8 @@ func seen(file string) bool {
 
 // TestLabelledBouncesAreReadRight: what is said of bounces about reputation and authentication is right in 95 of 100, and no unknown
 // user or full mailbox is taken for a poor reputation. Words that give no reason ("550 Rejected") are unknown, and are counted apart.
-// Patterns were made by three quarters (made); the last (unseen) says how good they are.
+// Patterns were made by three quarters (made); the last (unseen) says how good they are. With the unknown ones counted as not right, which is how
+// the goal of 95 was meant, it is missed: 43 of 57.
 func TestLabelledBouncesAreReadRight(t *testing.T) {
 	all, without := labelled(t)
 	s := load(t)

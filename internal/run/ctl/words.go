@@ -76,17 +76,16 @@ type CasesAnswer struct {
 	Watched bool   `json:"watched"` // the configuration says of which names listings are looked for
 }
 
-// Case is a listing, or a receiver that refuses, and the way out.
+// Case is a listing, and the way out.
 type Case struct {
-	ID       int64     `json:"id"`
-	List     string    `json:"list,omitempty"`
-	Receiver string    `json:"receiver,omitempty"`
-	Title    string    `json:"title"`
-	Subject  string    `json:"subject,omitempty"` // the address or domain that is listed
-	Said     string    `json:"said,omitempty"`
-	Since    time.Time `json:"since"`
-	Again    int       `json:"again,omitempty"`       // how often it came back within a week of its end
-	Between  time.Time `json:"ended_before,omitzero"` // when it had ended before that
+	ID      int64     `json:"id"`
+	List    string    `json:"list,omitempty"`
+	Title   string    `json:"title"`
+	Subject string    `json:"subject,omitempty"` // the address or domain that is listed
+	Said    string    `json:"said,omitempty"`
+	Since   time.Time `json:"since"`
+	Again   int       `json:"again,omitempty"`       // how often it came back within a week of its end
+	Between time.Time `json:"ended_before,omitzero"` // when it had ended before that
 
 	Stage     string     `json:"stage,omitempty"` // listed, waiting, eligible, drafted, requested, denied; of an open case
 	Obstacles []Obstacle `json:"obstacles,omitempty"`

@@ -72,14 +72,14 @@ func (b *casebook) rule(c *cases.Case) *cases.Rule {
 	if b.set == nil { // nothing was asked yet
 		set, err := dnsbl.Load(config.ListsDir)
 		if err != nil {
-			return &cases.Rule{Title: cmp.Or(c.List, c.Receiver), Asks: cases.Unknown}
+			return &cases.Rule{Title: c.List, Asks: cases.Unknown}
 		}
 		b.set = set
 	}
 	if l := b.set.ByName(c.List); l != nil {
 		return cases.RuleOf(l)
 	}
-	return &cases.Rule{Title: cmp.Or(c.List, c.Receiver), Asks: cases.Unknown}
+	return &cases.Rule{Title: c.List, Asks: cases.Unknown}
 }
 
 func (d *Daemon) caseList(ctx context.Context) (ctl.CasesAnswer, error) {
@@ -102,7 +102,7 @@ func (d *Daemon) casesNow(ctx context.Context) ctl.CasesAnswer {
 }
 
 func caseOf(v *cases.View) ctl.Case {
-	c := ctl.Case{ID: v.ID, List: v.List, Receiver: v.Receiver, Title: v.Rule.Title, Subject: v.Subject, Said: v.Said, Since: v.Since, Again: v.Again, Between: v.Between,
+	c := ctl.Case{ID: v.ID, List: v.List, Title: v.Rule.Title, Subject: v.Subject, Said: v.Said, Since: v.Since, Again: v.Again, Between: v.Between,
 		Stage: string(v.Stage), Next: v.Next, Earliest: v.Earliest, Left: v.Left, Asks: string(v.Rule.Asks), Rules: v.Rule.Rules, Wants: v.Rule.Wants,
 		Link: v.Rule.Link, LinkUnsure: v.Rule.Link != "" && !v.Rule.Sure, Ends: v.Forecast.At, Sure: string(v.Forecast.Sure), Usual: v.Forecast.Words,
 		Ended: v.Ended, Outcome: string(v.Outcome), By: v.By}
